@@ -1,0 +1,136 @@
+"""One verdict, one word: named checks folded by a policy table into accept, refer or reject.
+
+>>> from idverify.core.verdict import Channel, Check, CheckId, Result, fold
+>>> fold([Check(CheckId.FORMAT, Result.FAIL, "not a credential")], Channel.DOCUMENT).verdict
+<Outcome.REJECT: 'reject'>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Result(StrEnum):
+    """What a check found. ``unknown`` is never green."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class CheckId(StrEnum):
+    """The closed list of check names, the same in API, command line, page and receipt."""
+
+    SIZE = "size"
+    FORMAT = "format"
+    SIGNATURE = "signature"
+    ISSUER_TRUSTED = "issuer_trusted"
+    TYPE_ALLOWED = "type_allowed"
+    VALIDITY = "validity"
+    STATUS = "status"
+    FRESHNESS = "freshness"
+    HOLDER_BINDING = "holder_binding"
+    AUDIENCE = "audience"
+    RECEIPT = "receipt"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One named check: what was found, in a plain sentence, with the evidence for it."""
+
+    id: CheckId
+    result: Result
+    detail: str
+    evidence: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as the API shows it."""
+        shown: dict[str, Any] = {"id": self.id.value, "result": self.result.value, "detail": self.detail}
+        if self.evidence is not None:
+            shown["evidence"] = dict(self.evidence)
+        return shown
+
+
+class Outcome(StrEnum):
+    """The one word."""
+
+    ACCEPT = "accept"
+    REFER = "refer"
+    REJECT = "reject"
+
+
+class Channel(StrEnum):
+    """How the document came to the verifier; it decides which checks must pass."""
+
+    PRESENTATION = "presentation"  # a wallet answered our verification request: nonce and audience are ours
+    DOCUMENT = "document"  # somebody handed over the bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``{verdict, checks, next_step}``, and nothing that the asker's purpose does not need."""
+
+    verdict: Outcome
+    checks: tuple[Check, ...]
+    next_step: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as the API shows it."""
+        return {
+            "verdict": self.verdict.value,
+            "checks": [check.to_json() for check in self.checks],
+            "next_step": self.next_step,
+        }
+
+
+_GENUINE = frozenset(
+    {
+        CheckId.SIZE,
+        CheckId.FORMAT,
+        CheckId.SIGNATURE,
+        CheckId.ISSUER_TRUSTED,
+        CheckId.TYPE_ALLOWED,
+        CheckId.VALIDITY,
+        CheckId.STATUS,
+    }
+)
+
+# Which checks must pass, per channel (DESIGN section 3, "Privacy"). A check that is not listed may be
+# unknown or not applicable, but whatever fails rejects. A receipt is never required of a wallet
+# credential: asking the issuer for one would tell it who was checked.
+REQUIRED: Mapping[Channel, frozenset[CheckId]] = {
+    Channel.PRESENTATION: _GENUINE | {CheckId.HOLDER_BINDING, CheckId.AUDIENCE},
+    Channel.DOCUMENT: _GENUINE | {CheckId.HOLDER_BINDING},
+}
+
+_REJECTED = "Do not rely on this document. Ask the person for another one, and tell your supervisor."
+_NEXT_STEP_ON_FAIL: Mapping[CheckId, str] = {
+    CheckId.SIZE: "Send one credential only, as the wallet or the letter shows it.",
+    CheckId.VALIDITY: "Ask the person to collect a fresh copy; their status may well still hold.",
+    CheckId.STATUS: "Do not rely on this document. The person can ask the issuer for the decision and contest it.",
+    CheckId.HOLDER_BINDING: "The document may belong to someone else. Ask the person to present it again from their own wallet.",
+    CheckId.AUDIENCE: "This answer was made for another request. Start a new verification request.",
+}
+_NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
+    CheckId.STATUS: "It could not be learnt whether this was revoked. Try again when the network is back, or check by hand.",
+    CheckId.HOLDER_BINDING: "The document is genuine, the person is not proven: compare the photo, or ask for a presentation.",
+}
+_ACCEPTED = "Nothing more to do."
+_REFERRED = "Check by hand what could not be told."
+
+
+def fold(checks: Iterable[Check], channel: Channel) -> Verdict:
+    """Any failed check rejects; a required one that did not pass refers; otherwise accept."""
+    named = tuple(checks)
+    for check in named:
+        if check.result is Result.FAIL:
+            return Verdict(Outcome.REJECT, named, _NEXT_STEP_ON_FAIL.get(check.id, _REJECTED))
+    passed = {check.id for check in named if check.result is Result.PASS}
+    for missing in CheckId:
+        if missing in REQUIRED[channel] and missing not in passed:
+            return Verdict(Outcome.REFER, named, _NEXT_STEP_ON_UNKNOWN.get(missing, _REFERRED))
+    return Verdict(Outcome.ACCEPT, named, _ACCEPTED)

@@ -1,0 +1,136 @@
+"""Every error of the product, in one tree.
+
+IdverifyError
+├── ClientError                 the request cannot be served as it stands (4xx)
+│   ├── MalformedRequest        400  syntax, types, missing or unknown fields
+│   ├── NotAuthenticated        401  no API key, or one that is unknown or revoked
+│   ├── NotAllowed              403  the role may not do this, or the rule of two people forbids it
+│   ├── NotFound                404
+│   ├── Conflict                409  used already, or the state has moved on
+│   ├── Gone                    410  expired
+│   ├── TooLarge                413
+│   └── Unprocessable           422  well-formed, but the content breaks a rule of the domain
+├── DocumentError               a document is malformed or forged: never an HTTP error, always a verdict
+├── Unavailable                 503  a part we need is away; nothing was done
+│   └── Busy                    503  the queue is full; come back
+├── OutcomeUnknown              503  it may or may not have happened; repeat with the same idempotency key
+└── SetupError                  the operator must act: what is wrong and the cure, in one sentence
+
+Raised anywhere, mapped to problem+json (RFC 9457) once, in ``web.problems``; to exit codes once, in ``cli``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IdverifyError(Exception):
+    """Root of the tree. ``slug`` names the problem type; ``status`` is its HTTP status."""
+
+    slug: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    @property
+    def detail(self) -> str:
+        """The sentence for the person who asked."""
+        return str(self)
+
+
+class ClientError(IdverifyError):
+    """The request cannot be served as it stands."""
+
+    slug, status, title = "bad-request", 400, "The request cannot be served"
+
+
+class MalformedRequest(ClientError):
+    """Syntax, types, missing or unknown fields; ``errors`` lists every one with its place."""
+
+    slug, status, title = "malformed-request", 400, "The request is malformed"
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.errors = errors or []
+
+
+class NotAuthenticated(ClientError):
+    """No credentials, or credentials that are unknown or revoked: the same answer for all of them."""
+
+    slug, status, title = "not-authenticated", 401, "Who is asking is not known"
+
+
+class NotAllowed(ClientError):
+    """The caller is known but may not do this."""
+
+    slug, status, title = "not-allowed", 403, "This is not allowed"
+
+
+class NotFound(ClientError):
+    """There is no such thing, or the caller may not know of it."""
+
+    slug, status, title = "not-found", 404, "There is no such thing"
+
+
+class Conflict(ClientError):
+    """Used already, or the state has moved on."""
+
+    slug, status, title = "conflict", 409, "This conflicts with what is recorded"
+
+
+class Gone(ClientError):
+    """It was there and has expired."""
+
+    slug, status, title = "expired", 410, "This has expired"
+
+
+class TooLarge(ClientError):
+    """Over a size that is capped before parsing."""
+
+    slug, status, title = "too-large", 413, "The request is too large"
+
+
+class Unprocessable(ClientError):
+    """Well-formed, but the content breaks a rule of the domain."""
+
+    slug, status, title = "unprocessable", 422, "The request breaks a rule"
+
+
+class DocumentError(IdverifyError):
+    """A document breaks a rule of its format. ``rule`` is stable and names the clause's rule."""
+
+    slug, title = "document", "The document breaks a rule of its format"
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
+class Unavailable(IdverifyError):
+    """A part we need is away; nothing was done."""
+
+    slug, status, title = "unavailable", 503, "A part of the service is away"
+    retry_after: ClassVar[int] = 5
+
+
+class Busy(Unavailable):
+    """The queue is full."""
+
+    slug, status, title = "busy", 503, "The service is busy"
+    retry_after: ClassVar[int] = 1
+
+
+class OutcomeUnknown(IdverifyError):
+    """It may or may not have happened: repeat the call with the same idempotency key to learn which."""
+
+    slug, status, title = "outcome-unknown", 503, "It is not known whether this happened"
+    retry_after: ClassVar[int] = 1
+
+
+class SetupError(IdverifyError):
+    """What is wrong with this installation, and the cure."""
+
+    slug, title = "setup", "The installation needs attention"
+
+    def __init__(self, wrong: str, cure: str) -> None:
+        super().__init__(f"{wrong} {cure}")
+        self.wrong, self.cure = wrong, cure

@@ -1,0 +1,72 @@
+"""What every credential format offers: prepare -> sign -> seal on the way out, read -> check on the way in.
+
+All of it is pure: bytes, values and a time in; values out, or a ``DocumentError``. Exactly one line of the
+product uses an issuing key, and it stands between ``prepare`` and ``seal``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from idverify.core.credential import Credential, Issuer, StatusReference
+from idverify.core.trust import TrustStore
+from idverify.core.verdict import Check
+
+Entropy = Callable[[int], bytes]
+"""Asked for ``n`` random bytes; handed in so that formats stay pure and vectors stay repeatable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToBeSigned:
+    """The exact bytes to sign, and what ``seal`` needs to finish the document."""
+
+    payload: bytes
+    remainder: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HolderBindingExpected:
+    """What the verifier asked the wallet for. Demanded by the verifier's policy, never by the token."""
+
+    audience: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A document as read: parsed, not believed.
+
+    ``issuer_signed`` is the exact byte string that the issuer's commitment on the ledger covers.
+    """
+
+    format: str
+    type: str
+    iss: str
+    claims: dict[str, Any]
+    issuer_signed: bytes
+    signing_chain: tuple[bytes, ...]
+    status: StatusReference | None
+    holder_key: dict[str, str] | None
+    detail: Any
+
+
+class CredentialFormat(Protocol):
+    """One file per standard implements this."""
+
+    name: str
+
+    def prepare(self, credential: Credential, issuer: Issuer, entropy: Entropy) -> ToBeSigned:
+        """The bytes that the issuing key will sign."""
+
+    def seal(self, unsigned: ToBeSigned, signature: bytes) -> bytes | ToBeSigned:
+        """The finished document, or the next round of bytes to sign."""
+
+    def read(self, document: bytes) -> Presented:
+        """Parse only, with caps and strictness; trusts nothing. Raises ``DocumentError``."""
+
+    def check(
+        self, presented: Presented, trust: TrustStore, at: int, expected: HolderBindingExpected | None
+    ) -> Iterable[Check]:
+        """Every check named, none skipped silently."""
