@@ -1,60 +1,36 @@
-"""From a fresh checkout to a running command: say what is missing, ask, install it, start inside `.venv`.
+"""From a fresh checkout to a running command: show what is missing, ask, install it, start inside `.venv`.
 
-Rules:
-- Standard library only: nothing else is there yet.
-- Nothing changes before the plan has been shown and agreed to, by `--yes` or at the terminal.
-- What is missing is found by looking for the thing itself, so that any way of having installed it counts.
-- A stamp in `.venv`, named after the digest of a lock, says that this lock is installed. It is removed first and
-  written last, so a set-up that was interrupted is done again.
-- Everything said here goes to standard error: standard output belongs to the command.
-
-An installed distribution (a wheel has no lock beside it) brings its own dependencies: then there is nothing to do.
+Standard library only. Nothing changes before the plan has been shown and agreed to, by `--yes` or at the
+terminal. An installed distribution brought its dependencies with it, and is never set up here.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import importlib.util
 import os
-import shutil
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from idverify.errors import SetupError
+from idverify.provision import RUN_LOCK, TEST_LOCK, Checkout, plan
 
+COULD_NOT_TELL = 2  # and never 1, which says of a document that it does not hold
 WRONG_USAGE = 64
-COULD_NOT_TELL = 2  # never 1, which would say of a document that it does not hold
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
-RUN_LOCK = "requirements.lock"
-TEST_LOCK = "requirements-test.lock"
-# Every pin of the run lock is in the test lock too, so a `.venv` made for tests also runs the product.
-LOCKS_INSTALLED_BY = {RUN_LOCK: (RUN_LOCK,), TEST_LOCK: (RUN_LOCK, TEST_LOCK)}
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 COMMANDS_WITH_HSM = frozenset({"up", "serve", "test", "bench"})
-SOFTHSM_PLACES = (  # Debian and Ubuntu (any architecture), Fedora, built by hand, Homebrew
-    "/usr/lib/softhsm/libsofthsm2.so",
-    "/usr/lib/*/softhsm/libsofthsm2.so",
-    "/usr/lib64/pkcs11/libsofthsm2.so",
-    "/usr/local/lib/softhsm/libsofthsm2.so",
-    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
-)
 
 HELP = """\
 Usage: python3 -m idverify [--yes] COMMAND [OPTIONS]
 
-Issues and verifies signed identity credentials. This checkout is not set up yet; each command first shows what it
-needs (Debian packages, a .venv with the locked dependencies) and asks before it installs anything.
+Issues and verifies signed identity credentials. This checkout is not set up yet. Every command first shows
+what it needs (Debian packages, a .venv with the locked dependencies) and asks before it installs anything.
 
-  up      set up and run the service, then print what to open next
+  up      set up and run the service, then say what to open
   test    set up and run every test
 
   --yes   agree to the set-up without being asked, for scripts
@@ -63,83 +39,148 @@ After the set-up, --help lists every command.
 """
 
 
-class SetupError(Exception):
-    """The set-up cannot go on: the message says why and what to do, `status` is the exit status."""
-
-    def __init__(self, message: str, status: int = COULD_NOT_TELL) -> None:
-        super().__init__(message)
-        self.status = status
+class NotAgreed(SetupError):
+    """Nobody was there to agree to the plan, or the person there did not."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One line of the plan and the call that carries it out."""
+class Request:
+    """A command line as the set-up reads it: the arguments that go on, and the command among them or ""."""
 
-    line: str
-    carry_out: Callable[[], None]
+    arguments: list[str]
+    command: str
+    agreed: bool
 
-
-@dataclass(frozen=True)
-class Checkout:
-    """A source tree with its locks, and the `.venv` that belongs to it."""
-
-    root: Path
+    @classmethod
+    def read(cls, words: list[str]) -> Request:
+        """Find the command; a `--yes` before it is a word to the set-up alone."""
+        agreed = "--yes" in words
+        while words[:1] == ["--yes"]:
+            words = words[1:]
+        command = next((word for word in words if not word.startswith("-")), "")
+        return cls(words, command, agreed)
 
     @property
-    def venv(self) -> Path:
-        return self.root / ".venv"
+    def lock(self) -> str:
+        return TEST_LOCK if self.command == "test" else RUN_LOCK
 
     @property
-    def python(self) -> Path:
-        return self.venv / "bin" / "python"
+    def help(self) -> bool:
+        return "--help" in self.arguments
 
-    def stamp(self, lock: str) -> Path:
-        digest = hashlib.sha256((self.root / lock).read_bytes()).hexdigest()
-        return self.venv / f".idverify-{digest}"
-
-    def holds(self, lock: str) -> bool:
-        return self.python.exists() and self.stamp(lock).exists()
-
-    def is_active(self) -> bool:
-        return self.python.exists() and self.venv.samefile(sys.prefix)
+    @property
+    def hsm(self) -> bool:
+        only_verifies = self.command == "serve" and "verify" in self.arguments  # serve --role verify
+        return self.command in COMMANDS_WITH_HSM and not only_verifies and not self.help
 
 
-def start(arguments: list[str], checkout: Checkout | None = None) -> int:
+THIS_CHECKOUT = Checkout(Path(__file__).resolve().parent.parent)
+
+
+def start(words: list[str], checkout: Checkout = THIS_CHECKOUT) -> int:
     """Run `idverify` with these arguments, after the set-up that they need; return the exit status.
 
-    Replaces this process with one inside `.venv` when it is not there yet.
+    When the running interpreter is not the one of `.venv`, that one replaces this process.
     """
-    checkout = checkout or Checkout(Path(__file__).resolve().parent.parent)
-    agreed = "--yes" in arguments
-    while arguments[:1] == ["--yes"]:  # before the command it is meant for the set-up alone
-        arguments = arguments[1:]
-    command = next((word for word in arguments if not word.startswith("-")), "")
-    if command != "test" and is_installed(checkout):
-        return run_command_line(arguments)
-    if not checkout.holds(RUN_LOCK) and ("--help" in arguments or not command):
-        say(HELP)
-        return 0 if "--help" in arguments else WRONG_USAGE
+    request = Request.read(words)
+    if request.command != "test" and is_installed(checkout):
+        return run_command_line(request)
+    if not checkout.holds(request.lock) and request.help:
+        sys.stdout.write(HELP)
+        return 0
+    if not checkout.holds(request.lock) and not request.command:
+        sys.stderr.write(HELP)
+        return WRONG_USAGE
     try:
-        set_up(checkout, arguments, agreed=agreed)
+        set_up(checkout, request)
     except SetupError as error:
         say(f"idverify: {error}")
-        return error.status
+        return WRONG_USAGE if isinstance(error, NotAgreed) else COULD_NOT_TELL
     except KeyboardInterrupt:
-        say("\nidverify: stopped; the same command goes on from here.")
+        say("\nidverify: stopped. The same command goes on from here.")
         return INTERRUPTED
-    return enter(checkout, arguments)
+    if request.command == "test":
+        after = request.arguments.index("test") + 1
+        replace_process(checkout.python, str(checkout.root / "tests" / "run.py"), *request.arguments[after:])
+    if not checkout.is_active():
+        replace_process(checkout.python, "-m", "idverify", *request.arguments)
+    return run_command_line(request)
 
 
 def is_installed(checkout: Checkout) -> bool:
     """Whether idverify runs as an installed distribution, by whatever means its owner chose."""
     if not (checkout.root / RUN_LOCK).exists():
         return True
-    if checkout.is_active() and checkout.holds(RUN_LOCK):
+    if checkout.holds(RUN_LOCK):
         return False
-    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow, seldom needed
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow and seldom needed
 
     try:
         distribution("idverify")
     except PackageNotFoundError:
         return False
     return True
+
+
+def run_command_line(request: Request) -> int:
+    from idverify.cli import main  # noqa: PLC0415 - its imports are there only now
+
+    sys.argv[1:] = request.arguments
+    return main()
+
+
+def replace_process(python: Path, *arguments: str) -> None:
+    os.execv(python, [str(python), *arguments])  # noqa: S606 - our own interpreter, and no shell
+
+
+def set_up(checkout: Checkout, request: Request) -> None:
+    """Show the plan, ask, carry it out; does nothing when nothing is missing.
+
+    Raises NotAgreed, or SetupError when a step failed.
+    """
+    steps = plan(checkout, request.lock, hsm=request.hsm)
+    if not steps:
+        return
+    say("idverify needs this first:")
+    for step in steps:
+        say(f"  - {step.line}")
+    if not request.agreed:
+        ask()
+    with one_at_a_time(checkout.root):
+        for step in plan(checkout, request.lock, hsm=request.hsm):  # less, if another set-up ran meanwhile
+            began = time.monotonic()
+            say(f"{step.line} ...")
+            step.carry_out()
+            say(f"  done in {time.monotonic() - began:.0f} s")
+
+
+def ask() -> None:
+    """Return when the person at the terminal agrees; raises NotAgreed otherwise."""
+    if not sys.stdin.isatty():
+        raise NotAgreed(
+            "Nothing was changed, because there is no terminal to ask at.",
+            "`python3 -m idverify --yes ...` agrees without being asked.",
+        )
+    sys.stderr.write("Go on? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise NotAgreed("Nothing was changed.", "The same command asks again.")
+
+
+@contextmanager
+def one_at_a_time(root: Path) -> Iterator[None]:
+    """Keep other set-ups of this checkout waiting; the lock is on its folder, so none is ever left behind."""
+    folder = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another set-up of this checkout is running; this one waits for it.")
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

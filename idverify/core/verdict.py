@@ -16,7 +16,7 @@ from typing import Any
 class Result(StrEnum):
     """What a check found. ``unknown`` is never green."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  a result, not a password
     FAIL = "fail"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not_applicable"
@@ -112,12 +112,12 @@ _NEXT_STEP_ON_FAIL: Mapping[CheckId, str] = {
     CheckId.SIZE: "Send one credential only, as the wallet or the letter shows it.",
     CheckId.VALIDITY: "Ask the person to collect a fresh copy; their status may well still hold.",
     CheckId.STATUS: "Do not rely on this document. The person can ask the issuer for the decision and contest it.",
-    CheckId.HOLDER_BINDING: "The document may belong to someone else. Ask the person to present it again from their own wallet.",
+    CheckId.HOLDER_BINDING: "The document may be someone else's. Ask the person to present it from their own wallet.",
     CheckId.AUDIENCE: "This answer was made for another request. Start a new verification request.",
 }
 _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
-    CheckId.STATUS: "It could not be learnt whether this was revoked. Try again when the network is back, or check by hand.",
-    CheckId.HOLDER_BINDING: "The document is genuine, the person is not proven: compare the photo, or ask for a presentation.",
+    CheckId.STATUS: "Whether this was revoked could not be learnt. Try again with a network, or check by hand.",
+    CheckId.HOLDER_BINDING: "The person is not proven: compare the photo, or ask for a presentation.",
 }
 _ACCEPTED = "Nothing more to do."
 _REFERRED = "Check by hand what could not be told."

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from idverify.core.credential import Credential, Issuer, StatusReference
 from idverify.core.trust import TrustStore
-from idverify.core.verdict import Check
+from idverify.core.verdict import Check, CheckId, Result
+from idverify.errors import DocumentError
 
 Entropy = Callable[[int], bytes]
 """Asked for ``n`` random bytes; handed in so that formats stay pure and vectors stay repeatable."""
@@ -50,6 +51,12 @@ class Presented:
     status: StatusReference | None
     holder_key: dict[str, str] | None
     detail: Any
+
+
+def refused(error: DocumentError) -> Check:
+    """The check that fails when ``read`` refuses a document: ``size`` when a cap was met, ``format`` otherwise."""
+    failed = CheckId.SIZE if error.rule == "size" else CheckId.FORMAT
+    return Check(failed, Result.FAIL, error.detail, {"rule": error.rule})
 
 
 class CredentialFormat(Protocol):

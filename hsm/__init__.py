@@ -1,0 +1,49 @@
+"""Keys that never leave a PKCS#11 token, for asyncio programs.
+
+    from hsm import Algorithm, Hsm, TokenConfig
+
+    async with Hsm(TokenConfig(module, label="idverify", serial=None, pin_file=pin_file)) as hsm:
+        signature = await hsm.sign(key, message)
+
+`python -m hsm --help` makes tokens and looks after them.
+"""
+
+from hsm.client import Hsm
+from hsm.config import TokenConfig
+from hsm.errors import (
+    HsmBusy,
+    HsmDecryptFailed,
+    HsmError,
+    HsmKeyMissing,
+    HsmModuleMissing,
+    HsmOutcomeUnknown,
+    HsmPinRefused,
+    HsmPolicy,
+    HsmTimeout,
+    HsmTokenMissing,
+    HsmUnavailable,
+)
+from hsm.health import HsmHealth, HsmState
+from hsm.keys import Algorithm, KeyInfo
+from hsm.tokens import init_token
+
+__all__ = [
+    "Algorithm",
+    "Hsm",
+    "HsmBusy",
+    "HsmDecryptFailed",
+    "HsmError",
+    "HsmHealth",
+    "HsmKeyMissing",
+    "HsmModuleMissing",
+    "HsmOutcomeUnknown",
+    "HsmPinRefused",
+    "HsmPolicy",
+    "HsmState",
+    "HsmTimeout",
+    "HsmTokenMissing",
+    "HsmUnavailable",
+    "KeyInfo",
+    "TokenConfig",
+    "init_token",
+]

@@ -1,0 +1,5 @@
+"""`python -m hsm`."""
+
+from hsm.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,136 @@
+"""How close the signing path comes to what its primitives cost, as ratios measured in one run.
+
+CPU is counted in every process, ours and the workers', so the figure does not depend on how many cores are free.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TypedDict
+
+from hsm.client import Hsm
+from hsm.config import TokenConfig
+from hsm.frames import Op
+from hsm.health import Latencies
+from hsm.keys import Algorithm
+from hsm.link import connect
+from hsm.pins import create_pin, read_pin
+from hsm.process import BASELINE
+from hsm.softhsm import find_module, render
+from hsm.tokens import init_token
+
+_LABEL = "bench"
+_MESSAGE = bytes(128)
+_BASELINE_LIMIT = 60.0  # seconds
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+TARGETS = {Algorithm.ES256: 0.6, Algorithm.EDDSA: 0.6}
+"""The share of the primitives' speed that each signing path must keep."""
+
+
+class Row(TypedDict):
+    """One measured figure against its limit; `holds` when `ratio` reaches `target`."""
+
+    name: str
+    rate: float
+    unit: str
+    limit: float
+    limit_is: str
+    ratio: float
+    target: float
+    holds: bool
+
+
+async def measure(*, seconds: float = 2.0, workers: int = 2, callers: int = 128) -> list[Row]:
+    """Measure every signing algorithm on a SoftHSM token of its own, made for the purpose and thrown away."""
+    with tempfile.TemporaryDirectory(prefix="hsm-bench-") as directory:
+        token = await _throw_away_token(Path(directory), workers)
+        rows = []
+        async with Hsm(token) as hsm:
+            for algorithm in TARGETS:
+                key = (await hsm.generate(algorithm, algorithm.value)).id
+                before = await _raw_cpu(token, algorithm, key, seconds / 4)
+                ours = await _our_cpu(hsm, key, seconds, callers)
+                after = await _raw_cpu(token, algorithm, key, seconds / 4)
+                load = f"{workers} workers, {callers} callers"
+                rows.append(_row(algorithm, load, 1 / ours, 2 / (before + after)))
+        return rows
+
+
+def _row(algorithm: Algorithm, load: str, rate: float, limit: float) -> Row:
+    ratio, target = rate / limit, TARGETS[algorithm]
+    signs = "HSM signs" if algorithm is Algorithm.ES256 else f"HSM signs {algorithm}"
+    return {
+        "name": f"{signs}, verified, {load}",
+        "rate": rate,
+        "unit": "per CPU-second of all processes",
+        "limit": limit,
+        "limit_is": "one raw PKCS#11 signature on a held handle and one raw verification, in plain processes",
+        "ratio": ratio,
+        "target": target,
+        "holds": ratio >= target,
+    }
+
+
+async def _throw_away_token(directory: Path, workers: int) -> TokenConfig:
+    module, configuration = find_module(), render(directory)
+    so_pin_file, pin_file = create_pin(directory / "so-pin"), create_pin(directory / "pin")
+    await init_token(module, _LABEL, read_pin(so_pin_file), read_pin(pin_file), configuration)
+    return TokenConfig(module, _LABEL, None, pin_file, configuration, workers=workers, writable=True)
+
+
+async def _raw_cpu(token: TokenConfig, algorithm: Algorithm, key: bytes, seconds: float) -> float:
+    """CPU seconds of one signature and one verification with nothing of ours around them.
+
+    As many processes run at once as there are workers: cores that share caches or are threads of one core slow
+    each other down, which is no fault of the signing path.
+    """
+    settings = {
+        "module": str(token.module),
+        "label": token.label,
+        "serial": token.serial,
+        "pin": read_pin(token.pin_file),
+        "writable": False,
+        "algorithm": algorithm.value,
+        "key": key.hex(),
+        "seconds": seconds,
+    }
+    links = [await connect(BASELINE, token.softhsm_conf, Latencies()) for _ in range(token.workers)]
+    try:
+        for link in links:  # one login at a time: SoftHSM fails some of those that meet
+            await link.ask(Op.CONFIGURE, json.dumps(settings).encode(), _BASELINE_LIMIT)
+        answers = [link.ask(Op.SIGN, b"", _BASELINE_LIMIT) for link in links]
+        costs = [json.loads(answer) for answer in await asyncio.gather(*answers)]
+    finally:
+        for link in links:
+            await link.close()
+    return sum(float(cost["sign"] + cost["verify"]) for cost in costs) / len(costs)
+
+
+async def _our_cpu(hsm: Hsm, key: bytes, seconds: float, callers: int) -> float:
+    """CPU seconds per signature of this process and the workers together, under load."""
+    await hsm.probe(key)
+    done = 0
+    end = time.monotonic() + seconds
+
+    async def caller() -> None:
+        nonlocal done
+        while time.monotonic() < end:
+            await hsm.sign(key, _MESSAGE)
+            done += 1
+
+    begin = _cpu(hsm)
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return (_cpu(hsm) - begin) / done
+
+
+def _cpu(hsm: Hsm) -> float:
+    """CPU seconds used so far, here and in every worker (proc(5): utime and stime of /proc/PID/stat)."""
+    ticks = 0
+    for pid in hsm.health().workers:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ticks / _TICKS

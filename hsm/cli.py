@@ -1,0 +1,84 @@
+"""`python -m hsm init-token | inventory | probe | bench`: making tokens and looking after them.
+
+Exit codes: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+HOLDS, DOES_NOT_HOLD, COULD_NOT_TELL, USAGE = 0, 1, 2, 64
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    from hsm import commands  # noqa: PLC0415 --help must not wait for cryptography and asyncio
+    from hsm.errors import HsmError, HsmPolicy  # noqa: PLC0415 likewise
+
+    command = {
+        "init-token": commands.init,
+        "inventory": commands.inventory,
+        "probe": commands.probe,
+        "bench": commands.bench,
+    }[chosen.command]
+    try:
+        holds, report = asyncio.run(command(chosen))
+    except (HsmError, OSError) as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return USAGE if isinstance(error, HsmPolicy) else COULD_NOT_TELL
+    _print(report, as_json=chosen.json)
+    return HOLDS if holds else DOES_NOT_HOLD
+
+
+def _print(report: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        return
+    for entry in report:
+        sys.stdout.write("  ".join(f"{name}={_plain(value)}" for name, value in entry.items()) + "\n")
+
+
+def _plain(value: object) -> str:
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float) and value < 1
+        else (f"{value:,.0f}" if isinstance(value, float) else str(value))
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m hsm", description="Keys that never leave a PKCS#11 token.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init-token", help="make a token; PIN files are created with random PINs if missing")
+    listing = commands.add_parser("inventory", help="list the keys; 1 when one was not made in the token for good")
+    probe = commands.add_parser("probe", help="sign and verify with every signing key, or the ones named")
+    bench = commands.add_parser("bench", help="compare with what the primitives cost, on a throw-away SoftHSM token")
+    for command in (init, listing, probe):
+        _token_options(command)
+    init.add_argument("--so-pin-file", type=Path, required=True, help="security officer's PIN, one line, mode 0600")
+    probe.add_argument("--key", action="append", type=bytes.fromhex, metavar="HEX", help="key id; may be repeated")
+    bench.add_argument("--seconds", type=float, default=2.0, help="of load per algorithm (default 2)")
+    bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
+    bench.add_argument("--callers", type=int, default=128, help="concurrent callers (default 128)")
+    for command in (init, listing, probe, bench):
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _token_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--module", type=Path, help="PKCS#11 module (default: SoftHSM's)")
+    command.add_argument("--conf", type=Path, help="SoftHSM's configuration, for the processes started here alone")
+    command.add_argument("--label", required=True, help="token label")
+    command.add_argument("--serial", help="token serial, where two tokens share a label")
+    command.add_argument("--pin-file", type=Path, required=True, help="user PIN, one line, mode 0600")

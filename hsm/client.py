@@ -1,0 +1,177 @@
+# ruff: noqa: ASYNC109 -- the timeout travels with the request, so that a late answer can be told from none
+"""The asyncio client of one token: keys that never leave it, behind a dozen verbs.
+
+    async with Hsm(TokenConfig(module, "idverify", None, pin_file)) as hsm:
+        signature = await hsm.sign(key, b"message")
+
+This module never loads PKCS#11: the work is done by signer processes (`hsm.worker`), which hold the login.
+Every verb takes a `timeout` in seconds and may raise any of `HsmBusy`, `HsmTimeout`, `HsmUnavailable`,
+`HsmPinRefused`; verbs that name a key also `HsmKeyMissing`, and `HsmPolicy` when the key is for something else.
+"""
+
+import asyncio
+import json
+import os
+from types import TracebackType
+from typing import Self
+
+from hsm.config import TokenConfig
+from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmUnavailable
+from hsm.frames import Op, join_pair
+from hsm.health import HsmHealth, HsmState, Latencies
+from hsm.keys import Algorithm, KeyInfo, decode_keys
+from hsm.pool import Pool
+from hsm.supervisor import Supervisor
+from hsm.verify import verify_signature
+
+DEFAULT_TIMEOUT = 15.0
+"""Seconds: long enough for a hung worker to be noticed, replaced, and the request answered by the next one."""
+
+BODY_MAX = 1024 * 1024
+"""Bytes of input to one request: the message, or associated data and text together."""
+
+KEY_ID_MAX = 255
+"""Bytes of CKA_ID that a frame can name."""
+
+LABEL_MAX = 64
+"""Bytes of UTF-8 in a key's label."""
+
+RANDOM_MAX = 64 * 1024
+"""Bytes of randomness in one request."""
+
+WRAPPABLE = frozenset(range(16, 72, 8))
+"""Lengths of secrets that `wrap` takes. RFC 5649 allows any; SoftHSM 2.6 loses the length of the others."""
+
+
+class Hsm:
+    """One token. Use it as an async context manager; it may be shared by any number of tasks of one loop."""
+
+    def __init__(self, token: TokenConfig) -> None:
+        self._token = token
+        self._latencies = Latencies()
+        self._pool: Pool | None = None
+        self._supervisor: Supervisor | None = None
+        self._one_generation = asyncio.Lock()  # SoftHSM 2.6 makes keys unreliably when asked for two at once
+
+    async def __aenter__(self) -> Self:
+        """Start the workers; raises the first one's error when it cannot log in."""
+        self._pool = Pool(self._token.queue_limit, self._token.hang_after)
+        self._supervisor = Supervisor(self._token, self._pool, self._latencies)
+        try:
+            await self._supervisor.start()
+        except BaseException:
+            await self._supervisor.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the workers; what is pending fails with `HsmUnavailable`."""
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+        self._pool = self._supervisor = None
+
+    async def sign(self, key: bytes, message: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """64 bytes over the message itself: r||s for ES256 (RFC 7518 section 3.4), RFC 8032 for EdDSA.
+
+        The worker has verified the signature with the token's public key before it answers.
+        """
+        return await self._submit(Op.SIGN, key, message, timeout)
+
+    async def public_key(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """The SubjectPublicKeyInfo of a key pair, DER (RFC 5280 section 4.1)."""
+        return await self._submit(Op.PUBLIC_KEY, key, b"", timeout)
+
+    async def generate(self, algorithm: Algorithm, label: str, *, timeout: float = DEFAULT_TIMEOUT) -> KeyInfo:
+        """Make a key that cannot leave the token; `HsmOutcomeUnknown` when it was cut off on the way.
+
+        Refused (`HsmPolicy`) on a token not opened `writable`, and when the token does not confirm that the key
+        was made inside it, was always sensitive and was never extractable.
+        """
+        if not self._token.writable:
+            raise HsmPolicy("Expected a token opened with writable=True, got a read-only one. Use `python -m hsm`.")
+        if not 1 <= len(label.encode()) <= LABEL_MAX:
+            raise HsmPolicy(f"Expected a label of 1 to {LABEL_MAX} bytes, got {len(label.encode())}.")
+        wanted = json.dumps({"algorithm": Algorithm(algorithm).value, "label": label}).encode()
+        async with self._one_generation:
+            return decode_keys(await self._submit(Op.GENERATE, b"", wanted, timeout))[0]
+
+    async def wrap(self, key: bytes, secret: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """A secret of 16, 24, ... 64 bytes under an A256KWP key (RFC 5649): 8 bytes longer than it was."""
+        if len(secret) not in WRAPPABLE:
+            raise HsmPolicy(f"Expected a secret of 16 to 64 bytes, a multiple of 8, got {len(secret)} bytes.")
+        return await self._submit(Op.WRAP, key, secret, timeout)
+
+    async def unwrap(self, key: bytes, wrapped: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """The secret that `wrap` took; `HsmDecryptFailed` when it was made with another key or altered."""
+        if len(wrapped) - 8 not in WRAPPABLE:
+            raise HsmDecryptFailed(f"Expected 24 to 72 bytes of wrapped key, a multiple of 8, got {len(wrapped)}.")
+        return await self._submit(Op.UNWRAP, key, wrapped, timeout)
+
+    async def encrypt(
+        self, key: bytes, plaintext: bytes, aad: bytes = b"", *, timeout: float = DEFAULT_TIMEOUT
+    ) -> bytes:
+        """Return nonce (12) || ciphertext || tag (16), AES-256-GCM, the nonce drawn at random in the worker.
+
+        Random nonces allow 2**32 encryptions under one key (NIST SP 800-38D section 8.3): rotate before that.
+        """
+        return await self._submit(Op.ENCRYPT, key, join_pair(aad, plaintext), timeout)
+
+    async def decrypt(self, key: bytes, sealed: bytes, aad: bytes = b"", *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """What `encrypt` took; `HsmDecryptFailed` on another key, other `aad`, or an altered byte."""
+        return await self._submit(Op.DECRYPT, key, join_pair(aad, sealed), timeout)
+
+    async def hmac(self, key: bytes, data: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """HMAC-SHA-256 (RFC 2104), 32 bytes."""
+        return await self._submit(Op.HMAC, key, data, timeout)
+
+    async def random(self, n: int, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+        """`n` bytes, 1 to `RANDOM_MAX`, from the token's generator."""
+        if not 1 <= n <= RANDOM_MAX:
+            raise HsmPolicy(f"Expected 1 to {RANDOM_MAX} random bytes to be asked for, got {n}.")
+        return await self._submit(Op.RANDOM, b"", n.to_bytes(4), timeout)
+
+    async def inventory(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[KeyInfo]:
+        """Every key of an algorithm of ours, read from the token anew, in order of label and id."""
+        return decode_keys(await self._submit(Op.INVENTORY, b"", b"", timeout))
+
+    async def probe(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Sign random bytes and verify the signature here as well; raises when the key does not work."""
+        message = os.urandom(32)
+        spki = await self.public_key(key, timeout=timeout)
+        verify_signature(spki, message, await self.sign(key, message, timeout=timeout))
+
+    def health(self) -> HsmHealth:
+        """How the token is doing now; never raises and asks the token nothing."""
+        pool, supervisor = self._pool, self._supervisor
+        return HsmHealth(
+            state=self._state(),
+            workers=pool.workers if pool else (),
+            pending=pool.pending if pool else 0,
+            restarts=supervisor.restarts if supervisor else 0,
+            p50=self._latencies.percentile(0.50),
+            p99=self._latencies.percentile(0.99),
+            last_error=pool.last_error if pool else None,
+            pin_count_low=supervisor.pin_count_low if supervisor else False,
+        )
+
+    def _state(self) -> HsmState:
+        if self._pool is None or self._supervisor is None:
+            return HsmState.CLOSED
+        if self._supervisor.refused is not None:
+            return HsmState.REFUSED
+        if self._pool.is_down:
+            return HsmState.DOWN
+        if len(self._pool.workers) == self._token.workers:
+            return HsmState.READY
+        return HsmState.DEGRADED if self._pool.workers else HsmState.RESTARTING
+
+    def _submit(self, op: Op, key: bytes, body: bytes, timeout: float) -> asyncio.Future[bytes]:
+        if self._pool is None:
+            raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
+        if len(key) > KEY_ID_MAX:
+            raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
+        if len(body) > BODY_MAX:
+            raise HsmPolicy(f"Expected at most {BODY_MAX} bytes of input, got {len(body)}. Sign or seal a digest.")
+        return self._pool.submit(op, key, body, timeout)

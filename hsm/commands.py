@@ -1,0 +1,67 @@
+"""What each command of `python -m hsm` does: arguments in, (holds, report) out."""
+
+from argparse import Namespace
+from typing import Any
+
+from hsm import bench as benchmark
+from hsm.client import Hsm
+from hsm.config import TokenConfig
+from hsm.errors import HsmError
+from hsm.keys import Algorithm
+from hsm.pins import create_pin, read_pin
+from hsm.softhsm import find_module, render
+from hsm.tokens import init_token
+
+Outcome = tuple[bool, list[dict[str, Any]]]
+"""Whether what was asked holds, and the rows to print."""
+
+_SIGNING = frozenset({Algorithm.ES256, Algorithm.EDDSA})
+
+
+async def init(arguments: Namespace) -> Outcome:
+    """Make a token; SoftHSM's configuration and the PIN files are made first where they are missing."""
+    module = arguments.module or find_module()
+    configuration = arguments.conf
+    if configuration is not None and not configuration.exists():
+        configuration = render(configuration.parent, configuration.name)
+    so_pin, pin = (read_pin(create_pin(path)) for path in (arguments.so_pin_file, arguments.pin_file))
+    serial = await init_token(module, arguments.label, so_pin, pin, configuration)
+    return True, [{"label": arguments.label, "serial": serial, "module": str(module), "conf": str(configuration)}]
+
+
+async def inventory(arguments: Namespace) -> Outcome:
+    """List the keys; holds when the token vouches for every one of them."""
+    async with Hsm(_token(arguments)) as hsm:
+        keys = await hsm.inventory()
+    return all(key.born_here for key in keys), [key.to_json() for key in keys]
+
+
+async def probe(arguments: Namespace) -> Outcome:
+    """Sign and verify with each key; holds when every signature does."""
+    report: list[dict[str, Any]] = []
+    async with Hsm(_token(arguments)) as hsm:
+        keys = arguments.key or [key.id for key in await hsm.inventory() if key.algorithm in _SIGNING]
+        for key in keys:
+            try:
+                await hsm.probe(key)
+            except HsmError as error:
+                report.append({"id": key.hex(), "holds": False, "detail": str(error)})
+            else:
+                report.append({"id": key.hex(), "holds": True, "detail": "signed and verified"})
+    return all(row["holds"] for row in report), report
+
+
+async def bench(arguments: Namespace) -> Outcome:
+    """Measure; holds when every ratio reaches its target."""
+    rows = await benchmark.measure(seconds=arguments.seconds, workers=arguments.workers, callers=arguments.callers)
+    return all(row["holds"] for row in rows), [dict(row) for row in rows]
+
+
+def _token(arguments: Namespace) -> TokenConfig:
+    return TokenConfig(
+        module=arguments.module or find_module(),
+        label=arguments.label,
+        serial=arguments.serial,
+        pin_file=arguments.pin_file,
+        softhsm_conf=arguments.conf,
+    )

@@ -1,0 +1,41 @@
+"""Which token to use, and how hard."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hsm.errors import HsmModuleMissing, HsmTokenMissing
+
+
+@dataclass(frozen=True, slots=True)
+class TokenConfig:
+    """One token and the signer processes that serve it.
+
+    The token is chosen by `label` and, where two share one, by `serial` (as the module prints it): slot numbers
+    change. `pin_file` is read at every start of a signer process, so it must be readable more than once; a
+    systemd credential or `/dev/fd/N` of a regular file will do. `softhsm_conf` becomes SOFTHSM2_CONF of the
+    signer processes alone. Only a `writable` token can generate keys. `queue_limit` bounds requests, answered
+    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed.
+    """
+
+    module: Path
+    label: str
+    serial: str | None
+    pin_file: Path
+    softhsm_conf: Path | None = None
+    workers: int = 1
+    writable: bool = False
+    queue_limit: int = 1024
+    hang_after: float = 5.0
+
+
+def check_paths(module: Path, softhsm_conf: Path | None) -> None:
+    """Raise the error that names the cure while it can still be told which file is missing."""
+    if not module.is_file():
+        raise HsmModuleMissing(
+            f"Expected a PKCS#11 module at {module}, got no such file. Install it (Debian: softhsm2) or "
+            "correct the path."
+        )
+    if softhsm_conf is not None and not softhsm_conf.is_file():
+        raise HsmTokenMissing(
+            f"Expected SoftHSM's configuration at {softhsm_conf}, got no such file. Run `python -m hsm init-token`."
+        )

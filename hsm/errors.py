@@ -1,0 +1,58 @@
+"""What can go wrong between a caller and a key, as one tree.
+
+HsmError
+├── HsmBusy             the queue is full: come back later (503 and Retry-After)
+├── HsmTimeout          the deadline passed; a repeatable operation had no effect that matters
+├── HsmUnavailable      the token is down or its signer process cannot be kept alive
+├── HsmKeyMissing       the token has no such key
+├── HsmPinRefused       terminal: the PIN is wrong, locked or about to be locked; it is never tried again
+├── HsmTokenMissing     no token with that label and serial
+├── HsmModuleMissing    no PKCS#11 module at that path
+├── HsmDecryptFailed    the ciphertext or wrapped key was not made with this key, or was altered
+├── HsmPolicy           the caller asked for what this package does not do: a bug, never repeated
+└── HsmOutcomeUnknown   an operation that must not be repeated was cut off: look before trying again
+"""
+
+
+class HsmError(Exception):
+    """The root: catch this to catch everything this package raises on purpose."""
+
+
+class HsmBusy(HsmError):
+    """As many requests are pending as `TokenConfig.queue_limit` admits."""
+
+
+class HsmTimeout(HsmError):
+    """No answer before the caller's deadline; an answer that comes later is dropped."""
+
+
+class HsmUnavailable(HsmError):
+    """No signer process can serve now; the next one is being started in the background."""
+
+
+class HsmKeyMissing(HsmError):
+    """No key of that CKA_ID in the token."""
+
+
+class HsmPinRefused(HsmError):
+    """The PIN did not open the token. One attempt only: tokens lock after a few."""
+
+
+class HsmTokenMissing(HsmError):
+    """The module shows no token of that label and serial, or more than one."""
+
+
+class HsmModuleMissing(HsmError):
+    """The PKCS#11 module is not there or does not load."""
+
+
+class HsmDecryptFailed(HsmError):
+    """Authentication of a ciphertext or wrapped key failed; the token itself is well."""
+
+
+class HsmPolicy(HsmError):
+    """Arguments or a mechanism outside this package's allow-list."""
+
+
+class HsmOutcomeUnknown(HsmError):
+    """The signer process ended, or the deadline passed, with a `generate` under way."""

@@ -1,0 +1,123 @@
+"""The keys of the open token: handles looked up once and held, and what the token says of each."""
+
+from typing import Any
+
+from pkcs11 import Attribute, ObjectClass, PKCS11Error, Session
+
+from hsm.algorithms import RECOGNISED_BY, recognise
+from hsm.ckr import Fault
+from hsm.frames import Status
+from hsm.keys import Algorithm, KeyInfo
+from hsm.signing import PublicKey, SigningKey, public_key, signing_key, spki_of
+
+_DESCRIBED_BY = [
+    Attribute.ID,
+    Attribute.LABEL,
+    Attribute.LOCAL,
+    Attribute.NEVER_EXTRACTABLE,
+    Attribute.ALWAYS_SENSITIVE,
+    *RECOGNISED_BY,
+]
+
+_KINDS = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
+
+
+class KeyRing:
+    """Handles by CKA_ID. A look-up reads every object of the token, so each key pays for one and no more."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._signing: dict[bytes, SigningKey] = {}
+        self._secret: dict[bytes, tuple[Algorithm, Any]] = {}
+        self._witness = self._any_key()
+
+    def signing(self, key: bytes) -> SigningKey:
+        """The key pair of this id."""
+        held = self._signing.get(key)
+        if held is None:
+            private = self._find(ObjectClass.PRIVATE_KEY, key)
+            algorithm = recognise(private.get_attributes(list(RECOGNISED_BY)))
+            if algorithm is None:
+                raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an ES256 or EdDSA key, got another kind.")
+            held = self._signing[key] = signing_key(private, self._public(algorithm, key))
+        return held
+
+    def secret(self, key: bytes, wanted: Algorithm) -> Any:
+        """The secret key of this id, which must be for the algorithm that the operation needs."""
+        held = self._secret.get(key)
+        if held is None:
+            found = self._find(ObjectClass.SECRET_KEY, key)
+            algorithm = recognise(found.get_attributes(list(RECOGNISED_BY)))
+            if algorithm is None:
+                raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an {wanted} key, got another kind.")
+            held = self._secret[key] = (algorithm, found)
+        if held[0] is not wanted:
+            raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an {wanted} key, got an {held[0]} key.")
+        return held[1]
+
+    def inventory(self) -> list[KeyInfo]:
+        """Every key of ours, read from the token anew; keys of other kinds are left out."""
+        keys: list[KeyInfo] = []
+        for kind in _KINDS:
+            for found in list(self.session.get_objects({Attribute.CLASS: kind, Attribute.TOKEN: True})):
+                described = self.describe(found, kind)
+                if described is not None:
+                    keys.append(described)
+        return sorted(keys, key=lambda key: (key.label, key.id))
+
+    def describe(self, found: Any, kind: ObjectClass) -> KeyInfo | None:
+        """What the token says of one private or secret key, None when it is none of ours."""
+        attributes = found.get_attributes(_DESCRIBED_BY)
+        algorithm = recognise(attributes)
+        if algorithm is None:
+            return None
+        identity = attributes.get(Attribute.ID, b"")
+        pair = kind is ObjectClass.PRIVATE_KEY
+        return KeyInfo(
+            id=identity,
+            label=attributes.get(Attribute.LABEL, ""),
+            algorithm=algorithm,
+            public_key=spki_of(self._public(algorithm, identity)) if pair and identity else None,
+            local=bool(attributes.get(Attribute.LOCAL)),
+            never_extractable=bool(attributes.get(Attribute.NEVER_EXTRACTABLE)),
+            always_sensitive=bool(attributes.get(Attribute.ALWAYS_SENSITIVE)),
+        )
+
+    def _public(self, algorithm: Algorithm, key: bytes) -> PublicKey:
+        return public_key(algorithm, self._find(ObjectClass.PUBLIC_KEY, key)[Attribute.EC_POINT])
+
+    def _find(self, kind: ObjectClass, key: bytes) -> Any:
+        if not key:
+            raise Fault(Status.POLICY, "Expected a key id, got an empty one. See `python -m hsm inventory`.")
+        found = list(self.session.get_objects({Attribute.CLASS: kind, Attribute.ID: key}))
+        if len(found) > 1:
+            raise Fault(Status.POLICY, f"Expected one {kind.name} {key.hex()}, got {len(found)}. Remove the others.")
+        if not found:
+            self._assert_sighted()
+            raise Fault(
+                Status.KEY_MISSING,
+                f"Expected a {kind.name} with id {key.hex()}, got none. See `python -m hsm inventory`.",
+            )
+        return found[0]
+
+    def _any_key(self) -> Any | None:
+        """The first key there is, without reading the others."""
+        for kind in _KINDS:
+            found = next(self.session.get_objects({Attribute.CLASS: kind, Attribute.TOKEN: True}), None)
+            if found is not None:
+                return found
+        return None
+
+    def _assert_sighted(self) -> None:
+        """Tell "no such key" from "this process no longer sees the token".
+
+        When SoftHSM's storage goes away and comes back, a process that had it open finds nothing for ever after.
+        Then the key that was there at the start has gone too, and only a fresh process can say more.
+        """
+        try:
+            if self._witness is not None:
+                self._witness[Attribute.LABEL]
+        except PKCS11Error as error:
+            raise Fault(
+                Status.SESSION_LOST, "Expected to see the token's keys, got none. The signer process is being replaced."
+            ) from error

@@ -1,0 +1,164 @@
+"""One signer process seen from the event loop: its socket, and the requests it has not answered yet."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from hsm.errors import (
+    HsmDecryptFailed,
+    HsmError,
+    HsmKeyMissing,
+    HsmModuleMissing,
+    HsmPinRefused,
+    HsmPolicy,
+    HsmTimeout,
+    HsmTokenMissing,
+    HsmUnavailable,
+)
+from hsm.frames import FrameError, FrameReader, Op, Status, encode
+from hsm.health import Latencies
+from hsm.process import reap, spawn
+from hsm.requests import Request
+
+ERRORS: dict[int, type[HsmError]] = {
+    Status.SESSION_LOST: HsmUnavailable,
+    Status.TOKEN_DOWN: HsmUnavailable,
+    Status.PIN_REFUSED: HsmPinRefused,
+    Status.TOKEN_MISSING: HsmTokenMissing,
+    Status.MODULE_MISSING: HsmModuleMissing,
+    Status.KEY_MISSING: HsmKeyMissing,
+    Status.DECRYPT_FAILED: HsmDecryptFailed,
+    Status.POLICY: HsmPolicy,
+}
+"""What each status other than OK means to the caller."""
+
+_GRACE = 2.0  # seconds between closing a worker's socket and killing it
+
+
+class Link(asyncio.Protocol):
+    """Frames out once per turn of the loop, answers in by request id.
+
+    Until a pool adopts it by setting `on_fault` and `on_lost`, faults and the end of the process fail the request
+    they concern.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], latencies: Latencies) -> None:
+        self.pending: dict[int, Request] = {}
+        self.lost = asyncio.Event()
+        self.proven = False  # has answered OK at least once since it was configured
+        self.heard = 0.0  # loop time of the last sign of life, or of the first request after idling
+        self.on_fault: Callable[[Link, Request, int, str], None] = _fail_on_fault
+        self.on_lost: Callable[[Link], None] = _fail_on_loss
+        self._process = process
+        self._loop = asyncio.get_running_loop()
+        self._latencies = latencies
+        self._reader = FrameReader()
+        self._outgoing: list[bytes] = []
+        self._transport: asyncio.WriteTransport | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the signer process."""
+        return self._process.pid
+
+    def send(self, request: Request, now: float) -> None:
+        """Queue a request; all of one turn of the loop leave in a single write."""
+        if not self.pending:
+            self.heard = now
+        self.pending[request.id] = request
+        request.sends += 1
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(request.frame)
+
+    def _flush(self) -> None:
+        frames = b"".join(self._outgoing)
+        self._outgoing.clear()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frames)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the socket is ours."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: answers, whole or in part."""
+        self.heard = now = self._loop.time()
+        try:
+            frames = self._reader.feed(data)
+        except FrameError:
+            self.kill()
+            return
+        for identity, status, _, body in frames:
+            request = self.pending.pop(identity, None)
+            if request is None:
+                continue  # already taken back after a fault
+            if status == Status.OK:
+                self.proven = True
+                self._latencies.add(now - request.admitted)
+                if not request.future.done():
+                    request.future.set_result(body)
+            else:
+                self.on_fault(self, request, status, body.decode(errors="replace"))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """asyncio: the process has ended or was told to."""
+        self.lost.set()
+        self.on_lost(self)
+
+    def kill(self) -> None:
+        """End the process at once; `on_lost` follows when its socket closes."""
+        self._process.kill()
+
+    async def close(self) -> None:
+        """Close the socket, which ends the process, and wait until it is gone."""
+        if self._transport is not None:
+            self._transport.close()
+        await self.gone()
+
+    async def gone(self) -> None:
+        """Wait until the process has left the process table."""
+        await asyncio.to_thread(reap, self._process, _GRACE)
+
+    async def ask(self, op: Op, body: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 the deadline travels with the request
+        """Send one request outside any pool and return its answer."""
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        now = self._loop.time()
+        frame = encode(0, op, b"", body)
+        self.send(Request(0, op, frame, future, admitted=now, deadline=now + timeout), now)
+        del body, frame  # they may hold a PIN, which no traceback should show
+        try:
+            return await asyncio.wait_for(future, timeout)
+        except TimeoutError as error:
+            raise HsmTimeout(
+                f"Expected the signer process to be ready in {timeout:g} s, got no answer. "
+                "Check that the token's device or network is up."
+            ) from error
+
+
+def _fail_on_fault(link: Link, request: Request, status: int, sentence: str) -> None:
+    del link
+    request.fail(ERRORS[status](sentence))
+
+
+def _fail_on_loss(link: Link) -> None:
+    for request in link.pending.values():
+        request.fail(
+            HsmUnavailable("Expected the signer process to answer, got its end. See standard error for why it ended.")
+        )
+    link.pending.clear()
+
+
+async def connect(program: str, softhsm_conf: Path | None, latencies: Latencies) -> Link:
+    """Start `program` and return the link to it."""
+    process, sock = spawn(program, softhsm_conf)
+    try:
+        _, link = await asyncio.get_running_loop().create_connection(lambda: Link(process, latencies), sock=sock)
+    except BaseException:
+        sock.close()
+        process.kill()
+        process.wait()
+        raise
+    return link

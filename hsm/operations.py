@@ -1,0 +1,130 @@
+"""What a worker can be asked to do: one function per operation, and the table that names them."""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pkcs11 import Attribute, GCMParams, KeyType, ObjectClass
+
+from hsm.algorithms import SCHEMES
+from hsm.ckr import Fault
+from hsm.frames import Op, Status, split_pair
+from hsm.generation import generate
+from hsm.keyring import KeyRing
+from hsm.keys import Algorithm, encode_keys
+
+_NONCE_SIZE, _TAG_SIZE = 12, 16  # bytes, NIST SP 800-38D section 8.2.2 and 5.2.1.2
+
+_PASSING_SECRET = {
+    # a session object: it dies with the call, and is no key of the token
+    Attribute.TOKEN: False,
+    Attribute.PRIVATE: True,
+    Attribute.SENSITIVE: False,
+    Attribute.EXTRACTABLE: True,
+}
+
+
+def _sign(ring: KeyRing, key: bytes, message: bytes) -> bytes:
+    return ring.signing(key).sign(message)
+
+
+def _public_key(ring: KeyRing, key: bytes, _: bytes) -> bytes:
+    return ring.signing(key).spki
+
+
+def _generate(ring: KeyRing, _: bytes, wanted: bytes) -> bytes:
+    settings: dict[str, str] = json.loads(wanted)
+    return encode_keys([generate(ring, Algorithm(settings["algorithm"]), settings["label"])])
+
+
+def _wrap(ring: KeyRing, key: bytes, secret: bytes) -> bytes:
+    wrapping: Any = ring.secret(key, Algorithm.A256KWP)
+    passing = ring.session.create_object(
+        {
+            Attribute.CLASS: ObjectClass.SECRET_KEY,
+            Attribute.KEY_TYPE: KeyType.GENERIC_SECRET,
+            Attribute.VALUE: secret,
+            **_PASSING_SECRET,
+        }
+    )
+    try:
+        wrapped: bytes = wrapping.wrap_key(passing, mechanism=SCHEMES[Algorithm.A256KWP].use)
+    finally:
+        passing.destroy()
+    return wrapped
+
+
+def _unwrap(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
+    wrapping: Any = ring.secret(key, Algorithm.A256KWP)
+    passing = wrapping.unwrap_key(
+        ObjectClass.SECRET_KEY,
+        KeyType.GENERIC_SECRET,
+        wrapped,
+        mechanism=SCHEMES[Algorithm.A256KWP].use,
+        capabilities=0,
+        template=_PASSING_SECRET,
+    )
+    try:
+        secret: bytes = passing[Attribute.VALUE]
+    finally:
+        passing.destroy()
+    return secret
+
+
+def _encrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
+    aad, plaintext = split_pair(body)
+    nonce = os.urandom(_NONCE_SIZE)
+    sealing: Any = ring.secret(key, Algorithm.A256GCM)
+    sealed: bytes = sealing.encrypt(plaintext, **_gcm(nonce, aad))
+    return nonce + sealed
+
+
+def _decrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
+    aad, sealed = split_pair(body)
+    if len(sealed) < _NONCE_SIZE + _TAG_SIZE:
+        raise Fault(
+            Status.DECRYPT_FAILED,
+            f"Expected at least {_NONCE_SIZE + _TAG_SIZE} bytes of nonce, ciphertext and tag, got {len(sealed)}.",
+        )
+    sealing: Any = ring.secret(key, Algorithm.A256GCM)
+    plaintext: bytes = sealing.decrypt(sealed[_NONCE_SIZE:], **_gcm(sealed[:_NONCE_SIZE], aad))
+    return plaintext
+
+
+def _gcm(nonce: bytes, aad: bytes) -> dict[str, Any]:
+    return {
+        "mechanism": SCHEMES[Algorithm.A256GCM].use,
+        "mechanism_param": GCMParams(nonce, aad, _TAG_SIZE * 8),
+    }
+
+
+def _hmac(ring: KeyRing, key: bytes, data: bytes) -> bytes:
+    authenticating: Any = ring.secret(key, Algorithm.HS256)
+    code: bytes = authenticating.sign(data, mechanism=SCHEMES[Algorithm.HS256].use)
+    return code
+
+
+def _random(ring: KeyRing, _: bytes, count: bytes) -> bytes:
+    return ring.session.generate_random(int.from_bytes(count) * 8)
+
+
+def _inventory(ring: KeyRing, _: bytes, __: bytes) -> bytes:
+    return encode_keys(ring.inventory())
+
+
+Operation = Callable[[KeyRing, bytes, bytes], bytes]
+"""(keys of the token, key id, body of the request) -> body of the answer."""
+
+OPERATIONS: dict[int, Operation] = {
+    Op.SIGN: _sign,
+    Op.PUBLIC_KEY: _public_key,
+    Op.GENERATE: _generate,
+    Op.WRAP: _wrap,
+    Op.UNWRAP: _unwrap,
+    Op.ENCRYPT: _encrypt,
+    Op.DECRYPT: _decrypt,
+    Op.HMAC: _hmac,
+    Op.RANDOM: _random,
+    Op.INVENTORY: _inventory,
+}

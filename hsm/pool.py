@@ -1,0 +1,193 @@
+"""Who answers a request: admission, least-pending dispatch, deadlines, and sending again after a loss.
+
+Rules, in the order they are applied:
+
+1. A request is admitted while fewer than `queue_limit` are pending, else `HsmBusy`.
+2. It goes to the worker with the fewest pending requests. While every worker is being restarted it waits; when
+   the last start failed it fails at once with the reason.
+3. Its future is completed exactly once: by the answer, by its deadline, or by an error. An answer that comes
+   after the deadline is dropped; the request counts as pending until then, for it still occupies the worker.
+4. A worker that is silent for `hang_after` with work to do is killed.
+5. When a worker is lost, what it had not answered is sent to another, except what must not be repeated.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from hsm.errors import HsmBusy, HsmError, HsmTimeout, HsmUnavailable
+from hsm.frames import Op, Status, encode
+from hsm.link import ERRORS, Link
+from hsm.requests import Request
+
+
+class Pool:
+    """The workers that serve now, and the requests that wait for one."""
+
+    def __init__(self, queue_limit: int, hang_after: float) -> None:
+        self._queue_limit = queue_limit
+        self._hang_after = hang_after
+        self._links: list[Link] = []
+        self._waiting: deque[Request] = deque()
+        self._down: HsmError | None = None
+        self._last_id = 0
+        self._loop = asyncio.get_running_loop()
+        self._check_at = math.inf
+        self._check: asyncio.TimerHandle | None = None
+        self.last_error: str | None = None
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """Process ids of the workers that serve now."""
+        return tuple(link.pid for link in self._links)
+
+    @property
+    def pending(self) -> int:
+        """How many requests are admitted and not answered."""
+        return len(self._waiting) + sum(len(link.pending) for link in self._links)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether new requests are refused because no worker could be started."""
+        return self._down is not None and not self._links
+
+    def submit(self, op: Op, key: bytes, body: bytes, timeout: float) -> asyncio.Future[bytes]:
+        """Admit one request; the future gives the answer's body or raises from the tree in `hsm.errors`."""
+        if self._down is not None and not self._links:
+            raise _again(self._down)
+        if self.pending >= self._queue_limit:
+            raise HsmBusy(f"Expected fewer than {self._queue_limit} pending requests, got that many. Try again later.")
+        self._last_id = identity = self._last_id + 1
+        now = self._loop.time()
+        deadline = now + timeout
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        frame = encode(identity, op, key, body)
+        self._dispatch(Request(identity, op, frame, future, admitted=now, deadline=deadline), now)
+        return future
+
+    def add(self, link: Link) -> None:
+        """Let a configured worker serve, beginning with whatever waits."""
+        if link.lost.is_set():
+            return  # it ended after its login: its keeper replaces it
+        link.on_fault = self._on_fault
+        link.on_lost = self._on_lost
+        self._links.append(link)
+        self._down = None
+        waiting, self._waiting = self._waiting, deque()
+        for request in waiting:
+            if not request.future.done():
+                self._dispatch(request, self._loop.time())
+
+    def down(self, error: HsmError) -> None:
+        """A worker could not be started; unless another serves, fail what waits and what comes."""
+        self.last_error = type(error).__name__
+        self._down = error
+        if not self._links:
+            waiting, self._waiting = self._waiting, deque()
+            for request in waiting:
+                request.cut_off(_again(error))
+
+    def close(self) -> None:
+        """Fail everything pending; nothing is admitted any more."""
+        closed = HsmUnavailable("Expected an open Hsm, got one that is closed. Use it inside `async with`.")
+        links, self._links = self._links, []
+        for link in links:
+            for request in link.pending.values():
+                request.cut_off(closed)
+        self.down(closed)
+        if self._check is not None:
+            self._check.cancel()
+
+    # Dispatch -----------------------------------------------------------------------------------------
+
+    def _dispatch(self, request: Request, now: float) -> None:
+        if self._links:
+            link = min(self._links, key=_load)
+            link.send(request, now)
+            self._check_no_later_than(min(request.deadline, link.heard + self._hang_after))
+        elif self._down is not None:
+            request.cut_off(_again(self._down))
+        else:
+            self._waiting.append(request)
+            self._check_no_later_than(request.deadline)
+
+    # Faults and losses --------------------------------------------------------------------------------
+
+    def _on_fault(self, link: Link, request: Request, status: int, sentence: str) -> None:
+        error = ERRORS[status](sentence)
+        if status == Status.SESSION_LOST:
+            self.last_error = type(error).__name__
+            link.pending[request.id] = request  # goes out again with the others once the worker has ended
+            self._retire(link)
+        elif status == Status.TOKEN_DOWN:
+            request.fail(error)
+            self._retire(link)
+            self.down(error)
+        else:
+            request.fail(error)
+
+    def _retire(self, link: Link) -> None:
+        if link in self._links:
+            self._links.remove(link)
+        link.kill()
+
+    def _on_lost(self, link: Link) -> None:
+        if link in self._links:
+            self._links.remove(link)
+        cause = HsmUnavailable("Expected the signer process to answer, got its end. Try again.")
+        now = self._loop.time()
+        orphans = list(link.pending.values())
+        link.pending.clear()
+        for request in orphans:
+            if request.future.done():
+                continue
+            if request.may_repeat():
+                self._dispatch(request, now)
+            else:
+                request.cut_off(cause)
+
+    # Deadlines and silence ----------------------------------------------------------------------------
+
+    def _check_no_later_than(self, when: float) -> None:
+        if when < self._check_at:
+            if self._check is not None:
+                self._check.cancel()
+            self._check_at = when
+            self._check = self._loop.call_at(when, self._check_now)
+
+    def _check_now(self) -> None:
+        now = self._loop.time()
+        self._check, self._check_at = None, math.inf
+        nearest = self._expire(self._waiting, now)
+        for link in list(self._links):
+            nearest = min(nearest, self._expire(link.pending.values(), now))
+            if link.pending and link.heard + self._hang_after <= now:
+                self.last_error = HsmTimeout.__name__
+                self._retire(link)
+            elif link.pending:
+                nearest = min(nearest, link.heard + self._hang_after)
+        if nearest < math.inf:
+            self._check_no_later_than(nearest)
+
+    @staticmethod
+    def _expire(requests: Iterable[Request], now: float) -> float:
+        """Expire what is due and return the nearest deadline that is not."""
+        nearest = math.inf
+        for request in requests:
+            if request.future.done():
+                continue
+            if request.deadline <= now:
+                request.expire()
+            else:
+                nearest = min(nearest, request.deadline)
+        return nearest
+
+
+def _load(link: Link) -> int:
+    return len(link.pending)
+
+
+def _again(error: HsmError) -> HsmError:
+    """The same error for another caller: one exception object raised twice would grow its traceback for ever."""
+    return type(error)(str(error))

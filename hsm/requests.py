@@ -1,0 +1,46 @@
+"""A request on its way: what a caller waits for, and what may be done about it when a worker dies."""
+
+import asyncio
+from dataclasses import dataclass
+
+from hsm.errors import HsmError, HsmOutcomeUnknown, HsmTimeout
+from hsm.frames import Op
+
+SENDS_MAX = 3
+"""A repeatable request goes out three times at most: two crashes are bad luck, three are a request that kills."""
+
+_NOT_REPEATABLE = frozenset({Op.CONFIGURE, Op.GENERATE})
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One frame and the future of its answer. The future is completed once, whoever comes first."""
+
+    id: int
+    op: Op
+    frame: bytes
+    future: asyncio.Future[bytes]
+    admitted: float  # loop time
+    deadline: float  # loop time
+    sends: int = 0
+
+    def may_repeat(self) -> bool:
+        """Whether sending this once more can do no harm; a second `generate` would make a second key."""
+        return self.op not in _NOT_REPEATABLE and self.sends < SENDS_MAX
+
+    def fail(self, error: HsmError) -> None:
+        """Tell the caller, unless it has its answer or has gone."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def cut_off(self, error: HsmError) -> None:
+        """Fail a request that a worker may or may not have carried out."""
+        if self.op is Op.GENERATE and self.sends:
+            error = HsmOutcomeUnknown(
+                f"Expected the new key, got: {error} A key may have been made: read the inventory before trying again."
+            )
+        self.fail(error)
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self.cut_off(HsmTimeout(f"Expected {self.op.name} to be answered in its time, got no answer. Try again."))

@@ -1,0 +1,38 @@
+"""Making a new token."""
+
+import json
+from pathlib import Path
+
+from hsm.config import check_paths
+from hsm.errors import HsmPolicy
+from hsm.frames import Op
+from hsm.health import Latencies
+from hsm.link import connect
+from hsm.pins import PIN_MAX
+from hsm.process import INITIALISE
+
+LABEL_MAX = 32
+"""Bytes of a token's label, CK_TOKEN_INFO.label."""
+
+_PIN_MIN = 4  # characters; SoftHSM's limit, PKCS#11 leaves it to the token
+_LIMIT = 60.0  # seconds: a hardware token may erase itself first
+
+
+async def init_token(module: Path, label: str, so_pin: str, pin: str, softhsm_conf: Path | None) -> str:
+    """Initialise a blank token and set both PINs; returns its serial.
+
+    Refused (`HsmPolicy`) when a token of that label is there already. The PINs travel down a socket to a process
+    of their own: they are in no argument, environment or log.
+    """
+    if not 1 <= len(label.encode()) <= LABEL_MAX:
+        raise HsmPolicy(f"Expected a token label of 1 to {LABEL_MAX} bytes, got {len(label.encode())}.")
+    for name, value in (("SO PIN", so_pin), ("PIN", pin)):
+        if not _PIN_MIN <= len(value.encode()) <= PIN_MAX:
+            raise HsmPolicy(f"Expected a {name} of {_PIN_MIN} to {PIN_MAX} bytes, got {len(value.encode())}.")
+    check_paths(module, softhsm_conf)
+    link = await connect(INITIALISE, softhsm_conf, Latencies())
+    try:
+        settings = {"module": str(module), "label": label, "so_pin": so_pin, "pin": pin}
+        return (await link.ask(Op.CONFIGURE, json.dumps(settings).encode(), _LIMIT)).decode()
+    finally:
+        await link.close()

@@ -1,0 +1,100 @@
+"""Settings: ``idverify.toml`` in the data directory, overridden by ``IDVERIFY_...`` in the environment.
+
+Unknown keys are refused. ``idverify up`` writes the file; every field below is documented for whoever edits it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from idverify.errors import SetupError
+
+FILE_NAME: Final = "idverify.toml"
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(_Section):
+    """Who this deployment is. Fixed at init and recorded in the ledger's first entry; changing it here is refused."""
+
+    public_url: str = Field(description="Where the public reaches the service; credentials carry it as iss.")
+    name: str = Field(default="Demo Immigration Authority", description="The authority's name.")
+    country: str = Field(default="UT", description="ISO 3166-1 alpha-2; UT is the specimen Utopia.")
+
+
+class Token(_Section):
+    """One PKCS#11 token, chosen by label and serial, never by slot."""
+
+    module: Path = Field(description="The vendor's PKCS#11 library.")
+    label: str
+    serial: str
+    pin_file: Path = Field(description="A file that only the service's user can read.")
+    softhsm_conf: Path | None = Field(default=None, description="SOFTHSM2_CONF of a SoftHSM token.")
+    workers: int = Field(default=1, ge=1, le=16, description="Signer processes.")
+
+
+class Service(_Section):
+    """How the service listens."""
+
+    host: str = Field(default="127.0.0.1", description="Loopback unless there is TLS or a proxy in front.")
+    port: Port = 8080
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = Field(default=False, description="A TLS proxy stands in front.")
+    demo: bool = Field(default=False, description="Synthetic people and demo keys; says so loudly.")
+
+
+class Config(BaseSettings):
+    """All settings. ``data`` is the directory that holds everything the service keeps."""
+
+    model_config = SettingsConfigDict(extra="forbid", env_prefix="IDVERIFY_", env_nested_delimiter="__", frozen=True)
+
+    data: Path
+    identity: Identity
+    online: Token
+    root: Token
+    service: Service = Service()
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.data / "idverify.sqlite"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic-settings passes it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over environment over the file, which lies in the data directory given as argument."""
+        path = Path(init_settings()["data"]) / FILE_NAME
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path))
+
+
+def load(data: Path, **overrides: Any) -> Config:
+    """The settings of a data directory. Raises ``SetupError`` that names every key that is wrong."""
+    path = data / FILE_NAME
+    if not path.exists():
+        raise SetupError(
+            f"There is no {FILE_NAME} in {data}.", f"Run: python3 -m idverify up --data {data}"
+        )
+    try:
+        return Config(data=data, **overrides)
+    except (ValidationError, ValueError) as error:
+        raise SetupError(f"{path} cannot be used: {_explain(error)}.", "Correct it and start again.") from error
+
+
+def _explain(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

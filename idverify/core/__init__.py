@@ -1,0 +1,1 @@
+"""What a credential is, when it holds, who may have it: pure."""

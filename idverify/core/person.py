@@ -1,0 +1,33 @@
+"""What is kept of a person. All of it is personal data and rests only under the person's own key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import Field
+
+from idverify.core.credential_type import Declared
+
+Name = Annotated[str, Field(min_length=1, max_length=150)]
+Alpha2 = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, or QU unknown, QS stateless")]
+
+
+class TravelDocument(Declared):
+    """A passport or similar (ICAO Doc 9303)."""
+
+    type: Annotated[str, Field(pattern=r"^[A-Z<]{1,2}$", description="Document code of the MRZ", examples=["P"])]
+    number: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+    issuing_state: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$", description="ICAO three-letter code")]
+    expiry: dt.date
+
+
+class PersonDetails(Declared):
+    """Who a person is, as an officer recorded it."""
+
+    family_name: Name
+    given_name: Name
+    birthdate: dt.date
+    nationalities: Annotated[list[Alpha2], Field(min_length=1, max_length=5)]
+    picture: Annotated[str | None, Field(max_length=40_000, pattern=r"^data:image/jpeg;base64,[A-Za-z0-9+/=]+$")] = None
+    travel_document: TravelDocument | None = None

@@ -1,0 +1,1 @@
+"""Bytes to credential and back, one file per standard: pure."""

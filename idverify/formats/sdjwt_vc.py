@@ -1,0 +1,299 @@
+"""SD-JWT VC (draft-ietf-oauth-sd-jwt-vc-25): a credential as an SD-JWT. What the draft may still move stands here.
+
+Checks fall in order; one that rests on a failed check is ``unknown`` and says which. ``RULES`` lists, per check,
+the small functions that make it fail: each raises a ``DocumentError`` that bears its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idverify.core.credential import Credential, Issuer, StatusReference
+from idverify.core.trust import TrustedIssuer, TrustStore
+from idverify.core.verdict import Check, CheckId, Result
+from idverify.errors import DocumentError
+from idverify.formats import jose, key_binding, sdjwt, x509
+from idverify.formats.base import CredentialFormat, Entropy, HolderBindingExpected, Presented, ToBeSigned
+from idverify.formats.sdjwt_conceal import conceal
+from idverify.formats.strict_json import encode_json, parse_object
+
+NAME = "dc+sd-jwt"
+WHAT = "An SD-JWT VC"
+PROFILE = jose.TokenProfile(WHAT, "dc+sd-jwt", "x5c")
+MAX_SKEW = 60
+
+# Section 2.2.2.3: these, and all inside them, are never disclosures.
+NEVER_DISCLOSED = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
+# What the format says of the credential; the rest is what the issuer says of the person.
+METADATA = NEVER_DISCLOSED | {"iat"}
+
+
+@dataclass(frozen=True, slots=True)
+class SdJwtVcDetail:
+    """What ``check`` needs of a read document: its parts, and the processed payload with the metadata."""
+
+    sd_jwt: sdjwt.SdJwt
+    token: jose.Jws
+    payload: Mapping[str, Any]
+
+
+# --- format: what read refuses ------------------------------------------------------------------------------------
+
+
+def metadata_not_disclosed(_payload: Mapping[str, Any], places: Mapping[str, sdjwt.Path]) -> None:
+    """Section 2.2.2.3: dates, type, issuer, holder key and status are for everybody, or they could be left out."""
+    for place in places.values():
+        if place and place[0] in NEVER_DISCLOSED:
+            raise DocumentError("metadata-not-disclosed", f"The claim {place[0]} must not be selectively disclosable.")
+
+
+def issuer_named(payload: Mapping[str, Any], _places: Mapping[str, sdjwt.Path]) -> None:
+    """``iss`` says whose roots apply; the draft leaves it out only where a certificate subject replaces it."""
+    jose.text_claim(payload, "iss", WHAT)
+
+
+def type_named(payload: Mapping[str, Any], _places: Mapping[str, sdjwt.Path]) -> None:
+    """Section 2.2.2.1: ``vct`` is required."""
+    jose.text_claim(payload, "vct", WHAT)
+
+
+FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, sdjwt.Path]], None], ...] = (
+    metadata_not_disclosed,
+    issuer_named,
+    type_named,
+)
+
+
+def _status(payload: Mapping[str, Any]) -> StatusReference | None:
+    """Token Status List section 6.2, when the credential has a status of that kind."""
+    if "status" not in payload:
+        return None
+    listed = payload["status"].get("status_list") if type(payload["status"]) is dict else None
+    if type(listed) is not dict or type(listed.get("uri")) is not str or type(listed.get("idx")) is not int:
+        raise DocumentError("status", "status must be a status_list with uri and idx; other kinds are not known here.")
+    if listed["idx"] < 0:
+        raise DocumentError("status", "The idx of a status must not be negative.")
+    return StatusReference(listed["uri"], listed["idx"])
+
+
+def _holder_key(payload: Mapping[str, Any]) -> dict[str, str] | None:
+    """RFC 7800 section 3.2, when the credential is bound to a key."""
+    if "cnf" not in payload:
+        return None
+    jwk = payload["cnf"].get("jwk") if type(payload["cnf"]) is dict else None
+    return jose.holder_jwk(jwk)
+
+
+# --- the checks ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """One document before one verifier, ``at`` Unix seconds."""
+
+    presented: Presented
+    trust: TrustStore
+    at: int
+    expected: HolderBindingExpected | None
+
+    @property
+    def detail(self) -> SdJwtVcDetail:
+        """The document's parts."""
+        detail = self.presented.detail
+        assert isinstance(detail, SdJwtVcDetail)
+        return detail
+
+    @property
+    def issuer(self) -> TrustedIssuer:
+        """Who is trusted under the document's ``iss``. Raises ``DocumentError`` (``issuer-known``)."""
+        issuer = self.trust.issuer(self.presented.iss)
+        if issuer is None:
+            raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
+        return issuer
+
+    @property
+    def key_binding(self) -> key_binding.KeyBinding | None:
+        """The key binding as read, if there is one. Raises ``DocumentError``."""
+        sd_jwt, jwk = self.detail.sd_jwt, self.presented.holder_key
+        if sd_jwt.key_binding is None:
+            return None
+        if jwk is None:
+            raise DocumentError("holder-key", "The document is bound to no key, so nobody can prove to hold it.")
+        return key_binding.read(sd_jwt.key_binding, sd_jwt.presented, jose.public_key(jwk), self.at)
+
+
+def issuer_signature(seen: Examination) -> None:
+    """RFC 9901 section 7.1 step 2.2."""
+    jose.verify_signature(seen.detail.token, x509.signing_key(seen.presented.signing_chain[0]), "the document")
+
+
+def issuer_certified(seen: Examination) -> None:
+    """RFC 9901 section 7.1 step 2.3: the key belongs to the issuer, under a root that we chose for it."""
+    issuer = seen.issuer
+    purposes = frozenset({x509.Purpose.DOCUMENT})
+    signer = x509.SignerExpected(issuer.iss, issuer.roots, purposes, seen.trust.revoked_serials, seen.at)
+    x509.verify_signer(seen.presented.signing_chain, signer)
+
+
+def type_allowed(seen: Examination) -> None:
+    """The trust decision is per type: an issuer of library cards issues no visas."""
+    if seen.presented.type not in seen.issuer.types:
+        kind = seen.presented.type[:200]
+        raise DocumentError("type-allowed", f"{seen.issuer.name} is not relied on for documents of type {kind}.")
+
+
+def not_expired(seen: Examination) -> None:
+    """RFC 7519 section 4.1.4; required by us (RFC 9901 section 9.7)."""
+    if jose.numeric_date(seen.detail.payload, "exp", WHAT) + MAX_SKEW <= seen.at:
+        raise DocumentError("not-expired", "The document has expired.")
+
+
+def not_before(seen: Examination) -> None:
+    """RFC 7519 section 4.1.5."""
+    payload = seen.detail.payload
+    if "nbf" in payload and jose.numeric_date(payload, "nbf", WHAT) - MAX_SKEW > seen.at:
+        raise DocumentError("not-before", "The document is not valid yet.")
+
+
+def issued_in_past(seen: Examination) -> None:
+    """RFC 7519 section 4.1.6: nothing was issued tomorrow."""
+    payload = seen.detail.payload
+    if "iat" in payload and jose.numeric_date(payload, "iat", WHAT) - MAX_SKEW > seen.at:
+        raise DocumentError("issued-in-past", "The document says it was issued in the future; check the clocks.")
+
+
+def binding_given(seen: Examination) -> None:
+    """RFC 9901 section 7.3 steps 1 and 2: the verifier's policy demands it, not the document."""
+    if seen.expected is not None and seen.key_binding is None:
+        raise DocumentError("binding-given", "The wallet must prove that it holds the document's key; it did not.")
+
+
+def binding_holds(seen: Examination) -> None:
+    """RFC 9901 section 7.3 step 5, but for the request. Whatever is there must hold, even when nobody asked."""
+    binding = seen.key_binding
+    if binding is None:
+        return
+    for rule in key_binding.BINDING_RULES:
+        rule(binding)
+    for rule in key_binding.REPLAY_RULES if seen.expected else ():
+        rule(binding)
+
+
+def made_for_us(seen: Examination) -> None:
+    """RFC 9901 section 7.3 step 5.6."""
+    binding = seen.key_binding
+    if binding is None or seen.expected is None:
+        return
+    for rule in key_binding.AUDIENCE_RULES:
+        rule(binding, seen.expected)
+
+
+Rule = Callable[[Examination], None]
+RULES: Mapping[CheckId, tuple[Rule, ...]] = {
+    CheckId.SIGNATURE: (issuer_signature,),
+    CheckId.ISSUER_TRUSTED: (issuer_certified,),
+    CheckId.TYPE_ALLOWED: (type_allowed,),
+    CheckId.VALIDITY: (not_expired, not_before, issued_in_past),
+    CheckId.HOLDER_BINDING: (binding_given, binding_holds),
+    CheckId.AUDIENCE: (made_for_us,),
+}
+_RESTS_ON: Mapping[CheckId, CheckId] = {
+    CheckId.ISSUER_TRUSTED: CheckId.SIGNATURE,
+    CheckId.TYPE_ALLOWED: CheckId.ISSUER_TRUSTED,
+    CheckId.VALIDITY: CheckId.ISSUER_TRUSTED,
+    CheckId.HOLDER_BINDING: CheckId.ISSUER_TRUSTED,
+    CheckId.AUDIENCE: CheckId.HOLDER_BINDING,
+}
+_PASSED: Mapping[CheckId, str] = {
+    CheckId.SIGNATURE: "The signature matches the document.",
+    CheckId.ISSUER_TRUSTED: "The signer is certified for an issuer that is relied on here.",
+    CheckId.TYPE_ALLOWED: "The issuer is relied on for documents of this type.",
+    CheckId.VALIDITY: "The document is within its dates.",
+    CheckId.HOLDER_BINDING: "The wallet that presented the document holds its key.",
+    CheckId.AUDIENCE: "The presentation was made for this verifier and this request.",
+}
+_NOT_ASKED: Mapping[CheckId, str] = {
+    CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
+    CheckId.AUDIENCE: "The document was not presented in answer to a request.",
+}
+
+
+def _look(seen: Examination, check: CheckId) -> Check:
+    try:
+        for rule in RULES[check]:
+            rule(seen)
+    except DocumentError as broken:
+        return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
+    if seen.expected is None and check in _NOT_ASKED:
+        return Check(check, Result.UNKNOWN, _NOT_ASKED[check])
+    return Check(check, Result.PASS, _PASSED[check])
+
+
+class SdJwtVc(CredentialFormat):
+    """The credential format ``dc+sd-jwt``."""
+
+    name = NAME
+
+    def prepare(self, credential: Credential, issuer: Issuer, entropy: Entropy) -> ToBeSigned:
+        """The signing input; ``remainder`` holds the disclosures. Raises ``ValueError`` on claims we must not issue."""
+        if taken := METADATA & credential.claims.keys():
+            raise ValueError(f"Claims must not be named {', '.join(sorted(taken))}: the format fills those in itself.")
+        concealed = conceal(credential.claims, [(name,) for name in sorted(credential.disclosable)], entropy)
+        payload = {
+            "iss": issuer.iss,
+            "iat": credential.issued_at,
+            "exp": credential.expires_at,
+            "vct": credential.type,
+            "cnf": {"jwk": dict(credential.holder_key)},
+            "status": {"status_list": {"idx": credential.status.index, "uri": credential.status.uri}},
+            **concealed.payload,
+        }
+        header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
+        return ToBeSigned(jose.signing_input(header, encode_json(payload)), concealed.disclosures)
+
+    def seal(self, unsigned: ToBeSigned, signature: bytes) -> bytes:
+        """The SD-JWT with all its disclosures, from the raw ``r||s`` signature."""
+        return b"~".join([jose.jws(unsigned.payload, signature), *unsigned.remainder, b""])
+
+    def read(self, document: bytes) -> Presented:
+        """Split, decode and assemble; trusts nothing. ``claims`` are those about the person, without metadata.
+
+        Raises ``DocumentError`` with the broken rule: of ``jose``, of RFC 9901 section 7.1, or of ``FORMAT_RULES``.
+        """
+        sd_jwt = sdjwt.read(document)
+        token = jose.read_jws(sd_jwt.issuer_signed, PROFILE)
+        disclosed = sdjwt.disclose(parse_object(token.payload, WHAT), sd_jwt.disclosures)
+        payload = disclosed.claims
+        for rule in FORMAT_RULES:
+            rule(payload, disclosed.places)
+        return Presented(
+            format=self.name,
+            type=payload["vct"],
+            iss=payload["iss"],
+            claims={name: value for name, value in payload.items() if name not in METADATA},
+            issuer_signed=sd_jwt.issuer_signed,
+            signing_chain=jose.x5c(token.header),
+            status=_status(payload),
+            holder_key=_holder_key(payload),
+            detail=SdJwtVcDetail(sd_jwt, token, payload),
+        )
+
+    def check(
+        self, presented: Presented, trust: TrustStore, at: int, expected: HolderBindingExpected | None
+    ) -> Iterator[Check]:
+        """FORMAT to AUDIENCE in order; status, freshness and receipt are for who can fetch them."""
+        seen = Examination(presented, trust, at, expected)
+        yield Check(CheckId.FORMAT, Result.PASS, "The document is a well-formed SD-JWT VC.")
+        barred: set[CheckId] = set()
+        for check in RULES:
+            base = _RESTS_ON.get(check)
+            resting = base is not None and base in barred
+            if resting:
+                found = Check(check, Result.UNKNOWN, f"Not looked at, because the check {base} did not pass.")
+            else:
+                found = _look(seen, check)
+            if resting or found.result is Result.FAIL:
+                barred.add(check)
+            yield found

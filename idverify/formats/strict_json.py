@@ -1,0 +1,92 @@
+"""JSON with exactly one reading: no duplicate names, no number that another parser would round, no bomb.
+
+>>> parse_object(b'{"iss": "https://issuer.example"}', "The payload")
+{'iss': 'https://issuer.example'}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+from idverify.errors import DocumentError
+
+MAX_DEPTH = 16
+MAX_INTEGER = 2**53 - 1  # RFC 7493 section 2.2: beyond it, parsers disagree
+
+# An unterminated string runs to the end, so that a scan never starts twice from the same text.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_A_BRACKET = re.compile(rb"[^\[\]{}]+")
+
+
+def encode_json(value: Any) -> bytes:
+    """``value`` as compact UTF-8 JSON. Raises ``TypeError`` for what JSON, or another parser, cannot hold."""
+    return orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise DocumentError("json-duplicate-name", "A JSON object has the same name twice; send each once.")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(value := int(digits)) > MAX_INTEGER:
+        raise DocumentError("json-number", f"Whole numbers must be at most 2^53-1; got {digits[:20]}.")
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise DocumentError("json-number", f"Numbers must be finite; got {text[:20]}.")
+    return value
+
+
+_decode_json = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_float).decode
+
+
+def _writes_back(value: Any, text: bytes) -> bool:
+    """Whether nothing was dropped, merged or rounded on the way from ``text``, shown by going back."""
+    try:
+        return encode_json(value) == text
+    except orjson.JSONEncodeError:
+        return False  # a whole number beyond MAX_INTEGER
+
+
+def _deeper_than(text: bytes, limit: int) -> bool:
+    if text.count(b"{") + text.count(b"[") <= limit:
+        return False
+    depth = 0
+    for bracket in _NOT_A_BRACKET.sub(b"", _STRING.sub(b"", text)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > limit:
+            return True
+    return False
+
+
+def parse_json(text: bytes, what: str) -> Any:
+    """Strict JSON (RFC 8259, RFC 7493): at most 16 deep, counted before parsing.
+
+    Raises ``DocumentError`` with ``json``, ``json-depth``, ``json-duplicate-name`` or ``json-number``.
+    """
+    if _deeper_than(text, MAX_DEPTH):
+        raise DocumentError("json-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
+    try:
+        value = orjson.loads(text)  # the grammar, UTF-8, whole surrogate pairs; but the last of two same names wins
+        return value if _writes_back(value, text) else _decode_json(text.decode("utf-8"))
+    except ValueError as wrong:
+        raise DocumentError("json", f"{what} must be JSON in UTF-8: {wrong}.") from None
+
+
+def parse_object(text: bytes, what: str) -> dict[str, Any]:
+    """Strict JSON that is an object. Raises ``DocumentError``."""
+    value = parse_json(text, what)
+    if type(value) is not dict:
+        raise DocumentError("json", f"{what} must be a JSON object; got {type(value).__name__}.")
+    return value

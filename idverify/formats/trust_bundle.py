@@ -1,0 +1,117 @@
+"""The signed trust bundle: everything an offline verifier needs, as one JWS.
+
+Issuers with their roots and types, revocation lists, the ledger's key, and a snapshot of the status lists. The
+signer's certificate chains to a root that the reader pinned beforehand: a bundle cannot vouch for itself.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idverify.core.credential import Issuer
+from idverify.core.trust import TrustedIssuer, TrustStore
+from idverify.errors import DocumentError
+from idverify.formats import jose, x509
+from idverify.formats.base import ToBeSigned
+from idverify.formats.strict_json import encode_json, parse_object
+
+WHAT = "A trust bundle"
+PROFILE = jose.TokenProfile(WHAT, "idverify-trust-bundle+jwt", "x5c")
+MAX_BUNDLE = 8 * 1024 * 1024
+PURPOSES = frozenset({x509.Purpose.STATEMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class TrustBundle:
+    """What a bundle says. ``crls`` are (issuer certificate, CRL) in DER; ``status_lists`` are tokens by URI."""
+
+    iss: str
+    issued_at: int
+    trust: tuple[TrustedIssuer, ...]
+    crls: tuple[tuple[bytes, bytes], ...]
+    log_vkey: str
+    status_lists: Mapping[str, bytes]
+
+    def trust_store(self) -> TrustStore:
+        """The issuers, and the certificates that the bundle's CRLs revoke."""
+        revoked: frozenset[tuple[str, int]] = frozenset()
+        for issuer, crl in self.crls:
+            revoked |= x509.read_crl(crl, issuer).revoked
+        return TrustStore({issuer.iss: issuer for issuer in self.trust}, revoked)
+
+
+def prepare(bundle: TrustBundle, issuer: Issuer) -> ToBeSigned:
+    """The bytes that the trust list key signs."""
+    body = {
+        "iss": bundle.iss,
+        "iat": bundle.issued_at,
+        "issuers": [_issuer_json(issuer) for issuer in bundle.trust],
+        "crls": [[_text(certificate), _text(crl)] for certificate, crl in bundle.crls],
+        "log_vkey": bundle.log_vkey,
+        "status_lists": {uri: token.decode("ascii") for uri, token in bundle.status_lists.items()},
+    }
+    header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
+    return ToBeSigned(jose.signing_input(header, encode_json(body)))
+
+
+def seal(unsigned: ToBeSigned, signature: bytes) -> bytes:
+    """The finished bundle."""
+    return jose.jws(unsigned.payload, signature)
+
+
+def open_bundle(encoded: bytes, root_sha256: bytes, at: int) -> TrustBundle:
+    """The content of a bundle that was signed under the pinned root (SHA-256 of its DER certificate).
+
+    Raises ``DocumentError``: ``bundle-root`` when the bundle carries no such root, ``signature``, or what breaks.
+    """
+    token = jose.read_jws(encoded, PROFILE, MAX_BUNDLE)
+    bundle = _parse(parse_object(token.payload, WHAT))
+    roots = tuple(root for issuer in bundle.trust for root in issuer.roots if x509.fingerprint(root) == root_sha256)
+    if not roots:
+        raise DocumentError("bundle-root", f"No root in the bundle has the fingerprint {root_sha256.hex()}.")
+    chain = jose.x5c(token.header)
+    x509.verify_signer(chain, x509.SignerExpected(bundle.iss, roots, PURPOSES, frozenset(), at))
+    jose.verify_signature(token, x509.signing_key(chain[0]), "the trust bundle")
+    return bundle
+
+
+def _issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:
+    return {
+        "iss": issuer.iss,
+        "name": issuer.name,
+        "roots": [_text(root) for root in issuer.roots],
+        "types": sorted(issuer.types),
+        "status_base": issuer.status_base,
+    }
+
+
+def _parse(body: Mapping[str, Any]) -> TrustBundle:
+    try:
+        return TrustBundle(
+            iss=jose.text_claim(body, "iss", WHAT),
+            issued_at=jose.numeric_date(body, "iat", WHAT),
+            trust=tuple(_parse_issuer(issuer) for issuer in body["issuers"]),
+            crls=tuple((_bytes(certificate), _bytes(crl)) for certificate, crl in body["crls"]),
+            log_vkey=jose.text_claim(body, "log_vkey", WHAT),
+            status_lists={uri: token.encode("ascii") for uri, token in body["status_lists"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        raise DocumentError("bundle-form", f"{WHAT} has not the expected members: {wrong!r}.") from wrong
+
+
+def _parse_issuer(issuer: Mapping[str, Any]) -> TrustedIssuer:
+    roots = tuple(_bytes(root) for root in issuer["roots"])
+    named = (jose.text_claim(issuer, name, WHAT) for name in ("iss", "name", "status_base"))
+    iss, name, status_base = named
+    return TrustedIssuer(iss, name, roots, frozenset(issuer["types"]), status_base)
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

@@ -1,0 +1,269 @@
+"""X.509 as a verifier sees it: a chain up to a root we chose, and a leaf that may sign what it signed.
+
+The path itself (signatures, names, validity, basic constraints, key usage of authorities, algorithms) is
+checked by ``cryptography``'s RFC 5280 verifier with an explicit policy; its web defaults for leaves refuse
+document signers (critical extended key usage, no host name), so what a leaf must be stands here, in ``LEAF_RULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ObjectIdentifier
+from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
+
+from idverify.errors import DocumentError
+
+MAX_CERTIFICATE = 4 * 1024
+MAX_CRL = 4 * 1024 * 1024
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+class Purpose(Enum):
+    """What a leaf may sign: its one extended key usage."""
+
+    DOCUMENT = ObjectIdentifier("1.0.18013.5.1.2")  # ISO/IEC 18013-5 annex B.1.4: document signer
+    # RFC 9336 section 3.1. The status list draft's own purpose has no number yet; typ tells statements apart.
+    STATEMENT = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedLeaf:
+    """The signer at the end of a verified path. Times are Unix seconds and hold for the whole path.
+
+    ``path`` names every certificate below the root as (issuer in RFC 4514 form, serial number), as CRLs do.
+    """
+
+    public_key: ec.EllipticCurvePublicKey
+    san_uris: tuple[str, ...]
+    serial: int
+    issuer: str
+    not_before: int
+    not_after: int
+    path: frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignerExpected:
+    """Who may have signed: anybody certified for ``iss`` and ``purposes`` under ``roots`` (DER), ``at`` Unix time."""
+
+    iss: str
+    roots: tuple[bytes, ...]
+    purposes: frozenset[Purpose]
+    revoked: frozenset[tuple[str, int]]
+    at: int
+
+
+def leaf_not_ca(leaf: x509.Certificate, _purposes: frozenset[Purpose]) -> None:
+    """RFC 5280 section 4.2.1.9: an authority's key signs certificates, never documents."""
+    if any(basic.ca for basic in _extension(leaf, x509.BasicConstraints)):
+        raise DocumentError("leaf-not-ca", "The signing certificate must not be that of an authority.")
+
+
+def leaf_key_usage(leaf: x509.Certificate, _purposes: frozenset[Purpose]) -> None:
+    """RFC 5280 section 4.2.1.3: ``digitalSignature``."""
+    if not any(usage.digital_signature for usage in _extension(leaf, x509.KeyUsage)):
+        raise DocumentError("leaf-key-usage", "The signing certificate must allow digital signatures.")
+
+
+def leaf_purpose(leaf: x509.Certificate, purposes: frozenset[Purpose]) -> None:
+    """RFC 5280 section 4.2.1.12: made for this kind of statement, and for no other kind."""
+    allowed = {purpose.value for purpose in purposes}
+    usages = [set(usage) for usage in _extension(leaf, x509.ExtendedKeyUsage)]
+    if not usages or not usages[0] <= allowed:
+        raise DocumentError("leaf-purpose", f"The signing certificate must be made for {_names(allowed)} only.")
+
+
+def leaf_key(leaf: x509.Certificate, _purposes: frozenset[Purpose]) -> None:
+    """Our table of algorithms knows one kind of key."""
+    key = leaf.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise DocumentError("leaf-key", "The signing certificate must hold a P-256 key.")
+
+
+LeafRule = Callable[[x509.Certificate, frozenset[Purpose]], None]
+LEAF_RULES: tuple[LeafRule, ...] = (leaf_not_ca, leaf_key_usage, leaf_purpose, leaf_key)
+
+
+def _names(oids: Iterable[ObjectIdentifier]) -> str:
+    return " or ".join(sorted(oid.dotted_string for oid in oids))
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> tuple[_Extension, ...]:
+    try:
+        return (certificate.extensions.get_extension_for_class(kind).value,)
+    except x509.ExtensionNotFound:
+        return ()
+
+
+@lru_cache(maxsize=1024)
+def read_certificate(der: bytes) -> x509.Certificate:
+    """A certificate as received: parsed, not believed. Raises ``DocumentError`` (``certificate``, ``size``)."""
+    if len(der) > MAX_CERTIFICATE:
+        raise DocumentError("size", f"A certificate may be {MAX_CERTIFICATE} bytes long; got {len(der)}.")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        certificate.public_key()
+        _ = certificate.extensions  # parsed here once, so that a malformed one is found here
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as wrong:
+        raise DocumentError("certificate", f"A certificate must be X.509 v3 in DER: {wrong}.") from None
+    return certificate
+
+
+@lru_cache(maxsize=1024)
+def signing_key(der: bytes) -> ec.EllipticCurvePublicKey:
+    """The P-256 key of a certificate, believed or not. Raises ``DocumentError``."""
+    certificate = read_certificate(der)
+    leaf_key(certificate, frozenset())
+    key = certificate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+def _path_to_root(chain: tuple[bytes, ...], roots: tuple[bytes, ...]) -> list[x509.Certificate]:
+    """RFC 5280 section 6, at the moment the leaf began: its window is compared with every call's own time."""
+    leaf, *authorities = [read_certificate(der) for der in chain]
+    policy = (
+        PolicyBuilder()
+        .store(Store([read_certificate(root) for root in roots]))
+        .time(leaf.not_valid_before_utc)
+        .max_chain_depth(len(chain))
+        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=ExtensionPolicy.permit_all())
+    )
+    try:
+        path = policy.build_client_verifier().verify(leaf, authorities).chain
+    except VerificationError as wrong:
+        reason = str(wrong).partition(" (encountered")[0]
+        raise DocumentError("path", f"The certificates must lead to a root of the trusted issuer: {reason}.") from None
+    if path[:-1] != [leaf, *authorities]:
+        # RFC 7515 section 4.1.6: each certificate certifies the one before it; nothing is along for the ride
+        raise DocumentError("path", "The certificates must be the path itself, in order, without the root.")
+    return path
+
+
+@lru_cache(maxsize=1024)
+def _verified(chain: tuple[bytes, ...], roots: tuple[bytes, ...], purposes: frozenset[Purpose]) -> VerifiedLeaf:
+    path = _path_to_root(chain, roots)
+    leaf = path[0]
+    for rule in LEAF_RULES:
+        rule(leaf, purposes)
+    names = _extension(leaf, x509.SubjectAlternativeName)
+    return VerifiedLeaf(
+        public_key=signing_key(chain[0]),
+        san_uris=tuple(names[0].get_values_for_type(x509.UniformResourceIdentifier)) if names else (),
+        serial=leaf.serial_number,
+        issuer=leaf.issuer.rfc4514_string(),
+        not_before=max(int(part.not_valid_before_utc.timestamp()) for part in path),
+        not_after=min(int(part.not_valid_after_utc.timestamp()) for part in path),
+        path=frozenset((part.issuer.rfc4514_string(), part.serial_number) for part in path[:-1]),
+    )
+
+
+def path_validity(leaf: VerifiedLeaf, at: int) -> None:
+    """RFC 5280 section 4.1.2.5, for the whole path."""
+    if not leaf.not_before <= at <= leaf.not_after:
+        raise DocumentError("path-validity", "The signing certificate is not valid at this time: too early or expired.")
+
+
+def san_names_issuer(leaf: VerifiedLeaf, iss: str, _revoked: frozenset[tuple[str, int]]) -> None:
+    """The certificate was made for this issuer: its subject alternative name carries ``iss`` as a URI."""
+    if iss not in leaf.san_uris:
+        raise DocumentError("san-names-issuer", f"The signing certificate must name {iss}; it does not.")
+
+
+def path_not_revoked(leaf: VerifiedLeaf, _iss: str, revoked: frozenset[tuple[str, int]]) -> None:
+    """RFC 5280 section 6.3: no certificate of the path is on a list that we verified."""
+    if found := leaf.path & revoked:
+        raise DocumentError("path-not-revoked", f"The certificate {min(found)} was revoked by its issuer.")
+
+
+TIME_RULES: tuple[Callable[[VerifiedLeaf, int], None], ...] = (path_validity,)
+SIGNER_RULES: tuple[Callable[[VerifiedLeaf, str, frozenset[tuple[str, int]]], None], ...] = (
+    san_names_issuer,
+    path_not_revoked,
+)
+
+
+def verify_chain(
+    chain: tuple[bytes, ...], roots: tuple[bytes, ...], at: int, *, purposes: frozenset[Purpose]
+) -> VerifiedLeaf:
+    """The signer at the end of ``chain`` (DER, leaf first, root left out), valid ``at`` Unix seconds.
+
+    The path is verified once per chain and set of roots; the time is checked each call. Raises ``DocumentError``:
+    ``certificate``, ``size``, ``path``, ``path-validity``, or the name of a rule of ``LEAF_RULES``.
+    """
+    leaf = _verified(chain, roots, purposes)
+    for rule in TIME_RULES:
+        rule(leaf, at)
+    return leaf
+
+
+def verify_signer(chain: tuple[bytes, ...], expected: SignerExpected) -> VerifiedLeaf:
+    """``verify_chain``, and the leaf speaks for ``expected.iss`` and is not revoked. Raises ``DocumentError``."""
+    leaf = verify_chain(chain, expected.roots, expected.at, purposes=expected.purposes)
+    for rule in SIGNER_RULES:
+        rule(leaf, expected.iss, expected.revoked)
+    return leaf
+
+
+def fingerprint(der: bytes) -> bytes:
+    """SHA-256 of a certificate as it stands: how people compare roots."""
+    return hashlib.sha256(der).digest()
+
+
+@lru_cache(maxsize=1024)
+def key_id(der: bytes) -> bytes:
+    """Our id of the key that a certificate names: the first 8 bytes of SHA-256 over its SPKI."""
+    spki = read_certificate(der).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).digest()[:8]
+
+
+@lru_cache(maxsize=1024)
+def not_after(der: bytes) -> int:
+    """When a certificate ends, Unix seconds."""
+    return int(read_certificate(der).not_valid_after_utc.timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Crl:
+    """A verified revocation list. ``revoked`` has the form of ``TrustStore.revoked_serials``; times in Unix seconds."""
+
+    number: int
+    this_update: int
+    next_update: int
+    revoked: frozenset[tuple[str, int]]
+
+
+def read_crl(der: bytes, issuer: bytes) -> Crl:
+    """RFC 5280 section 5, signed by the certificate ``issuer`` (DER). Raises ``DocumentError`` (``crl``, ``size``)."""
+    if len(der) > MAX_CRL:
+        raise DocumentError("size", f"A revocation list may be {MAX_CRL} bytes long; got {len(der)}.")
+    authority = read_certificate(issuer)
+    key = authority.public_key()
+    try:
+        crl = x509.load_der_x509_crl(der)
+        numbers = [extension.value for extension in crl.extensions if isinstance(extension.value, x509.CRLNumber)]
+        unknown = [extension.oid.dotted_string for extension in crl.extensions if extension.critical]
+        signed = isinstance(key, ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as wrong:
+        raise DocumentError("crl", f"A revocation list must be an X.509 v2 CRL in DER: {wrong}.") from None
+    if crl.issuer != authority.subject or not signed:
+        raise DocumentError("crl-signature", "The revocation list is not signed by its authority.")
+    if unknown or not numbers or crl.next_update_utc is None:
+        # A delta or partial list (section 5.2.4, 5.2.5) is critical: it must not pass for the whole list.
+        raise DocumentError("crl", "The revocation list must be complete, with a number and a next update.")
+    name = crl.issuer.rfc4514_string()
+    return Crl(
+        number=numbers[0].crl_number,
+        this_update=int(crl.last_update_utc.timestamp()),
+        next_update=int(crl.next_update_utc.timestamp()),
+        revoked=frozenset((name, entry.serial_number) for entry in crl),
+    )

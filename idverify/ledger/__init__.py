@@ -1,0 +1,76 @@
+"""A log anyone can audit with nothing but its public key.
+
+Entries are chained by hash and are the leaves of an RFC 6962 Merkle tree; the tree is kept as C2SP tiles, its
+head is signed as a C2SP checkpoint, and a holder takes away a receipt that proves their entry without asking
+anyone. The package stands alone: standard library, `cryptography`, `cbor2`. It does no I/O; a database
+implements `LedgerStorage`.
+
+>>> state, entry, leaf = sequence(genesis("log.example/1"), Draft(EntryType.LOG_START, bytes(16), bytes(32)), now=60)
+>>> Entry.decode(entry).index, state.size, state.root() == leaf
+(0, 1, True)
+"""
+
+from idverify.ledger.audit import Finding, LogSource, Progress, Report, fsck
+from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
+from idverify.ledger.commitment import Record, commitment
+from idverify.ledger.entry import Draft, Entry, EntryType
+from idverify.ledger.errors import (
+    FencedError,
+    ForkError,
+    LedgerError,
+    MalformedError,
+    ProofError,
+    ReceiptError,
+    SequenceError,
+    SignatureError,
+    StorageError,
+)
+from idverify.ledger.identity import LogIdentity
+from idverify.ledger.note import Note, NoteVerifier, open_note, parse_vkey, vkey_ed25519
+from idverify.ledger.proof import TlogProof
+from idverify.ledger.publisher import CheckpointSigner, Publisher
+from idverify.ledger.receipt import Opening, Receipt, verify_receipt
+from idverify.ledger.sequencer import TreeState, decode_bundle, encode_bundle, genesis, sequence
+from idverify.ledger.storage import LedgerStorage
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointSigner",
+    "Draft",
+    "Entry",
+    "EntryType",
+    "FencedError",
+    "Finding",
+    "ForkError",
+    "LedgerError",
+    "LedgerStorage",
+    "LogIdentity",
+    "LogSource",
+    "MalformedError",
+    "Note",
+    "NoteVerifier",
+    "Opening",
+    "Progress",
+    "ProofError",
+    "Publisher",
+    "Receipt",
+    "ReceiptError",
+    "Record",
+    "Report",
+    "SequenceError",
+    "SignatureError",
+    "StorageError",
+    "TlogProof",
+    "TreeState",
+    "commitment",
+    "decode_bundle",
+    "encode_bundle",
+    "fsck",
+    "genesis",
+    "open_checkpoint",
+    "open_note",
+    "parse_vkey",
+    "sequence",
+    "verify_receipt",
+    "vkey_ed25519",
+]

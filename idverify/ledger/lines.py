@@ -1,0 +1,52 @@
+"""Bytes and numbers as the C2SP text formats write them: exactly one spelling each.
+
+Two spellings of one value would let two parties hold different bytes of "the same" note or proof, so base64
+is RFC 4648 section 4 with zero padding bits, and decimals are ASCII without sign, space or leading zero.
+"""
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from idverify.ledger.errors import MalformedError
+
+U64_MAX: Final = 2**64 - 1
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,19}")
+
+
+def base64_text(data: bytes) -> str:
+    """`data` in standard base64 with padding."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def parse_base64(text: str, what: str) -> bytes:
+    """Decode canonical base64; `what` names the field in the error.
+
+    Raises `MalformedError`: other alphabet, missing padding, white space or non-zero padding bits.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedError(f"{what}: expected standard base64 with padding, got {text[:80]!r}") from error
+    if base64_text(data) != text:
+        raise MalformedError(f"{what}: expected canonical base64, got {text[:80]!r}")
+    return data
+
+
+def parse_hash(text: str, what: str) -> bytes:
+    """Decode a SHA-256 hash in canonical base64: exactly 32 bytes."""
+    data = parse_base64(text, what)
+    if len(data) != 32:
+        raise MalformedError(f"{what}: expected a SHA-256 hash of 32 bytes, got {len(data)}")
+    return data
+
+
+def parse_decimal(text: str, what: str) -> int:
+    """Decode an ASCII decimal below 2^64 without leading zero.
+
+    Raises `MalformedError`: anything else, such as `+1`, `01`, non-ASCII digits or 2^64.
+    """
+    if not _DECIMAL.fullmatch(text) or (value := int(text)) > U64_MAX:
+        raise MalformedError(f"{what}: expected a decimal below 2^64 without leading zero, got {text[:40]!r}")
+    return value

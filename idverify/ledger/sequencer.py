@@ -1,0 +1,116 @@
+"""Giving entries their place: a pure function from one tree state to the next.
+
+The store calls `sequence` inside the transaction that also writes what the entries speak of. States are
+values, so rolling back is keeping the old one, and a group commit that drops one write set simply does not
+take its state.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Self
+
+from idverify.ledger import cbor
+from idverify.ledger.entry import MINUTE, Draft, Entry
+from idverify.ledger.errors import MalformedError, SequenceError
+from idverify.ledger.lines import U64_MAX
+from idverify.ledger.merkle import fold, leaf_hash, node_hash
+
+STATE_VERSION: Final = 1
+MAX_STATE: Final = 4096
+MAX_ENTRY: Final = 512
+"""Bytes an entry may ever have, whatever later versions of the body add."""
+
+_GENESIS: Final = b"idverify-ledger/v1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """Everything the next entry depends on.
+
+    `frontier` is the compact range: roots of the complete subtrees of falling size that make up the tree, one
+    for each bit set in `size`. `head` is the leaf hash of the last entry (before the first: a hash of the
+    origin), `time` the unix time of the last entry.
+    """
+
+    size: int
+    frontier: tuple[bytes, ...]
+    head: bytes
+    time: int
+
+    def root(self) -> bytes:
+        """The RFC 6962 root over all `size` entries."""
+        return fold(self.frontier)
+
+    def encode(self) -> bytes:
+        """Deterministic CBOR `[1, size, frontier, head, time]`, for one row of a database."""
+        return cbor.encode([STATE_VERSION, self.size, list(self.frontier), self.head, self.time])
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote.
+
+        Raises `MalformedError`: anything else, also a frontier that does not fit the size.
+        """
+        match cbor.decode(data, "tree state", limit=MAX_STATE):
+            case [1, int(size), list(frontier), bytes(head), int(time)] if 0 <= size <= U64_MAX:
+                hashes = all(isinstance(value, bytes) and len(value) == 32 for value in [head, *frontier])
+                if hashes and len(frontier) == size.bit_count() and 0 <= time < 2**32 and not time % MINUTE:
+                    return cls(size, tuple(frontier), head, time)
+        raise MalformedError("tree state: expected [1, size, one hash per bit set in size, head, time]")
+
+
+def genesis(origin: str) -> TreeState:
+    """The state before the first entry of the log named `origin`."""
+    return TreeState(size=0, frontier=(), head=sha256(_GENESIS + origin.encode()).digest(), time=0)
+
+
+def sequence(state: TreeState, draft: Draft, now: int) -> tuple[TreeState, bytes, bytes]:
+    """Append `draft` at unix time `now`: the next state, the entry's bytes, and its leaf hash.
+
+    The recorded time is `now` rounded down to the minute and never before that of the entry ahead of it.
+
+    Raises `SequenceError`: the draft cannot stand at this place.
+    """
+    time = max(state.time, now - now % MINUTE)
+    try:
+        entry = Entry(draft.type, state.size, time, state.head, draft.handle, draft.digest).encode()
+    except MalformedError as error:
+        raise SequenceError(f"cannot append: {error}") from error
+    leaf = leaf_hash(entry)
+    return TreeState(state.size + 1, _append(state.frontier, state.size, leaf), leaf, time), entry, leaf
+
+
+def encode_bundle(entries: Sequence[bytes]) -> bytes:
+    """A C2SP tlog-tiles entry bundle: each entry behind its length as u16, big-endian."""
+    oversize = max(map(len, entries), default=0)
+    if oversize > MAX_ENTRY:
+        raise MalformedError(f"bundle: expected entries of at most {MAX_ENTRY} bytes, got one of {oversize}")
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def decode_bundle(data: bytes) -> list[bytes]:
+    """The entries of a bundle, unparsed.
+
+    Raises `MalformedError`: the lengths do not add up, or an entry is longer than `MAX_ENTRY`.
+    """
+    entries: list[bytes] = []
+    position, end = 0, len(data)
+    while position < end:
+        start = position + 2
+        position = start + int.from_bytes(data[position:start], "big")
+        if position > end or start > end or position - start > MAX_ENTRY:
+            raise MalformedError(f"bundle: entry {len(entries)} does not fit: {end - start} bytes left")
+        entries.append(data[start:position])
+    return entries
+
+
+def _append(frontier: tuple[bytes, ...], size: int, leaf: bytes) -> tuple[bytes, ...]:
+    """Each trailing 1 bit of `size` is a subtree that the new leaf completes to one twice as large."""
+    merged = leaf
+    keep = len(frontier)
+    while size & 1:
+        keep -= 1
+        merged = node_hash(frontier[keep], merged)
+        size >>= 1
+    return (*frontier[:keep], merged)

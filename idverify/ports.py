@@ -1,0 +1,87 @@
+"""What services need of the world outside, each port with its contract in words; ``app`` plugs them in."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The one clock. Expiries are on it; timeouts are on the event loop's monotonic clock."""
+
+    def now(self) -> int:
+        """Unix seconds, UTC."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Unix seconds, UTC."""
+        return int(time.time())
+
+
+class Entropy(Protocol):
+    """Asked for ``n`` bytes, answers with ``n`` bytes nobody can guess."""
+
+    def __call__(self, n: int, /) -> bytes:
+        """``n`` random bytes."""
+
+
+system_entropy: Entropy = os.urandom
+
+
+def uuid7(clock: Clock, entropy: Entropy) -> bytes:
+    """A UUIDv7 (RFC 9562 section 5.7), 16 bytes: rows land in time order. Never shown outside."""
+    moment = (clock.now() * 1000).to_bytes(6, "big")
+    tail = bytearray(entropy(10))
+    tail[0] = 0x70 | tail[0] & 0x0F
+    tail[2] = 0x80 | tail[2] & 0x3F
+    return moment + bytes(tail)
+
+
+class Signer(Protocol):
+    """Signs with a key that never leaves its token.
+
+    Every signature has been verified against the key before it is returned; a call that raises may be repeated.
+    Raises ``Unavailable`` or ``Busy`` of ``errors``.
+    """
+
+    async def sign(self, key_id: bytes, message: bytes) -> bytes:
+        """64 bytes: ``r || s`` for ES256 (RFC 7518 section 3.4), or Ed25519 (RFC 8032)."""
+
+    async def probe(self) -> None:
+        """A real signature by the probe key; returns if the token works."""
+
+
+class Custodian(Protocol):
+    """Wraps people's keys and blinds what they are looked up by, under keys that never leave the token."""
+
+    wrapping_key_id: bytes
+    lookup_key_id: bytes
+
+    async def wrap(self, secret: bytes) -> bytes:
+        """AES-KWP (RFC 5649) of a 32-byte key."""
+
+    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
+        """The key that ``wrap`` took."""
+
+    async def blind(self, value: bytes) -> bytes:
+        """HMAC-SHA256 under the look-up key, 32 bytes."""
+
+
+class StatusFetcher(Protocol):
+    """Brings status lists of registered issuers, and of nobody else.
+
+    ``base`` is the issuer's registered prefix; a URI outside it is refused before any connection. No redirects,
+    capped in size and time. Raises ``Unavailable`` when the list cannot be had.
+    """
+
+    async def fetch(self, uri: str, base: str) -> bytes:
+        """The list's token as served."""
+
+
+Announce = Callable[[], None]
+"""Tells a background task that there is work; returns at once."""

@@ -1,0 +1,69 @@
+"""Somebody checks a document here: verify it, make the look durable, then answer what their purpose allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from idverify.core.policy import Act, Principal, require_may
+from idverify.core.verdict import Verdict
+from idverify.ledger.note import Ed25519Verifier
+from idverify.services.office import Office
+from idverify.services.present import Awaited, awaited
+from idverify.services.verify import Submission, Verified, Verifier, verify
+from idverify.stores import tables
+from idverify.stores.writes import Insert, Write, WriteSet
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict, the document's type, and the claims that the asker may learn (``None`` if rejected)."""
+
+    verdict: Verdict
+    type: str | None
+    claims: dict[str, Any] | None
+
+
+async def check(
+    office: Office, asker: Principal, document: bytes, receipt: bytes | None, request: bytes | None
+) -> Answer:
+    """Check a document. ``request`` is the handle of the verification request that it answers, if it does."""
+    require_may(asker, Act.VERIFY)
+    answered = None if request is None else await awaited(office, asker, request)
+    submission = Submission(
+        document,
+        receipt,
+        None if answered is None else answered.expected,
+        None if answered is None else answered.type,
+    )
+    verified = await verify(online_verifier(office), submission, office.clock.now())
+    await _record_look(office, asker, submission, verified, answered)
+    kind = None if verified.presented is None else verified.presented.type
+    return Answer(verified.verdict, kind, verified.claims_for(asker.purpose))
+
+
+def online_verifier(office: Office) -> Verifier:
+    """What this service's own verifications rest on."""
+    log_key = Ed25519Verifier(office.deployment.log_origin, office.keys.checkpoint_public_key)
+    return Verifier(office.trust, office.statuses, (log_key,))
+
+
+async def _record_look(
+    office: Office, asker: Principal, submission: Submission, verified: Verified, answered: Awaited | None
+) -> None:
+    """Durable before the answer, together with using up the request. A forged document names nobody's copy."""
+    status = verified.presented.status if verified.presented is not None and verified.genuine() else None
+    row = {
+        "id": office.new_id(),
+        "looked_at": office.clock.now(),
+        "actor": asker.actor,
+        "role": asker.role.value,
+        "purpose": None if asker.purpose is None else asker.purpose.value,
+        "channel": submission.channel.value,
+        "verdict": verified.verdict.verdict.value,
+        "status_list": None if status is None else status.uri,
+        "status_index": None if status is None else status.index,
+    }
+    look: Write = Insert(tables.look, row)
+    writes = (look,) if answered is None else (answered.consume, look)
+    await office.store.commit(WriteSet(writes))

@@ -1,0 +1,185 @@
+"""Establishing a deployment: certificates under the offline root, and the ledger's first entries.
+
+The walk: keys exist on both tokens -> root certificate -> one signer certificate per role -> empty CRL -> one
+transaction that holds all of it, the deployment's identity and the first ledger entries. Running it again on an
+established database changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import cbor2
+
+from idverify.core.types import CREDENTIAL_TYPES
+from idverify.formats import x509_build
+from idverify.formats.x509 import Purpose, read_certificate
+from idverify.formats.x509_build import Certified
+from idverify.ledger.commitment import Record
+from idverify.ledger.entry import EntryType
+from idverify.ledger.identity import LogIdentity
+from idverify.ledger.sequencer import genesis
+from idverify.ports import Clock, Entropy, Signer
+from idverify.services.office import CHECKPOINT_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
+from idverify.services.records import about_ourselves, public_object
+from idverify.stores import queries, tables
+from idverify.stores.sqlite import SHARD, SqliteStore
+from idverify.stores.transaction import Transaction, start_log
+from idverify.stores.writes import Insert, Recorded, WriteSet
+
+DAY: Final = 86_400
+ROOT_DAYS: Final = 10 * 365
+LEAF_DAYS: Final = 457
+CRL_DAYS: Final = 90
+BACKDATED_SECONDS: Final = 300
+SERIAL_BYTES: Final = 16
+
+ROOT_ROLE: Final = "root/documents"
+WRAPPING_ROLE: Final = "wrapping"
+LOOKUP_ROLE: Final = "lookup"
+PROBE_ROLE: Final = "probe"
+
+# Role -> what its certificate may sign; every credential type has a signer of its own.
+CERTIFIED_ROLES: Final = {
+    **{kind.key_role: Purpose.DOCUMENT for kind in CREDENTIAL_TYPES.values()},
+    STATUS_SIGNER: Purpose.STATEMENT,
+    TRUST_SIGNER: Purpose.STATEMENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A key on a token: ``public_key`` is DER SPKI, ``None`` for a secret key."""
+
+    role: str
+    token: str
+    key_id: bytes
+    algorithm: str
+    public_key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ceremony:
+    """The keys at hand, and who signs with the root."""
+
+    root: TokenKey
+    online: tuple[TokenKey, ...]
+    root_signer: Signer
+
+
+async def establish(
+    store: SqliteStore, deployment: Deployment, ceremony: Ceremony, clock: Clock, entropy: Entropy
+) -> None:
+    """Certify the keys and open the ledger, unless this database was established already."""
+    if await store.fetch_one(queries.DEPLOYMENT, {}) is not None:
+        return
+    maker = _Maker(deployment, ceremony, clock.now(), entropy)
+    root = await maker.root_certificate()
+    certificates = {
+        key.role: await maker.leaf_certificate(key, purpose, root)
+        for key in ceremony.online
+        if (purpose := CERTIFIED_ROLES.get(key.role)) is not None
+    }
+    crl = await maker.empty_crl(root)
+    work = maker.rows(root, certificates, crl)
+
+    def first_transaction(transaction: Transaction) -> None:
+        start_log(transaction.connection, SHARD, deployment.log_origin, genesis(deployment.log_origin))
+        transaction.apply(work)
+
+    await store.write(first_transaction)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    deployment: Deployment
+    ceremony: Ceremony
+    now: int
+    entropy: Entropy
+
+    @property
+    def crl_uri(self) -> str:
+        return f"{self.deployment.iss}/pki/crl.der"
+
+    async def root_certificate(self) -> bytes:
+        certified = self._certified(f"{self.deployment.name} documents root", self.ceremony.root, ROOT_DAYS)
+        tbs = x509_build.tbs_root(certified, uri=self.deployment.iss, crl_uri=self.crl_uri)
+        return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
+
+    async def leaf_certificate(self, key: TokenKey, purpose: Purpose, root: bytes) -> bytes:
+        certified = self._certified(f"{self.deployment.name} {key.role}", key, LEAF_DAYS)
+        tbs = x509_build.tbs_leaf(certified, purpose, root, iss=self.deployment.iss, crl_uri=self.crl_uri)
+        return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
+
+    async def empty_crl(self, root: bytes) -> bytes:
+        tbs = x509_build.tbs_crl(
+            root, number=1, this_update=self.now, next_update=self.now + CRL_DAYS * DAY, revoked=()
+        )
+        return x509_build.seal_crl(tbs, await self._root_signs(tbs))
+
+    def rows(self, root: bytes, certificates: dict[str, bytes], crl: bytes) -> WriteSet:
+        ours = self.deployment
+        keys = [(self.ceremony.root, root)] + [(key, certificates.get(key.role)) for key in self.ceremony.online]
+        trusted = {
+            "iss": ours.iss,
+            "name": ours.name,
+            "roots": cbor2.dumps([root]),
+            "types": json.dumps(sorted(CREDENTIAL_TYPES)),
+            "status_base": ours.status_base,
+        }
+        listed = {
+            "issuer_key_id": self.ceremony.root.key_id,
+            "issuer_certificate": root,
+            "der": crl,
+            "number": 1,
+            "next_update": self.now + CRL_DAYS * DAY,
+        }
+        identity = {name: getattr(ours, name) for name in Deployment.__slots__} | {"created_at": self.now}
+        writes = [
+            Insert(tables.deployment, identity),
+            Insert(tables.trusted_issuer, trusted),
+            Insert(tables.crl, listed),
+            *(Insert(tables.signing_key, self._key_row(key, certificate)) for key, certificate in keys),
+        ]
+        return WriteSet(tuple(writes), tuple(self._entries(keys)))
+
+    def _entries(self, keys: list[tuple[TokenKey, bytes | None]]) -> Iterable[Recorded]:
+        ours = self.deployment
+        identity = LogIdentity(ours.log_origin, ours.iss, ours.rp_id, ours.status_base)
+        yield public_object(EntryType.LOG_START, "log.start", self.entropy(16), identity.digest())
+        for key, certificate in keys:
+            recorded = certificate or key.public_key or key.key_id
+            record = Record("key.active", hashlib.sha256(recorded).digest(), key.key_id)
+            yield about_ourselves(record, self.entropy(16), self.entropy)
+
+    def _certified(self, name: str, key: TokenKey, days: int) -> Certified:
+        assert key.public_key is not None
+        serial = int.from_bytes(self.entropy(SERIAL_BYTES), "big") >> 1 | 1
+        start = self.now - BACKDATED_SECONDS
+        return Certified(self.deployment.country, name[:64], key.public_key, serial, start, start + days * DAY)
+
+    async def _root_signs(self, tbs: bytes) -> bytes:
+        return await self.ceremony.root_signer.sign(self.ceremony.root.key_id, tbs)
+
+    def _key_row(self, key: TokenKey, certificate: bytes | None) -> dict[str, object]:
+        expires = None if certificate is None else read_certificate(certificate).not_valid_after_utc
+        return {
+            "key_id": key.key_id,
+            "token": key.token,
+            "role": key.role,
+            "algorithm": key.algorithm,
+            "public_key": key.public_key,
+            "certificate": certificate,
+            "state": "active",
+            "not_after": None if expires is None else int(expires.timestamp()),
+            "created_at": self.now,
+        }
+
+
+def checkpoint_key(keys: Iterable[TokenKey]) -> TokenKey:
+    """The key that signs the log's checkpoints."""
+    return next(key for key in keys if key.role == CHECKPOINT_SIGNER)

@@ -1,0 +1,280 @@
+"""Issuing a credential copy to a wallet.
+
+The walk, in the order that makes a crash harmless:
+
+1. read the offer, the person, the decision and any earlier answer (one query);
+2. policy: the status is active, the copy ends before the permission and the signer's certificate do;
+3. check the wallet's key proof against the offer's nonce;
+4. prepare the exact bytes to sign;
+5. commit the *intent*: digest of those bytes, handle, status index, idempotency key; the offer is used up;
+6. sign in the HSM, verified there; seal; read the sealed credential again and compare it with the plan;
+7. commit ledger entry, credential row and the answer together;
+8. answer.
+
+A failure before 5 changed nothing. A failure between 5 and 7 is closed as *void* (``recover``): its status index
+is marked invalid and the offer can be used again. After 7 a repeat returns the same answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from idverify.core.credential import Credential, Issuer, day_rounded
+from idverify.core.credential_type import CredentialType
+from idverify.core.decision import CopyStatus, PersonStatus
+from idverify.core.policy import may_issue
+from idverify.core.types import credential_type
+from idverify.errors import Conflict, DocumentError, Gone, IdverifyError, NotFound, Unavailable, Unprocessable
+from idverify.formats.base import ToBeSigned
+from idverify.formats.key_proof import check_key_proof
+from idverify.formats.sdjwt_vc import SdJwtVc
+from idverify.formats import x509
+from idverify.ledger.commitment import Record
+from idverify.services.offer import code_hash, random_text
+from idverify.services.office import Office
+from idverify.services.people import unseal_details
+from idverify.services.records import about_person
+from idverify.services.recover import void
+from idverify.stores import queries, tables
+from idverify.stores.vault import PersonKey, place
+from idverify.stores.writes import Change, Consume, IndexOf, Insert, WriteSet
+
+ATTEMPTS: Final = 5
+RECEIPT_TOKEN_BYTES: Final = 20
+FORMAT: Final = SdJwtVc()
+
+_UNKNOWN_OFFER = NotFound("There is no such offer. Ask the officer for a new one.")
+_USED_OFFER = Conflict("This offer was used already. Repeat with the same Idempotency-Key, or ask for a new offer.")
+_EXPIRED_OFFER = Gone("This offer has expired. Ask the officer for a new one.")
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRequest:
+    """What a wallet sends: the offer's code, its key proof, and the key that makes a repeat the same request."""
+
+    code: str
+    proof: str
+    idempotency_key: str
+
+    def digest(self) -> bytes:
+        """SHA-256 that a repeat under the same idempotency key must match."""
+        return hashlib.sha256(orjson.dumps([self.code, self.proof])).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The answer. ``receipt_token`` is the holder's right to fetch the receipt."""
+
+    credential: str
+    expires_at: int
+    receipt_token: str
+    handle: bytes
+    ledger_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is about to be signed, and for whom."""
+
+    row: Any
+    key: PersonKey
+    kind: CredentialType
+    credential: Credential
+    issuer: Issuer
+    unsigned: ToBeSigned
+    handle: bytes
+    issuance_id: bytes
+    receipt_token: str
+
+
+async def collect(office: Office, request: CollectionRequest) -> Collected:
+    """Issue one copy for a valid offer and key proof, exactly once per idempotency key."""
+    row = await office.store.fetch_one(
+        queries.COLLECTION,
+        {
+            "code_hash": code_hash(request.code),
+            "idempotency_key": request.idempotency_key,
+            "wrapping_key_id": office.custodian.wrapping_key_id,
+        },
+    )
+    if row is None:
+        raise _UNKNOWN_OFFER
+    key = await office.person_key(row, row["person_id"])
+    if row["issuance_id"] is not None:
+        return _earlier_answer(row, key, request)
+    plan = _plan(office, row, key, request)
+    await _commit_intent(office, plan, request)
+    try:
+        return await _commit_issued(office, plan, *await _sign_and_seal(office, plan))
+    except IdverifyError:
+        await void(office, plan.issuance_id)
+        raise
+
+
+def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Collected:
+    if row["request_digest"] != request.digest():
+        raise Unprocessable("This Idempotency-Key was used for another request. Take a fresh one.")
+    if row["sealed_answer"] is None:
+        raise Conflict("The same request is still being worked on. Ask again in a moment.")
+    answer = orjson.loads(key.unseal(row["sealed_answer"], _answer_place(row["issuance_id"])))
+    return Collected(**answer, handle=row["credential_handle"], ledger_index=row["ledger_index"])
+
+
+def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
+    now, kind = office.clock.now(), credential_type(row["type"])
+    if row["decision_id"] is None:
+        raise Unprocessable("No decision has granted this person a status yet.")
+    details = unseal_details(key, row["person_id"], row["sealed_details"])
+    sealed_permission = key.unseal(row["sealed_permission"], place("decision", "sealed", row["decision_id"]))
+    permission = kind.permission.model_validate_json(sealed_permission)
+    expires = may_issue(kind, PersonStatus(row["status"]), kind.ends_at(permission), now)
+    issuer = office.keys.issuer(kind.key_role)
+    _require_certificate_outlives(issuer, expires)
+    try:
+        holder_key = check_key_proof(request.proof.encode(), office.deployment.iss, row["nonce"], now)
+    except DocumentError as wrong:
+        raise Unprocessable(f"The key proof does not hold: {wrong}") from wrong
+    decision = {
+        "status_reference": row["decision_handle"].hex(),
+        "decision_date": dt.datetime.fromtimestamp(row["decided_at"], dt.UTC).date().isoformat(),
+        "issuing_authority": office.deployment.name,
+        "issuing_country": office.deployment.country,
+    }
+    credential = Credential(
+        type=kind.vct,
+        claims=kind.claims(details, permission, now) | decision,
+        disclosable=kind.disclosable,
+        issued_at=day_rounded(now),
+        expires_at=expires,
+        status=office.board.allocate(),
+        holder_key=holder_key,
+    )
+    unsigned = FORMAT.prepare(credential, issuer, office.entropy)
+    token = random_text(office, RECEIPT_TOKEN_BYTES)
+    return _Plan(row, key, kind, credential, issuer, unsigned, office.new_handle(), office.new_id(), token)
+
+
+async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest) -> None:
+    now, row = office.clock.now(), plan.row
+    consume = Consume(tables.offer, row["offer_id"], now, _USED_OFFER, _EXPIRED_OFFER, _UNKNOWN_OFFER)
+    intent = {
+        "id": plan.issuance_id,
+        "offer_id": row["offer_id"],
+        "idempotency_key": request.idempotency_key,
+        "request_digest": request.digest(),
+        "person_id": row["person_id"],
+        "tbs_digest": hashlib.sha256(plan.unsigned.payload).digest(),
+        "handle": plan.handle,
+        "key_id": plan.issuer.key_id,
+        "status_list": plan.credential.status.uri,
+        "status_index": plan.credential.status.index,
+        "state": "open",
+        "sealed_answer": None,
+        "created_at": now,
+    }
+    await office.store.commit(WriteSet((consume, Insert(tables.issuance, intent))))
+
+
+async def _sign_and_seal(office: Office, plan: _Plan) -> tuple[bytes, bytes]:
+    """Sign, seal, and read the sealed credential again: it must say what was planned.
+
+    The document, and the SHA-256 of its issuer-signed bytes.
+    """
+    signature = await office.signer.sign(plan.issuer.key_id, plan.unsigned.payload)
+    document = FORMAT.seal(plan.unsigned, signature)
+    presented, planned = FORMAT.read(document), plan.credential
+    as_planned = (
+        presented.type == planned.type
+        and presented.status == planned.status
+        and presented.holder_key == planned.holder_key
+        and presented.claims.items() >= planned.claims.items()
+    )
+    if not as_planned:
+        raise Unavailable("The sealed credential does not say what was planned; it was discarded.")
+    return document, hashlib.sha256(presented.issuer_signed).digest()
+
+
+async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: bytes) -> Collected:
+    row, status = plan.row, (plan.credential.status.uri, plan.credential.status.index)
+    record = Record("credential.issued", digest, plan.issuer.key_id, status, None, row["decision_handle"])
+    entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
+    version = row["version"]
+    for _ in range(ATTEMPTS):
+        rows = (_still_entitled(row, version), _credential_row(office, plan, digest), _answer_row(plan, document))
+        try:
+            (index,) = await office.store.commit(WriteSet(rows, (entry,)))
+        except _Raced:
+            version = await _version_if_still_entitled(office, row)
+            continue
+        return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, index)
+    raise Conflict("The person's record keeps changing. Try again.")
+
+
+class _Raced(Conflict):
+    """Another copy was issued, or a decision taken, while this copy was being signed."""
+
+
+def _still_entitled(row: Any, version: int) -> Change:
+    """The status must still be the one the copy speaks of: a decision since then is caught here."""
+    seen = {"id": row["person_id"], "version": version}
+    return Change(tables.person, seen, {"version": version + 1}, _Raced("The person's record has changed."))
+
+
+async def _version_if_still_entitled(office: Office, row: Any) -> int:
+    now = await office.store.fetch_one(queries.PERSON_STATE, {"id": row["person_id"]})
+    if now is None or (now["status"], now["permission_decision_id"]) != (row["status"], row["decision_id"]):
+        raise Conflict("A decision on this person was taken while the credential was being signed. Ask again.")
+    return int(now["version"])
+
+
+def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
+    row = {
+        "id": office.new_id(),
+        "issuer_id": office.deployment.issuer_id,
+        "person_id": plan.row["person_id"],
+        "decision_id": plan.row["decision_id"],
+        "type": plan.credential.type,
+        "format": FORMAT.name,
+        "handle": plan.handle,
+        "receipt_token_hash": code_hash(plan.receipt_token),
+        "issuer_signed_digest": digest,
+        "key_id": plan.issuer.key_id,
+        "status_list": plan.credential.status.uri,
+        "status_index": plan.credential.status.index,
+        "status": CopyStatus.VALID.value,
+        "issued_at": office.clock.now(),
+        "expires_at": plan.credential.expires_at,
+        "ledger_index": IndexOf(0),
+    }
+    return Insert(tables.credential, row)
+
+
+def _answer_row(plan: _Plan, document: bytes) -> Change:
+    """The intent is closed, and the answer kept for a repeat, sealed under the person's key."""
+    answer = {
+        "credential": document.decode(),
+        "expires_at": plan.credential.expires_at,
+        "receipt_token": plan.receipt_token,
+    }
+    sealed = plan.key.seal(orjson.dumps(answer), _answer_place(plan.issuance_id))
+    return Change(
+        tables.issuance,
+        {"id": plan.issuance_id, "state": "open"},
+        {"state": "issued", "sealed_answer": sealed},
+        Conflict("This issuance was closed as void while it was being signed. Ask again."),
+    )
+
+
+def _answer_place(issuance_id: bytes) -> bytes:
+    return place("issuance", "sealed_answer", issuance_id)
+
+
+def _require_certificate_outlives(issuer: Issuer, expires: int) -> None:
+    """Nothing is signed that would outlive its certificate."""
+    if x509.not_after(issuer.chain[0]) < expires:
+        raise Unavailable("The signing certificate would expire before the credential. It must be renewed first.")

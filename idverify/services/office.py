@@ -1,0 +1,119 @@
+"""What every service works with: the ports, the deployment's identity, its keys and its memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import cbor2
+
+from idverify.core.credential import Issuer
+from idverify.core.trust import TrustedIssuer, TrustStore
+from idverify.errors import SetupError, Unavailable
+from idverify.formats.x509 import read_crl
+from idverify.ledger.publisher import Publisher
+from idverify.ports import Clock, Custodian, Entropy, Signer, uuid7
+from idverify.services.status_lists import StatusBoard
+from idverify.services.status_source import StatusSource
+from idverify.stores import queries
+from idverify.stores.sqlite import Row, SqliteStore
+from idverify.stores.vault import PersonKey, Vault
+
+STATUS_SIGNER: Final = "status-list-signer"
+TRUST_SIGNER: Final = "trust-list-signer"
+CHECKPOINT_SIGNER: Final = "checkpoint-signer"
+HANDLE_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Who we are: fixed at init, recorded in the ledger's first entry."""
+
+    issuer_id: str
+    iss: str
+    rp_id: str
+    status_base: str
+    log_origin: str
+    name: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys in use: signers with a certificate by role, and the checkpoint key (Ed25519)."""
+
+    issuers: Mapping[str, Issuer]
+    checkpoint_key_id: bytes
+    checkpoint_public_key: bytes
+
+    def issuer(self, role: str) -> Issuer:
+        """The signer of this role. Raises ``Unavailable`` if there is none."""
+        found = self.issuers.get(role)
+        if found is None:
+            raise Unavailable(f"There is no active key for the role {role}. Run: idverify doctor")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything a service needs; made once by ``app``."""
+
+    deployment: Deployment
+    keys: Keys
+    trust: TrustStore
+    store: SqliteStore
+    vault: Vault
+    signer: Signer
+    custodian: Custodian
+    publisher: Publisher
+    board: StatusBoard
+    statuses: StatusSource
+    clock: Clock
+    entropy: Entropy
+
+    def new_id(self) -> bytes:
+        """A fresh row id."""
+        return uuid7(self.clock, self.entropy)
+
+    def new_handle(self) -> bytes:
+        """A fresh 128-bit handle for the outside."""
+        return self.entropy(HANDLE_BYTES)
+
+    async def person_key(self, row: Row, person_id: bytes) -> PersonKey:
+        """The key of the person whose wrapped key is in ``row``."""
+        return await self.vault.open(person_id, row["wrapping_key_id"], row["wrapped"])
+
+
+async def load_deployment(store: SqliteStore) -> Deployment:
+    """The deployment of a database. Raises ``SetupError`` for one that was never established."""
+    row = await store.fetch_one(queries.DEPLOYMENT, {})
+    if row is None:
+        raise SetupError("The database has no deployment in it.", "Run: python3 -m idverify up")
+    return Deployment(*(row[name] for name in Deployment.__slots__))
+
+
+async def load_keys(store: SqliteStore, iss: str) -> Keys:
+    """The active keys that the database names, with their certificates."""
+    rows = await store.fetch(queries.SIGNING_KEYS, {})
+    active = [row for row in rows if row["state"] == "active"]
+    issuers = {
+        row["role"]: Issuer(iss, (row["certificate"],), row["key_id"])
+        for row in active
+        if row["certificate"] is not None
+    }
+    checkpoint = next(row for row in active if row["role"] == CHECKPOINT_SIGNER)
+    return Keys(issuers, checkpoint["key_id"], checkpoint["public_key"])
+
+
+async def load_trust(store: SqliteStore) -> TrustStore:
+    """The issuers we rely on, and the certificates that their CRLs revoke."""
+    issuers = {}
+    for row in await store.fetch(queries.TRUSTED_ISSUERS, {}):
+        roots, types = tuple(cbor2.loads(row["roots"])), frozenset(json.loads(row["types"]))
+        issuers[row["iss"]] = TrustedIssuer(row["iss"], row["name"], roots, types, row["status_base"])
+    revoked: frozenset[tuple[str, int]] = frozenset()
+    for row in await store.fetch(queries.CRLS, {}):
+        revoked |= read_crl(row["der"], row["issuer_certificate"]).revoked
+    return TrustStore(issuers, revoked)

@@ -1,0 +1,123 @@
+"""Keeping people: an officer records who somebody is, finds them again, and sees what is held on them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idverify.core.decision import PersonStatus
+from idverify.core.person import PersonDetails, TravelDocument
+from idverify.core.policy import Act, Principal, require_may
+from idverify.errors import Conflict, NotFound
+from idverify.services.office import Office
+from idverify.stores import queries, tables
+from idverify.stores.vault import PersonKey, place
+from idverify.stores.writes import Insert, WriteSet
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as read: plain columns, and the key that opens the rest."""
+
+    id: bytes
+    handle: bytes
+    status: PersonStatus
+    permission_decision_id: bytes | None
+    version: int
+    details: PersonDetails
+    key: PersonKey
+
+
+async def create(office: Office, officer: Principal, details: PersonDetails) -> bytes:
+    """Record a person; their handle. A travel document that is known already is a ``Conflict``."""
+    require_may(officer, Act.KEEP_PEOPLE)
+    person_id, handle = office.new_id(), office.new_handle()
+    key, key_row = await office.vault.new_key(person_id)
+    row = {
+        "id": person_id,
+        "issuer_id": office.deployment.issuer_id,
+        "handle": handle,
+        "status": PersonStatus.NONE.value,
+        "permission_decision_id": None,
+        "version": 0,
+        "sealed": key.seal(details.model_dump_json().encode(), _details_place(person_id)),
+        "created_by": officer.actor,
+        "created_at": office.clock.now(),
+    }
+    writes = [Insert(tables.person, row), key_row]
+    if details.travel_document is not None:
+        blinded = {
+            "lookup_key_id": office.custodian.lookup_key_id,
+            "mac": await _blind(office, details.travel_document),
+            "person_id": person_id,
+        }
+        known = Conflict("A person with this travel document is on record already. Search for them instead.")
+        writes.append(Insert(tables.person_lookup, blinded, known))
+    await office.store.commit(WriteSet(tuple(writes)))
+    return handle
+
+
+async def find(office: Office, officer: Principal, document: TravelDocument) -> bytes:
+    """The handle of the person with this travel document. Raises ``NotFound``."""
+    require_may(officer, Act.KEEP_PEOPLE)
+    row = await office.store.fetch_one(
+        queries.PERSON_BY_LOOKUP,
+        {
+            "wrapping_key_id": office.custodian.wrapping_key_id,
+            "lookup_key_id": office.custodian.lookup_key_id,
+            "mac": await _blind(office, document),
+        },
+    )
+    if row is None:
+        raise NotFound("No person with this travel document is on record.")
+    return bytes(row["handle"])
+
+
+async def read(office: Office, handle: bytes) -> Person:
+    """The person with this handle. Raises ``NotFound``."""
+    row = await office.store.fetch_one(
+        queries.PERSON_BY_HANDLE, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
+    )
+    if row is None:
+        raise NotFound("No person with this reference is on record.")
+    key = await office.person_key(row, row["id"])
+    return Person(
+        row["id"],
+        row["handle"],
+        PersonStatus(row["status"]),
+        row["permission_decision_id"],
+        row["version"],
+        unseal_details(key, row["id"], row["sealed"]),
+        key,
+    )
+
+
+async def overview(office: Office, officer: Principal, handle: bytes) -> Mapping[str, Any]:
+    """What is held on a person: details, decisions, copies, and who looked."""
+    require_may(officer, Act.KEEP_PEOPLE)
+    person = await read(office, handle)
+    of_person = {"person_id": person.id}
+    return {
+        "reference": handle,
+        "status": person.status.value,
+        "details": person.details,
+        "decisions": await office.store.fetch(queries.DECISIONS_OF_PERSON, of_person),
+        "credentials": await office.store.fetch(queries.CREDENTIALS_OF_PERSON, of_person),
+        "looks": await office.store.fetch(queries.LOOKS_AT_PERSON, of_person),
+    }
+
+
+def unseal_details(key: PersonKey, person_id: bytes, sealed: bytes) -> PersonDetails:
+    """The details sealed in a ``person`` row."""
+    return PersonDetails.model_validate_json(key.unseal(sealed, _details_place(person_id)))
+
+
+def _details_place(person_id: bytes) -> bytes:
+    return place("person", "sealed", person_id)
+
+
+async def _blind(office: Office, document: TravelDocument) -> bytes:
+    name = f"travel-document|{document.issuing_state}|{document.type}|{document.number}"
+    return await office.custodian.blind(hashlib.sha256(name.encode()).digest())

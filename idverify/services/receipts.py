@@ -1,0 +1,46 @@
+"""Receipts: what a holder keeps to show, offline, that their credential stands on the ledger."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, Final
+
+from idverify.errors import NotFound, Unavailable
+from idverify.ledger.proof import TlogProof
+from idverify.ledger.receipt import Opening
+from idverify.services.offer import code_hash
+from idverify.services.office import Office
+from idverify.services.records import opening_place, split_opening
+from idverify.stores import queries
+from idverify.stores.sqlite_ledger import SqliteLedger
+
+LONGEST_WAIT: Final = 5.0
+
+
+class NotYetCovered(Unavailable):
+    """No checkpoint covers the entry yet; the next one, within a second, will."""
+
+    slug, title = "receipt-not-yet", "The receipt is not there yet"
+    retry_after = 1
+
+
+async def receipt(office: Office, handle: bytes, token: str, wait: float) -> bytes:
+    """The ``.tlog-proof`` of a credential, for whoever holds its receipt token; waits up to ``wait`` seconds.
+
+    Raises ``NotFound`` for an unknown handle and for a wrong token alike, and ``NotYetCovered``.
+    """
+    row: Any = await office.store.fetch_one(
+        queries.RECEIPT, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
+    )
+    if row is None or not hmac.compare_digest(row["receipt_token_hash"], code_hash(token)):
+        raise NotFound("There is no such receipt, or the token is not its own.")
+    index = row["ledger_index"]
+    try:
+        await office.publisher.wait_covered(index, min(wait, LONGEST_WAIT))
+    except TimeoutError as early:
+        raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.") from early
+    hashes, checkpoint = await office.publisher.receipt_proof(index)
+    key = await office.person_key(row, row["person_id"])
+    salt, record = split_opening(key.unseal(row["opening"], opening_place(handle)))
+    (entry,) = await SqliteLedger(office.store).entries(index, index + 1)
+    return TlogProof(index, tuple(hashes), checkpoint, Opening(entry, salt, record).encode()).encode()

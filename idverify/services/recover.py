@@ -1,0 +1,57 @@
+"""Closing what a crash or a failure left open: an issuance that was intended and never finished is void.
+
+Its status index is marked invalid, because a signature over it may exist somewhere; the ledger says so; and the
+offer can be used again, so that the holder's repeat succeeds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from idverify.errors import Conflict, IdverifyError
+from idverify.formats.status_list import StatusValue
+from idverify.ledger.commitment import Record
+from idverify.services.office import Office
+from idverify.services.records import about_person
+from idverify.stores import queries, tables
+from idverify.stores.writes import Change, Put, WriteSet
+
+log = structlog.get_logger()
+
+
+async def close_open_issuances(office: Office) -> int:
+    """At start, before any issuance: void every intent that a crash left open; how many there were."""
+    rows = await office.store.fetch(queries.OPEN_ISSUANCES, {"wrapping_key_id": office.custodian.wrapping_key_id})
+    for row in rows:
+        await _void(office, row)
+    return len(rows)
+
+
+async def void(office: Office, issuance_id: bytes) -> None:
+    """After a failure: void this intent now. If that fails too, the next start does it."""
+    try:
+        row = await office.store.fetch_one(
+            queries.OPEN_ISSUANCE, {"id": issuance_id, "wrapping_key_id": office.custodian.wrapping_key_id}
+        )
+        if row is not None:
+            await _void(office, row)
+    except IdverifyError as error:
+        log.warning("issuance_left_open", error=type(error).__name__)
+
+
+async def _void(office: Office, row: Any) -> None:
+    key = await office.person_key(row, row["person_id"])
+    status = (row["status_list"], row["status_index"])
+    record = Record("issuance.void", row["tbs_digest"], row["key_id"], status)
+    entry = about_person(record, office.new_handle(), row["person_id"], key, office.entropy)
+    invalid = {"status_list": status[0], "status_index": status[1], "value": int(StatusValue.INVALID)}
+    closed = Conflict("This issuance was finished meanwhile.")
+    writes = (
+        Change(tables.issuance, {"id": row["id"], "state": "open"}, {"state": "void"}, closed),
+        Change(tables.offer, {"id": row["offer_id"]}, {"consumed_at": None}),
+        Put(tables.status_entry, invalid),
+    )
+    await office.store.commit(WriteSet(writes, (entry,)))
+    await office.board.apply([(*status, StatusValue.INVALID)])

@@ -1,0 +1,36 @@
+"""The trust bundle: made here, signed by the HSM, carried to verifiers that have no network."""
+
+from __future__ import annotations
+
+from idverify.formats import trust_bundle
+from idverify.formats.trust_bundle import TrustBundle
+from idverify.ledger.note import parse_vkey, vkey_ed25519
+from idverify.services.office import TRUST_SIGNER, Office
+from idverify.services.status_source import StatusSource
+from idverify.services.verify import Verifier
+from idverify.stores import queries
+
+
+async def export(office: Office) -> bytes:
+    """A signed bundle of everything this verifier relies on, as of now."""
+    crls = await office.store.fetch(queries.CRLS, {})
+    bundle = TrustBundle(
+        iss=office.deployment.iss,
+        issued_at=office.clock.now(),
+        trust=tuple(office.trust.issuers.values()),
+        crls=tuple((row["issuer_certificate"], row["der"]) for row in crls),
+        log_vkey=vkey_ed25519(office.deployment.log_origin, office.keys.checkpoint_public_key),
+        status_lists={uri: listed.token for uri, listed in office.statuses.kept().items()},
+    )
+    signer = office.keys.issuer(TRUST_SIGNER)
+    unsigned = trust_bundle.prepare(bundle, signer)
+    return trust_bundle.seal(unsigned, await office.signer.sign(signer.key_id, unsigned.payload))
+
+
+def offline_verifier(encoded: bytes, root_sha256: bytes, at: int) -> Verifier:
+    """A verifier that knows what the bundle knows and asks nobody. Raises ``DocumentError``."""
+    bundle = trust_bundle.open_bundle(encoded, root_sha256, at)
+    trust, statuses = bundle.trust_store(), StatusSource(None)
+    for token in bundle.status_lists.values():
+        statuses.keep_snapshot(token, bundle.trust, trust.revoked_serials, at)
+    return Verifier(trust, statuses, (parse_vkey(bundle.log_vkey),))

@@ -1,0 +1,169 @@
+"""Verifying a document: sniff, read, check, ask the status, judge the receipt, fold; the look is durable first.
+
+The same walk serves the API (online) and ``idverify verify`` (offline, from a bundle). No step asks the issuer
+about one credential.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core.credential_type import Purpose, visible_claims
+from idverify.core.trust import TrustStore
+from idverify.core.types import CREDENTIAL_TYPES
+from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result, Verdict, fold
+from idverify.errors import DocumentError
+from idverify.formats import carriers
+from idverify.formats.base import CredentialFormat, HolderBindingExpected, Presented
+from idverify.formats.status_list import StatusValue
+from idverify.formats.x509 import key_id
+from idverify.ledger.errors import ReceiptError
+from idverify.ledger.note import NoteVerifier
+from idverify.ledger.receipt import verify_receipt
+from idverify.services.status_source import StatusSource, StatusUnknown
+
+STATUS_SENTENCES: Final[Mapping[int, str]] = {
+    StatusValue.VALID: "Not revoked and not suspended.",
+    StatusValue.INVALID: "Revoked: this document was withdrawn by a recorded decision, or replaced by a newer one.",
+    StatusValue.SUSPENDED: "Suspended by a recorded decision; it may be reinstated.",
+}
+_OTHER_STATUS: Final = "The status list holds a value that this type of credential does not use."
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What was handed over, and what was asked of it. ``expected`` is set for an answer to our request."""
+
+    document: bytes
+    receipt: bytes | None = None
+    expected: HolderBindingExpected | None = None
+    requested_type: str | None = None
+
+    @property
+    def channel(self) -> Channel:
+        """How the document came to us."""
+        return Channel.DOCUMENT if self.expected is None else Channel.PRESENTATION
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """What a verification rests on; the same online and offline."""
+
+    trust: TrustStore
+    statuses: StatusSource
+    log_keys: Sequence[NoteVerifier]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The verdict, and what was read on the way (``None`` where the document could not be read)."""
+
+    verdict: Verdict
+    presented: Presented | None
+
+    def genuine(self) -> bool:
+        """Whether the issuer's signature and its trust held: only then is it known whose document this is."""
+        held = {check.id for check in self.verdict.checks if check.result is Result.PASS}
+        return {CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED} <= held
+
+    def claims_for(self, purpose: Purpose | None) -> dict[str, Any] | None:
+        """What an asker with this purpose may learn; nothing of a rejected document."""
+        if self.presented is None or self.verdict.verdict is Outcome.REJECT:
+            return None
+        return visible_claims(CREDENTIAL_TYPES[self.presented.type], purpose, self.presented.claims)
+
+
+async def verify(verifier: Verifier, submission: Submission, at: int) -> Verified:
+    """The verdict on a submission at the time ``at`` (Unix seconds). Never raises for a bad document."""
+    try:
+        carrier = carriers.sniff(submission.document)
+        presented = carrier.read(submission.document)
+    except DocumentError as wrong:
+        return Verified(fold(_unreadable(wrong), submission.channel), None)
+    checks = [Check(CheckId.SIZE, Result.PASS, "Within the limits.")]
+    checks += _asked_type(carrier, verifier, submission, presented, at)
+    checks += await _status(verifier, presented, checks, at)
+    checks.append(_receipt(verifier, presented, submission.receipt))
+    return Verified(fold(checks, submission.channel), presented)
+
+
+def _unreadable(wrong: DocumentError) -> list[Check]:
+    size = Result.FAIL if wrong.rule == "size" else Result.PASS
+    form = Result.UNKNOWN if wrong.rule == "size" else Result.FAIL
+    found = [
+        Check(CheckId.SIZE, size, str(wrong) if wrong.rule == "size" else "Within the limits."),
+        Check(CheckId.FORMAT, form, str(wrong), {"rule": wrong.rule}),
+    ]
+    rest = (check for check in CheckId if check not in (CheckId.SIZE, CheckId.FORMAT))
+    return found + [Check(check, Result.UNKNOWN, "Not looked at: the document cannot be read.") for check in rest]
+
+
+def _asked_type(
+    carrier: CredentialFormat, verifier: Verifier, submission: Submission, presented: Presented, at: int
+) -> Iterable[Check]:
+    """The format's own checks; a type that is trusted but was not asked for does not answer the request."""
+    for check in carrier.check(presented, verifier.trust, at, submission.expected):
+        wrong_type = submission.requested_type not in (None, presented.type)
+        if check.id is CheckId.TYPE_ALLOWED and check.result is Result.PASS and wrong_type:
+            asked = f"The request was for {submission.requested_type}; this is another type of document."
+            yield Check(check.id, Result.FAIL, asked, {"rule": "type-requested"})
+        else:
+            yield check
+
+
+async def _status(verifier: Verifier, presented: Presented, so_far: list[Check], at: int) -> list[Check]:
+    issuer = verifier.trust.issuer(presented.iss)
+    trusted = any(check.id is CheckId.ISSUER_TRUSTED and check.result is Result.PASS for check in so_far)
+    if issuer is None or not trusted:
+        return _status_unknown("Not looked at: the issuer is not trusted, so nobody is asked about it.")
+    if presented.status is None:
+        return _status_unknown("The document names no status list, so whether it was revoked cannot be known.")
+    try:
+        value, listed = await verifier.statuses.find(presented.status, issuer, verifier.trust.revoked_serials, at)
+    except StatusUnknown as unknown:
+        return _status_unknown(str(unknown))
+    except DocumentError as wrong:
+        return [
+            Check(CheckId.STATUS, Result.FAIL, str(wrong), {"rule": wrong.rule}),
+            Check(CheckId.FRESHNESS, Result.UNKNOWN, "Not looked at: the status list has no such entry."),
+        ]
+    evidence = {"status_list": presented.status.uri, "as_of": _time(listed.issued_at), "value": value}
+    result = Result.PASS if value == StatusValue.VALID else Result.FAIL
+    age = max(0, at - listed.issued_at)
+    young = Result.PASS if listed.fresh(at) else Result.UNKNOWN
+    told = f"The status is as of {_time(listed.issued_at)}, {age} seconds ago."
+    return [
+        Check(CheckId.STATUS, result, STATUS_SENTENCES.get(value, _OTHER_STATUS), evidence),
+        Check(CheckId.FRESHNESS, young, told, {"age_seconds": age}),
+    ]
+
+
+def _status_unknown(why: str) -> list[Check]:
+    return [Check(CheckId.STATUS, Result.UNKNOWN, why), Check(CheckId.FRESHNESS, Result.UNKNOWN, why)]
+
+
+def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) -> Check:
+    if receipt is None:
+        return Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
+    status = None if presented.status is None else (presented.status.uri, presented.status.index)
+    try:
+        held = verify_receipt(
+            receipt,
+            hashlib.sha256(presented.issuer_signed).digest(),
+            verifier.log_keys,
+            kid=key_id(presented.signing_chain[0]),
+            status=status,
+            record_type="credential.issued",
+        )
+    except (ReceiptError, DocumentError) as wrong:
+        return Check(CheckId.RECEIPT, Result.FAIL, f"The receipt does not hold: {wrong}", {"rule": wrong.rule})
+    evidence = {"origin": held.checkpoint.origin, "index": held.entry.index, "tree_size": held.checkpoint.size}
+    return Check(CheckId.RECEIPT, Result.PASS, "It stands on the issuer's public ledger.", evidence)
+
+
+def _time(at: int) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Memory that survives a restart: rows, people's data under per-person keys, the ledger's entries."""

@@ -1,0 +1,244 @@
+"""The SQLite driver: one writer thread with group commit, one reader thread, both on the standard library.
+
+*Writer*: takes whatever write sets wait, runs them in one ``BEGIN IMMEDIATE`` transaction, each in a savepoint,
+and answers after COMMIT (WAL, synchronous=FULL: durable). A refused write set fails alone. If COMMIT itself
+fails nobody knows what is on disk: every caller of the batch gets ``OutcomeUnknown`` and the driver stops for
+good, as PostgreSQL does after a failed fsync; a restart reads the truth from disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+from sqlalchemy import Select
+
+from idverify.errors import OutcomeUnknown, Unavailable
+from idverify.ports import Clock
+from idverify.stores.transaction import Transaction, statements
+from idverify.stores.writes import WriteSet
+
+SHARD: Final = 1
+MAX_BATCH: Final = 256
+LOW_WATER_BYTES: Final = 64 * 1024 * 1024
+SPACE_CHECK_SECONDS: Final = 1.0
+
+Row = sqlite3.Row
+Work = Callable[[Transaction], Any]
+Read = Callable[[sqlite3.Connection], Any]
+_Item = tuple[Any, "asyncio.Future[Any]"]
+_Batch = list[_Item]
+_Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection as this driver uses it; transactions are begun and ended in words."""
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"file:{path}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10
+    )
+    connection.row_factory = sqlite3.Row
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+class _Handler(Protocol):
+    def do(self, batch: _Batch) -> list[_Answer]: ...
+
+    def finish(self) -> None: ...
+
+
+class _Lane(threading.Thread):
+    """A thread that takes all work that waits, does it as one batch, and answers with one call into the loop."""
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, handler: _Handler) -> None:
+        super().__init__(name=name, daemon=True)
+        self._loop, self._handler = loop, handler
+        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+
+    def submit(self, work: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.put((work, future))
+        return future
+
+    def stop(self) -> None:
+        self._waiting.put(None)
+        self.join()
+
+    def run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._take()
+            if batch:
+                self._loop.call_soon_threadsafe(_deliver, self._handler.do(batch))
+        self._handler.finish()
+
+    def _take(self) -> tuple[_Batch, bool]:
+        first = self._waiting.get()
+        if first is None:
+            return [], False
+        batch = [first]
+        while len(batch) < MAX_BATCH:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, False
+            batch.append(item)
+        return batch, True
+
+
+class _Writer:
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path, self._clock = path, clock
+        self._connection = connect(path)
+        self._space_checked = 0.0
+        self.stopped_by: str | None = None
+
+    def do(self, batch: _Batch) -> list[_Answer]:
+        try:
+            self._require_working()
+            self._connection.execute("BEGIN IMMEDIATE")
+            answers = self._run(batch)
+        except (Unavailable, sqlite3.Error) as error:  # nothing was committed: the batch is undone and says so
+            self._connection.rollback()
+            return _all(batch, _away(error))
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.stopped_by = f"COMMIT failed: {error}"
+            return _all(batch, OutcomeUnknown("The storage failed while committing. Repeat with the same key."))
+        return answers
+
+    def finish(self) -> None:
+        if self.stopped_by is None:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def _run(self, batch: _Batch) -> list[_Answer]:
+        transaction = Transaction(self._connection, SHARD, self._clock.now())
+        answers: list[_Answer] = []
+        for work, future in batch:
+            try:
+                answers.append((future, transaction.within_savepoint(work), None))
+            except sqlite3.OperationalError:  # the disk, not the write set
+                raise
+            except Exception as refused:  # noqa: BLE001  whatever a write set raises is its caller's answer
+                answers.append((future, None, refused))
+        transaction.flush()
+        return answers
+
+    def _require_working(self) -> None:
+        if self.stopped_by is not None:
+            raise Unavailable(f"The storage stopped ({self.stopped_by}). Restart the service.")
+        if time.monotonic() - self._space_checked < SPACE_CHECK_SECONDS:
+            return
+        space = os.statvfs(self._path.parent)
+        if space.f_bavail * space.f_frsize < LOW_WATER_BYTES:
+            raise Unavailable("The disk is nearly full; nothing is written until there is room.")
+        self._space_checked = time.monotonic()
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, read_only=True)
+
+    def do(self, batch: _Batch) -> list[_Answer]:
+        answers: list[_Answer] = []
+        for work, future in batch:
+            try:
+                answers.append((future, work(self._connection), None))
+            except Exception as error:  # noqa: BLE001  a failed read is its caller's answer
+                answers.append((future, None, error))
+        return answers
+
+    def finish(self) -> None:
+        self._connection.close()
+
+
+class SqliteStore:
+    """The database of one node. ``async with`` opens and closes it.
+
+    Reads see everything that was committed before they were asked for.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._written_by = _Writer(self.path, self._clock)
+        self._writer = _Lane("idverify-writer", loop, self._written_by)
+        self._reader = _Lane("idverify-reader", loop, _Reader(self.path))
+        self._writer.start()
+        self._reader.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reader.stop()
+        self._writer.stop()
+
+    async def commit(self, work: WriteSet) -> tuple[int, ...]:
+        """Make a write set true, durably; the ledger indices of its entries.
+
+        Raises what the write set's preconditions name; ``Unavailable``: nothing was written;
+        ``OutcomeUnknown``: it may or may not have been.
+        """
+        return tuple(await self._writer.submit(lambda transaction: transaction.apply(work)))
+
+    async def write(self, work: Work) -> Any:
+        """Run ``work`` on the writer, in a savepoint of the next group commit."""
+        return await self._writer.submit(work)
+
+    async def read(self, work: Read) -> Any:
+        """Run ``work`` on the reader."""
+        return await self._reader.submit(work)
+
+    async def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> list[Row]:
+        """All rows of a query; ``values`` by the names of its ``bindparam``."""
+        sql = statements.select(query)
+        given = sql.arrange(values)
+        rows: list[Row] = await self._reader.submit(lambda connection: connection.execute(sql.text, given).fetchall())
+        return rows
+
+    async def fetch_one(self, query: Select[Any], values: Mapping[str, Any]) -> Row | None:
+        """The first row of a query, or ``None``."""
+        rows = await self.fetch(query, values)
+        return rows[0] if rows else None
+
+    def stopped_by(self) -> str | None:
+        """Why the writer stopped for good, if it did."""
+        return self._written_by.stopped_by
+
+
+def _all(batch: _Batch, error: BaseException) -> list[_Answer]:
+    return [(future, None, error) for _, future in batch]
+
+
+def _away(error: Exception) -> Unavailable:
+    return error if isinstance(error, Unavailable) else Unavailable(f"The storage refused: {error}. Nothing was done.")
+
+
+def _deliver(answers: list[_Answer]) -> None:
+    for future, result, error in answers:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)

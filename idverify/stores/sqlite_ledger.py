@@ -1,0 +1,170 @@
+"""The ledger's storage port on SQLite, and the same log as a stream for the auditor."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from idverify.ledger.errors import ForkError
+from idverify.ledger.sequencer import TreeState, decode_bundle
+from idverify.stores.sqlite import SHARD, SqliteStore, connect
+from idverify.stores.transaction import Transaction
+
+HASH_SIZE: Final = 32
+
+_TREE = "SELECT tree FROM ledger_state WHERE shard = ?"
+_BUNDLES_FROM = """
+    SELECT first_index, count, entries, leaf_hashes FROM ledger_bundle
+    WHERE shard = :shard AND first_index < :stop AND first_index >= (
+        SELECT coalesce(max(first_index), 0) FROM ledger_bundle WHERE shard = :shard AND first_index <= :start)
+    ORDER BY first_index"""
+_TILE = "SELECT hashes FROM ledger_tile WHERE shard = ? AND level = ? AND tile_index = ?"
+_ADD_TILE = "INSERT INTO ledger_tile (shard, level, tile_index, hashes) VALUES (?, ?, ?, ?)"
+_INTENDED = "SELECT root FROM ledger_checkpoint WHERE shard = ? AND size = ?"
+_INTEND = "INSERT INTO ledger_checkpoint (shard, size, root, note) VALUES (?, ?, ?, NULL)"
+_LATEST = """
+    SELECT note FROM ledger_checkpoint JOIN ledger_state USING (shard)
+    WHERE shard = ? AND size = signed_size"""
+_ADVANCE = "UPDATE ledger_state SET signed_size = ? WHERE shard = ? AND signed_size IS ?"
+_SIGN = "UPDATE ledger_checkpoint SET note = ? WHERE shard = ? AND size = ?"
+
+
+class SqliteLedger:
+    """``LedgerStorage`` over a ``SqliteStore``: its writes ride the same group commit as everything else."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def tree_state(self) -> TreeState:
+        """The state after the last committed entry."""
+        return cast("TreeState", await self._store.read(_read_tree))
+
+    async def leaf_hashes(self, start: int, stop: int) -> list[bytes]:
+        """Leaf hashes of the entries ``start`` to ``stop - 1``."""
+
+        def read(connection: sqlite3.Connection) -> list[bytes]:
+            return [
+                row["leaf_hashes"][HASH_SIZE * at : HASH_SIZE * (at + 1)]
+                for row, at in _positions(connection, start, stop)
+            ]
+
+        return cast("list[bytes]", await self._store.read(read))
+
+    async def entries(self, start: int, stop: int) -> list[bytes]:
+        """Bytes of the entries ``start`` to ``stop - 1``."""
+
+        def read(connection: sqlite3.Connection) -> list[bytes]:
+            bundles: dict[int, list[bytes]] = {}
+            found = []
+            for row, at in _positions(connection, start, stop):
+                first = row["first_index"]
+                if first not in bundles:
+                    bundles[first] = decode_bundle(row["entries"])
+                found.append(bundles[first][at])
+            return found
+
+        return cast("list[bytes]", await self._store.read(read))
+
+    async def full_tile(self, level: int, index: int) -> bytes | None:
+        """The 8192 bytes of a full tile."""
+
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(_TILE, (SHARD, level, index)).fetchone()
+            return None if row is None else row["hashes"]
+
+        return cast("bytes | None", await self._store.read(read))
+
+    async def intend_checkpoint(self, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]) -> None:
+        """Record what is going to be signed, and the tiles that became full."""
+
+        def write(transaction: Transaction) -> None:
+            for (level, index), hashes in tiles.items():
+                _write_tile_once(transaction.connection, level, index, hashes)
+            intended = transaction.connection.execute(_INTENDED, (SHARD, size)).fetchone()
+            if intended is None:
+                transaction.connection.execute(_INTEND, (SHARD, size, root))
+            elif intended["root"] != root:
+                raise ForkError(f"size {size} was intended with root {intended['root'].hex()}, now {root.hex()}")
+
+        await self._store.write(write)
+
+    async def latest_checkpoint(self) -> bytes | None:
+        """The signed note of the largest size."""
+
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(_LATEST, (SHARD,)).fetchone()
+            return None if row is None else row["note"]
+
+        return cast("bytes | None", await self._store.read(read))
+
+    async def advance_checkpoint(self, previous_size: int | None, size: int, root: bytes, note: bytes) -> bool:
+        """Compare and swap the latest checkpoint."""
+
+        def write(transaction: Transaction) -> bool:
+            intended = transaction.connection.execute(_INTENDED, (SHARD, size)).fetchone()
+            if intended is None or intended["root"] != root:
+                raise ForkError(f"size {size} with root {root.hex()} was never intended")
+            moved = transaction.connection.execute(_ADVANCE, (size, SHARD, previous_size)).rowcount == 1
+            if moved:
+                transaction.connection.execute(_SIGN, (note, SHARD, size))
+            return moved
+
+        return bool(await self._store.write(write))
+
+
+class SqliteLogSource:
+    """The log in a database file, streamed for ``ledger.audit.fsck``; opens the file read-only."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, read_only=True)
+
+    def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
+        """Every bundle in order."""
+        sql = "SELECT first_index, entries, leaf_hashes FROM ledger_bundle WHERE shard = ? ORDER BY first_index"
+        for row in self._connection.execute(sql, (SHARD,)):
+            yield row["first_index"], row["leaf_hashes"], decode_bundle(row["entries"])
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """Every signed checkpoint in order of size."""
+        sql = "SELECT note FROM ledger_checkpoint WHERE shard = ? AND note IS NOT NULL ORDER BY size"
+        for row in self._connection.execute(sql, (SHARD,)):
+            yield row["note"]
+
+    def full_tiles(self) -> Iterator[tuple[int, int, bytes]]:
+        """Every full tile."""
+        sql = "SELECT level, tile_index, hashes FROM ledger_tile WHERE shard = ?"
+        for row in self._connection.execute(sql, (SHARD,)):
+            yield row["level"], row["tile_index"], row["hashes"]
+
+    def entries_without_record(self) -> list[int]:
+        """Indices that have no row in ``ledger_record``, or rows without an entry: there must be none."""
+        size = TreeState.decode(self._connection.execute(_TREE, (SHARD,)).fetchone()["tree"]).size
+        sql = "SELECT ledger_index FROM ledger_record WHERE shard = ?"
+        recorded = {row["ledger_index"] for row in self._connection.execute(sql, (SHARD,))}
+        return sorted(recorded ^ set(range(size)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _read_tree(connection: sqlite3.Connection) -> TreeState:
+    return TreeState.decode(connection.execute(_TREE, (SHARD,)).fetchone()["tree"])
+
+
+def _positions(connection: sqlite3.Connection, start: int, stop: int) -> Iterator[tuple[sqlite3.Row, int]]:
+    """(bundle row, position in it) of the entries ``start`` to ``stop - 1``, in order."""
+    for row in connection.execute(_BUNDLES_FROM, {"shard": SHARD, "start": start, "stop": stop}):
+        first, after = row["first_index"], row["first_index"] + row["count"]
+        for index in range(max(start, first), min(stop, after)):
+            yield row, index - first
+
+
+def _write_tile_once(connection: sqlite3.Connection, level: int, index: int, hashes: bytes) -> None:
+    written = connection.execute(_TILE, (SHARD, level, index)).fetchone()
+    if written is None:
+        connection.execute(_ADD_TILE, (SHARD, level, index, hashes))
+    elif written["hashes"] != hashes:
+        raise ForkError(f"tile {level}/{index} was written with other hashes")

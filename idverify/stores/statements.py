@@ -1,0 +1,111 @@
+"""SQL from SQLAlchemy Core, compiled once per shape and then only executed.
+
+The tables are declared once (``tables``); what a driver runs is the text and the parameter order that Core
+compiled for its dialect. Nothing of SQLAlchemy runs per request (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Delete, Insert, Select, Table, Update, and_, bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine.interfaces import Dialect
+
+Statement = Select[Any] | Insert | Update | Delete
+
+# ``where`` and ``values`` of one update may name the same column, so their parameters are told apart.
+_WHERE = "where_"
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A statement's text and the names of its parameters in order."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def arrange(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The values in the order of the statement's parameters."""
+        return tuple(values[name] for name in self.names)
+
+
+def where(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameter values for the condition of an ``update`` or ``delete``."""
+    return {_WHERE + name: value for name, value in values.items()}
+
+
+class Statements:
+    """Compiles for one dialect and remembers."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[object, Sql] = {}
+
+    def select(self, query: Select[Any]) -> Sql:
+        """A query of ours: module constants, so identity is the key."""
+        return self._remember(query, lambda: query)
+
+    def insert(self, table: Table, columns: tuple[str, ...]) -> Sql:
+        """Insert one row."""
+        return self._remember(
+            ("insert", table.name, columns),
+            lambda: sqlite_insert(table).values({name: bindparam(name) for name in columns}),
+        )
+
+    def put(self, table: Table, columns: tuple[str, ...]) -> Sql:
+        """Insert one row, or update the one with the same primary key."""
+
+        def build() -> Insert:
+            statement = sqlite_insert(table).values({name: bindparam(name) for name in columns})
+            key = [column.name for column in table.primary_key]
+            fresh = {name: statement.excluded[name] for name in columns if name not in key}
+            return statement.on_conflict_do_update(index_elements=key, set_=fresh)
+
+        return self._remember(("put", table.name, columns), build)
+
+    def update(self, table: Table, condition: tuple[str, ...], columns: tuple[str, ...]) -> Sql:
+        """Update ``columns`` where every column of ``condition`` equals."""
+        return self._remember(
+            ("update", table.name, condition, columns),
+            lambda: update(table).where(_equal(table, condition)).values({name: bindparam(name) for name in columns}),
+        )
+
+    def delete(self, table: Table, condition: tuple[str, ...]) -> Sql:
+        """Delete where every column of ``condition`` equals."""
+        return self._remember(("delete", table.name, condition), lambda: delete(table).where(_equal(table, condition)))
+
+    def consume(self, table: Table) -> Sql:
+        """Mark a single-use row as used: only if it is unused and has not expired."""
+        return self._remember(
+            ("consume", table.name),
+            lambda: (
+                update(table)
+                .where(
+                    table.c.id == bindparam(_WHERE + "id"),
+                    table.c.consumed_at.is_(None),
+                    table.c.expires_at > bindparam(_WHERE + "at"),
+                )
+                .values(consumed_at=bindparam("consumed_at"))
+            ),
+        )
+
+    def single_use(self, table: Table) -> Sql:
+        """What became of a single-use row."""
+        return self._remember(
+            ("single_use", table.name),
+            lambda: select(table.c.consumed_at, table.c.expires_at).where(table.c.id == bindparam("id")),
+        )
+
+    def _remember(self, key: object, build: Callable[[], Statement]) -> Sql:
+        known = self._known.get(key)
+        if known is None:
+            compiled = build().compile(dialect=self._dialect)
+            known = self._known[key] = Sql(str(compiled), tuple(compiled.positiontup or ()))
+        return known
+
+
+def _equal(table: Table, columns: tuple[str, ...]) -> Any:
+    return and_(*(table.c[name] == bindparam(_WHERE + name) for name in columns))

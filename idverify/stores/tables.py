@@ -1,0 +1,319 @@
+"""Every table of the product on one page. Times are Unix seconds, ids 16-byte UUIDv7, ``sealed`` is AES-256-GCM.
+
+Plain columns hold nothing about a person; what does is sealed under the person's own key (``person_key``).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+
+def _id(name: str = "id") -> Column[bytes]:
+    return Column(name, LargeBinary, primary_key=True)
+
+
+def _bytes(name: str, *, null: bool = False, unique: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=null, unique=unique)
+
+
+def _text(name: str, *, null: bool = False, unique: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null, unique=unique)
+
+
+def _int(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _person(*, null: bool = False) -> Column[bytes]:
+    return Column("person_id", LargeBinary, ForeignKey("person.id"), nullable=null)
+
+
+# Who we are. One row, fixed at init, its digest in the ledger's first entry.
+deployment = Table(
+    "deployment",
+    metadata,
+    _text("issuer_id"),
+    _text("iss"),
+    _text("rp_id"),
+    _text("status_base"),
+    _text("log_origin"),
+    _text("name"),
+    _text("country"),
+    _int("created_at"),
+)
+
+# Keys of the tokens that the service uses, by role; states as in docs/architecture: active, retiring, destroyed.
+signing_key = Table(
+    "signing_key",
+    metadata,
+    _id("key_id"),
+    _text("token"),
+    _text("role"),
+    _text("algorithm"),
+    _bytes("public_key", null=True),
+    _bytes("certificate", null=True),
+    _text("state"),
+    _int("not_after", null=True),
+    _int("created_at"),
+)
+
+# Certificate revocation lists, newest per issuing certificate.
+crl = Table(
+    "crl",
+    metadata,
+    _id("issuer_key_id"),
+    _bytes("issuer_certificate"),
+    _bytes("der"),
+    _int("number"),
+    _int("next_update"),
+)
+
+# Issuers that this verifier relies on; our own is one of them.
+trusted_issuer = Table(
+    "trusted_issuer",
+    metadata,
+    Column("iss", Text, primary_key=True),
+    _text("name"),
+    _bytes("roots"),
+    _text("types"),
+    _text("status_base"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("actor"),
+    _text("role"),
+    _text("purpose", null=True),
+    _bytes("secret_hash"),
+    _int("created_at"),
+    _int("revoked_at", null=True),
+)
+
+person = Table(
+    "person",
+    metadata,
+    _id(),
+    _text("issuer_id"),
+    _bytes("handle", unique=True),
+    _text("status"),
+    Column("permission_decision_id", LargeBinary, nullable=True),
+    _int("version"),  # grows with every copy and decision: whoever read an older one must read again
+    _bytes("sealed"),
+    _text("created_by"),
+    _int("created_at"),
+)
+
+# The person's data key, wrapped once per wrapping key. Deleting the rows erases the person.
+person_key = Table(
+    "person_key",
+    metadata,
+    Column("person_id", LargeBinary, ForeignKey("person.id"), primary_key=True),
+    Column("wrapping_key_id", LargeBinary, primary_key=True),
+    _bytes("wrapped"),
+)
+
+# HMAC of a travel document under a token's look-up key: finds a person without telling who they are.
+person_lookup = Table(
+    "person_lookup",
+    metadata,
+    Column("lookup_key_id", LargeBinary, primary_key=True),
+    Column("mac", LargeBinary, primary_key=True),
+    _person(),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _person(),
+    _text("issuer_id"),
+    _text("kind"),
+    _text("reason"),
+    _text("legal_basis"),
+    _bytes("sealed", null=True),
+    _text("decided_by"),
+    _text("approved_by", null=True),
+    _int("decided_at"),
+    _int("ledger_index"),
+    Index("decision_of_person", "person_id"),
+)
+
+# A decision that waits for the second person.
+proposal = Table(
+    "proposal",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _person(),
+    _text("kind"),
+    _text("reason"),
+    _text("legal_basis"),
+    _text("proposed_by"),
+    _int("created_at"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
+)
+
+# A one-time right to collect a credential.
+offer = Table(
+    "offer",
+    metadata,
+    _id(),
+    _bytes("code_hash", unique=True),
+    _person(),
+    _text("type"),
+    _text("nonce"),
+    _text("created_by"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
+)
+
+# What was about to be signed, durable before it was. An open row after a crash is closed as void at start.
+issuance = Table(
+    "issuance",
+    metadata,
+    _id(),
+    Column("offer_id", LargeBinary, ForeignKey("offer.id"), nullable=False),
+    _text("idempotency_key"),
+    _bytes("request_digest"),
+    _person(),
+    _bytes("tbs_digest"),
+    _bytes("handle", unique=True),
+    _bytes("key_id"),
+    _text("status_list"),
+    _int("status_index"),
+    _text("state"),
+    _bytes("sealed_answer", null=True),
+    _int("created_at"),
+    UniqueConstraint("status_list", "status_index", name="status_index_used_once"),
+    Index("issuance_of_offer", "offer_id"),
+    Index("issuance_open", "state", sqlite_where=Column("state") == "open"),
+)
+
+# One copy of a person's status in one format; ``status`` is what the status list says of it.
+credential = Table(
+    "credential",
+    metadata,
+    _id(),
+    _text("issuer_id"),
+    _person(),
+    Column("decision_id", LargeBinary, ForeignKey("decision.id"), nullable=False),
+    _text("type"),
+    _text("format"),
+    _bytes("handle", unique=True),
+    _bytes("receipt_token_hash"),
+    _bytes("issuer_signed_digest"),
+    _bytes("key_id"),
+    _text("status_list"),
+    _int("status_index"),
+    _text("status"),
+    _int("issued_at"),
+    _int("expires_at"),
+    _int("ledger_index"),
+    Index("credential_of_person", "person_id"),
+    UniqueConstraint("status_list", "status_index", name="status_index_of_one_credential"),
+)
+
+# Every index that is not VALID; the published list is a function of these rows.
+status_entry = Table(
+    "status_entry",
+    metadata,
+    Column("status_list", Text, primary_key=True),
+    Column("status_index", BigInteger, primary_key=True),
+    _int("value"),
+)
+
+# The newest signed list per URI.
+status_publication = Table(
+    "status_publication",
+    metadata,
+    Column("status_list", Text, primary_key=True),
+    _int("version"),
+    _bytes("content_digest"),
+    _bytes("token"),
+    _int("signed_at"),
+)
+
+verification_request = Table(
+    "verification_request",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _text("nonce"),
+    _text("audience"),
+    _text("type"),
+    _text("created_by"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
+)
+
+# Every check made through the service, for the subject to see.
+look = Table(
+    "look",
+    metadata,
+    _id(),
+    _int("looked_at"),
+    _text("actor"),
+    _text("role"),
+    _text("purpose", null=True),
+    _text("channel"),
+    _text("verdict"),
+    _text("status_list", null=True),
+    Column("status_index", BigInteger, nullable=True),
+    Index("look_at_copy", "status_list", "status_index"),
+)
+
+# The ledger. ``shard`` is in every key: a lost log is followed by a new shard, never rewritten.
+ledger_state = Table(
+    "ledger_state",
+    metadata,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    _text("origin"),
+    _bytes("tree"),
+    Column("signed_size", BigInteger, nullable=True),
+)
+
+ledger_bundle = Table(
+    "ledger_bundle",
+    metadata,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_index", BigInteger, primary_key=True, autoincrement=False),
+    _int("count"),
+    _bytes("entries"),
+    _bytes("leaf_hashes"),
+)
+
+# The row an entry speaks of, in the same transaction: no entry without its row.
+ledger_record = Table(
+    "ledger_record",
+    metadata,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("ledger_index", BigInteger, primary_key=True, autoincrement=False),
+    _text("type"),
+    _bytes("handle", unique=True),
+    _person(null=True),
+    _bytes("opening"),
+)
+
+ledger_checkpoint = Table(
+    "ledger_checkpoint",
+    metadata,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    _bytes("root"),
+    _bytes("note", null=True),
+)
+
+ledger_tile = Table(
+    "ledger_tile",
+    metadata,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("level", BigInteger, primary_key=True, autoincrement=False),
+    Column("tile_index", BigInteger, primary_key=True, autoincrement=False),
+    _bytes("hashes"),
+)

@@ -1,0 +1,96 @@
+"""`python -m hsm`: exit codes, JSON, and the benchmark's rows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hsm import Algorithm
+from hsm.bench import TARGETS, measure
+from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
+
+from .conftest import LABEL, Prepared
+
+pytestmark = pytest.mark.softhsm
+
+
+def options(token: Prepared) -> list[str]:
+    """The options that name the prepared token."""
+    config = token.config
+    return ["--conf", str(config.softhsm_conf), "--label", LABEL, "--pin-file", str(config.pin_file), "--json"]
+
+
+def test_init_token_makes_what_is_missing(module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Configuration, PIN files and token in one command; the token then opens, empty."""
+    named = ["--conf", str(tmp_path / "my.conf"), "--label", "new", "--pin-file", str(tmp_path / "pin"), "--json"]
+
+    assert main(["init-token", *named, "--so-pin-file", str(tmp_path / "so-pin")]) == HOLDS
+    (made,) = json.loads(capsys.readouterr().out)
+    assert (made["label"], made["conf"]) == ("new", str(tmp_path / "my.conf"))
+    assert main(["inventory", *named, "--serial", made["serial"]]) == HOLDS
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_inventory(token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    """The keys in JSON, bytes as hexadecimal."""
+    assert main(["inventory", *options(token)]) == HOLDS
+
+    listed = {entry["algorithm"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert listed == {algorithm.value: key.to_json() for algorithm, key in token.keys.items()}
+
+
+def test_probe(token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both signing keys work; a key that is not there does not hold."""
+    assert main(["probe", *options(token)]) == HOLDS
+    assert {row["id"] for row in json.loads(capsys.readouterr().out)} == {
+        token.id(Algorithm.ES256).hex(),
+        token.id(Algorithm.EDDSA).hex(),
+    }
+
+    assert main(["probe", *options(token), "--key", "00"]) == DOES_NOT_HOLD
+    assert [row["holds"] for row in json.loads(capsys.readouterr().out)] == [False]
+
+
+def test_plain_output_is_one_line_per_key(token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json a person reads it."""
+    assert main(["inventory", *options(token)[:-1]]) == HOLDS
+
+    assert len(capsys.readouterr().out.splitlines()) == len(Algorithm)
+
+
+def test_a_missing_token_could_not_be_told(token: Prepared, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, nothing on standard output, the cure on standard error."""
+    wrong = ["--conf", str(tmp_path / "no.conf"), "--label", LABEL, "--pin-file", str(token.config.pin_file)]
+
+    assert main(["inventory", *wrong]) == COULD_NOT_TELL
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("HsmTokenMissing: Expected")
+
+
+def test_a_label_in_use_is_wrong_usage(token: Prepared, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second token of the same label is refused with exit 64."""
+    assert main(["init-token", *options(token), "--so-pin-file", str(tmp_path / "so-pin")]) == USAGE
+    assert "another label" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["inventory"], ["probe", "--label"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 64 and the usage line."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == USAGE
+    assert "usage: python -m hsm" in capsys.readouterr().err
+
+
+async def test_the_benchmark_measures_every_target(module: Path) -> None:
+    """One row per signing algorithm, its ratio being its rate over the limit of the same run."""
+    rows = await measure(seconds=0.2, workers=1, callers=8)
+
+    assert [row["target"] for row in rows] == list(TARGETS.values())
+    for row in rows:
+        assert row["name"].endswith("1 workers, 8 callers")
+        assert row["ratio"] == pytest.approx(row["rate"] / row["limit"])
+        assert row["holds"] == (row["ratio"] >= row["target"])
+        assert row["rate"] > 0

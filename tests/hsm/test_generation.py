@@ -1,0 +1,57 @@
+"""Making keys: who may, what the token must say of them, and who sees them."""
+
+import asyncio
+
+import pytest
+
+from hsm import Algorithm, Hsm, HsmPolicy, KeyInfo
+from hsm.keys import decode_keys, encode_keys
+
+from .conftest import Prepared
+
+pytestmark = pytest.mark.softhsm
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_generated_keys_never_leave(token: Prepared, algorithm: Algorithm) -> None:
+    """The token vouches for each kind: made inside, always sensitive, never extractable; ids have 8 bytes."""
+    key = token.keys[algorithm]
+
+    assert key.born_here
+    assert (key.algorithm, key.label, len(key.id)) == (algorithm, algorithm.value, 8)
+    assert (key.public_key is not None) == (algorithm in {Algorithm.ES256, Algorithm.EDDSA})
+
+
+async def test_a_read_only_client_makes_no_keys(token: Prepared) -> None:
+    """Without `writable` nothing reaches the token."""
+    async with Hsm(token.config) as hsm:
+        with pytest.raises(HsmPolicy, match="writable"):
+            await hsm.generate(Algorithm.ES256, "refused")
+        assert len(await hsm.inventory()) == len(Algorithm)
+
+
+@pytest.mark.parametrize("label", ["", "x" * 65])
+async def test_labels_are_bounded(token: Prepared, label: str) -> None:
+    """A label is 1 to 64 bytes."""
+    with pytest.raises(HsmPolicy, match="label"):
+        await Hsm(token.having(writable=True)).generate(Algorithm.ES256, label)
+
+
+async def test_new_keys_are_seen_by_clients_already_open(own_token: Prepared) -> None:
+    """A read-only client uses a key that another made after it was opened; concurrent orders are all met."""
+    async with Hsm(own_token.config) as reading, Hsm(own_token.having(writable=True, workers=2)) as writing:
+        await reading.sign(own_token.id(Algorithm.ES256), b"warm")
+        made = await asyncio.gather(*(writing.generate(Algorithm.ES256, f"new-{n}") for n in range(6)))
+
+        assert len({key.id for key in made}) == 6
+        for key in made:
+            await reading.probe(key.id)
+        assert {key.label for key in await reading.inventory()} >= {f"new-{n}" for n in range(6)}
+
+
+def test_key_info_travels_unchanged(token: Prepared) -> None:
+    """What the worker sends is what the caller gets, a half-made key with an empty id included."""
+    keys = [*token.keys.values(), KeyInfo(b"", "", Algorithm.ES256, None, True, False, False)]
+
+    assert decode_keys(encode_keys(keys)) == keys
+    assert not keys[-1].born_here

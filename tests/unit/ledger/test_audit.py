@@ -1,0 +1,305 @@
+"""The audit: every byte that is stored is hashed again, and the first bad entry is named."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idverify.ledger import Entry, LogIdentity, MalformedError, Progress, Publisher, Report, fsck
+from idverify.ledger.audit import MAX_FINDINGS, RULES
+from idverify.ledger.chain import Link, examine, follow
+from idverify.ledger.entry import ENTRY_SIZE
+from idverify.ledger.merkle import leaf_hash
+from idverify.ledger.sequencer import genesis
+from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner
+
+SIGNER = SoftwareSigner()
+
+
+async def publish(memory: LedgerMemory, *sizes: int) -> LedgerMemory:
+    """Grow the log to each of `sizes` and sign it there."""
+    publisher = Publisher(memory, ORIGIN, SIGNER)
+    for size in sizes:
+        memory.append(size - memory.state.size, NOW + 60 * size)
+        await publisher.publish_once()
+    return memory
+
+
+@pytest.fixture(scope="module")
+def sound() -> LedgerMemory:
+    """A log of 610 entries, 600 of them signed for, in four checkpoints."""
+    memory = asyncio.run(publish(LedgerMemory(), 1, 255, 300, 600))
+    memory.append(10, NOW + 60 * 600)
+    return memory
+
+
+@pytest.fixture
+def memory(sound: LedgerMemory) -> LedgerMemory:
+    """A copy to be damaged."""
+    return copy.deepcopy(sound)
+
+
+def audit(memory: LedgerMemory, origin: str = ORIGIN, identity: LogIdentity | None = None) -> Report:
+    *_, report = fsck(memory, SIGNER.verifier, origin, identity=identity)
+    assert isinstance(report, Report)
+    assert {finding.rule for finding in report.findings} <= RULES.keys()
+    return report
+
+
+def rules(report: Report) -> list[tuple[int | None, str]]:
+    return [(finding.index, finding.rule) for finding in report.findings]
+
+
+@pytest.mark.parametrize("bundle_size", [1, 7, 256, 1000])
+def test_a_sound_log_holds(memory: LedgerMemory, bundle_size: int) -> None:
+    """However the entries are bundled, the audit agrees, and says how far the promise reaches."""
+    memory.bundle_size = bundle_size
+    report = audit(memory)
+
+    assert report.findings == ()
+    assert report.holds
+    assert report.first_bad_index is None
+    assert (report.size, report.root, report.signed_size) == (610, memory.state.root(), 600)
+
+
+def test_progress_is_told_while_reading(memory: LedgerMemory) -> None:
+    """Each bundle is reported; the report comes last."""
+    memory.bundle_size = 256
+    steps = list(fsck(memory, SIGNER.verifier, ORIGIN))
+
+    assert [Progress(256, 3), Progress(512, 4), Progress(610, 4)] == steps[:-1]
+
+
+def test_an_empty_log_holds() -> None:
+    """Nothing is there and nothing was promised."""
+    assert audit(LedgerMemory()).holds
+
+
+@given(index=st.integers(0, 609), place=st.integers(0, ENTRY_SIZE - 1), flip=st.integers(1, 255))
+def test_any_changed_byte_of_any_entry_is_named(sound: LedgerMemory, index: int, place: int, flip: int) -> None:
+    """Change one byte anywhere: the audit names exactly that entry as the first bad one."""
+    memory = copy.copy(sound)
+    memory.log = list(sound.log)
+    data = bytearray(memory.log[index])
+    data[place] ^= flip
+    memory.log[index] = bytes(data)
+    report = audit(memory)
+
+    assert report.first_bad_index == index
+    assert (index, "leaf_hash") in rules(report)
+
+
+@given(index=st.integers(0, 608), place=st.integers(0, ENTRY_SIZE - 1), flip=st.integers(1, 255))
+def test_a_changed_entry_whose_leaf_hash_was_changed_too_is_still_found(
+    sound: LedgerMemory, index: int, place: int, flip: int
+) -> None:
+    """Whoever covers up in the row is betrayed by the next entry."""
+    memory = copy.copy(sound)
+    memory.log, memory.leaves = list(sound.log), list(sound.leaves)
+    data = bytearray(memory.log[index])
+    data[place] ^= flip
+    memory.log[index] = bytes(data)
+    memory.leaves[index] = leaf_hash(bytes(data))
+
+    assert audit(memory).first_bad_index in {index, index + 1}
+
+
+def test_every_stored_leaf_hash_is_compared(memory: LedgerMemory) -> None:
+    """Flip any stored leaf hash: the audit names its entry and no other."""
+    for index in range(0, 610, 13):
+        damaged = copy.copy(memory)
+        damaged.leaves = list(memory.leaves)
+        damaged.leaves[index] = bytes(32)
+        assert [(index, "leaf_hash")] == rules(audit(damaged))
+
+
+def test_every_hash_of_every_full_tile_is_compared(memory: LedgerMemory) -> None:
+    """Flip any hash in any tile: the audit says which tile."""
+    for place, tile in memory.tiles.items():
+        for start in range(0, 8192, 32):
+            damaged = copy.copy(memory)
+            flipped = tile[:start] + bytes([tile[start] ^ 1]) + tile[start + 1 :]
+            damaged.tiles = {**memory.tiles, place: flipped}
+            assert rules(audit(damaged)) == [(None, "tile")]
+
+
+def missing_tile(memory: LedgerMemory) -> None:
+    del memory.tiles[0, 1]
+
+
+def tile_too_many(memory: LedgerMemory) -> None:
+    memory.tiles[0, 2] = bytes(8192)
+
+
+def cut_tile(memory: LedgerMemory) -> None:
+    memory.tiles[0, 1] = memory.tiles[0, 1][:-1]
+
+
+def tail_lost(memory: LedgerMemory) -> None:
+    del memory.log[590:]
+
+
+def signature_changed(memory: LedgerMemory) -> None:
+    size, note = memory.notes[1]
+    memory.notes[1] = (size, note.replace(b"\n255\n", b"\n256\n"))
+
+
+def note_unreadable(memory: LedgerMemory) -> None:
+    memory.notes[1] = (255, b"")
+
+
+def checkpoints_swapped(memory: LedgerMemory) -> None:
+    memory.notes[1], memory.notes[2] = memory.notes[2], memory.notes[1]
+
+
+def checkpoints_lost(memory: LedgerMemory) -> None:
+    memory.notes.clear()
+
+
+def leaf_hashes_lost(memory: LedgerMemory) -> None:
+    memory.leaves.pop()
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (missing_tile, [(None, "tile")]),
+        (tile_too_many, [(None, "tile")]),
+        (cut_tile, [(None, "tile")]),
+        (tail_lost, [(590, "truncated")]),
+        (signature_changed, [(None, "checkpoint")]),
+        (note_unreadable, [(None, "checkpoint")]),
+        (checkpoints_swapped, [(None, "order")]),
+        (checkpoints_lost, [(None, "unsigned")]),
+        (leaf_hashes_lost, [(609, "bundle")]),
+    ],
+)
+def test_damage_is_named(
+    memory: LedgerMemory, damage: Callable[[LedgerMemory], None], expected: list[tuple[int | None, str]]
+) -> None:
+    """Each kind of damage has its rule, and brings no other."""
+    memory.bundle_size = 1
+    damage(memory)
+
+    assert expected == rules(audit(memory))
+
+
+def test_an_entry_taken_out_is_named(memory: LedgerMemory) -> None:
+    """The entry that stands in its place has the wrong index and the wrong predecessor."""
+    del memory.log[100]
+    del memory.leaves[100]
+
+    assert rules(audit(memory))[:3] == [(100, "index"), (100, "prev"), (101, "index")]
+
+
+def test_two_entries_exchanged_are_named(memory: LedgerMemory) -> None:
+    """Order is part of what was signed."""
+    for rows in (memory.log, memory.leaves):
+        rows[100], rows[101] = rows[101], rows[100]
+
+    assert audit(memory).first_bad_index == 100
+
+
+async def test_a_log_rewritten_without_the_key_is_found() -> None:
+    """Entries, chain, leaf hashes and tiles all anew from entry 1 on: only the signatures say so."""
+    original = await publish(LedgerMemory(), 1, 300)
+    forged = LedgerMemory(notes=original.notes)
+    forged.append(1, NOW + 60)
+    forged.append(299, NOW)
+    found = audit(forged).findings
+
+    assert [finding.rule for finding in found if finding.rule != "tile"] == ["root"]
+    assert "the entries 1 to 299 do not lead to the root" in found[0].detail
+
+
+async def test_a_clock_set_back_in_the_chain_is_found() -> None:
+    """An entry dated before the one ahead of it, otherwise perfect, is named."""
+    memory = await publish(LedgerMemory(), 3)
+    memory.state = replace(memory.state, time=0)
+    memory.append(1, NOW - 600)
+
+    assert rules(audit(memory)) == [(3, "time")]
+
+
+def test_a_gap_between_bundles_ends_the_chain(memory: LedgerMemory) -> None:
+    """A lost row is named at its first entry; what follows cannot be judged."""
+
+    class Gap(LedgerMemory):
+        def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
+            return (bundle for bundle in super().bundles() if bundle[0] != 70)
+
+    report = audit(Gap(**memory.__dict__))
+
+    assert rules(report)[:2] == [(70, "bundle"), (70, "truncated")]
+    assert report.size == 70
+
+
+def test_a_bundle_that_cannot_be_read_is_a_finding(memory: LedgerMemory) -> None:
+    """Lengths that do not add up are damage, not a failure of the audit."""
+
+    class Torn(LedgerMemory):
+        def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
+            yield next(super().bundles())
+            raise MalformedError("bundle: entry 3 does not fit")
+
+    assert rules(audit(Torn(**memory.__dict__)))[0] == (7, "bundle")
+
+
+def test_another_logs_name_is_found(memory: LedgerMemory) -> None:
+    """A whole sound log under the wrong name: neither chain nor checkpoints belong to it."""
+    found = rules(audit(memory, origin="other.example/1"))
+
+    assert (0, "prev") in found
+    assert (None, "checkpoint") in found
+
+
+async def test_entry_0_is_held_against_the_published_identity() -> None:
+    """A deployment cannot change its names under a running log."""
+    from idverify.ledger import Draft, EntryType, sequence
+
+    identity = LogIdentity(ORIGIN, "https://id.example", "id.example", "https://status.example")
+    memory = LedgerMemory()
+    memory.state, entry, leaf = sequence(memory.state, Draft(EntryType.LOG_START, bytes(16), identity.digest()), NOW)
+    memory.log, memory.leaves = [entry], [leaf]
+    await publish(memory, 1)
+
+    assert audit(memory, identity=identity).holds
+    assert rules(audit(memory, identity=replace(identity, rp_id="evil.example"))) == [(0, "identity")]
+    memory.log[0] = memory.log[0][:-1]
+    assert rules(audit(memory, identity=identity))[:2] == [(0, "leaf_hash"), (0, "entry")]
+
+
+def test_findings_are_bounded(memory: LedgerMemory) -> None:
+    """A ruined log does not fill the memory of the auditor."""
+    memory.log = [bytes(ENTRY_SIZE)] * 610
+
+    assert len(audit(memory).findings) == MAX_FINDINGS
+
+
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 19), st.integers(0, ENTRY_SIZE - 1), st.integers(1, 255)), max_size=2),
+    start=st.integers(0, 10),
+)
+def test_the_fast_check_and_the_exact_one_agree(
+    sound: LedgerMemory, changes: list[tuple[int, int, int]], start: int
+) -> None:
+    """A run is followed at once exactly when no single entry of it breaks a rule."""
+    run = [bytearray(entry) for entry in sound.log[start : start + 20]]
+    for number, place, flip in changes:
+        run[number][place] ^= flip
+    entries = list(map(bytes, run))
+    hashes = list(map(leaf_hash, entries))
+    before = Entry.decode(sound.log[start - 1]).time if start else 0
+    link = Link(start, sound.leaves[start - 1] if start else genesis(ORIGIN).head, before)
+    at_once = follow(link, entries, hashes)
+    broken = []
+    for entry, computed in zip(entries, hashes, strict=True):
+        link, found = examine(link, entry, computed)
+        broken += found
+
+    assert (at_once is None) == bool(broken)
+    assert at_once in {None, link}

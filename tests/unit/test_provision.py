@@ -1,0 +1,197 @@
+"""What a checkout needs, found and installed: packages through a recorded apt-get, locks through a real pip."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from idverify import provision
+from idverify.errors import SetupError
+from idverify.provision import RUN_LOCK, TEST_LOCK, Checkout, plan
+
+VENV_PACKAGE = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+needs_ensurepip = pytest.mark.skipif(
+    find_spec("ensurepip") is None, reason="this Python has no ensurepip to make a pip"
+)
+
+
+def make_wheel(folder: Path, name: str) -> str:
+    """Put a one-module wheel into the folder and return its line for a lock."""
+    info = f"{name}-1.0.dist-info"
+    wheel = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout whose run lock is one wheel, whose test lock is two, on a machine with an index of just those."""
+    pebble, sand = make_wheel(tmp_path, "pebble"), make_wheel(tmp_path, "sand")
+    (tmp_path / RUN_LOCK).write_text(pebble)
+    (tmp_path / TEST_LOCK).write_text(pebble + sand)
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return Checkout(tmp_path)
+
+
+def make_tool(checkout: Checkout, name: str, script: str) -> Path:
+    """Put a shell script on PATH that first notes its arguments; return the file of notes."""
+    tool, notes = checkout.root / "bin" / name, checkout.root / "notes"
+    tool.write_text(f'#!/bin/sh\necho {name} "$@" >> {notes}\n{script}\n')
+    tool.chmod(0o755)
+    return notes
+
+
+def carry_out(checkout: Checkout, lock: str, *, hsm: bool = False) -> None:
+    for step in plan(checkout, lock, hsm=hsm):
+        step.carry_out()
+
+
+def imports(checkout: Checkout, module: str) -> bool:
+    done = subprocess.run([checkout.python, "-c", f"import {module}"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@needs_ensurepip
+def test_a_test_environment_also_runs_the_product(checkout: Checkout) -> None:
+    """Installing the test lock satisfies both locks, so nothing is planned for either afterwards."""
+    carry_out(checkout, TEST_LOCK)
+
+    assert imports(checkout, "pebble, sand")
+    assert plan(checkout, TEST_LOCK, hsm=False) == []
+    assert plan(checkout, RUN_LOCK, hsm=False) == []
+
+
+@needs_ensurepip
+def test_a_file_that_does_not_match_its_hash_is_refused(checkout: Checkout) -> None:
+    """A wheel other than the locked one stops the set-up, and the `.venv` does not pass for complete."""
+    (checkout.root / RUN_LOCK).write_text(f"pebble==1.0 --hash=sha256:{'0' * 64}\n")
+
+    with pytest.raises(SetupError, match=r"pip install .* failed; the lines above say why"):
+        carry_out(checkout, RUN_LOCK)
+
+    assert not imports(checkout, "pebble")
+    assert not checkout.holds(RUN_LOCK)
+    assert not list(checkout.venv.glob(".idverify-*"))
+
+
+def test_the_stamp_names_the_lock_and_is_gone_before_the_next_one_is_installed(checkout: Checkout) -> None:
+    """A changed lock is planned again, and its failed installation leaves no stamp of the old one."""
+    make_tool(checkout, "uv", "")
+    carry_out(checkout, RUN_LOCK)
+    assert checkout.holds(RUN_LOCK)
+
+    with (checkout.root / RUN_LOCK).open("a") as lock:
+        lock.write("# changed\n")
+    assert not checkout.holds(RUN_LOCK)
+
+    make_tool(checkout, "uv", "exit 1")
+    with pytest.raises(SetupError):
+        carry_out(checkout, RUN_LOCK)
+    assert not list(checkout.venv.glob(".idverify-*"))
+
+
+def test_uv_installs_wheels_with_their_hashes_into_the_same_place(checkout: Checkout) -> None:
+    """Where uv is found it takes pip's place, under the same rules, and no ensurepip is asked for."""
+    notes = make_tool(checkout, "uv", "")
+
+    (step,) = plan(checkout, RUN_LOCK, hsm=False)
+    step.carry_out()
+
+    assert step.line == "install requirements.lock into .venv with uv, every file checked against its hash"
+    assert notes.read_text() == (
+        f"uv pip install --python {checkout.python} --quiet --require-hashes --only-binary :all: "
+        f"--requirement {checkout.root / RUN_LOCK}\n"
+    )
+
+
+def test_a_venv_whose_python_is_gone_is_made_again(checkout: Checkout) -> None:
+    """A dangling interpreter, as an upgrade of the system leaves behind, does not count as set up."""
+    make_tool(checkout, "uv", "")
+    carry_out(checkout, RUN_LOCK)
+    checkout.python.unlink()
+    checkout.python.symlink_to("/nonexistent/python")
+
+    assert not checkout.holds(RUN_LOCK)
+    carry_out(checkout, RUN_LOCK)
+    assert imports(checkout, "sys")
+
+
+def test_missing_packages_are_found_by_looking(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No SoftHSM module and no ensurepip mean two packages; a module anywhere in the table means none for it."""
+    make_tool(checkout, "apt-get", "")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    module = checkout.root / "lib" / "x86_64" / "libsofthsm2.so"
+    monkeypatch.setattr(provision, "SOFTHSM_MODULES", (f"{str(checkout.root)[1:]}/lib/*/libsofthsm2.so",))
+
+    install = "apt-get install --yes --no-install-recommends"
+    assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} softhsm2 {VENV_PACKAGE}"
+    assert plan(checkout, RUN_LOCK, hsm=False)[0].line == f"{install} {VENV_PACKAGE}"
+
+    module.parent.mkdir(parents=True)
+    module.touch()
+    assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} {VENV_PACKAGE}"
+
+
+def test_package_lists_are_updated_only_when_the_first_attempt_failed(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that never ran `apt-get update`, the installation is tried, the lists are got, it is tried again."""
+    monkeypatch.setattr(provision, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    make_tool(checkout, "uv", "")
+    make_tool(checkout, "sudo", 'exec "$@"')
+    lists = checkout.root / "lists"
+    notes = make_tool(checkout, "apt-get", f'[ "$1" = update ] && : > {lists}; [ -e {lists} ]')
+    step = plan(checkout, RUN_LOCK, hsm=True)[0]
+    install = "apt-get install --yes --no-install-recommends softhsm2"
+
+    step.carry_out()
+    first = notes.read_text()
+    notes.unlink()
+    step.carry_out()
+
+    assert first == f"sudo {install}\n{install}\nsudo apt-get update\napt-get update\nsudo {install}\n{install}\n"
+    assert notes.read_text() == f"sudo {install}\n{install}\n"
+
+
+def test_packages_that_cannot_be_installed_say_so(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """When apt-get fails to the end, its own words are shown, and ours name the command."""
+    monkeypatch.setattr(provision, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    make_tool(checkout, "apt-get", "echo E: no such package; exit 100")
+
+    with pytest.raises(SetupError, match=r"`apt-get install .* softhsm2` failed"):
+        carry_out(checkout, RUN_LOCK, hsm=True)
+
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("E: no such package") == 2  # the update and the second attempt
+
+
+def test_without_apt_or_root_the_message_says_what_to_do(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere than on Debian, or without sudo, the person is told what to install and how."""
+    monkeypatch.setattr(provision, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SetupError, match=r"softhsm2 .* no apt-get here\. Install the same"):
+        plan(checkout, RUN_LOCK, hsm=True)
+
+    make_tool(checkout, "apt-get", "")
+    with pytest.raises(SetupError, match=r"no sudo here\. Run `apt-get install .*` as root"):
+        plan(checkout, RUN_LOCK, hsm=True)
