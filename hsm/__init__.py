@@ -2,7 +2,7 @@
 
     from hsm import Algorithm, Hsm, TokenConfig
 
-    async with Hsm(TokenConfig(module, label="idverify", serial=None, pin_file=pin_file)) as hsm:
+    async with Hsm(TokenConfig(module, label="documents", serial=None, pin_file=pin_file)) as hsm:
         signature = await hsm.sign(key, message)
 
 `python -m hsm --help` makes tokens and looks after them.

@@ -11,7 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hsm import commands
+from hsm.errors import HsmError, HsmPolicy
+
 HOLDS, DOES_NOT_HOLD, COULD_NOT_TELL, USAGE = 0, 1, 2, 64
+
+_COMMANDS = {
+    "init-token": commands.init,
+    "inventory": commands.inventory,
+    "probe": commands.probe,
+    "bench": commands.bench,
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,17 +33,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     chosen = _parser().parse_args(arguments)
-    from hsm import commands  # noqa: PLC0415 --help must not wait for cryptography and asyncio
-    from hsm.errors import HsmError, HsmPolicy  # noqa: PLC0415 likewise
-
-    command = {
-        "init-token": commands.init,
-        "inventory": commands.inventory,
-        "probe": commands.probe,
-        "bench": commands.bench,
-    }[chosen.command]
     try:
-        holds, report = asyncio.run(command(chosen))
+        holds, report = asyncio.run(_COMMANDS[chosen.command](chosen))
     except (HsmError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return USAGE if isinstance(error, HsmPolicy) else COULD_NOT_TELL
@@ -50,20 +51,18 @@ def _print(report: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def _plain(value: object) -> str:
-    return (
-        f"{value:.3g}"
-        if isinstance(value, float) and value < 1
-        else (f"{value:,.0f}" if isinstance(value, float) else str(value))
-    )
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value < 1 else f"{value:,.0f}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m hsm", description="Keys that never leave a PKCS#11 token.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    init = commands.add_parser("init-token", help="make a token; PIN files are created with random PINs if missing")
-    listing = commands.add_parser("inventory", help="list the keys; 1 when one was not made in the token for good")
-    probe = commands.add_parser("probe", help="sign and verify with every signing key, or the ones named")
-    bench = commands.add_parser("bench", help="compare with what the primitives cost, on a throw-away SoftHSM token")
+    verbs = parser.add_subparsers(dest="command", required=True)
+    init = verbs.add_parser("init-token", help="make a token; PIN files are created with random PINs if missing")
+    listing = verbs.add_parser("inventory", help="list the keys; 1 when one was not made in the token for good")
+    probe = verbs.add_parser("probe", help="sign and verify with every signing key, or the ones named")
+    bench = verbs.add_parser("bench", help="compare with what the primitives cost, on a throw-away SoftHSM token")
     for command in (init, listing, probe):
         _token_options(command)
     init.add_argument("--so-pin-file", type=Path, required=True, help="security officer's PIN, one line, mode 0600")

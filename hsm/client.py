@@ -1,7 +1,7 @@
 # ruff: noqa: ASYNC109 -- the timeout travels with the request, so that a late answer can be told from none
 """The asyncio client of one token: keys that never leave it, behind a dozen verbs.
 
-    async with Hsm(TokenConfig(module, "idverify", None, pin_file)) as hsm:
+    async with Hsm(TokenConfig(module, "documents", None, pin_file)) as hsm:
         signature = await hsm.sign(key, b"message")
 
 This module never loads PKCS#11: the work is done by signer processes (`hsm.worker`), which hold the login.

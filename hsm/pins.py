@@ -1,5 +1,6 @@
 """PIN files: one line, readable by its owner alone."""
 
+import os
 import secrets
 import stat
 from pathlib import Path
@@ -23,7 +24,7 @@ def read_pin(path: Path) -> str:
     """The PIN in a file of one line; `HsmPinRefused` when there is none or others could read it too."""
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             content = file.read(PIN_MAX + 2)
     except OSError as error:
         raise HsmPinRefused(

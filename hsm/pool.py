@@ -30,7 +30,7 @@ class Pool:
         self._hang_after = hang_after
         self._links: list[Link] = []
         self._waiting: deque[Request] = deque()
-        self._down: HsmError | None = None
+        self._down: HsmError | None = None  # why none serves and none will soon; None while any serves
         self._last_id = 0
         self._loop = asyncio.get_running_loop()
         self._check_at = math.inf
@@ -50,11 +50,11 @@ class Pool:
     @property
     def is_down(self) -> bool:
         """Whether new requests are refused because no worker could be started."""
-        return self._down is not None and not self._links
+        return self._down is not None
 
     def submit(self, op: Op, key: bytes, body: bytes, timeout: float) -> asyncio.Future[bytes]:
         """Admit one request; the future gives the answer's body or raises from the tree in `hsm.errors`."""
-        if self._down is not None and not self._links:
+        if self._down is not None:
             raise _again(self._down)
         if self.pending >= self._queue_limit:
             raise HsmBusy(f"Expected fewer than {self._queue_limit} pending requests, got that many. Try again later.")
@@ -82,11 +82,12 @@ class Pool:
     def down(self, error: HsmError) -> None:
         """A worker could not be started; unless another serves, fail what waits and what comes."""
         self.last_error = type(error).__name__
+        if self._links:
+            return
         self._down = error
-        if not self._links:
-            waiting, self._waiting = self._waiting, deque()
-            for request in waiting:
-                request.cut_off(_again(error))
+        waiting, self._waiting = self._waiting, deque()
+        for request in waiting:
+            request.cut_off(_again(error))
 
     def close(self) -> None:
         """Fail everything pending; nothing is admitted any more."""
@@ -118,7 +119,7 @@ class Pool:
         error = ERRORS[status](sentence)
         if status == Status.SESSION_LOST:
             self.last_error = type(error).__name__
-            link.pending[request.id] = request  # goes out again with the others once the worker has ended
+            link.pending[request.id] = request  # goes out again with the others
             self._retire(link)
         elif status == Status.TOKEN_DOWN:
             request.fail(error)
@@ -131,10 +132,15 @@ class Pool:
         if link in self._links:
             self._links.remove(link)
         link.kill()
+        self._loop.call_soon(self._take_back, link)  # after the answers that came with the fault
 
     def _on_lost(self, link: Link) -> None:
         if link in self._links:
             self._links.remove(link)
+        self._take_back(link)
+
+    def _take_back(self, link: Link) -> None:
+        """Send what the link has not answered to another; an answer that still comes is ignored."""
         cause = HsmUnavailable("Expected the signer process to answer, got its end. Try again.")
         now = self._loop.time()
         orphans = list(link.pending.values())

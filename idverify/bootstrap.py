@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idverify.errors import SetupError
-from idverify.provision import RUN_LOCK, TEST_LOCK, Checkout, plan
+from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, plan
 
 COULD_NOT_TELL = 2  # and never 1, which says of a document that it does not hold
 WRONG_USAGE = 64

@@ -85,9 +85,7 @@ def load(data: Path, **overrides: Any) -> Config:
     """The settings of a data directory. Raises ``SetupError`` that names every key that is wrong."""
     path = data / FILE_NAME
     if not path.exists():
-        raise SetupError(
-            f"There is no {FILE_NAME} in {data}.", f"Run: python3 -m idverify up --data {data}"
-        )
+        raise SetupError(f"There is no {FILE_NAME} in {data}.", f"Run: python3 -m idverify up --data {data}")
     try:
         return Config(data=data, **overrides)
     except (ValidationError, ValueError) as error:

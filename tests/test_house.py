@@ -27,8 +27,8 @@ ALLOWED_IMPORTS = {
     "idverify/ledger/": {"idverify.ledger", "cbor2", "cryptography"},
     "idverify/core/": {"idverify.core", "idverify.errors", "pydantic"},
     "idverify/__main__.py": {"idverify.bootstrap"},
-    "idverify/bootstrap.py": {"idverify.cli", "idverify.errors", "idverify.provision"},
-    "idverify/provision.py": {"idverify.errors"},
+    "idverify/bootstrap.py": {"idverify.cli", "idverify.errors", "idverify.prerequisites"},
+    "idverify/prerequisites.py": {"idverify.errors"},
     "idverify/errors.py": set(),
 }
 

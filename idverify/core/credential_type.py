@@ -31,7 +31,8 @@ class CredentialType:
     """One declaration.
 
     ``claims`` turns a person's details, the permission of the deciding decision and the time of issue into
-    claims; ``ends_at`` says when the permission ends (Unix seconds, ``None``: never); ``views`` lists, per purpose, the only claims its asker may learn (``None``: whatever the holder
+    claims; ``ends_at`` says when the permission ends (Unix seconds, ``None``: never); ``views`` lists, per
+    purpose, the only claims its asker may learn (``None``: whatever the holder
     chose to show); ``valid_for`` is the technical life of a wallet copy in seconds.
     """
 

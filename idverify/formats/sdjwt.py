@@ -172,11 +172,12 @@ def read(document: bytes) -> SdJwt:
     """Section 7.1 step 1, with caps. Raises ``DocumentError``: ``size``, ``sd-jwt``, ``disclosure``, ``json...``."""
     if len(document) > MAX_DOCUMENT:
         raise DocumentError("size", f"An SD-JWT may be {MAX_DOCUMENT} bytes long; got {len(document)}.")
-    issuer_signed, *encoded, key_binding = document.split(b"~", MAX_DISCLOSURES + 2)
-    if b"~" in key_binding:
-        raise DocumentError("size", f"An SD-JWT may have {MAX_DISCLOSURES} disclosures; got more.")
-    if issuer_signed == document:
+    tildes = document.count(b"~")
+    if not tildes:
         raise DocumentError("sd-jwt", "An SD-JWT must have a ~ after the signed part and after each disclosure.")
+    if tildes - 1 > MAX_DISCLOSURES:
+        raise DocumentError("size", f"An SD-JWT may have {MAX_DISCLOSURES} disclosures; got {tildes - 1}.")
+    issuer_signed, *encoded, key_binding = document.split(b"~")
     presented = document[: len(document) - len(key_binding)]
     return SdJwt(issuer_signed, tuple(_disclosure(part) for part in encoded), presented, key_binding or None)
 
@@ -192,43 +193,43 @@ class _Disclosing:
                 rule(disclosure, self.by_digest)
             self.by_digest[disclosure.digest] = disclosure
 
-    def value(self, value: Any, path: Path) -> Any:
+    def value(self, value: Any, path: Path, step: str | int) -> Any:
         container = type(value)
         if container is not dict and container is not list:
             return value
+        place = (*path, step)
         for rule in NESTING_RULES:
-            rule(path)
-        return self.members(value, path) if container is dict else self.elements(value, path)
+            rule(place)
+        return self.members(value, place) if container is dict else self.elements(value, place)
 
     def members(self, level: dict[str, Any], path: Path) -> dict[str, Any]:
         for level_rule in LEVEL_RULES:
             level_rule(level, path)
-        shown = {name: self.value(value, (*path, name)) for name, value in level.items() if name != SD}
+        shown = {name: self.value(value, path, name) for name, value in level.items() if name != SD}
         for digest in level.get(SD, ()):
             disclosure = self.find(digest, path)
             if disclosure is None:
                 continue
             for rule in PROPERTY_RULES:
                 rule(disclosure, shown)
-            name, place = disclosure.elements[1], (*path, disclosure.elements[1])
-            self.places[digest] = place
-            shown[name] = self.value(disclosure.elements[-1], place)
+            name = disclosure.elements[1]
+            self.places[digest] = (*path, name)
+            shown[name] = self.value(disclosure.elements[-1], path, name)
         return shown
 
     def elements(self, elements: list[Any], path: Path) -> list[Any]:
         shown = []
         for index, element in enumerate(elements):
-            place = (*path, index)
             if type(element) is not dict or ELLIPSIS not in element:
-                shown.append(self.value(element, place))
+                shown.append(self.value(element, path, index))
                 continue
             for array_rule in ARRAY_RULES:
                 array_rule(element)
-            disclosure = self.find(element[ELLIPSIS], place)
+            disclosure = self.find(element[ELLIPSIS], (*path, index))
             if disclosure is not None:
                 for rule in ELEMENT_RULES:
                     rule(disclosure)
-                shown.append(self.value(disclosure.elements[-1], place))
+                shown.append(self.value(disclosure.elements[-1], path, index))
         return shown
 
     def find(self, digest: str, place: Path) -> Disclosure | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from idverify.core.credential import Credential, Issuer, StatusReference
@@ -89,7 +90,7 @@ def _holder_key(payload: Mapping[str, Any]) -> dict[str, str] | None:
 # --- the checks ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Examination:
     """One document before one verifier, ``at`` Unix seconds."""
 
@@ -113,7 +114,7 @@ class Examination:
             raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
         return issuer
 
-    @property
+    @cached_property
     def key_binding(self) -> key_binding.KeyBinding | None:
         """The key binding as read, if there is one. Raises ``DocumentError``."""
         sd_jwt, jwk = self.detail.sd_jwt, self.presented.holder_key

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any
 
@@ -36,19 +35,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 17 or abs(value := int(digits)) > MAX_INTEGER:
+    value = int(digits)
+    if abs(value) > MAX_INTEGER:
         raise DocumentError("json-number", f"Whole numbers must be at most 2^53-1; got {digits[:20]}.")
     return value
 
 
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise DocumentError("json-number", f"Numbers must be finite; got {text[:20]}.")
-    return value
-
-
-_decode_json = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer, parse_float=_float).decode
+_decode_json = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer).decode
 
 
 def _writes_back(value: Any, text: bytes) -> bool:
@@ -78,7 +71,7 @@ def parse_json(text: bytes, what: str) -> Any:
     if _deeper_than(text, MAX_DEPTH):
         raise DocumentError("json-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
     try:
-        value = orjson.loads(text)  # the grammar, UTF-8, whole surrogate pairs; but the last of two same names wins
+        value = orjson.loads(text)  # UTF-8, whole surrogates, finite numbers; but the last of two same names wins
         return value if _writes_back(value, text) else _decode_json(text.decode("utf-8"))
     except ValueError as wrong:
         raise DocumentError("json", f"{what} must be JSON in UTF-8: {wrong}.") from None

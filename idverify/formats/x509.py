@@ -7,6 +7,7 @@ document signers (critical extended key usage, no host name), so what a leaf mus
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ObjectIdentifier
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
@@ -24,6 +26,15 @@ from idverify.errors import DocumentError
 MAX_CERTIFICATE = 4 * 1024
 MAX_CRL = 4 * 1024 * 1024
 
+# What cryptography raises for bytes that are not what they should be, found by changing them one by one.
+_MALFORMED = (
+    TypeError,
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -82,15 +93,8 @@ def leaf_purpose(leaf: x509.Certificate, purposes: frozenset[Purpose]) -> None:
         raise DocumentError("leaf-purpose", f"The signing certificate must be made for {_names(allowed)} only.")
 
 
-def leaf_key(leaf: x509.Certificate, _purposes: frozenset[Purpose]) -> None:
-    """Our table of algorithms knows one kind of key."""
-    key = leaf.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise DocumentError("leaf-key", "The signing certificate must hold a P-256 key.")
-
-
 LeafRule = Callable[[x509.Certificate, frozenset[Purpose]], None]
-LEAF_RULES: tuple[LeafRule, ...] = (leaf_not_ca, leaf_key_usage, leaf_purpose, leaf_key)
+LEAF_RULES: tuple[LeafRule, ...] = (leaf_not_ca, leaf_key_usage, leaf_purpose)
 
 
 def _names(oids: Iterable[ObjectIdentifier]) -> str:
@@ -112,8 +116,10 @@ def read_certificate(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
-        _ = certificate.extensions  # parsed here once, so that a malformed one is found here
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as wrong:
+        # Parsed when first asked for: asked for here, so that a malformed part is found here.
+        _ = certificate.extensions, certificate.issuer, certificate.subject
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except _MALFORMED as wrong:
         raise DocumentError("certificate", f"A certificate must be X.509 v3 in DER: {wrong}.") from None
     return certificate
 
@@ -121,16 +127,17 @@ def read_certificate(der: bytes) -> x509.Certificate:
 @lru_cache(maxsize=1024)
 def signing_key(der: bytes) -> ec.EllipticCurvePublicKey:
     """The P-256 key of a certificate, believed or not. Raises ``DocumentError``."""
-    certificate = read_certificate(der)
-    leaf_key(certificate, frozenset())
-    key = certificate.public_key()
-    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key = read_certificate(der).public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise DocumentError("leaf-key", "The signing certificate must hold a P-256 key.")
     return key
 
 
 def _path_to_root(chain: tuple[bytes, ...], roots: tuple[bytes, ...]) -> list[x509.Certificate]:
     """RFC 5280 section 6, at the moment the leaf began: its window is compared with every call's own time."""
     leaf, *authorities = [read_certificate(der) for der in chain]
+    if not roots:
+        raise DocumentError("path", "The certificates must lead to a root of the trusted issuer; it has none.")
     policy = (
         PolicyBuilder()
         .store(Store([read_certificate(root) for root in roots]))
@@ -250,14 +257,17 @@ def read_crl(der: bytes, issuer: bytes) -> Crl:
     key = authority.public_key()
     try:
         crl = x509.load_der_x509_crl(der)
-        numbers = [extension.value for extension in crl.extensions if isinstance(extension.value, x509.CRLNumber)]
-        unknown = [extension.oid.dotted_string for extension in crl.extensions if extension.critical]
         signed = isinstance(key, ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as wrong:
+        if crl.issuer != authority.subject or not signed:
+            raise DocumentError("crl-signature", "The revocation list is not signed by its authority.")
+        return _whole_crl(crl)
+    except _MALFORMED as wrong:
         raise DocumentError("crl", f"A revocation list must be an X.509 v2 CRL in DER: {wrong}.") from None
-    if crl.issuer != authority.subject or not signed:
-        raise DocumentError("crl-signature", "The revocation list is not signed by its authority.")
-    if unknown or not numbers or crl.next_update_utc is None:
+
+
+def _whole_crl(crl: x509.CertificateRevocationList) -> Crl:
+    numbers = [extension.value for extension in crl.extensions if isinstance(extension.value, x509.CRLNumber)]
+    if not numbers or crl.next_update_utc is None or any(extension.critical for extension in crl.extensions):
         # A delta or partial list (section 5.2.4, 5.2.5) is critical: it must not pass for the whole list.
         raise DocumentError("crl", "The revocation list must be complete, with a number and a next update.")
     name = crl.issuer.rfc4514_string()

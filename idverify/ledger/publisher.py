@@ -58,19 +58,25 @@ class _Published:
 class Publisher:
     """Signs and remembers checkpoints of one log. At most one coroutine calls `publish_once` or `run`."""
 
-    def __init__(self, storage: LedgerStorage, origin: str, signer: CheckpointSigner) -> None:
-        """Nothing is read or signed yet. `signer` must bear the name of the log."""
-        if signer.name != origin:
-            raise SignatureError(f"expected the checkpoint key to be named {origin}, got {signer.name}")
+    def __init__(
+        self, storage: LedgerStorage, origin: str, signer: CheckpointSigner, *, seen: Checkpoint | None = None
+    ) -> None:
+        """Nothing is read or signed yet. `signer` must bear the name of the log.
+
+        `seen` is the largest checkpoint of this log that anything outside the database remembers (the token, a
+        witness): a database restored from before it is refused.
+        """
+        if strangers := {signer.name, seen.origin if seen else origin} - {origin}:
+            raise SignatureError(f"expected key and remembered checkpoint of {origin}, got {', '.join(strangers)}")
         self._storage = storage
         self._origin = origin
         self._signer = signer
         self._verifier = Ed25519Verifier(signer.name, signer.public_key)
         self._lock = asyncio.Lock()
         self._published: _Published | None = None
-        # The largest checkpoint this process ever saw signed. Outlives every reload: a database restored from an older
-        # backup under a running process is refused.
-        self._seen = Checkpoint(origin, 0, EMPTY_ROOT)
+        # The largest checkpoint ever seen signed. It outlives every reload, so that a database restored from a backup
+        # under a running process is refused, too.
+        self._seen = seen or Checkpoint(origin, 0, EMPTY_ROOT)
         self._advanced = asyncio.Event()
 
     async def publish_once(self) -> Checkpoint | None:

@@ -65,7 +65,7 @@ class Receipt:
     checkpoint: Checkpoint
 
 
-def verify_receipt(  # noqa: PLR0913 - each keyword is one thing a caller may already know and want compared
+def verify_receipt(
     proof_bytes: bytes,
     object_digest: bytes,
     verifiers: Sequence[NoteVerifier],

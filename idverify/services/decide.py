@@ -151,7 +151,7 @@ async def _copies_to_change(office: Office, person: Person, effect: Effect) -> l
     return [row for row in rows if row["status"] not in (final, effect.copies.value)]
 
 
-def _write_set(  # noqa: PLR0913  a decision is all of this at once
+def _write_set(
     office: Office,
     ruling: Ruling,
     person: Person,

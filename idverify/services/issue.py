@@ -30,10 +30,10 @@ from idverify.core.decision import CopyStatus, PersonStatus
 from idverify.core.policy import may_issue
 from idverify.core.types import credential_type
 from idverify.errors import Conflict, DocumentError, Gone, IdverifyError, NotFound, Unavailable, Unprocessable
+from idverify.formats import x509
 from idverify.formats.base import ToBeSigned
 from idverify.formats.key_proof import check_key_proof
 from idverify.formats.sdjwt_vc import SdJwtVc
-from idverify.formats import x509
 from idverify.ledger.commitment import Record
 from idverify.services.offer import code_hash, random_text
 from idverify.services.office import Office

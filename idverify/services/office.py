@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
@@ -42,7 +44,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys in use: signers with a certificate by role, and the checkpoint key (Ed25519)."""
+    """The keys in use: signers with a certificate by role, and the checkpoint key (Ed25519, 32 bytes public)."""
 
     issuers: Mapping[str, Issuer]
     checkpoint_key_id: bytes
@@ -52,7 +54,7 @@ class Keys:
         """The signer of this role. Raises ``Unavailable`` if there is none."""
         found = self.issuers.get(role)
         if found is None:
-            raise Unavailable(f"There is no active key for the role {role}. Run: idverify doctor")
+            raise Unavailable(f"There is no active key for the role {role}.")
         return found
 
 
@@ -104,7 +106,14 @@ async def load_keys(store: SqliteStore, iss: str) -> Keys:
         if row["certificate"] is not None
     }
     checkpoint = next(row for row in active if row["role"] == CHECKPOINT_SIGNER)
-    return Keys(issuers, checkpoint["key_id"], checkpoint["public_key"])
+    return Keys(issuers, checkpoint["key_id"], raw_ed25519(checkpoint["public_key"]))
+
+
+def raw_ed25519(spki: bytes) -> bytes:
+    """The 32 bytes of an Ed25519 key in SPKI form."""
+    key = load_der_public_key(spki)
+    assert isinstance(key, Ed25519PublicKey)
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 async def load_trust(store: SqliteStore) -> TrustStore:

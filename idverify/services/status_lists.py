@@ -52,7 +52,7 @@ class Board:
 class StatusBoard:
     """One list. ``load`` first; ``run`` keeps it published; ``apply`` after the commit of what changed."""
 
-    def __init__(  # noqa: PLR0913  its ports
+    def __init__(
         self,
         board: Board,
         store: SqliteStore,

@@ -26,7 +26,7 @@ def upgrade(path: Path) -> None:
     if current_revision(path) == REVISION:
         return
     from alembic import command  # noqa: PLC0415  0.9 s to import, needed once per version
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415  likewise
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

@@ -145,6 +145,15 @@ class SqliteLogSource:
         recorded = {row["ledger_index"] for row in self._connection.execute(sql, (SHARD,))}
         return sorted(recorded ^ set(range(size)))
 
+    def deployment(self) -> sqlite3.Row:
+        """Whose log it is."""
+        return cast("sqlite3.Row", self._connection.execute("SELECT * FROM deployment").fetchone())
+
+    def public_key(self, role: str) -> bytes:
+        """The public key (DER SPKI) that the database names for a role."""
+        sql = "SELECT public_key FROM signing_key WHERE role = ? AND state = 'active'"
+        return bytes(self._connection.execute(sql, (role,)).fetchone()["public_key"])
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

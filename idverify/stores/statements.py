@@ -22,14 +22,16 @@ _WHERE = "where_"
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A statement's text and the names of its parameters in order."""
+    """A statement's text, the names of its parameters in order, and those that the statement itself fixes."""
 
     text: str
     names: tuple[str, ...]
+    fixed: Mapping[str, Any]
 
     def arrange(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """The values in the order of the statement's parameters."""
-        return tuple(values[name] for name in self.names)
+        given = {**self.fixed, **values} if self.fixed else values
+        return tuple(given[name] for name in self.names)
 
 
 def where(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +105,8 @@ class Statements:
         known = self._known.get(key)
         if known is None:
             compiled = build().compile(dialect=self._dialect)
-            known = self._known[key] = Sql(str(compiled), tuple(compiled.positiontup or ()))
+            fixed = {name: value for name, value in compiled.params.items() if value is not None}
+            known = self._known[key] = Sql(str(compiled), tuple(compiled.positiontup or ()), fixed)
         return known
 
 

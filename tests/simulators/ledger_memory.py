@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idverify.ledger import Checkpoint, Draft, EntryType, ForkError, TreeState, genesis, sequence
-from idverify.ledger.note import Ed25519Verifier
+from idverify.ledger.note import Ed25519Verifier, NoteSignature, write_note
 
 ORIGIN = "log.example/1"
 NOW = 1_800_000_000
@@ -44,6 +44,11 @@ class SoftwareSigner:
     def verifier(self) -> Ed25519Verifier:
         """What everyone else checks its signatures with."""
         return Ed25519Verifier(self.name, self.public_key)
+
+    def note(self, checkpoint: Checkpoint) -> bytes:
+        """The checkpoint as this key signs it."""
+        signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(checkpoint.text())
+        return write_note(checkpoint.text(), [NoteSignature(self.name, self.verifier.key_id, signature)])
 
     async def sign(self, message: bytes) -> bytes:
         """The RFC 8032 signature."""

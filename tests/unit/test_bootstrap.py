@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from idverify import __main__ as entry
-from idverify import bootstrap, provision
+from idverify import bootstrap, prerequisites
 from idverify.bootstrap import Request
-from idverify.provision import RUN_LOCK, TEST_LOCK, Checkout
+from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout
 
 ROOT = Path(entry.__file__).parent.parent
-BEFORE_DEPENDENCIES = ("__init__", "__main__", "bootstrap", "errors", "provision")
+BEFORE_DEPENDENCIES = ("__init__", "__main__", "bootstrap", "errors", "prerequisites")
 BASE_PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
 SHOW_START = "import sys\n\ndef main():\n    print(sys.prefix, sys.argv[1:])\n    return 0\n"
 
@@ -225,9 +225,9 @@ def test_an_interrupted_set_up_is_done_again(
             raise KeyboardInterrupt
         return run(command, quiet=quiet)
 
-    run = provision.run
-    monkeypatch.setattr(provision, "run", interrupted)
-    monkeypatch.setattr(provision, "has_softhsm", lambda: True)
+    run = prerequisites.run
+    monkeypatch.setattr(prerequisites, "run", interrupted)
+    monkeypatch.setattr(prerequisites, "has_softhsm", lambda: True)
     monkeypatch.setenv("PATH", str(checkout.root / "bin"))
 
     assert bootstrap.start(["test", "--yes"], checkout) == 130

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idverify.ledger import Entry, LogIdentity, MalformedError, Progress, Publisher, Report, fsck
+from idverify.ledger import (
+    Draft,
+    Entry,
+    EntryType,
+    LogIdentity,
+    MalformedError,
+    Progress,
+    Publisher,
+    Report,
+    fsck,
+    sequence,
+)
 from idverify.ledger.audit import MAX_FINDINGS, RULES
 from idverify.ledger.chain import Link, examine, follow
 from idverify.ledger.entry import ENTRY_SIZE
@@ -259,8 +270,6 @@ def test_another_logs_name_is_found(memory: LedgerMemory) -> None:
 
 async def test_entry_0_is_held_against_the_published_identity() -> None:
     """A deployment cannot change its names under a running log."""
-    from idverify.ledger import Draft, EntryType, sequence
-
     identity = LogIdentity(ORIGIN, "https://id.example", "id.example", "https://status.example")
     memory = LedgerMemory()
     memory.state, entry, leaf = sequence(memory.state, Draft(EntryType.LOG_START, bytes(16), identity.digest()), NOW)

@@ -31,7 +31,7 @@ def test_layout_is_a_header_of_48_bytes_and_deterministic_cbor() -> None:
     handle=st.binary(min_size=16, max_size=16),
     digest=st.binary(min_size=32, max_size=32),
 )
-def test_encoding_and_decoding_are_inverse(  # noqa: PLR0917 - hypothesis passes by keyword
+def test_encoding_and_decoding_are_inverse(
     kind: EntryType, index: int, minute: int, prev: bytes, handle: bytes, digest: bytes
 ) -> None:
     """What is encoded is decoded to the same entry."""

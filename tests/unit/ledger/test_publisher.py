@@ -6,6 +6,7 @@ import copy
 import pytest
 
 from idverify.ledger import (
+    Checkpoint,
     FencedError,
     ForkError,
     ProofError,
@@ -154,6 +155,22 @@ async def test_a_restored_backup_is_refused_by_the_running_process() -> None:
     assert_no_fork(signer)
 
 
+async def test_a_restored_backup_is_refused_by_a_new_process_that_is_told() -> None:
+    """Started with a checkpoint remembered outside the database, a process refuses a database from before it."""
+    memory, signer = log(5), SoftwareSigner()
+    backup = copy.deepcopy(memory)
+    memory.append(5)
+    seen = await Publisher(memory, ORIGIN, signer).publish_once()
+    assert seen
+
+    assert await Publisher(memory, ORIGIN, signer, seen=seen).publish_once() is None
+    for grows in (0, 20):
+        backup.append(grows)
+        with pytest.raises(ForkError, match="restored from a backup"):
+            await Publisher(backup, ORIGIN, signer, seen=seen).publish_once()
+    assert_no_fork(signer)
+
+
 async def test_a_rewritten_log_is_refused() -> None:
     """Entries below a signed size were exchanged, with leaf hashes and state to match: the old root says no."""
     memory, signer = log(300), SoftwareSigner()
@@ -236,10 +253,12 @@ async def test_a_stored_checkpoint_that_is_not_ours_is_refused() -> None:
         await Publisher(memory, ORIGIN, SoftwareSigner()).publish_once()
 
 
-async def test_a_signer_bears_the_name_of_the_log() -> None:
-    """A key of another log is a mistake found before anything is signed."""
-    with pytest.raises(SignatureError, match=r"named log.example/1, got other"):
+async def test_key_and_memory_bear_the_name_of_the_log() -> None:
+    """A key or a remembered checkpoint of another log is a mistake found before anything is signed."""
+    with pytest.raises(SignatureError, match=r"of log.example/1, got other"):
         Publisher(LedgerMemory(), ORIGIN, SoftwareSigner(name="other"))
+    with pytest.raises(SignatureError, match=r"of log.example/1, got other"):
+        Publisher(LedgerMemory(), ORIGIN, SoftwareSigner(), seen=Checkpoint("other", 1, bytes(32)))
 
 
 async def test_receipts_come_from_one_stored_checkpoint() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idverify.ledger import Draft, EntryType, Publisher, ReceiptError, commitment, sequence, verify_receipt
+from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.commitment import Record
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.proof import TlogProof
@@ -132,14 +133,7 @@ def single_entry_receipt() -> bytes:
     memory.state, entry, _ = sequence(
         memory.state, Draft(EntryType.LOG_START, b"h" * 16, commitment(SALT, identity)), NOW
     )
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from idverify.ledger.checkpoint import Checkpoint
-    from idverify.ledger.note import NoteSignature, write_note
-
-    text = Checkpoint(ORIGIN, 1, memory.state.root()).text()
-    signature = Ed25519PrivateKey.from_private_bytes(SIGNER.seed).sign(text)
-    note = write_note(text, [NoteSignature(ORIGIN, SIGNER.verifier.key_id, signature)])
+    note = SIGNER.note(Checkpoint(ORIGIN, 1, memory.state.root()))
     return TlogProof(0, (), note, Opening(entry, SALT, identity).encode()).encode()
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from idverify import provision
+from idverify import prerequisites
 from idverify.errors import SetupError
-from idverify.provision import RUN_LOCK, TEST_LOCK, Checkout, plan
+from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, plan
 
 VENV_PACKAGE = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 needs_ensurepip = pytest.mark.skipif(
@@ -136,7 +136,7 @@ def test_missing_packages_are_found_by_looking(checkout: Checkout, monkeypatch: 
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     module = checkout.root / "lib" / "x86_64" / "libsofthsm2.so"
-    monkeypatch.setattr(provision, "SOFTHSM_MODULES", (f"{str(checkout.root)[1:]}/lib/*/libsofthsm2.so",))
+    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", (f"{str(checkout.root)[1:]}/lib/*/libsofthsm2.so",))
 
     install = "apt-get install --yes --no-install-recommends"
     assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} softhsm2 {VENV_PACKAGE}"
@@ -151,7 +151,7 @@ def test_package_lists_are_updated_only_when_the_first_attempt_failed(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that never ran `apt-get update`, the installation is tried, the lists are got, it is tried again."""
-    monkeypatch.setattr(provision, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     make_tool(checkout, "uv", "")
     make_tool(checkout, "sudo", 'exec "$@"')
@@ -173,7 +173,7 @@ def test_packages_that_cannot_be_installed_say_so(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """When apt-get fails to the end, its own words are shown, and ours name the command."""
-    monkeypatch.setattr(provision, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     make_tool(checkout, "apt-get", "echo E: no such package; exit 100")
 
@@ -187,7 +187,7 @@ def test_packages_that_cannot_be_installed_say_so(
 
 def test_without_apt_or_root_the_message_says_what_to_do(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere than on Debian, or without sudo, the person is told what to install and how."""
-    monkeypatch.setattr(provision, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SetupError, match=r"softhsm2 .* no apt-get here\. Install the same"):
         plan(checkout, RUN_LOCK, hsm=True)

@@ -1,0 +1,89 @@
+"""The demo: a few synthetic people with decisions, and API keys in files that only their owner can read.
+
+Nothing of this exists outside demo mode. The people are invented; Utopia is the specimen country of ICAO 9303.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from idverify.core.credential_type import Purpose
+from idverify.core.decision import DecisionKind
+from idverify.core.person import PersonDetails
+from idverify.core.policy import Principal, Role
+from idverify.core.types.immigration_status import ImmigrationPermission
+from idverify.services import access, decide, people
+from idverify.services.decide import Ruling
+from idverify.services.office import Office
+
+FOLDER: Final = "demo"
+REFERENCES: Final = "people.txt"
+
+KEYS: Final[tuple[tuple[str, str, Role, Purpose | None], ...]] = (
+    ("officer-1", "Olive Officer", Role.OFFICER, None),
+    ("officer-2", "Oscar Officer", Role.OFFICER, None),
+    ("employer", "Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK),
+    ("admin", "Ada Admin", Role.ADMIN, None),
+)
+
+_EVERYTHING: Final = {
+    "status_type": {"code": "SETTLED", "text": "Settled status"},
+    "permission_start": "2024-01-15",
+    "permission_end": None,
+    "work": {"allowed": "yes"},
+    "study": {"allowed": "yes"},
+    "rent": {"allowed": "yes"},
+    "travel": {"allowed": "yes"},
+    "public_funds": {"recourse": True},
+}
+_WORKER: Final = _EVERYTHING | {
+    "status_type": {"code": "SKILLED-WORKER", "text": "Skilled worker"},
+    "permission_end": "2031-06-30",
+    "conditions": ["NO-PUBLIC-FUNDS"],
+    "work": {"allowed": "limited", "occupations_text": "Sponsored occupation only", "self_employed": False},
+    "public_funds": {"recourse": False},
+}
+_STUDENT: Final = _WORKER | {
+    "status_type": {"code": "STUDENT", "text": "Student"},
+    "permission_end": "2029-09-30",
+    "work": {"allowed": "limited", "hours_per_week": 20, "self_employed": False},
+}
+
+PEOPLE: Final = (
+    (
+        {"family_name": "SPECIMEN", "given_name": "ANNA MARIA", "birthdate": "1974-08-12", "nationalities": ["QU"]},
+        _WORKER,
+    ),
+    ({"family_name": "MUSTER", "given_name": "ERIK", "birthdate": "2001-02-28", "nationalities": ["QU"]}, _STUDENT),
+    ({"family_name": "EXEMPLAR", "given_name": "NIA", "birthdate": "1959-11-03", "nationalities": ["QS"]}, _EVERYTHING),
+)
+
+
+async def furnish(office: Office, data: Path) -> list[str]:
+    """The demo's people and keys, made unless they are there; the people's references."""
+    folder = data / FOLDER
+    listed = folder / REFERENCES
+    if listed.exists():
+        return listed.read_text().split()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for file, actor, role, purpose in KEYS:
+        token = await access.create_key(office.store, office.clock, office.entropy, actor, role, purpose)
+        _write_private(folder / f"{file}.key", token)
+    officer = Principal("demo", KEYS[0][1], Role.OFFICER, None)
+    references = []
+    for details, permission in PEOPLE:
+        handle = await people.create(office, officer, PersonDetails.model_validate(details))
+        granted = ImmigrationPermission.model_validate(permission)
+        ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
+        await decide.decide(office, officer, ruling)
+        references.append(handle.hex())
+    _write_private(listed, "\n".join(references))
+    return references
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")

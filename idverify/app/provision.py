@@ -1,0 +1,228 @@
+"""Making a data directory: settings, private tokens with random PINs, keys, database, deployment.
+
+Every step looks first at what is there, so an interrupted run is simply run again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from hsm import Algorithm, Hsm, HsmError, KeyInfo, init_token
+from hsm.softhsm import find_module, render
+from idverify.app.tokens import HsmSigner, mapped, token_config, translated
+from idverify.config import FILE_NAME, Config, Token, load
+from idverify.errors import SetupError
+from idverify.ports import SystemClock, system_entropy
+from idverify.services.establish import (
+    CERTIFIED_ROLES,
+    LOOKUP_ROLE,
+    PROBE_ROLE,
+    ROOT_ROLE,
+    WRAPPING_ROLE,
+    Ceremony,
+    TokenKey,
+    establish,
+)
+from idverify.services.office import CHECKPOINT_SIGNER, Deployment
+from idverify.stores import queries
+from idverify.stores.schema import upgrade
+from idverify.stores.sqlite import SqliteStore
+
+ONLINE: Final = "idverify-online"
+ROOT: Final = "idverify-root"
+PIN_BYTES: Final = 16
+ISSUER_ID: Final = "1"
+
+ONLINE_KEYS: Final[Mapping[str, Algorithm]] = {
+    **dict.fromkeys(CERTIFIED_ROLES, Algorithm.ES256),
+    CHECKPOINT_SIGNER: Algorithm.EDDSA,
+    PROBE_ROLE: Algorithm.ES256,
+    WRAPPING_ROLE: Algorithm.A256KWP,
+    LOOKUP_ROLE: Algorithm.HS256,
+}
+ROOT_KEYS: Final[Mapping[str, Algorithm]] = {ROOT_ROLE: Algorithm.ES256}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What whoever runs ``up`` for the first time asked for."""
+
+    public_url: str
+    port: int
+    name: str = "Utopia Immigration Authority (demo)"
+    country: str = "UT"
+    demo: bool = True
+
+
+async def provision(data: Path, wishes: Wishes) -> Config:
+    """The settings of a data directory that is ready to serve; made now if it is not there yet."""
+    require_public_url(wishes.public_url)
+    make_private(data)
+    if not (data / FILE_NAME).exists():
+        tokens = {name: await _token(data, name) for name in (ONLINE, ROOT)}
+        _write_settings(data, wishes, tokens[ONLINE], tokens[ROOT])
+    config = load(data)
+    upgrade(config.database)
+    await _establish(config)
+    return config
+
+
+def make_private(data: Path) -> None:
+    """The data directory, readable by its owner alone. Raises ``SetupError`` if it cannot be written."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data.chmod(0o700)
+        probe = data / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"The data directory {data} cannot be written ({error.strerror}).", "Choose another: --data DIR"
+        ) from error
+
+
+def require_public_url(url: str) -> None:
+    """Raises ``SetupError`` unless the URL may become ``iss``: https, or http on this machine's own names."""
+    parts = urlsplit(url)
+    bare = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    if not bare or parts.path not in {"", "/"} or parts.username:
+        raise SetupError(f"{url!r} is no public address.", "Give scheme and host: --public-url https://id.example")
+    if parts.scheme == "http" and not _is_local(str(parts.hostname)):
+        raise SetupError(f"{url} is not on this machine.", "Anything but localhost needs https.")
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _token(data: Path, label: str) -> Token:
+    """A private SoftHSM token in a directory of its own, with PINs that nobody has seen."""
+    home = data / "tokens" / label
+    pin_file = home / "pin"
+    if (home / "serial").exists():
+        return _known_token(home, label)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        configuration = render(home)
+        so_pin, pin = secrets.token_hex(PIN_BYTES), secrets.token_hex(PIN_BYTES)
+        _write_private(home / "so-pin", so_pin)
+        _write_private(pin_file, pin)
+        serial = await init_token(find_module(), label, so_pin, pin, configuration)
+    except HsmError as error:
+        raise translated(error) from error
+    _write_private(home / "serial", serial)
+    return _known_token(home, label)
+
+
+def _known_token(home: Path, label: str) -> Token:
+    return Token(
+        module=find_module(),
+        label=label,
+        serial=(home / "serial").read_text(),
+        pin_file=home / "pin",
+        softhsm_conf=home / "softhsm.conf",
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_settings(data: Path, wishes: Wishes, online: Token, root: Token) -> None:
+    sections: dict[str, dict[str, object]] = {
+        "identity": {
+            "public_url": wishes.public_url.rstrip("/"),
+            "name": wishes.name,
+            "country": wishes.country,
+        },
+        "service": {"port": wishes.port, "demo": wishes.demo},
+        "online": online.model_dump(mode="json", exclude_none=True),
+        "root": root.model_dump(mode="json", exclude_none=True),
+    }
+    lines = ["# Settings of this deployment; docs/settings.md explains each. Unknown keys are refused."]
+    for name, values in sections.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    unfinished = data / f"{FILE_NAME}.new"
+    _write_private(unfinished, "\n".join(lines) + "\n")
+    unfinished.rename(data / FILE_NAME)
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case _:
+            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+
+
+async def _establish(config: Config) -> None:
+    """Keys on both tokens, then everything that stands on them. The root's token is closed again at once."""
+    clock = SystemClock()
+    async with SqliteStore(config.database, clock) as store:
+        if await is_established(store):
+            return
+        try:
+            async with (
+                Hsm(token_config(config.online, writable=True)) as online,
+                Hsm(token_config(config.root, writable=True)) as root,
+            ):
+                (root_key,) = await _keys(root, config.root.label, ROOT_KEYS)
+                online_keys = await _keys(online, config.online.label, ONLINE_KEYS)
+                ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
+                await establish(store, deployment(config), ceremony, clock, system_entropy)
+        except HsmError as error:
+            raise translated(error) from error
+
+
+async def is_established(store: SqliteStore) -> bool:
+    """Whether the database has a deployment."""
+    return await store.fetch_one(queries.DEPLOYMENT, {}) is not None
+
+
+def deployment(config: Config) -> Deployment:
+    """Who a deployment with these settings is."""
+    url = config.identity.public_url.rstrip("/")
+    parts = urlsplit(url)
+    return Deployment(
+        issuer_id=ISSUER_ID,
+        iss=url,
+        rp_id=str(parts.hostname),
+        status_base=f"{url}/status",
+        log_origin=f"{parts.netloc}/log/1",
+        name=config.identity.name,
+        country=config.identity.country,
+    )
+
+
+async def _keys(hsm: Hsm, token: str, wanted: Mapping[str, Algorithm]) -> tuple[TokenKey, ...]:
+    """The keys of these labels; what is not on the token yet is generated there."""
+    there = {key.label: key for key in await mapped(hsm.inventory)}
+    keys = []
+    for role, algorithm in wanted.items():
+        info = there.get(role) or await _generated(hsm, algorithm, role)
+        keys.append(TokenKey(role, token, info.id, info.algorithm.value, info.public_key))
+    return tuple(keys)
+
+
+async def _generated(hsm: Hsm, algorithm: Algorithm, role: str) -> KeyInfo:
+    return await mapped(lambda: hsm.generate(algorithm, role))

@@ -1,0 +1,89 @@
+"""Serving: open the office, run its background work, listen until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from idverify.app.services import hold, open_office, running
+from idverify.config import Config, Service
+from idverify.errors import SetupError
+from idverify.web.fetch import open_fetcher
+from idverify.web.server import make_app
+
+log = structlog.get_logger()
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GRACE_SECONDS = 5.0
+
+
+async def serve(config: Config, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM. ``ready`` is called once the port is open.
+
+    Raises ``SetupError`` where the operator must act.
+    """
+    tls = listener_tls(config.service)
+    lock = hold(config.data)
+    try:
+        async with open_fetcher() as fetcher, open_office(config, fetcher) as office, running(office) as failed:
+            runner = web.AppRunner(make_app(office), access_log=None, shutdown_timeout=GRACE_SECONDS)
+            await runner.setup()
+            try:
+                await _listen(runner, config.service, tls)
+                ready()
+                await _until_told_to_stop(failed)
+            finally:
+                await runner.cleanup()
+    finally:
+        os.close(lock)
+
+
+def listener_tls(service: Service) -> ssl.SSLContext | None:
+    """The TLS context to listen with. Raises ``SetupError`` for a public host without TLS or a proxy."""
+    if service.tls_certificate is not None and service.tls_key is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(service.tls_certificate, service.tls_key)
+        except (OSError, ssl.SSLError) as error:
+            raise SetupError(
+                f"The TLS certificate cannot be used ({error}).", "Give a PEM chain and its key."
+            ) from error
+        return context
+    if service.host not in LOOPBACK and not service.behind_proxy:
+        raise SetupError(
+            f"Listening on {service.host} without TLS would expose people.",
+            "Give --tls-certificate and --tls-key, or --behind-proxy if a TLS proxy stands in front.",
+        )
+    return None
+
+
+async def _listen(runner: web.AppRunner, service: Service, tls: ssl.SSLContext | None) -> None:
+    site = web.TCPSite(runner, service.host, service.port, ssl_context=tls)
+    try:
+        await site.start()
+    except OSError as error:
+        raise SetupError(
+            f"Port {service.port} on {service.host} cannot be used ({error.strerror}).",
+            "Stop what uses it, or choose another data directory and port: --data DIR --port N",
+        ) from error
+
+
+async def _until_told_to_stop(failed: asyncio.Future[Any]) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, told.set)
+    waiting: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
+    try:
+        await asyncio.wait({waiting, failed}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if failed.done() and not told.is_set():
+        reason = failed.result()
+        log.error("background_work_failed", error=repr(reason))
+        raise SetupError(f"Background work failed: {reason}.", "Run: idverify ledger fsck; then start again.")

@@ -1,0 +1,140 @@
+"""Opening everything in order and closing it in reverse: shared by the service, the commands and the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from hsm import Hsm, HsmError
+from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, token_config, translated
+from idverify.config import Config
+from idverify.errors import SetupError, Unavailable
+from idverify.ledger.publisher import Publisher
+from idverify.ports import StatusFetcher, SystemClock, system_entropy
+from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
+from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
+from idverify.services.recover import close_open_issuances
+from idverify.services.status_lists import Board, StatusBoard
+from idverify.services.status_source import StatusSource
+from idverify.stores import queries
+from idverify.stores.schema import upgrade
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.vault import Vault
+
+FIRST_LIST = "1"
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def open_office(config: Config, fetcher: StatusFetcher | None) -> AsyncIterator[Office]:
+    """Everything a service needs, opened; nothing runs in the background yet."""
+    clock = SystemClock()
+    upgrade(config.database)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(SqliteStore(config.database, clock))
+        ours = await load_deployment(store)
+        require_same_identity(config, ours.iss)
+        keys = await load_keys(store, ours.iss)
+        try:
+            hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
+        except HsmError as error:
+            raise translated(error) from error
+        roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
+        signer = HsmSigner(hsm, roles[PROBE_ROLE])
+        custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
+        source = StatusSource(fetcher)
+        board = Board(f"{ours.status_base}/{FIRST_LIST}", keys.issuer(STATUS_SIGNER))
+        yield Office(
+            deployment=ours,
+            keys=keys,
+            trust=await load_trust(store),
+            store=store,
+            vault=Vault(custodian, system_entropy),
+            signer=signer,
+            custodian=custodian,
+            publisher=Publisher(
+                SqliteLedger(store), ours.log_origin, _checkpoint_signer(signer, ours.log_origin, keys)
+            ),
+            board=StatusBoard(board, store, signer, source, clock, system_entropy),
+            statuses=source,
+            clock=clock,
+            entropy=system_entropy,
+        )
+
+
+@asynccontextmanager
+async def running(office: Office) -> AsyncIterator[asyncio.Future[Any]]:
+    """The office with its background work: recovery done, lists and checkpoints published.
+
+    The yielded future ends if background work fails: then the process must stop, never go on in memory.
+    """
+    await office.board.load()
+    await close_open_issuances(office)
+    await office.publisher.publish_once()
+    tasks = [
+        asyncio.create_task(office.board.run(), name="status list"),
+        asyncio.create_task(_publish(office), name="checkpoints"),
+    ]
+    failed: asyncio.Future[Any] = asyncio.ensure_future(_first_failure(tasks))
+    try:
+        yield failed
+    finally:
+        failed.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(failed, *tasks, return_exceptions=True)
+
+
+def hold(data: Path) -> int:
+    """Hold the data directory for this process alone. Raises ``SetupError`` for a second instance."""
+    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise SetupError(f"Another idverify serves the data in {data}.", "Stop it, or choose --data DIR.") from error
+    return descriptor
+
+
+def require_same_identity(config: Config, iss: str) -> None:
+    """The identity was fixed at init; settings that say otherwise are refused."""
+    if config.identity.public_url.rstrip("/") != iss:
+        raise SetupError(
+            f"This deployment is {iss}, the settings say {config.identity.public_url}.",
+            "Credentials carry the first; put it back, or start a new deployment with --data DIR.",
+        )
+
+
+def _checkpoint_signer(signer: HsmSigner, origin: str, keys: Keys) -> HsmCheckpointSigner:
+    return HsmCheckpointSigner(signer, origin, keys.checkpoint_key_id, keys.checkpoint_public_key)
+
+
+async def _publish(office: Office) -> None:
+    """Checkpoints every second while the log grows. An HSM that is away for a while delays them, no more."""
+    while True:
+        await asyncio.sleep(1.0)
+        await publish_or_wait(office)
+        office.vault.sweep()
+
+
+async def publish_or_wait(office: Office) -> None:
+    """One checkpoint; if a part is away it is tried again next time, anything else is fatal."""
+    try:
+        await office.publisher.publish_once()
+    except Unavailable as away:
+        if office.store.stopped_by() is not None:
+            raise
+        log.warning("checkpoint_late", error=type(away).__name__)
+
+
+async def _first_failure(tasks: list[asyncio.Task[None]]) -> Any:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return next(iter(done)).exception()

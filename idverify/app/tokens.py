@@ -1,0 +1,117 @@
+"""The HSM behind the services' ports."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from hsm import (
+    Hsm,
+    HsmBusy,
+    HsmDecryptFailed,
+    HsmError,
+    HsmModuleMissing,
+    HsmOutcomeUnknown,
+    HsmPinRefused,
+    HsmTokenMissing,
+    TokenConfig,
+)
+from idverify.config import Token
+from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
+
+T = TypeVar("T")
+
+_SETUP = (HsmModuleMissing, HsmTokenMissing, HsmPinRefused)
+
+
+def token_config(token: Token, *, writable: bool = False) -> TokenConfig:
+    """The settings of a token as the HSM client takes them."""
+    return TokenConfig(
+        module=token.module,
+        label=token.label,
+        serial=token.serial,
+        pin_file=token.pin_file,
+        softhsm_conf=token.softhsm_conf,
+        workers=token.workers,
+        writable=writable,
+    )
+
+
+class HsmSigner:
+    """``ports.Signer`` over one token."""
+
+    def __init__(self, hsm: Hsm, probe_key: bytes) -> None:
+        self._hsm, self._probe_key = hsm, probe_key
+
+    async def sign(self, key_id: bytes, message: bytes) -> bytes:
+        """A verified signature."""
+        return await mapped(lambda: self._hsm.sign(key_id, message))
+
+    async def probe(self) -> None:
+        """A real signature by the probe key."""
+        await mapped(lambda: self._hsm.probe(self._probe_key))
+
+
+class HsmCustodian:
+    """``ports.Custodian`` over one token."""
+
+    def __init__(self, hsm: Hsm, wrapping_key_id: bytes, lookup_key_id: bytes) -> None:
+        self._hsm = hsm
+        self.wrapping_key_id, self.lookup_key_id = wrapping_key_id, lookup_key_id
+
+    async def wrap(self, secret: bytes) -> bytes:
+        """AES-KWP under the wrapping key."""
+        return await mapped(lambda: self._hsm.wrap(self.wrapping_key_id, secret))
+
+    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
+        """What ``wrap`` took."""
+        return await mapped(lambda: self._hsm.unwrap(wrapping_key_id, wrapped))
+
+    async def blind(self, value: bytes) -> bytes:
+        """HMAC-SHA256 under the look-up key."""
+        return await mapped(lambda: self._hsm.hmac(self.lookup_key_id, value))
+
+
+class HsmCheckpointSigner:
+    """``ledger.publisher.CheckpointSigner`` over one token."""
+
+    def __init__(self, signer: HsmSigner, name: str, key_id: bytes, public_key: bytes) -> None:
+        self._signer, self._name, self._key_id = signer, name, key_id
+        self._public_key = public_key
+
+    @property
+    def name(self) -> str:
+        """The log's origin."""
+        return self._name
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes (RFC 8032)."""
+        return self._public_key
+
+    async def sign(self, message: bytes) -> bytes:
+        """64 bytes (RFC 8032)."""
+        return await self._signer.sign(self._key_id, message)
+
+
+async def mapped(call: Callable[[], Awaitable[T]]) -> T:
+    """Run an HSM call; its errors become ours."""
+    try:
+        return await call()
+    except HsmError as error:
+        raise translated(error) from error
+
+
+def translated(error: HsmError) -> IdverifyError:
+    """Which of our errors an HSM error is."""
+    match error:
+        case HsmBusy():
+            return Busy("Too many signatures are waiting. Come back in a moment.")
+        case HsmOutcomeUnknown():
+            return OutcomeUnknown("The HSM was cut off. Ask again with the same idempotency key.")
+        case HsmDecryptFailed():
+            return IdverifyError("A stored key does not open under the HSM's key: the row was changed.")
+        case _ if isinstance(error, _SETUP):
+            return SetupError(str(error), "Then start again; a PIN is never tried twice.")
+        case _:
+            return Unavailable("The HSM is away; nothing was signed. Come back in a moment.")

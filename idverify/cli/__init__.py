@@ -1,0 +1,195 @@
+"""The command line: every command on one page; the work is imported when it is asked for.
+
+Exit status: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from idverify.errors import IdverifyError
+
+USAGE, COULD_NOT_TELL, INTERRUPTED = 64, 2, 130
+
+app = typer.Typer(
+    name="idverify",
+    help="Issues and verifies signed identity credentials. Start with: idverify up",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+apikey = typer.Typer(help="API keys: made here, shown once, kept as hashes.", no_args_is_help=True)
+trust = typer.Typer(help="What verifiers rely on.", no_args_is_help=True)
+wallet = typer.Typer(help="A demo wallet: holds a key, collects credentials, presents them.", no_args_is_help=True)
+ledger = typer.Typer(help="The transparency ledger.", no_args_is_help=True)
+for name, group in (("apikey", apikey), ("trust", trust), ("wallet", wallet), ("ledger", ledger)):
+    app.add_typer(group, name=name)
+
+Data = Annotated[Path, typer.Option("--data", help="Directory that holds everything the service keeps.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Wallet = Annotated[Path, typer.Option("--wallet", help="Directory of the wallet.")]
+DATA, WALLET = Path("data"), Path("wallet")
+
+
+@app.command()
+def up(
+    data: Data = DATA,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (first run: 8080).")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; anything but loopback needs TLS.")] = None,
+    public_url: Annotated[str | None, typer.Option(help="Fixed at the first run; credentials carry it.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM certificate chain to serve TLS with.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    behind_proxy: Annotated[bool, typer.Option(help="A TLS proxy stands in front.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the set-up plan.")] = False,
+) -> int:
+    """Set up what is missing (tokens, keys, database, synthetic people) and serve."""
+    from idverify.cli.up import Listening, run
+
+    del yes  # the set-up before this command has read it
+    return run(data, Listening(port, host, public_url, tls_certificate, tls_key, behind_proxy))
+
+
+@app.command()
+def serve(data: Data = DATA) -> int:
+    """Serve a data directory that is set up, with the settings in its idverify.toml."""
+    from idverify.cli.up import serve_only
+
+    return serve_only(data)
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        str, typer.Argument(help="The document, a presentation made by a wallet, or - for standard input.")
+    ],
+    offline: Annotated[Path | None, typer.Option(help="Trust bundle (from: idverify trust export).")] = None,
+    root_sha256: Annotated[str | None, typer.Option(help="Fingerprint of the root that you trust.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="The document's ledger receipt (.tlog-proof).")] = None,
+    nonce: Annotated[str | None, typer.Option(help="The nonce that the presentation must answer.")] = None,
+    audience: Annotated[str | None, typer.Option(help="The audience that it must name.")] = None,
+    at: Annotated[str | None, typer.Option(help="Verify as of this time (RFC 3339).")] = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Verify a document offline, from a trust bundle: 0 accept, 1 reject, 2 refer."""
+    from idverify.cli.verify import Question, run
+
+    return run(Question(file, offline, root_sha256, receipt, nonce, audience, at, data, json))
+
+
+@app.command()
+def bench(
+    only: Annotated[str | None, typer.Option(help="One group: hsm, ledger or http.")] = None,
+    json: Json = False,
+) -> int:
+    """Measure against this machine's own limit, in the same run; exit 1 if a target is missed."""
+    from idverify.cli.bench import run
+
+    return run(only, json=json)
+
+
+@apikey.command("create")
+def apikey_create(
+    actor: Annotated[str, typer.Option(help="Who holds the key: a person or an organisation.")],
+    role: Annotated[str, typer.Option(help="officer, relying-party or admin.")],
+    purpose: Annotated[str | None, typer.Option(help="For a relying party: work, rent, travel, age or chosen.")] = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Make an API key and show it, this once."""
+    from idverify.cli.apikey import create
+
+    return create(data, actor, role, purpose, json=json)
+
+
+@apikey.command("list")
+def apikey_list(data: Data = DATA, json: Json = False) -> int:
+    """Every API key, without its secret."""
+    from idverify.cli.apikey import show
+
+    return show(data, json=json)
+
+
+@apikey.command("revoke")
+def apikey_revoke(key_id: str, data: Data = DATA) -> int:
+    """Revoke an API key by its id; it stops working within a second."""
+    from idverify.cli.apikey import revoke
+
+    return revoke(data, key_id)
+
+
+@trust.command("export")
+def trust_export(
+    output: Annotated[Path, typer.Argument(help="Where to write the bundle.")] = Path("trust-bundle.jwt"),
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Write a signed bundle of roots, issuers and statuses for offline verifiers."""
+    from idverify.cli.trust import export
+
+    return export(data, output, json=json)
+
+
+@wallet.command("receive")
+def wallet_receive(
+    offer: Annotated[str, typer.Argument(help="The offer as JSON, or - for standard input.")],
+    directory: Wallet = WALLET,
+    json: Json = False,
+) -> int:
+    """Collect the credential of an offer, bound to this wallet's key."""
+    from idverify.cli.wallet import receive
+
+    return receive(offer, directory, json=json)
+
+
+@wallet.command("list")
+def wallet_list(directory: Wallet = WALLET, json: Json = False) -> int:
+    """The credentials in the wallet."""
+    from idverify.cli.wallet import show
+
+    return show(directory, json=json)
+
+
+@wallet.command("present")
+def wallet_present(
+    request: Annotated[str, typer.Option(help="The verification request as JSON, or - for standard input.")],
+    disclose: Annotated[str, typer.Option(help="Claims to show, with commas between them.")],
+    credential: Annotated[str | None, typer.Option(help="Which one, if there are several.")] = None,
+    directory: Wallet = WALLET,
+) -> int:
+    """Answer a verification request with the chosen claims only; prints what to POST to /api/v1/verify."""
+    from idverify.cli.wallet import present
+
+    return present(request, disclose.split(","), credential, directory)
+
+
+@ledger.command("fsck")
+def ledger_fsck(data: Data = DATA, json: Json = False) -> int:
+    """Rehash every byte of the ledger; names the first bad entry."""
+    from idverify.cli.ledger import fsck
+
+    return fsck(data, json=json)
+
+
+def main() -> int:
+    """Run the command line; the exit status."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(sys.argv[1:], prog_name="idverify", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except IdverifyError as error:
+        sys.stderr.write(f"{error.title}: {error.detail}\n")
+        return COULD_NOT_TELL
+    except BrokenPipeError:
+        return COULD_NOT_TELL
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,82 @@
+"""``idverify ledger``: auditing, with progress for people."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from idverify.cli.output import print_json, say
+from idverify.config import load
+from idverify.errors import SetupError
+from idverify.ledger.audit import Finding, Report
+from idverify.ledger.audit import fsck as audit
+from idverify.ledger.errors import LedgerError
+from idverify.ledger.identity import LogIdentity
+from idverify.ledger.note import Ed25519Verifier
+from idverify.services.office import CHECKPOINT_SIGNER, raw_ed25519
+from idverify.stores.sqlite_ledger import SqliteLogSource
+
+
+def fsck(data: Path, *, json: bool) -> int:
+    """Audit the whole log: 0 clean, 1 findings, 2 could not tell."""
+    source = SqliteLogSource(load(data).database)
+    try:
+        report = _audited(source, quiet=json)
+        orphans = source.entries_without_record()
+    except (sqlite3.Error, LedgerError) as error:
+        raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
+    finally:
+        source.close()
+    findings = [
+        *report.findings,
+        *(Finding(index, "record", "an entry and its row do not belong together") for index in orphans),
+    ]
+    if json:
+        print_json(_as_json(report, findings))
+    else:
+        _tell(report, findings)
+    return 1 if findings else 0
+
+
+def _audited(source: SqliteLogSource, *, quiet: bool) -> Report:
+    ours = source.deployment()
+    identity = LogIdentity(ours["log_origin"], ours["iss"], ours["rp_id"], ours["status_base"])
+    verifier = Ed25519Verifier(ours["log_origin"], raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+    columns = (SpinnerColumn(), TextColumn("{task.completed} entries rehashed"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with ProgressBar(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("fsck", total=None)
+        for step in audit(source, verifier, ours["log_origin"], identity=identity):
+            if isinstance(step, Report):
+                return step
+            bar.update(task, completed=step.entries)
+    raise SetupError("The audit ended without a report.", "Report this as a bug.")
+
+
+def _as_json(report: Report, findings: list[Finding]) -> dict[str, object]:
+    return {
+        "holds": not findings,
+        "size": report.size,
+        "signed_size": report.signed_size,
+        "root": report.root.hex(),
+        "first_bad_index": _first(findings),
+        "findings": [{"index": f.index, "rule": f.rule, "detail": f.detail} for f in findings],
+    }
+
+
+def _tell(report: Report, findings: list[Finding]) -> None:
+    if not findings:
+        say(f"The ledger holds: {report.size} entries, {report.signed_size} under a signed checkpoint.")
+        say(f"Root {report.root.hex()}")
+        return
+    say(f"The ledger does not hold. First bad entry: {_first(findings)}")
+    for finding in findings[:20]:
+        say(f"  {finding.rule:<10} {'-' if finding.index is None else finding.index}: {finding.detail}")
+
+
+def _first(findings: list[Finding]) -> int | None:
+    return min((finding.index for finding in findings if finding.index is not None), default=None)

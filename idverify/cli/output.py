@@ -1,0 +1,46 @@
+"""Reading what commands are given, and printing what they answer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+MAX_INPUT = 16 * 1024 * 1024
+
+
+def read_input(name: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``. Raises ``click.UsageError``."""
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(MAX_INPUT)
+        with Path(name).open("rb") as file:
+            return file.read(MAX_INPUT)
+    except OSError as error:
+        raise click.UsageError(f"{name} cannot be read: {error.strerror}.") from error
+
+
+def read_json(name: str, members: set[str]) -> dict[str, Any]:
+    """A JSON object with at least these members. Raises ``click.UsageError``."""
+    try:
+        value = orjson.loads(read_input(name))
+    except orjson.JSONDecodeError as error:
+        raise click.UsageError(f"{name} is not JSON: {error}.") from error
+    if not isinstance(value, dict) or not members <= value.keys():
+        raise click.UsageError(f"{name} must be a JSON object with {', '.join(sorted(members))}.")
+    return value
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def say(line: str = "") -> None:
+    """One line for a person."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,152 @@
+"""``idverify up`` and ``idverify serve``: set up what is missing, then serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from idverify.app.demo import FOLDER, furnish
+from idverify.app.logs import log_to
+from idverify.app.provision import Wishes, provision
+from idverify.app.serve import listener_tls, serve
+from idverify.app.services import hold, open_office, running
+from idverify.cli.output import say
+from idverify.config import FILE_NAME, Config, Service, load
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.errors import SetupError
+from idverify.services.status_lists import REFRESH_SECONDS
+
+DEFAULT_PORT: Final = 8080
+LOG_FILE: Final = "idverify.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How to listen, as asked for on the command line; ``None`` and ``False``: as the settings say."""
+
+    port: int | None
+    host: str | None
+    public_url: str | None
+    tls_certificate: Path | None
+    tls_key: Path | None
+    behind_proxy: bool
+
+
+def run(data: Path, listening: Listening) -> int:
+    """Set up and serve until told to stop."""
+    data = data.resolve()
+    os.umask(0o077)
+    _plan(data)
+    config = asyncio.run(_ready(data, listening))
+    references = asyncio.run(_furnished(config)) if config.service.demo else []
+    log_to(config.data / LOG_FILE)
+    asyncio.run(serve(config, lambda: _tell(config, references)))
+    say("Stopped.")
+    return 0
+
+
+def serve_only(data: Path) -> int:
+    """Serve with the settings as they are; the log goes to standard error."""
+    os.umask(0o077)
+    log_to(None)
+    config = load(data.resolve())
+    asyncio.run(serve(config, lambda: say(f"Serving {config.identity.public_url}")))
+    return 0
+
+
+def _plan(data: Path) -> None:
+    if (data / FILE_NAME).exists():
+        say(f"Using the data in {data}; nothing there is made anew.")
+        return
+    say(f"Setting up {data}:")
+    for step in (
+        "two private SoftHSM tokens with random PINs: one online, one for the offline root",
+        "keys on them, certificates, a revocation list",
+        "the database, the ledger's first entries, three synthetic people",
+    ):
+        say(f"  - {step}")
+
+
+async def _ready(data: Path, listening: Listening) -> Config:
+    wishes = _wishes(listening)
+    listener_tls(_service(Service(port=wishes.port), listening))
+    config = await provision(data, wishes)
+    _require_same_address(config, listening)
+    return config.model_copy(update={"service": _service(config.service, listening)})
+
+
+def _wishes(listening: Listening) -> Wishes:
+    port = DEFAULT_PORT if listening.port is None else listening.port
+    if not 1 <= port <= 65535:
+        raise click.UsageError(f"--port must be 1 to 65535; got {port}.")
+    return Wishes(listening.public_url or f"http://localhost:{port}", port)
+
+
+def _service(service: Service, listening: Listening) -> Service:
+    """The settings, with what the command line says instead."""
+    asked = {
+        "host": listening.host,
+        "port": listening.port,
+        "tls_certificate": listening.tls_certificate,
+        "tls_key": listening.tls_key,
+        "behind_proxy": listening.behind_proxy or None,
+    }
+    return service.model_copy(update={name: value for name, value in asked.items() if value is not None})
+
+
+def _require_same_address(config: Config, listening: Listening) -> None:
+    """Credentials carry the public address, so it never follows a port chosen later."""
+    fixed = config.identity.public_url
+    if listening.public_url is not None and listening.public_url.rstrip("/") != fixed:
+        raise SetupError(f"This deployment is {fixed} for good.", "Leave --public-url out, or use another --data DIR.")
+    direct = not (config.service.behind_proxy or listening.behind_proxy)
+    if direct and listening.port is not None and urlsplit(fixed).port not in (None, listening.port):
+        raise SetupError(
+            f"Credentials of this deployment point to {fixed}; on port {listening.port} nobody would find it.",
+            "Leave --port out, or use another --data DIR.",
+        )
+
+
+async def _furnished(config: Config) -> list[str]:
+    lock = hold(config.data)
+    try:
+        async with open_office(config, None) as office, running(office):
+            return await furnish(office, config.data)
+    finally:
+        os.close(lock)
+
+
+def _tell(config: Config, references: list[str]) -> None:
+    url, data = config.identity.public_url, config.data
+    say()
+    say(f"idverify serves {url}  (log: {data / LOG_FILE})")
+    if config.service.demo:
+        say("DEMO: synthetic people, keys in software. Not for real documents.")
+        _tell_walk(url, data / FOLDER, references[0])
+    say(f"API: {url}/openapi.json   Health: {url}/readyz   Statuses are re-signed every {REFRESH_SECONDS} s at most.")
+    say("Stop with Ctrl-C.")
+
+
+def _tell_walk(url: str, demo: Path, person: str) -> None:
+    json, asked = "-H 'Content-Type: application/json'", f'\'{{"type":"{IMMIGRATION_STATUS.vct}"}}\''
+    officer, employer = (f'-H "Authorization: Bearer $(cat {demo}/{name}.key)"' for name in ("officer-1", "employer"))
+    idverify = "python3 -m idverify"
+    shown = "--disclose family_name,given_name,work"
+    walk = {
+        "an officer offers a credential": f"curl -s {url}/api/v1/people/{person}/offers {officer} {json} -d {asked} > offer.json",
+        "the person's wallet collects it": f"{idverify} wallet receive offer.json",
+        "an employer asks for a presentation": f"curl -s {url}/api/v1/verification-requests {employer} {json} -d {asked} > request.json",
+        "the wallet shows name and work, nothing else": f"{idverify} wallet present --request request.json {shown} > presentation.json",
+        "the employer checks it": f"curl -s {url}/api/v1/verify {employer} {json} -d @presentation.json",
+    }
+    say("Try, in another terminal:")
+    for comment, command in walk.items():
+        say(f"  # {comment}")
+        say(f"  {command}")
+    say()

@@ -1,0 +1,183 @@
+"""``idverify wallet``: a demo wallet. Its key is a file; a real wallet's lives in the phone's secure hardware."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import orjson
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from idverify.cli.output import print_json, read_json, say
+from idverify.errors import Conflict, DocumentError, MalformedRequest, Unavailable
+from idverify.formats import jose, key_binding, key_proof, sdjwt
+from idverify.formats.base import HolderBindingExpected
+from idverify.formats.sdjwt_vc import SdJwtVc
+
+HTTP_SECONDS = 15.0
+OFFER = {"issuer", "type", "code", "nonce"}
+REQUEST = {"verification_request", "type", "nonce", "audience"}
+
+
+def receive(offer: str, directory: Path, *, json: bool) -> int:
+    """Collect what an offer holds, with its receipt."""
+    offered = read_json(offer, OFFER)
+    key = _key(directory)
+    unsigned = key_proof.prepare(
+        jose.public_jwk(key.public_key()), offered["issuer"], offered["nonce"], int(time.time())
+    )
+    proof = jose.jws(unsigned, _sign(key, unsigned)).decode()
+    # The code names the attempt, so that running this again after a cut-off returns the same credential.
+    pending = directory / f"{_name(offered['code'])}.pending"
+    proof = pending.read_text() if pending.exists() else proof
+    _write_private(pending, proof.encode())
+    answer = _post(offered, proof)
+    _write_private(directory / f"{answer['handle']}.json", orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+    pending.unlink()
+    if json:
+        print_json(answer)
+        return 0
+    say(f"Received {offered['type']} as {answer['handle']}, entry {answer['ledger']['index']} of the ledger.")
+    say("The receipt came with it." if answer["receipt"] else "The receipt is not there yet.")
+    return 0
+
+
+def show(directory: Path, *, json: bool) -> int:
+    """What is in the wallet."""
+    held = []
+    for path in sorted(directory.glob("*.json")):
+        answer = orjson.loads(path.read_bytes())
+        presented = SdJwtVc().read(answer["credential"].encode())
+        held.append(
+            {
+                "credential": answer["handle"],
+                "type": presented.type,
+                "issuer": presented.iss,
+                "expires_at": answer["expires_at"],
+                "claims": presented.claims,
+            }
+        )
+    if json:
+        print_json(held)
+    for credential in held if not json else ():
+        say(f"{credential['credential']}  {credential['type']}  until {credential['expires_at']}")
+        say(f"  can show: {', '.join(sorted(credential['claims']))}")
+    return 0
+
+
+def present(request: str, disclose: list[str], credential: str | None, directory: Path) -> int:
+    """Answer a verification request."""
+    asked = read_json(request, REQUEST)
+    answer = _credential(directory, credential, asked["type"])
+    document = answer["credential"].encode()
+    _require_known(document, disclose)
+    shown = sdjwt.select(document, [(name,) for name in disclose])
+    expected = HolderBindingExpected(asked["audience"], asked["nonce"])
+    unsigned = key_binding.prepare(shown, expected, int(time.time()))
+    bound = shown + jose.jws(unsigned, _sign(_key(directory), unsigned))
+    print_json(
+        {
+            "document": bound.decode(),
+            "receipt": answer["receipt"],
+            "verification_request": asked["verification_request"],
+        }
+    )
+    return 0
+
+
+def _require_known(document: bytes, names: list[str]) -> None:
+    known = SdJwtVc().read(document).claims
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"The credential has no {name!r}; it can show: {', '.join(sorted(known))}.")
+
+
+def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any]:
+    """The credential to present: the newest of the asked type, or the one that was named."""
+    found = []
+    for path in directory.glob("*.json"):
+        answer = orjson.loads(path.read_bytes())
+        if handle in (None, answer["handle"]) and SdJwtVc().read(answer["credential"].encode()).type == kind:
+            found.append((path.stat().st_mtime, answer))
+    if not found:
+        raise click.UsageError(f"The wallet {directory} holds no such credential of type {kind}.")
+    newest: dict[str, Any] = max(found, key=lambda dated: dated[0])[1]
+    return newest
+
+
+def _key(directory: Path) -> ec.EllipticCurvePrivateKey:
+    """The wallet's key; made at first use."""
+    path = directory / "holder-key.pem"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        made = ec.generate_private_key(ec.SECP256R1())
+        _write_private(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key = load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise DocumentError("wallet-key", f"{path} must hold a P-256 key.")
+    return key
+
+
+def _sign(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
+    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    unfinished = path.with_suffix(".new")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)
+
+
+def _name(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def _post(offered: dict[str, Any], proof: str) -> dict[str, Any]:
+    """Ask the issuer for the credential; wait for the receipt that comes with the next checkpoint."""
+    issuer = str(offered["issuer"])
+    if urlsplit(issuer).scheme not in {"http", "https"}:
+        raise MalformedRequest(f"The issuer must be an http(s) address; got {issuer!r}.")
+    request = urllib.request.Request(  # noqa: S310  the scheme was checked above
+        f"{issuer}/api/v1/credentials",
+        orjson.dumps({"code": offered["code"], "proof": proof}),
+        {
+            "Content-Type": "application/json",
+            "Idempotency-Key": _name(offered["code"]),
+            "Prefer": "wait=4",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as response:  # noqa: S310  likewise
+            answer: dict[str, Any] = orjson.loads(response.read())
+            return answer
+    except urllib.error.HTTPError as error:
+        raise Conflict(f"The issuer refused: {_problem(error)}") from error
+    except OSError as error:
+        raise Unavailable(f"The issuer {issuer} cannot be reached ({error}). Run the same command again.") from error
+
+
+def _problem(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(orjson.loads(error.read())["detail"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return f"HTTP {error.code}"

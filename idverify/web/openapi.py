@@ -1,0 +1,84 @@
+"""OpenAPI 3.1 from the route table and the pydantic models: nothing to keep in step by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from idverify import __version__
+from idverify.web.endpoint import Caller, Endpoint
+from idverify.web.problems import CONTENT_TYPE
+from idverify.web.schema import Problem
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+_PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})+)\}")
+_REQUIRED_HEADERS: Final = {"Idempotency-Key", "Authorization"}
+
+
+def describe(routes: Iterable[Endpoint]) -> bytes:
+    """The description of these routes as JSON."""
+    table = tuple(routes)
+    models = {model for route in table for model in (*route.answers.values(), route.takes) if model}
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in sorted(models | {Problem}, key=lambda model: model.__name__)],
+        ref_template=_REFERENCE,
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for route in table:
+        paths.setdefault(_PARAMETER.sub(r"{\1}", route.path), {})[route.method.lower()] = _operation(route)
+    description = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "idverify",
+            "version": __version__,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "idv_<id>_<secret>"}},
+        },
+    }
+    return orjson.dumps(description, option=orjson.OPT_INDENT_2)
+
+
+def _operation(route: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.handler.__module__.rsplit('.', 1)[-1]}_{route.handler.__name__}",
+        "summary": route.summary,
+        "responses": {str(status): _answer(model) for status, model in route.answers.items()}
+        | {"default": {"description": "RFC 9457 problem", "content": {CONTENT_TYPE: {"schema": _refer(Problem)}}}},
+    }
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{pattern}$"}}
+        for name, pattern in _PARAMETER.findall(route.path)
+    ] + [
+        {"name": name, "in": "header", "required": name in _REQUIRED_HEADERS, "schema": {"type": "string"}}
+        for name in route.headers
+        if name != "Authorization"
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.takes is not None:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _refer(route.takes)}}}
+    if route.caller is Caller.API_KEY or "Authorization" in route.headers:
+        operation["security"] = [{"apiKey": []}]
+    return operation
+
+
+def _answer(model: type[BaseModel] | None) -> dict[str, Any]:
+    if model is None:
+        return {"description": "As the summary says"}
+    return {
+        "description": (model.__doc__ or "").strip().splitlines()[0],
+        "content": {"application/json": {"schema": _refer(model)}},
+    }
+
+
+def _refer(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(model=model.__name__)}

@@ -1,0 +1,132 @@
+"""Officers' routes: people, decisions, offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idverify.core.policy import Act, require_may
+from idverify.services import decide, offer, people
+from idverify.services.decide import Decided, Ruling
+from idverify.stores import queries
+from idverify.web import schema
+from idverify.web.endpoint import Call, Reply
+
+
+async def create(call: Call) -> Reply:
+    """Record a person."""
+    handle = await people.create(call.office, call.caller, call.body.details)
+    reference = schema.PersonReference(person=handle.hex())
+    return Reply(reference, status=201, headers={"Location": f"/api/v1/people/{handle.hex()}"})
+
+
+async def search(call: Call) -> schema.PersonReference:
+    """Find a person by travel document."""
+    handle = await people.find(call.office, call.caller, call.body.travel_document)
+    return schema.PersonReference(person=handle.hex())
+
+
+async def read(call: Call) -> schema.PersonView:
+    """Everything held on a person."""
+    held = await people.overview(call.office, call.caller, call.handle("person"))
+    return schema.PersonView(
+        person=held["reference"].hex(),
+        status=held["status"],
+        details=held["details"],
+        decisions=[_decision(row) for row in held["decisions"]],
+        credentials=[_credential(row) for row in held["credentials"]],
+        looks=[_look(row) for row in held["looks"]],
+    )
+
+
+async def make_decision(call: Call) -> Reply:
+    """Decide on a person; 202 with a proposal where it takes a second officer."""
+    asked: schema.NewDecision = call.body
+    ruling = Ruling(call.handle("person"), asked.kind, asked.reason, asked.legal_basis, asked.permission)
+    outcome = await decide.decide(call.office, call.caller, ruling)
+    if isinstance(outcome, Decided):
+        return Reply(_made(outcome), status=201)
+    waiting = schema.ProposalMade(proposal=outcome.handle.hex(), expires_at=schema.instant(outcome.expires_at))
+    return Reply(waiting, status=202)
+
+
+async def approve_proposal(call: Call) -> Reply:
+    """Carry out what another officer proposed."""
+    return Reply(_made(await decide.approve(call.office, call.caller, call.handle("proposal"))), status=201)
+
+
+async def list_proposals(call: Call) -> schema.Proposals:
+    """Every decision that waits for a second officer."""
+    require_may(call.caller, Act.DECIDE)
+    rows: list[Any] = await call.office.store.fetch(queries.OPEN_PROPOSALS, {"at": call.office.clock.now()})
+    return schema.Proposals(
+        proposals=[
+            schema.ProposalView(
+                proposal=row["handle"].hex(),
+                person=row["person_handle"].hex(),
+                kind=row["kind"],
+                reason=row["reason"],
+                legal_basis=row["legal_basis"],
+                proposed_by=row["proposed_by"],
+                expires_at=schema.instant(row["expires_at"]),
+            )
+            for row in rows
+        ]
+    )
+
+
+async def make_offer(call: Call) -> Reply:
+    """Give a person the one-time right to collect a credential."""
+    made = await offer.offer(call.office, call.caller, call.handle("person"), call.body.type)
+    shown = schema.OfferMade(
+        issuer=made.issuer,
+        type=made.type,
+        code=made.code,
+        nonce=made.nonce,
+        expires_at=schema.instant(made.expires_at),
+    )
+    return Reply(shown, status=201, headers={"Cache-Control": "no-store"})
+
+
+def _made(decided: Decided) -> schema.DecisionMade:
+    return schema.DecisionMade(
+        decision=decided.handle.hex(),
+        status=decided.status,
+        ledger_index=decided.ledger_index,
+        credentials_changed=decided.copies,
+    )
+
+
+def _decision(row: Any) -> schema.DecisionView:
+    return schema.DecisionView(
+        decision=row["handle"].hex(),
+        kind=row["kind"],
+        reason=row["reason"],
+        legal_basis=row["legal_basis"],
+        decided_by=row["decided_by"],
+        approved_by=row["approved_by"],
+        decided_at=schema.instant(row["decided_at"]),
+        ledger_index=row["ledger_index"],
+    )
+
+
+def _credential(row: Any) -> schema.CredentialView:
+    return schema.CredentialView(
+        credential=row["handle"].hex(),
+        type=row["type"],
+        format=row["format"],
+        status=row["status"],
+        issued_at=schema.instant(row["issued_at"]),
+        expires_at=schema.instant(row["expires_at"]),
+        ledger_index=row["ledger_index"],
+    )
+
+
+def _look(row: Any) -> schema.LookView:
+    return schema.LookView(
+        looked_at=schema.instant(row["looked_at"]),
+        actor=row["actor"],
+        role=row["role"],
+        purpose=row["purpose"],
+        channel=row["channel"],
+        verdict=row["verdict"],
+    )

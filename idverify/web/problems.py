@@ -1,0 +1,86 @@
+"""Errors as RFC 9457 problem+json: the only place where the tree of ``errors`` meets HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import web
+
+from idverify.errors import (
+    IdverifyError,
+    MalformedRequest,
+    NotAuthenticated,
+    NotFound,
+    OutcomeUnknown,
+    TooLarge,
+    Unavailable,
+)
+
+CONTENT_TYPE: Final = "application/problem+json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger()
+
+
+class MethodNotAllowed(NotFound):
+    """The path exists, the method does not."""
+
+    slug, status, title = "method-not-allowed", 405, "The path does not take this method"
+
+
+# What aiohttp raises by itself, as ours.
+_OF_AIOHTTP: Final[dict[int, Callable[[], IdverifyError]]] = {
+    400: lambda: MalformedRequest("The HTTP request could not be read."),
+    404: lambda: NotFound("There is nothing at this path. /openapi.json lists what there is."),
+    405: lambda: MethodNotAllowed("This path does not take this method. /openapi.json lists what it takes."),
+    413: lambda: TooLarge("The body is larger than this service reads."),
+}
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into a problem. What is not of our tree is a bug: logged, and told as little as possible."""
+    try:
+        return await handler(request)
+    except IdverifyError as error:
+        return problem_response(error)
+    except web.HTTPException as error:
+        known = _OF_AIOHTTP.get(error.status)
+        if known is None:
+            raise
+        return problem_response(known())
+    except Exception:
+        log.exception("unexpected_error", route=route_name(request))
+        return problem_response(IdverifyError("It was logged. Please try again, and tell us if it stays."))
+
+
+def problem_response(error: IdverifyError) -> web.Response:
+    """One error as a response. Details of server faults stay in the log."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+    }
+    headers = {}
+    if isinstance(error, MalformedRequest) and error.errors:
+        body["errors"] = error.errors
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unavailable | OutcomeUnknown):
+        headers["Retry-After"] = str(error.retry_after)
+    return web.Response(body=orjson.dumps(body), status=error.status, content_type=CONTENT_TYPE, headers=headers)
+
+
+def route_name(request: web.Request) -> str:
+    """The route's pattern, never the path itself: paths may carry handles."""
+    resource = request.match_info.route.resource
+    return "unknown" if resource is None else resource.canonical
+
+
+def etag(body: bytes) -> str:
+    """A strong validator of a body."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -1,0 +1,90 @@
+"""Routes for everybody: status lists, certificates, the trust bundle, health, the API's description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from idverify.errors import IdverifyError, NotFound
+from idverify.ports import uuid7
+from idverify.services import trust
+from idverify.services.status_lists import REFRESH_SECONDS
+from idverify.stores import queries, tables
+from idverify.stores.writes import Remove, WriteSet
+from idverify.web import schema
+from idverify.web.endpoint import Call, Reply
+from idverify.web.problems import etag
+
+OPENAPI = web.AppKey("openapi", bytes)
+
+
+async def status_list(call: Call) -> Reply:
+    """A signed Token Status List (application/statuslist+jwt)."""
+    uri = f"{call.office.deployment.status_base}/{call.request.match_info['list']}"
+    listed = call.office.statuses.kept().get(uri)
+    if listed is None:
+        raise NotFound("There is no such status list here.")
+    return cached(call, listed.token, "application/statuslist+jwt", REFRESH_SECONDS)
+
+
+async def root_certificate(call: Call) -> Reply:
+    """The root of the document branch, DER."""
+    issuer = call.office.trust.issuer(call.office.deployment.iss)
+    assert issuer is not None
+    return cached(call, issuer.roots[0], "application/pkix-cert", 3600)
+
+
+async def crl(call: Call) -> Reply:
+    """The certificate revocation list of the document branch, DER."""
+    row: Any = await call.office.store.fetch_one(queries.CRLS, {})
+    return cached(call, row["der"], "application/pkix-crl", 3600)
+
+
+async def trust_bundle(call: Call) -> Reply:
+    """The signed trust bundle for verifiers without a network."""
+    return Reply(await trust.export(call.office), content_type="application/jwt", headers={"Cache-Control": "no-cache"})
+
+
+async def livez(_call: Call) -> schema.Health:
+    """The process answers."""
+    return schema.Health(status="ok", checks={})
+
+
+async def readyz(call: Call) -> Reply:
+    """The database takes a write and the HSM signs: asked for real, each time."""
+    checks = {
+        "database": await _outcome(lambda: _database_write(call)),
+        "hsm": await _outcome(call.office.signer.probe),
+    }
+    ready = all(result == "ok" for result in checks.values())
+    health = schema.Health(status="ok" if ready else "not-ready", checks=checks)
+    return Reply(health, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+async def openapi(call: Call) -> Reply:
+    """The description of this API, OpenAPI 3.1."""
+    return Reply(call.request.app[OPENAPI])
+
+
+def cached(call: Call, body: bytes, content_type: str, seconds: int) -> Reply:
+    """A public body with a validator; 304 to whoever has it already."""
+    tag = etag(body)
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={seconds}", "Access-Control-Allow-Origin": "*"}
+    if tag in call.request.headers.get("If-None-Match", ""):
+        return Reply(b"", 304, content_type, headers)
+    return Reply(body, 200, content_type, headers)
+
+
+async def _outcome(ask: Any) -> str:
+    try:
+        await ask()
+    except IdverifyError as error:
+        return error.detail
+    return "ok"
+
+
+async def _database_write(call: Call) -> None:
+    """A write that changes nothing, but is one: BEGIN IMMEDIATE, a statement, COMMIT."""
+    nobody = uuid7(call.office.clock, call.office.entropy)
+    await call.office.store.commit(WriteSet((Remove(tables.look, {"id": nobody}),)))

@@ -1,0 +1,243 @@
+"""What requests and responses look like: pydantic models, from which openapi.json is made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from idverify.core.decision import DecisionKind, PersonStatus
+from idverify.core.person import PersonDetails, TravelDocument
+from idverify.core.types import CREDENTIAL_TYPES
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+
+Handle = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128-bit reference in hex")]
+Instant = Annotated[dt.datetime, Field(description="RFC 3339, UTC")]
+CredentialTypeName = Annotated[
+    str, Field(max_length=200, description=f"One of: {', '.join(CREDENTIAL_TYPES)}", examples=[IMMIGRATION_STATUS.vct])
+]
+
+
+class Model(BaseModel):
+    """Unknown fields are refused, in requests as in responses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewPerson(Model):
+    """Who a person is, as an officer recorded it."""
+
+    details: PersonDetails
+
+
+class PersonReference(Model):
+    """How to refer to a person from now on."""
+
+    person: Handle
+
+
+class PersonSearch(Model):
+    """Find a person by their travel document."""
+
+    travel_document: TravelDocument
+
+
+class DecisionView(Model):
+    """A recorded decision."""
+
+    decision: Handle
+    kind: DecisionKind
+    reason: str
+    legal_basis: str
+    decided_by: str
+    approved_by: str | None
+    decided_at: Instant
+    ledger_index: int
+
+
+class CredentialView(Model):
+    """One copy of a person's status."""
+
+    credential: Handle
+    type: str
+    format: str
+    status: Literal["valid", "invalid", "suspended"]
+    issued_at: Instant
+    expires_at: Instant
+    ledger_index: int
+
+
+class LookView(Model):
+    """A check that somebody made."""
+
+    looked_at: Instant
+    actor: str
+    role: str
+    purpose: str | None
+    channel: str
+    verdict: str
+
+
+class PersonView(Model):
+    """What is held on a person."""
+
+    person: Handle
+    status: PersonStatus
+    details: PersonDetails
+    decisions: list[DecisionView]
+    credentials: list[CredentialView]
+    looks: list[LookView]
+
+
+class NewDecision(Model):
+    """A decision on a person. ``permission`` goes with grant and vary only."""
+
+    kind: DecisionKind
+    reason: Annotated[str, Field(max_length=60, examples=["application-granted"])]
+    legal_basis: Annotated[str, Field(min_length=1, max_length=300, examples=["Immigration Rules, part 6A"])]
+    permission: ImmigrationPermission | None = None
+
+
+class DecisionMade(Model):
+    """The decision is recorded and in force."""
+
+    decision: Handle
+    status: PersonStatus
+    ledger_index: int
+    credentials_changed: int
+
+
+class ProposalMade(Model):
+    """The decision waits for a second officer."""
+
+    proposal: Handle
+    expires_at: Instant
+
+
+class ProposalView(Model):
+    """A decision that waits for a second officer."""
+
+    proposal: Handle
+    person: Handle
+    kind: DecisionKind
+    reason: str
+    legal_basis: str
+    proposed_by: str
+    expires_at: Instant
+
+
+class Proposals(Model):
+    """Every decision that waits."""
+
+    proposals: list[ProposalView]
+
+
+class NewOffer(Model):
+    """Which credential the person may collect."""
+
+    type: CredentialTypeName
+
+
+class OfferMade(Model):
+    """A one-time right to collect a credential; give it to the person's wallet."""
+
+    issuer: str
+    type: str
+    code: str
+    nonce: str
+    expires_at: Instant
+
+
+class Collection(Model):
+    """A wallet collects: the offer's code, and proof that it holds the key to bind to."""
+
+    code: Annotated[str, Field(min_length=20, max_length=60)]
+    proof: Annotated[str, Field(max_length=4096, description="openid4vci-proof+jwt (OpenID4VCI 1.0 appendix F.1)")]
+
+
+class LedgerPlace(Model):
+    """Where the issuance stands on the ledger."""
+
+    origin: str
+    index: int
+
+
+class Collected(Model):
+    """The credential. ``receipt`` is there if a checkpoint covers the entry already (``Prefer: wait=2`` waits)."""
+
+    credential: str
+    format: str
+    handle: Handle
+    expires_at: Instant
+    ledger: LedgerPlace
+    receipt: str | None
+    receipt_url: str
+    receipt_token: str
+
+
+class NewVerificationRequest(Model):
+    """Which credential a wallet should present."""
+
+    type: CredentialTypeName
+
+
+class VerificationRequestMade(Model):
+    """What the wallet's key binding must name; usable once."""
+
+    verification_request: Handle
+    type: str
+    nonce: str
+    audience: str
+    expires_at: Instant
+
+
+class Submitted(Model):
+    """A document to verify. ``verification_request`` if it answers one; then its key binding is required."""
+
+    document: Annotated[str, Field(max_length=400_000)]
+    receipt: Annotated[str | None, Field(max_length=200_000, description="c2sp.org/tlog-proof@v1")] = None
+    verification_request: Handle | None = None
+
+
+class CheckView(Model):
+    """One named check."""
+
+    id: str
+    result: Literal["pass", "fail", "unknown", "not_applicable"]
+    detail: str
+    evidence: dict[str, Any] | None = None
+
+
+class VerdictView(Model):
+    """The verdict, and the claims that the asker's purpose allows."""
+
+    verdict: Literal["accept", "refer", "reject"]
+    checks: list[CheckView]
+    next_step: str
+    type: str | None
+    claims: dict[str, Any] | None
+
+
+class Health(Model):
+    """Whether the service lives, or is ready to work."""
+
+    status: Literal["ok", "not-ready"]
+    checks: dict[str, str]
+
+
+class Problem(BaseModel):
+    """RFC 9457. ``errors`` lists every field that is wrong, with its place."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+def instant(at: int) -> dt.datetime:
+    """Unix seconds as a time in UTC."""
+    return dt.datetime.fromtimestamp(at, dt.UTC)

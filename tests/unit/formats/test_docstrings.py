@@ -1,0 +1,18 @@
+"""The examples in the documentation of the formats are true."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from idverify.formats import jose, sdjwt_conceal, strict_json
+
+
+@pytest.mark.parametrize("module", [jose, sdjwt_conceal, strict_json], ids=lambda module: module.__name__)
+def test_examples(module: ModuleType) -> None:
+    """Each example runs and says what it says it says."""
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
