@@ -88,11 +88,6 @@ RULES: tuple[Callable[[KeyProof], None], ...] = (
 )
 
 
-def nonce_of(encoded: bytes) -> str:
-    """The nonce that a proof claims, for looking it up before anything is believed. Raises ``DocumentError``."""
-    return text_claim(parse_object(read_jws(encoded, PROFILE, MAX_PROOF).payload, WHAT), "nonce", WHAT)
-
-
 def check_key_proof(encoded: bytes, audience: str, nonce: str, at: int) -> dict[str, str]:
     """The public JWK (``kty``, ``crv``, ``x``, ``y``) that the wallet proved to hold, ``at`` Unix seconds.
 

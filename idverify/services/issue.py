@@ -145,10 +145,11 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
         "issuing_authority": office.deployment.name,
         "issuing_country": office.deployment.country,
     }
+    claims = kind.claims(details, permission, now) | decision
     credential = Credential(
         type=kind.vct,
-        claims=kind.claims(details, permission, now) | decision,
-        disclosable=kind.disclosable,
+        claims=claims,
+        disclosable=kind.disclosable & claims.keys(),
         issued_at=day_rounded(now),
         expires_at=expires,
         status=office.board.allocate(),
