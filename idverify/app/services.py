@@ -23,7 +23,7 @@ from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deploymen
 from idverify.services.recover import close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
-from idverify.stores import queries
+from idverify.stores import queries, retention
 from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
@@ -76,12 +76,13 @@ async def running(office: Office) -> AsyncIterator[asyncio.Future[Any]]:
 
     The yielded future ends if background work fails: then the process must stop, never go on in memory.
     """
-    await office.board.load()
     await close_open_issuances(office)
+    await office.board.load()
     await office.publisher.publish_once()
     tasks = [
         asyncio.create_task(office.board.run(), name="status list"),
         asyncio.create_task(_publish(office), name="checkpoints"),
+        asyncio.create_task(_keep_house(office), name="retention"),
     ]
     failed: asyncio.Future[Any] = asyncio.ensure_future(_first_failure(tasks))
     try:
@@ -123,6 +124,13 @@ async def _publish(office: Office) -> None:
         await asyncio.sleep(1.0)
         await publish_or_wait(office)
         office.vault.sweep()
+
+
+async def _keep_house(office: Office) -> None:
+    """Drop, every hour, what is kept for a time only."""
+    while True:
+        await retention.sweep(office.store, office.clock.now())
+        await asyncio.sleep(retention.EVERY_SECONDS)
 
 
 async def publish_or_wait(office: Office) -> None:

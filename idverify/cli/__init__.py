@@ -170,11 +170,17 @@ def wallet_present(
 
 
 @ledger.command("fsck")
-def ledger_fsck(data: Data = DATA, json: Json = False) -> int:
+def ledger_fsck(
+    data: Data = DATA,
+    vkey: Annotated[
+        str | None, typer.Option(help="The log's verifier key, if the database's own is not to be believed.")
+    ] = None,
+    json: Json = False,
+) -> int:
     """Rehash every byte of the ledger; names the first bad entry."""
     from idverify.cli.ledger import fsck
 
-    return fsck(data, json=json)
+    return fsck(data, vkey, json=json)
 
 
 def main() -> int:

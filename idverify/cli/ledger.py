@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,18 +15,18 @@ from idverify.config import load
 from idverify.errors import SetupError
 from idverify.ledger.audit import Finding, Report
 from idverify.ledger.audit import fsck as audit
-from idverify.ledger.errors import LedgerError
+from idverify.ledger.errors import LedgerError, MalformedError
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import Ed25519Verifier
+from idverify.ledger.note import Ed25519Verifier, NoteVerifier, parse_vkey
 from idverify.services.office import CHECKPOINT_SIGNER, raw_ed25519
 from idverify.stores.sqlite_ledger import SqliteLogSource
 
 
-def fsck(data: Path, *, json: bool) -> int:
+def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     """Audit the whole log: 0 clean, 1 findings, 2 could not tell."""
     source = SqliteLogSource(load(data).database)
     try:
-        report = _audited(source, quiet=json)
+        report = _audited(source, vkey, quiet=json)
         orphans = source.entries_without_record()
     except (sqlite3.Error, LedgerError) as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
@@ -42,10 +43,10 @@ def fsck(data: Path, *, json: bool) -> int:
     return 1 if findings else 0
 
 
-def _audited(source: SqliteLogSource, *, quiet: bool) -> Report:
+def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> Report:
     ours = source.deployment()
     identity = LogIdentity(ours["log_origin"], ours["iss"], ours["rp_id"], ours["status_base"])
-    verifier = Ed25519Verifier(ours["log_origin"], raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+    verifier = _verifier(source, vkey, ours["log_origin"])
     columns = (SpinnerColumn(), TextColumn("{task.completed} entries rehashed"), TimeElapsedColumn())
     console = Console(stderr=True)
     with ProgressBar(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
@@ -55,6 +56,15 @@ def _audited(source: SqliteLogSource, *, quiet: bool) -> Report:
                 return step
             bar.update(task, completed=step.entries)
     raise SetupError("The audit ended without a report.", "Report this as a bug.")
+
+
+def _verifier(source: SqliteLogSource, vkey: str | None, origin: str) -> NoteVerifier:
+    if vkey is None:
+        return Ed25519Verifier(origin, raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+    try:
+        return parse_vkey(vkey)
+    except MalformedError as error:
+        raise click.UsageError(f"--vkey: {error}") from error
 
 
 def _as_json(report: Report, findings: list[Finding]) -> dict[str, object]:

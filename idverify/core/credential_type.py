@@ -47,7 +47,12 @@ class CredentialType:
     ends_at: Callable[[BaseModel], int | None]
 
 
-def visible_claims(kind: CredentialType, purpose: Purpose | None, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """What an asker with this purpose may learn of the claims that the holder showed. No purpose: all of them."""
-    view = None if purpose is None else kind.views[purpose]
+def visible_claims(kind: CredentialType | None, purpose: Purpose | None, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What an asker with this purpose may learn of the claims that the holder showed. No purpose: all of them.
+
+    A type that is not declared here has no views, so an asker with a purpose learns nothing of it.
+    """
+    if purpose is None:
+        return dict(shown)
+    view = frozenset[str]() if kind is None else kind.views.get(purpose, frozenset())
     return {name: value for name, value in shown.items() if view is None or name in view}

@@ -22,7 +22,10 @@ class TrustedIssuer:
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """The issuers that a verifier relies on, by ``iss``; ``revoked`` are serial numbers from verified CRLs."""
+    """The issuers that a verifier relies on, by ``iss``.
+
+    ``revoked_serials`` are the certificates that verified CRLs revoke: (issuer name as RFC 4514 text, serial).
+    """
 
     issuers: Mapping[str, TrustedIssuer]
     revoked_serials: frozenset[tuple[str, int]] = frozenset()

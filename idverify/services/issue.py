@@ -119,8 +119,10 @@ async def collect(office: Office, request: CollectionRequest) -> Collected:
 def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Collected:
     if row["request_digest"] != request.digest():
         raise Unprocessable("This Idempotency-Key was used for another request. Take a fresh one.")
-    if row["sealed_answer"] is None:
+    if row["state"] == "open":
         raise Conflict("The same request is still being worked on. Ask again in a moment.")
+    if row["sealed_answer"] is None:
+        raise Gone("The answer to this request is no longer kept. Ask the officer for a new offer.")
     answer = orjson.loads(key.unseal(row["sealed_answer"], _answer_place(row["issuance_id"])))
     return Collected(**answer, handle=row["credential_handle"], ledger_index=row["ledger_index"])
 

@@ -22,10 +22,10 @@ log = structlog.get_logger()
 
 
 async def close_open_issuances(office: Office) -> int:
-    """At start, before any issuance: void every intent that a crash left open; how many there were."""
+    """At start, before the status list is loaded: void every intent that a crash left open; how many there were."""
     rows = await office.store.fetch(queries.OPEN_ISSUANCES, {"wrapping_key_id": office.custodian.wrapping_key_id})
     for row in rows:
-        await _void(office, row)
+        await _commit_void(office, row)
     return len(rows)
 
 
@@ -36,12 +36,13 @@ async def void(office: Office, issuance_id: bytes) -> None:
             queries.OPEN_ISSUANCE, {"id": issuance_id, "wrapping_key_id": office.custodian.wrapping_key_id}
         )
         if row is not None:
-            await _void(office, row)
+            await _commit_void(office, row)
+            await office.board.apply([(row["status_list"], row["status_index"], StatusValue.INVALID)])
     except IdverifyError as error:
         log.warning("issuance_left_open", error=type(error).__name__)
 
 
-async def _void(office: Office, row: Any) -> None:
+async def _commit_void(office: Office, row: Any) -> None:
     key = await office.person_key(row, row["person_id"])
     status = (row["status_list"], row["status_index"])
     record = Record("issuance.void", row["tbs_digest"], row["key_id"], status)
@@ -54,4 +55,3 @@ async def _void(office: Office, row: Any) -> None:
         Put(tables.status_entry, invalid),
     )
     await office.store.commit(WriteSet(writes, (entry,)))
-    await office.board.apply([(*status, StatusValue.INVALID)])

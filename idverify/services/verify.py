@@ -74,7 +74,7 @@ class Verified:
         """What an asker with this purpose may learn; nothing of a rejected document."""
         if self.presented is None or self.verdict.verdict is Outcome.REJECT:
             return None
-        return visible_claims(CREDENTIAL_TYPES[self.presented.type], purpose, self.presented.claims)
+        return visible_claims(CREDENTIAL_TYPES.get(self.presented.type), purpose, self.presented.claims)
 
 
 async def verify(verifier: Verifier, submission: Submission, at: int) -> Verified:

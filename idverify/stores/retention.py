@@ -1,0 +1,36 @@
+"""What is kept for a time only, and for how long: one statement each, run every hour."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idverify.errors import Unavailable
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.transaction import Transaction
+
+EVERY_SECONDS: Final = 3600
+DAY: Final = 86_400
+
+# Statement -> seconds after which it applies, counted from the column that it names.
+RETENTION: Final = {
+    # Idempotent answers (DESIGN section 3): a repeat later than this asks for a new offer.
+    "UPDATE issuance SET sealed_answer = NULL WHERE created_at < ? AND sealed_answer IS NOT NULL": 30 * DAY,
+    # Requests and offers that led nowhere. A day's grace keeps "used" and "expired" apart for late callers.
+    "DELETE FROM verification_request WHERE expires_at < ?": DAY,
+    "DELETE FROM offer WHERE expires_at < ? AND id NOT IN (SELECT offer_id FROM issuance)": DAY,
+    "DELETE FROM proposal WHERE expires_at < ? AND consumed_at IS NULL": 30 * DAY,
+}
+
+
+async def sweep(store: SqliteStore, now: int) -> None:
+    """Apply the table. A storage that is away for a moment is swept next time."""
+
+    def apply(transaction: Transaction) -> None:
+        for statement, seconds in RETENTION.items():
+            transaction.connection.execute(statement, (now - seconds,))
+
+    try:
+        await store.write(apply)
+    except Unavailable:
+        if store.stopped_by() is not None:
+            raise
