@@ -9,26 +9,29 @@ from idverify.app.services import open_office
 from idverify.cli.output import print_json, say
 from idverify.config import load
 from idverify.formats.x509 import fingerprint
+from idverify.ledger.note import vkey_ed25519
 from idverify.services import trust
 
 
 def export(data: Path, output: Path, *, json: bool) -> int:
     """Sign a bundle and write it."""
-    bundle, root = asyncio.run(_signed(data))
+    bundle, root, vkey = asyncio.run(_signed(data))
     output.write_bytes(bundle)
-    told = {"bundle": str(output), "bytes": len(bundle), "root_sha256": root}
+    told = {"bundle": str(output), "bytes": len(bundle), "root_sha256": root, "log_vkey": vkey}
     if json:
         print_json(told)
         return 0
     say(f"Wrote {output} ({len(bundle)} bytes).")
     say(f"Root fingerprint (SHA-256): {root}")
-    say("Give it to verifiers by another way than the bundle; they verify with:")
+    say(f"Ledger verifier key: {vkey}")
+    say("Give both to verifiers by another way than the bundle; they verify with:")
     say(f"  python3 -m idverify verify FILE --offline {output} --root-sha256 {root}")
     return 0
 
 
-async def _signed(data: Path) -> tuple[bytes, str]:
+async def _signed(data: Path) -> tuple[bytes, str, str]:
     async with open_office(load(data), None) as office:
         await office.board.load()
         issuer = office.trust.issuers[office.deployment.iss]
-        return await trust.export(office), fingerprint(issuer.roots[0]).hex()
+        vkey = vkey_ed25519(office.deployment.log_origin, office.keys.checkpoint_public_key)
+        return await trust.export(office), fingerprint(issuer.roots[0]).hex(), vkey

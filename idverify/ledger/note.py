@@ -120,9 +120,9 @@ def parse_vkey(vkey: str) -> NoteVerifier:
 
     Raises `MalformedError`: not a vkey, of a type we do not support, or the key id does not fit the key.
     """
-    name, plus, rest = vkey.partition("+")
-    stated_id, second_plus, encoded = rest.partition("+")
-    if not plus or not second_plus:
+    name, _, rest = vkey.partition("+")
+    stated_id, plus, encoded = rest.partition("+")
+    if not plus:
         raise MalformedError(f"vkey: expected name+key id+key, got {vkey[:80]!r}")
     key = parse_base64(encoded, "vkey")
     if not key or key[0] not in VERIFIER_FOR_TYPE:
@@ -185,8 +185,8 @@ def _parse(note: bytes) -> tuple[bytes, list[NoteSignature]]:
 
 
 def _parse_signature(line: str) -> NoteSignature:
-    name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH):
         raise MalformedError(f"note: expected '\u2014 name signature', got {line[:80]!r}")
     _require_name(name)
     blob = parse_base64(encoded, f"signature by {name}")

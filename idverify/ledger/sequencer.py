@@ -99,7 +99,7 @@ def decode_bundle(data: bytes) -> list[bytes]:
     while position < end:
         start = position + 2
         position = start + int.from_bytes(data[position:start], "big")
-        if position > end or start > end or position - start > MAX_ENTRY:
+        if position > end or position - start > MAX_ENTRY:
             raise MalformedError(f"bundle: entry {len(entries)} does not fit: {end - start} bytes left")
         entries.append(data[start:position])
     return entries

@@ -71,9 +71,13 @@ class LedgerMemory:
     def append(self, count: int, now: int = NOW) -> None:
         """Commit `count` further entries."""
         for number in range(self.state.size, self.state.size + count):
-            self.state, entry, leaf = sequence(self.state, draft(number), now)
-            self.log.append(entry)
-            self.leaves.append(leaf)
+            self.add(draft(number), now)
+
+    def add(self, one: Draft, now: int = NOW) -> None:
+        """Commit one entry of your own."""
+        self.state, entry, leaf = sequence(self.state, one, now)
+        self.log.append(entry)
+        self.leaves.append(leaf)
 
     async def tree_state(self) -> TreeState:
         return self.state

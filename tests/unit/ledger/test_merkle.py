@@ -111,6 +111,15 @@ def test_a_tree_has_no_leaf_outside_and_no_prefix_of_zero_or_more() -> None:
             verify_consistency(size1, 5, ROOTS[size1], ROOTS[5], [])
 
 
+def test_a_proof_too_long_for_its_size_is_refused_even_if_it_hashes_to_the_root() -> None:
+    """A log that signs a wrong size cannot hide leaves below the level where that size has its own."""
+    with pytest.raises(ProofError, match="longer"):
+        verify_inclusion(0, 1, LEAVES[1], [LEAVES[0]], node_hash(LEAVES[0], LEAVES[1]))
+    roots = node_hash(LEAVES[2], LEAVES[0]), node_hash(LEAVES[2], node_hash(LEAVES[0], LEAVES[1]))
+    with pytest.raises(ProofError, match="longer"):
+        verify_consistency(1, 2, *roots, [LEAVES[1], LEAVES[2]])
+
+
 def test_leaf_and_node_hashes_are_kept_apart() -> None:
     """A node's two children cannot be passed off as an entry (RFC 6962 section 2.1: second preimages)."""
     assert leaf_hash(LEAVES[0] + LEAVES[1]) != node_hash(LEAVES[0], LEAVES[1])

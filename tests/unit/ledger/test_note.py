@@ -81,9 +81,21 @@ def test_a_key_counts_once() -> None:
     assert len(note.verified) == 1
 
 
+def test_the_largest_notes_open() -> None:
+    """As many signatures, and as many bytes, as the limits name are accepted."""
+    many = write_note(TEXT, [signature(ADA_KEY, ADA)] * 100)
+    frame = len(write_note(b"\n", [signature(ADA_KEY, ADA)]))
+    text = b"x" * (262_144 - frame) + b"\n"
+    large = write_note(text, [signature(ADA_KEY, ADA, text)])
+
+    assert open_note(many, [ADA]).text == TEXT
+    assert len(large) == 262_144
+    assert open_note(large, [ADA]).text == text
+
+
 def test_a_note_without_known_signature_is_refused() -> None:
     """No key of ours, or no keys at all."""
-    with pytest.raises(SignatureError, match="none of it"):
+    with pytest.raises(SignatureError, match=r"by carol.example; the note has none of it"):
         open_note(NOTE_OF_BOTH, [signer(3, "carol.example")[1]])
     with pytest.raises(SignatureError, match="no key at all"):
         open_note(NOTE_OF_BOTH, [])
@@ -150,6 +162,7 @@ def test_vkeys_read_back() -> None:
         ("name+00000000+" + base64.b64encode(b"\x02" + bytes(32)).decode(), "type 01, got 02"),
         ("name+00000000+" + base64.b64encode(b"\x01" + bytes(31)).decode(), "32 bytes, got 31"),
         ("name+00000000+" + base64.b64encode(b"\x01" + bytes(32)).decode(), "expected key id"),
+        ("n\x01me+00000000+" + base64.b64encode(b"\x01" + bytes(32)).decode(), "no control character"),
         ("n me+00000000+" + base64.b64encode(b"\x01" + bytes(32)).decode(), "no space"),
         (VKEY.replace("eefd1545", "EEFD1545"), "expected key id eefd1545"),
     ],
@@ -181,6 +194,7 @@ def test_a_log_signs_its_own_checkpoint() -> None:
         b"log\n18446744073709551616\n" + base64.b64encode(bytes(32)) + b"\n",
         b"log\n3\n" + base64.b64encode(bytes(32)),
         b"log\n3\n" + base64.b64encode(bytes(32)) + b"\nextension\n",
+        b"log\n3\n" + base64.b64encode(bytes(32)) + b"\nextension",
         b"log\n3\n" + base64.b64encode(bytes(32)) + b"\n\n",
         b"log\n0\n" + base64.b64encode(bytes(32)) + b"\n",
         b"l\xffg\n3\n" + base64.b64encode(bytes(32)) + b"\n",
@@ -197,9 +211,9 @@ def test_what_is_not_a_checkpoint_is_refused(text: bytes) -> None:
 @given(st.integers(1, 2**64 - 1), st.binary(min_size=32, max_size=32))
 def test_checkpoints_read_back(size: int, root: bytes) -> None:
     """Writing and parsing a checkpoint are inverse."""
-    checkpoint = Checkpoint("log.example/1", size, root)
-
-    assert checkpoint == Checkpoint.parse(checkpoint.text())
+    for origin in ("log.example/1", "an origin of any text"):
+        checkpoint = Checkpoint(origin, size, root)
+        assert checkpoint == Checkpoint.parse(checkpoint.text())
 
 
 @pytest.mark.parametrize("size", [-1, 2**64])

@@ -167,6 +167,8 @@ HASH = base64.b64encode(bytes(32)).decode()
         "",
         "c2sp.org/tlog-proof@v2\nindex 0\n\n",
         "c2sp.org/tlog-proof@v1\n\n",
+        "c2sp.org/tlog-proof@v1\n1\n\n",
+        "c2sp.org/tlog-proof@v1\nindex 1",
         "c2sp.org/tlog-proof@v1\nindex 01\n\n",
         "c2sp.org/tlog-proof@v1\nindex  1\n\n",
         "c2sp.org/tlog-proof@v1\r\nindex 1\n\n",
@@ -180,7 +182,6 @@ HASH = base64.b64encode(bytes(32)).decode()
         "c2sp.org/tlog-proof@v1\nindex 1\n" + f"{HASH}\n" * 65 + "\n",
         "c2sp.org/tlog-proof@v1\nindex \u0661\n\n",
         "c2sp.org/tlog-proof@v1\nindex 1\n\n" + "x" * 262_145,
-        "x" * 300_000,
     ],
 )
 def test_what_is_not_a_proof_is_refused(head: str) -> None:
@@ -189,7 +190,17 @@ def test_what_is_not_a_proof_is_refused(head: str) -> None:
         TlogProof.decode(head.encode())
 
 
-def test_a_proof_has_a_u64_index() -> None:
-    """An index no reader would accept is not written."""
-    with pytest.raises(MalformedError, match="proof index"):
-        TlogProof(2**64, (), b"")
+def test_a_proof_is_capped_before_it_is_parsed() -> None:
+    """A long input is refused for its length; the longest checkpoint is not."""
+    longest = TlogProof(1, (), b"x" * 262_144)
+
+    assert TlogProof.decode(longest.encode()) == longest
+    with pytest.raises(MalformedError, match=r"^proof: expected at most \d+ bytes, got 300000"):
+        TlogProof.decode(b"x" * 300_000)
+
+
+@pytest.mark.parametrize(("index", "hashes"), [(2**64, ()), (-1, ()), (0, (b"short",)), (0, (bytes(32),) * 65)])
+def test_a_proof_no_reader_would_accept_is_not_written(index: int, hashes: tuple[bytes, ...]) -> None:
+    """Indexes beyond u64, hashes of another size, and more hashes than any tree is high."""
+    with pytest.raises(MalformedError, match=r"^proof"):
+        TlogProof(index, hashes, b"")

@@ -77,6 +77,7 @@ def test_a_state_survives_its_row(size: int) -> None:
     [
         [1, 2, [], bytes(32), 0],
         [1, 1, [bytes(31)], bytes(32), 0],
+        [1, 1, ["h" * 32], bytes(32), 0],
         [1, 1, [bytes(32)], bytes(31), 0],
         [1, 1, [bytes(32)], bytes(32), 1],
         [1, -1, [bytes(32)], bytes(32), 0],
@@ -108,6 +109,7 @@ def test_bundles_that_do_not_add_up_are_refused(data: bytes) -> None:
 
 
 def test_an_oversized_entry_is_not_bundled() -> None:
-    """What no reader would accept is not written."""
+    """What no reader would accept is not written; the largest entry is."""
+    assert decode_bundle(encode_bundle([bytes(512)])) == [bytes(512)]
     with pytest.raises(MalformedError, match="at most 512 bytes, got one of 513"):
         encode_bundle([bytes(513)])
