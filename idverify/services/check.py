@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from idverify.core.policy import Act, Principal, require_may
-from idverify.core.verdict import Verdict
+from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.policy import Act, Principal, Role, require_may
+from idverify.core.verdict import CheckId, Result, Verdict
 from idverify.ledger.note import Ed25519Verifier
 from idverify.services.office import Office
 from idverify.services.present import Awaited, awaited
 from idverify.services.verify import Submission, Verified, Verifier, verify
-from idverify.stores import tables
+from idverify.stores import queries, tables
 from idverify.stores.writes import Insert, Write, WriteSet
+
+# What became of earlier copies, by the decision that did it.
+WITHDRAWN: Final = {
+    DecisionKind.GRANT: "Replaced",
+    DecisionKind.VARY: "Replaced",
+    DecisionKind.SUSPEND: "Suspended",
+    DecisionKind.REINSTATE: "Reinstated",
+    DecisionKind.REVOKE: "Revoked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +50,31 @@ async def check(
     verified = await verify(online_verifier(office), submission, office.clock.now())
     await _record_look(office, asker, submission, verified, answered)
     kind = None if verified.presented is None else verified.presented.type
-    return Answer(verified.verdict, kind, verified.claims_for(asker.purpose))
+    verdict = await _with_reason(office, verified) if asker.role is Role.OFFICER else verified.verdict
+    return Answer(verdict, kind, verified.claims_for(asker.purpose))
 
 
 def online_verifier(office: Office) -> Verifier:
     """What this service's own verifications rest on."""
     log_key = Ed25519Verifier(office.deployment.log_origin, office.keys.checkpoint_public_key)
     return Verifier(office.trust, office.statuses, (log_key,))
+
+
+async def _with_reason(office: Office, verified: Verified) -> Verdict:
+    """For officers: when and why our own document was withdrawn. Nobody else needs to learn that."""
+    verdict, presented = verified.verdict, verified.presented
+    withdrawn = any(check.id is CheckId.STATUS and check.result is Result.FAIL for check in verdict.checks)
+    if not withdrawn or presented is None or presented.status is None or presented.iss != office.deployment.iss:
+        return verdict
+    copy = {"status_list": presented.status.uri, "status_index": presented.status.index}
+    row = await office.store.fetch_one(queries.DECISIONS_BEHIND_COPY, copy)
+    if row is None:
+        return verdict
+    day = dt.datetime.fromtimestamp(row["decided_at"], dt.UTC).date()
+    kind = DecisionKind(row["kind"])
+    said = f"{WITHDRAWN[kind]} on {day:%-d %B %Y} by decision. {REASONS[kind][row['reason']]}"
+    checks = tuple(replace(c, detail=said) if c.id is CheckId.STATUS else c for c in verdict.checks)
+    return replace(verdict, checks=checks)
 
 
 async def _record_look(

@@ -27,8 +27,8 @@ from idverify.ledger.commitment import Record
 from idverify.services.office import Office
 from idverify.services.people import Person, read
 from idverify.services.records import about_person
+from idverify.services.sealed import DecisionContent, seal_content, unseal_content
 from idverify.stores import queries, tables
-from idverify.stores.vault import place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Write, WriteSet
 
 PROPOSAL_SECONDS: Final = 72 * 3600
@@ -69,6 +69,16 @@ class Proposed:
     expires_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A proposal as the second officer sees it."""
+
+    handle: bytes
+    ruling: Ruling
+    proposed_by: str
+    expires_at: int
+
+
 class _MovedOn(Conflict):
     """Somebody else changed the person between our reading and our writing."""
 
@@ -103,19 +113,35 @@ async def approve(office: Office, officer: Principal, proposal: bytes) -> Decide
         expired=Gone("This proposal has expired; it must be made again."),
         unknown=NotFound("There is no such proposal."),
     )
-    ruling = Ruling(row["person_handle"], DecisionKind(row["kind"]), row["reason"], row["legal_basis"])
+    person = await read(office, row["person_handle"])
+    basis = unseal_content(person.key, "proposal", row["id"], row["sealed"]).legal_basis
+    ruling = Ruling(row["person_handle"], DecisionKind(row["kind"]), row["reason"], basis)
     return await _execute(office, ruling, row["proposed_by"], officer.actor, (consume,))
 
 
+async def waiting(office: Office, officer: Principal) -> list[Waiting]:
+    """Every proposal that waits for a second officer."""
+    require_may(officer, Act.DECIDE)
+    asked = {"at": office.clock.now(), "wrapping_key_id": office.custodian.wrapping_key_id}
+    proposals = []
+    for row in await office.store.fetch(queries.OPEN_PROPOSALS, asked):
+        key = await office.person_key(row, row["person_id"])
+        basis = unseal_content(key, "proposal", row["id"], row["sealed"]).legal_basis
+        ruling = Ruling(row["person_handle"], DecisionKind(row["kind"]), row["reason"], basis)
+        proposals.append(Waiting(row["handle"], ruling, row["proposed_by"], row["expires_at"]))
+    return proposals
+
+
 async def _propose(office: Office, officer: Principal, ruling: Ruling, person: Person) -> Proposed:
-    now, handle = office.clock.now(), office.new_handle()
+    now, handle, proposal_id = office.clock.now(), office.new_handle(), office.new_id()
+    content = DecisionContent(legal_basis=ruling.legal_basis)
     row = {
-        "id": office.new_id(),
+        "id": proposal_id,
         "handle": handle,
         "person_id": person.id,
         "kind": ruling.kind.value,
         "reason": ruling.reason,
-        "legal_basis": ruling.legal_basis,
+        "sealed": seal_content(person.key, "proposal", proposal_id, content),
         "proposed_by": officer.actor,
         "created_at": now,
         "expires_at": now + PROPOSAL_SECONDS,
@@ -162,11 +188,8 @@ def _write_set(
     first: tuple[Write, ...],
 ) -> WriteSet:
     decision_id, now = office.new_id(), office.clock.now()
-    sealed = None
-    content = ruling.legal_basis.encode()
-    if ruling.permission is not None:
-        content = ruling.permission.model_dump_json().encode()
-        sealed = person.key.seal(content, place("decision", "sealed", decision_id))
+    permission = None if ruling.permission is None else ruling.permission.model_dump(mode="json")
+    content = DecisionContent(legal_basis=ruling.legal_basis, permission=permission)
     row = {
         "id": decision_id,
         "handle": handle,
@@ -174,15 +197,19 @@ def _write_set(
         "issuer_id": office.deployment.issuer_id,
         "kind": ruling.kind.value,
         "reason": ruling.reason,
-        "legal_basis": ruling.legal_basis,
-        "sealed": sealed,
+        "sealed": seal_content(person.key, "decision", decision_id, content),
         "decided_by": people[0],
         "approved_by": people[1],
         "decided_at": now,
         "ledger_index": IndexOf(0),
     }
     record = Record(
-        f"decision.{ruling.kind.value}", hashlib.sha256(content).digest(), None, None, ruling.reason, handle
+        f"decision.{ruling.kind.value}",
+        hashlib.sha256(content.model_dump_json().encode()).digest(),
+        None,
+        None,
+        ruling.reason,
+        handle,
     )
     entries = [about_person(record, handle, person.id, person.key, office.entropy)]
     changes: list[Write] = [*first, Insert(tables.decision, row), _person_change(person, effect, decision_id)]

@@ -37,9 +37,9 @@ from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.ledger.commitment import Record
 from idverify.services.offer import code_hash, random_text
 from idverify.services.office import Office
-from idverify.services.people import unseal_details
 from idverify.services.records import about_person
 from idverify.services.recover import void
+from idverify.services.sealed import unseal_content, unseal_details
 from idverify.stores import queries, tables
 from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, WriteSet
@@ -132,8 +132,8 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
     if row["decision_id"] is None:
         raise Unprocessable("No decision has granted this person a status yet.")
     details = unseal_details(key, row["person_id"], row["sealed_details"])
-    sealed_permission = key.unseal(row["sealed_permission"], place("decision", "sealed", row["decision_id"]))
-    permission = kind.permission.model_validate_json(sealed_permission)
+    content = unseal_content(key, "decision", row["decision_id"], row["sealed_permission"])
+    permission = kind.permission.model_validate(content.permission)
     expires = may_issue(kind, PersonStatus(row["status"]), kind.ends_at(permission), now)
     issuer = office.keys.issuer(kind.key_role)
     _require_certificate_outlives(issuer, expires)

@@ -12,8 +12,9 @@ from idverify.core.person import PersonDetails, TravelDocument
 from idverify.core.policy import Act, Principal, require_may
 from idverify.errors import Conflict, NotFound
 from idverify.services.office import Office
+from idverify.services.sealed import seal_details, unseal_content, unseal_details
 from idverify.stores import queries, tables
-from idverify.stores.vault import PersonKey, place
+from idverify.stores.vault import PersonKey
 from idverify.stores.writes import Insert, WriteSet
 
 
@@ -42,7 +43,7 @@ async def create(office: Office, officer: Principal, details: PersonDetails) -> 
         "status": PersonStatus.NONE.value,
         "permission_decision_id": None,
         "version": 0,
-        "sealed": key.seal(details.model_dump_json().encode(), _details_place(person_id)),
+        "sealed": seal_details(key, person_id, details),
         "created_by": officer.actor,
         "created_at": office.clock.now(),
     }
@@ -103,19 +104,13 @@ async def overview(office: Office, officer: Principal, handle: bytes) -> Mapping
         "reference": handle,
         "status": person.status.value,
         "details": person.details,
-        "decisions": await office.store.fetch(queries.DECISIONS_OF_PERSON, of_person),
+        "decisions": [
+            (row, unseal_content(person.key, "decision", row["id"], row["sealed"]).legal_basis)
+            for row in await office.store.fetch(queries.DECISIONS_OF_PERSON, of_person)
+        ],
         "credentials": await office.store.fetch(queries.CREDENTIALS_OF_PERSON, of_person),
         "looks": await office.store.fetch(queries.LOOKS_AT_PERSON, of_person),
     }
-
-
-def unseal_details(key: PersonKey, person_id: bytes, sealed: bytes) -> PersonDetails:
-    """The details sealed in a ``person`` row."""
-    return PersonDetails.model_validate_json(key.unseal(sealed, _details_place(person_id)))
-
-
-def _details_place(person_id: bytes) -> bytes:
-    return place("person", "sealed", person_id)
 
 
 async def _blind(office: Office, document: TravelDocument) -> bytes:

@@ -63,6 +63,13 @@ DECISIONS_OF_PERSON: Final = (
 CREDENTIALS_OF_PERSON: Final = (
     select(credential).where(credential.c.person_id == bindparam("person_id")).order_by(credential.c.id)
 )
+# The decisions on the person whose copy this is, newest first.
+DECISIONS_BEHIND_COPY: Final = (
+    select(decision.c.kind, decision.c.reason, decision.c.decided_at)
+    .join(credential, credential.c.person_id == decision.c.person_id)
+    .where(credential.c.status_list == bindparam("status_list"), credential.c.status_index == bindparam("status_index"))
+    .order_by(decision.c.id.desc())
+)
 LOOKS_AT_PERSON: Final = (
     select(look.c.looked_at, look.c.actor, look.c.role, look.c.purpose, look.c.channel, look.c.verdict)
     .join(
@@ -78,9 +85,14 @@ PROPOSAL: Final = (
     .where(proposal.c.handle == bindparam("handle"))
 )
 OPEN_PROPOSALS: Final = (
-    select(proposal, person.c.handle.label("person_handle"))
+    select(proposal, person.c.handle.label("person_handle"), person_key.c.wrapping_key_id, person_key.c.wrapped)
     .join(person, person.c.id == proposal.c.person_id)
-    .where(proposal.c.consumed_at.is_(None), proposal.c.expires_at > bindparam("at"))
+    .join(person_key, person_key.c.person_id == person.c.id)
+    .where(
+        person_key.c.wrapping_key_id == bindparam("wrapping_key_id"),
+        proposal.c.consumed_at.is_(None),
+        proposal.c.expires_at > bindparam("at"),
+    )
     .order_by(proposal.c.id)
 )
 

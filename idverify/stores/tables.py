@@ -134,8 +134,7 @@ decision = Table(
     _text("issuer_id"),
     _text("kind"),
     _text("reason"),
-    _text("legal_basis"),
-    _bytes("sealed", null=True),
+    _bytes("sealed"),  # the legal basis and, for grant and vary, the permission
     _text("decided_by"),
     _text("approved_by", null=True),
     _int("decided_at"),
@@ -152,7 +151,7 @@ proposal = Table(
     _person(),
     _text("kind"),
     _text("reason"),
-    _text("legal_basis"),
+    _bytes("sealed"),  # the legal basis
     _text("proposed_by"),
     _int("created_at"),
     _int("expires_at"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from idverify.core.policy import Act, require_may
 from idverify.services import decide, offer, people
 from idverify.services.decide import Decided, Ruling
-from idverify.stores import queries
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
 
@@ -32,7 +30,7 @@ async def read(call: Call) -> schema.PersonView:
         person=held["reference"].hex(),
         status=held["status"],
         details=held["details"],
-        decisions=[_decision(row) for row in held["decisions"]],
+        decisions=[_decision(row, basis) for row, basis in held["decisions"]],
         credentials=[_credential(row) for row in held["credentials"]],
         looks=[_look(row) for row in held["looks"]],
     )
@@ -56,20 +54,18 @@ async def approve_proposal(call: Call) -> Reply:
 
 async def list_proposals(call: Call) -> schema.Proposals:
     """Every decision that waits for a second officer."""
-    require_may(call.caller, Act.DECIDE)
-    rows: list[Any] = await call.office.store.fetch(queries.OPEN_PROPOSALS, {"at": call.office.clock.now()})
     return schema.Proposals(
         proposals=[
             schema.ProposalView(
-                proposal=row["handle"].hex(),
-                person=row["person_handle"].hex(),
-                kind=row["kind"],
-                reason=row["reason"],
-                legal_basis=row["legal_basis"],
-                proposed_by=row["proposed_by"],
-                expires_at=schema.instant(row["expires_at"]),
+                proposal=waiting.handle.hex(),
+                person=waiting.ruling.person.hex(),
+                kind=waiting.ruling.kind,
+                reason=waiting.ruling.reason,
+                legal_basis=waiting.ruling.legal_basis,
+                proposed_by=waiting.proposed_by,
+                expires_at=schema.instant(waiting.expires_at),
             )
-            for row in rows
+            for waiting in await decide.waiting(call.office, call.caller)
         ]
     )
 
@@ -96,12 +92,12 @@ def _made(decided: Decided) -> schema.DecisionMade:
     )
 
 
-def _decision(row: Any) -> schema.DecisionView:
+def _decision(row: Any, legal_basis: str) -> schema.DecisionView:
     return schema.DecisionView(
         decision=row["handle"].hex(),
         kind=row["kind"],
         reason=row["reason"],
-        legal_basis=row["legal_basis"],
+        legal_basis=legal_basis,
         decided_by=row["decided_by"],
         approved_by=row["approved_by"],
         decided_at=schema.instant(row["decided_at"]),
