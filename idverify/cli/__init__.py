@@ -94,6 +94,20 @@ def bench(
     return run(only, json=json)
 
 
+@app.command()
+def api(
+    method: Annotated[str, typer.Argument(help="GET or POST.")],
+    url: Annotated[str, typer.Argument(help="The full address; /openapi.json lists all.")],
+    body: Annotated[str | None, typer.Argument(help="JSON; or @FILE; or @- for standard input.")] = None,
+    key: Annotated[Path | None, typer.Option(help="A file with the API key.")] = None,
+    member: Annotated[str | None, typer.Option(help="Print this member of the answer alone.")] = None,
+) -> int:
+    """Call the API of a running service: 0 done, 1 refused, 2 could not tell."""
+    from idverify.cli.api import ApiCall, run
+
+    return run(ApiCall(method, url, body, key, member))
+
+
 @apikey.command("create")
 def apikey_create(
     actor: Annotated[str, typer.Option(help="Who holds the key: a person or an organisation.")],
@@ -172,9 +186,7 @@ def wallet_present(
 @ledger.command("fsck")
 def ledger_fsck(
     data: Data = DATA,
-    vkey: Annotated[
-        str | None, typer.Option(help="The log's verifier key, if the database's own is not to be believed.")
-    ] = None,
+    vkey: Annotated[str | None, typer.Option(help="The log verifier key to check with, not the database.")] = None,
     json: Json = False,
 ) -> int:
     """Rehash every byte of the ledger; names the first bad entry."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -134,19 +135,23 @@ def _tell(config: Config, references: list[str]) -> None:
 
 
 def _tell_walk(url: str, demo: Path, person: str) -> None:
-    json, asked = "-H 'Content-Type: application/json'", f'\'{{"type":"{IMMIGRATION_STATUS.vct}"}}\''
-    officer, employer = (f'-H "Authorization: Bearer $(cat {demo}/{name}.key)"' for name in ("officer-1", "employer"))
-    idverify = "python3 -m idverify"
+    """The README's first walk, with this deployment's own address, keys and person."""
+    idverify, asked = "python3 -m idverify", f'\'{{"type":"{IMMIGRATION_STATUS.vct}"}}\''
+    post, officer, employer = f"{idverify} api POST {url}/api/v1", _key(demo, "officer-1"), _key(demo, "employer")
     shown = "--disclose family_name,given_name,work"
     walk = {
-        "an officer offers a credential": f"curl -s {url}/api/v1/people/{person}/offers {officer} {json} -d {asked} > offer.json",
+        "an officer offers a credential": f"{post}/people/{person}/offers {asked} {officer} > offer.json",
         "the person's wallet collects it": f"{idverify} wallet receive offer.json",
-        "an employer asks for a presentation": f"curl -s {url}/api/v1/verification-requests {employer} {json} -d {asked} > request.json",
+        "an employer asks for a presentation": f"{post}/verification-requests {asked} {employer} > request.json",
         "the wallet shows name and work, nothing else": f"{idverify} wallet present --request request.json {shown} > presentation.json",
-        "the employer checks it": f"curl -s {url}/api/v1/verify {employer} {json} -d @presentation.json",
+        "the employer checks it": f"{post}/verify @presentation.json {employer}",
     }
     say("Try, in another terminal:")
     for comment, command in walk.items():
         say(f"  # {comment}")
         say(f"  {command}")
     say()
+
+
+def _key(demo: Path, name: str) -> str:
+    return f"--key {shlex.quote(str(demo / f'{name}.key'))}"

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import orjson
@@ -24,12 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from idverify.cli.output import print_json, read_json, say
-from idverify.errors import Conflict, DocumentError, MalformedRequest, Unavailable
+from idverify.cli.request import request
+from idverify.errors import DocumentError
 from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
 from idverify.formats.sdjwt_vc import SdJwtVc
 
-HTTP_SECONDS = 15.0
 OFFER = {"issuer", "type", "code", "nonce"}
 REQUEST = {"verification_request", "type", "nonce", "audience"}
 
@@ -154,30 +151,7 @@ def _name(code: str) -> str:
 
 def _post(offered: dict[str, Any], proof: str) -> dict[str, Any]:
     """Ask the issuer for the credential; wait for the receipt that comes with the next checkpoint."""
-    issuer = str(offered["issuer"])
-    if urlsplit(issuer).scheme not in {"http", "https"}:
-        raise MalformedRequest(f"The issuer must be an http(s) address; got {issuer!r}.")
-    request = urllib.request.Request(  # noqa: S310  the scheme was checked above
-        f"{issuer}/api/v1/credentials",
-        orjson.dumps({"code": offered["code"], "proof": proof}),
-        {
-            "Content-Type": "application/json",
-            "Idempotency-Key": _name(offered["code"]),
-            "Prefer": "wait=4",
-        },
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as response:  # noqa: S310  likewise
-            answer: dict[str, Any] = orjson.loads(response.read())
-            return answer
-    except urllib.error.HTTPError as error:
-        raise Conflict(f"The issuer refused: {_problem(error)}") from error
-    except OSError as error:
-        raise Unavailable(f"The issuer {issuer} cannot be reached ({error}). Run the same command again.") from error
-
-
-def _problem(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(orjson.loads(error.read())["detail"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"HTTP {error.code}"
+    body = orjson.dumps({"code": offered["code"], "proof": proof})
+    headers = {"Idempotency-Key": _name(offered["code"]), "Prefer": "wait=4"}
+    answer: dict[str, Any] = orjson.loads(request("POST", f"{offered['issuer']}/api/v1/credentials", body, headers))
+    return answer

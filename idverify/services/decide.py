@@ -105,11 +105,14 @@ async def approve(office: Office, officer: Principal, proposal: bytes) -> Decide
     if row is None:
         raise NotFound("There is no such proposal.")
     require_second_person(row["proposed_by"], officer)
+    used = Conflict("This proposal was carried out already.")
+    if row["consumed_at"] is not None:  # what it decided is done, so the person's status would refuse it first
+        raise used
     consume = Consume(
         tables.proposal,
         row["id"],
         office.clock.now(),
-        used=Conflict("This proposal was carried out already."),
+        used=used,
         expired=Gone("This proposal has expired; it must be made again."),
         unknown=NotFound("There is no such proposal."),
     )

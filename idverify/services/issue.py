@@ -48,9 +48,9 @@ ATTEMPTS: Final = 5
 RECEIPT_TOKEN_BYTES: Final = 20
 FORMAT: Final = SdJwtVc()
 
-_UNKNOWN_OFFER = NotFound("There is no such offer. Ask the officer for a new one.")
-_USED_OFFER = Conflict("This offer was used already. Repeat with the same Idempotency-Key, or ask for a new offer.")
-_EXPIRED_OFFER = Gone("This offer has expired. Ask the officer for a new one.")
+_UNKNOWN_OFFER: Final = "There is no such offer. Ask the officer for a new one."
+_USED_OFFER: Final = "This offer was used already. Repeat with the same Idempotency-Key, or ask for a new offer."
+_EXPIRED_OFFER: Final = "This offer has expired. Ask the officer for a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ async def collect(office: Office, request: CollectionRequest) -> Collected:
         },
     )
     if row is None:
-        raise _UNKNOWN_OFFER
+        raise NotFound(_UNKNOWN_OFFER)
     key = await office.person_key(row, row["person_id"])
     if row["issuance_id"] is not None:
         return _earlier_answer(row, key, request)
@@ -164,7 +164,14 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
 
 async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest) -> None:
     now, row = office.clock.now(), plan.row
-    consume = Consume(tables.offer, row["offer_id"], now, _USED_OFFER, _EXPIRED_OFFER, _UNKNOWN_OFFER)
+    consume = Consume(
+        tables.offer,
+        row["offer_id"],
+        now,
+        used=Conflict(_USED_OFFER),
+        expired=Gone(_EXPIRED_OFFER),
+        unknown=NotFound(_UNKNOWN_OFFER),
+    )
     intent = {
         "id": plan.issuance_id,
         "offer_id": row["offer_id"],

@@ -15,7 +15,7 @@ from idverify.stores import queries, tables
 from idverify.stores.writes import Consume, Insert, WriteSet
 
 REQUEST_SECONDS: Final = 10 * 60
-_UNKNOWN = NotFound("There is no such verification request.")
+_UNKNOWN: Final = "There is no such verification request."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ async def awaited(office: Office, asker: Principal, handle: bytes) -> Awaited:
     """The request that a presentation answers: only whoever made it may use it. Raises ``NotFound``."""
     row: Any = await office.store.fetch_one(queries.VERIFICATION_REQUEST, {"handle": handle})
     if row is None or row["created_by"] != asker.id:
-        raise _UNKNOWN
+        raise NotFound(_UNKNOWN)
     consume = Consume(
         tables.verification_request,
         row["id"],
         office.clock.now(),
         used=Conflict("This verification request was answered already. Make a new one."),
         expired=Gone("This verification request has expired. Make a new one."),
-        unknown=_UNKNOWN,
+        unknown=NotFound(_UNKNOWN),
     )
     return Awaited(HolderBindingExpected(row["audience"], row["nonce"]), row["type"], consume)

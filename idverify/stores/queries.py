@@ -58,17 +58,17 @@ PERSON_BY_LOOKUP: Final = _PERSON_WITH_KEY.join(person_lookup, person_lookup.c.p
 )
 
 DECISIONS_OF_PERSON: Final = (
-    select(decision).where(decision.c.person_id == bindparam("person_id")).order_by(decision.c.id)
+    select(decision).where(decision.c.person_id == bindparam("person_id")).order_by(decision.c.ledger_index)
 )
 CREDENTIALS_OF_PERSON: Final = (
-    select(credential).where(credential.c.person_id == bindparam("person_id")).order_by(credential.c.id)
+    select(credential).where(credential.c.person_id == bindparam("person_id")).order_by(credential.c.ledger_index)
 )
 # The decisions on the person whose copy this is, newest first.
 DECISIONS_BEHIND_COPY: Final = (
     select(decision.c.kind, decision.c.reason, decision.c.decided_at)
     .join(credential, credential.c.person_id == decision.c.person_id)
     .where(credential.c.status_list == bindparam("status_list"), credential.c.status_index == bindparam("status_index"))
-    .order_by(decision.c.id.desc())
+    .order_by(decision.c.ledger_index.desc())
 )
 LOOKS_AT_PERSON: Final = (
     select(look.c.looked_at, look.c.actor, look.c.role, look.c.purpose, look.c.channel, look.c.verdict)
@@ -77,7 +77,7 @@ LOOKS_AT_PERSON: Final = (
         and_(credential.c.status_list == look.c.status_list, credential.c.status_index == look.c.status_index),
     )
     .where(credential.c.person_id == bindparam("person_id"))
-    .order_by(look.c.id)
+    .order_by(look.c.looked_at)
 )
 PROPOSAL: Final = (
     select(proposal, person.c.handle.label("person_handle"))
@@ -93,7 +93,7 @@ OPEN_PROPOSALS: Final = (
         proposal.c.consumed_at.is_(None),
         proposal.c.expires_at > bindparam("at"),
     )
-    .order_by(proposal.c.id)
+    .order_by(proposal.c.created_at)
 )
 
 # Everything that collecting a credential needs to know, in one read.

@@ -115,10 +115,14 @@ class SqliteLedger:
 
 
 class SqliteLogSource:
-    """The log in a database file, streamed for ``ledger.audit.fsck``; opens the file read-only."""
+    """The log in a database file, streamed for ``ledger.audit.fsck``; opens the file read-only.
+
+    All of it is one snapshot: a service that goes on writing changes nothing of what is audited.
+    """
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, read_only=True)
+        self._connection.execute("BEGIN")
 
     def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
         """Every bundle in order."""

@@ -111,4 +111,6 @@ class Statements:
 
 
 def _equal(table: Table, columns: tuple[str, ...]) -> Any:
-    return and_(*(table.c[name] == bindparam(_WHERE + name) for name in columns))
+    """Every column equals; where a column may be NULL, NULL equals NULL."""
+    pairs = [(table.c[name], bindparam(_WHERE + name)) for name in columns]
+    return and_(*(column.is_not_distinct_from(to) if column.nullable else column == to for column, to in pairs))

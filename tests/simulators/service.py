@@ -68,6 +68,11 @@ class Deployment:
         """The public address."""
         return f"http://localhost:{self.port}"
 
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.data / "idverify.sqlite"
+
 
 async def deploy(data: Path) -> Deployment:
     """Provision a data directory as ``idverify up`` does, without the demo's people."""

@@ -1,0 +1,69 @@
+"""``idverify api``: one call of the API, for whoever has no HTTP client at hand."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import orjson
+
+from idverify.cli.output import print_json, read_input, say
+from idverify.cli.request import request
+from idverify.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """A call as the command line gives it. ``body`` is JSON, or ``@FILE``, or ``@-`` for standard input."""
+
+    method: str
+    url: str
+    body: str | None
+    key: Path | None
+    member: str | None
+
+
+def run(call: ApiCall) -> int:
+    """Make the call and print the answer: 0 done, 1 refused; ``Unavailable`` makes it 2."""
+    headers = {} if call.key is None else {"Authorization": f"Bearer {_key(call.key)}"}
+    try:
+        answer = request(call.method.upper(), call.url, _body(call.body), headers)
+    except Conflict as refused:
+        sys.stderr.write(f"{refused}\n")
+        return 1
+    _show(answer, call.member)
+    return 0
+
+
+def _key(path: Path) -> str:
+    key = read_input(str(path)).decode("ascii", "replace").strip()
+    if not key.isascii() or not key.isprintable():
+        raise click.UsageError(f"{path} must hold an API key (idv_...) and nothing else.")
+    return key
+
+
+def _body(given: str | None) -> bytes | None:
+    if given is None:
+        return None
+    return read_input(given[1:]) if given.startswith("@") else given.encode()
+
+
+def _show(answer: bytes, member: str | None) -> None:
+    """JSON for people to read; anything else (certificates, lists, bundles) as it came."""
+    try:
+        value = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        if member is not None:
+            raise click.UsageError("--member needs an answer that is JSON; this one is not.") from None
+        sys.stdout.buffer.write(answer)
+        sys.stdout.flush()
+        return
+    if member is None:
+        print_json(value)
+        return
+    if not isinstance(value, dict) or member not in value:
+        raise click.UsageError(f"The answer has no member {member!r}; without --member all of it is printed.")
+    shown = value[member]
+    say(shown if isinstance(shown, str) else orjson.dumps(shown).decode())

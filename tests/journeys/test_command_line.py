@@ -1,0 +1,219 @@
+"""The same journey on the command line: a wallet in a folder, a verifier without a network, keys for callers."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.journeys.conftest import Command, Done
+from tests.simulators.contract import JudgedApi
+from tests.simulators.holder import asked, decided_by_two, detail, failed, results
+from tests.simulators.service import Deployment
+
+ACCEPT, REJECT, REFER, USAGE = 0, 1, 2, 64
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A wallet that holds one credential, the request it answered, and a verifier's trust bundle."""
+
+    folder: Path
+    person: str
+    handle: str
+    request: dict[str, Any]
+    offline: tuple[object, ...]
+
+    @property
+    def presentation(self) -> Path:
+        """What ``wallet present`` printed."""
+        return self.folder / "presentation.json"
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The request's nonce and audience, as options."""
+        return "--nonce", self.request["nonce"], "--audience", self.request["audience"]
+
+
+@pytest.fixture
+async def walk(api: JudgedApi, idverify: Command, deployment: Deployment, tmp_path: Path) -> Walk:
+    """Offer, receive, ask, present, export: each by the command that a person would type."""
+    person = await api.person_with_status()
+    offer, request = await api.offer(person), await asked(api, "employer")
+    (tmp_path / "offer.json").write_bytes(orjson.dumps(offer))
+    (tmp_path / "request.json").write_bytes(orjson.dumps(request))
+    wallet = ("--wallet", tmp_path / "wallet")
+
+    received = await idverify("wallet", "receive", tmp_path / "offer.json", *wallet, "--json")
+    disclosed = ("--disclose", "family_name,work")
+    presented = await idverify("wallet", "present", "--request", tmp_path / "request.json", *disclosed, *wallet)
+    exported = await idverify("trust", "export", tmp_path / "bundle.jwt", "--data", deployment.data, "--json")
+
+    assert (received.status, presented.status, exported.status) == (0, 0, 0)
+    (tmp_path / "presentation.json").write_text(presented.output)
+    offline = ("--offline", tmp_path / "bundle.jwt", "--root-sha256", exported.json["root_sha256"])
+    return Walk(tmp_path, person, received.json["handle"], request, offline)
+
+
+async def test_a_wallet_in_a_folder(walk: Walk, idverify: Command, api: JudgedApi) -> None:
+    """The wallet lists what it holds, keeps its key to itself, and what it presents is accepted by the service."""
+    wallet = ("--wallet", walk.folder / "wallet")
+
+    listed = await idverify("wallet", "list", *wallet, "--json")
+    for_people = await idverify("wallet", "list", *wallet)
+    answer = await api.ok("POST", "/api/v1/verify", "employer", orjson.loads(walk.presentation.read_bytes()))
+
+    (held,) = listed.json
+    assert held["credential"] == walk.handle
+    assert held["claims"]["family_name"] == "SPECIMEN"
+    assert f"{walk.handle}  urn:idverify:immigration-status:1" in for_people.output
+    assert (answer["verdict"], results(answer)["receipt"]) == ("accept", "pass")
+    private = [path.stat().st_mode & 0o077 for path in (walk.folder / "wallet").iterdir()]
+    assert set(private) == {0}
+
+
+async def test_offline_accepts_what_the_service_accepts(walk: Walk, idverify: Command) -> None:
+    """With nothing but the bundle, its root's fingerprint, nonce and audience: accepted, exit 0."""
+    done = await idverify("verify", walk.presentation, *walk.offline, *walk.bound, "--json")
+    for_people = await idverify("verify", walk.presentation, *walk.offline, *walk.bound)
+
+    assert (done.status, done.json["verdict"], failed(done.json)) == (ACCEPT, "accept", [])
+    assert results(done.json)["receipt"] == results(done.json)["freshness"] == "pass"
+    assert done.json["claims"]["family_name"] == "SPECIMEN"
+    assert "birthdate" not in done.json["claims"]
+    assert for_people.output.startswith("ACCEPTED\n")
+
+
+async def test_offline_refers_what_it_cannot_tell(walk: Walk, idverify: Command) -> None:
+    """Without a request to compare with, nobody proved that the document is theirs: exit 2."""
+    done = await idverify("verify", walk.presentation, *walk.offline, "--json")
+
+    assert (done.status, done.json["verdict"], results(done.json)["holder_binding"]) == (REFER, "refer", "unknown")
+
+
+async def test_offline_rejects_what_was_revoked(
+    walk: Walk, idverify: Command, api: JudgedApi, deployment: Deployment
+) -> None:
+    """A bundle made after the revocation rejects, exit 1; the one made before cannot know, and says how old it is."""
+    await decided_by_two(api, walk.person, "revoke", "permission-cancelled")
+    bundle = walk.folder / "later.jwt"
+    exported = await idverify("trust", "export", bundle, "--data", deployment.data, "--json")
+    later = ("--offline", bundle, "--root-sha256", exported.json["root_sha256"])
+
+    with_later = await idverify("verify", walk.presentation, *later, *walk.bound, "--json")
+    with_earlier = await idverify("verify", walk.presentation, *walk.offline, *walk.bound, "--json")
+
+    assert (with_later.status, failed(with_later.json), with_later.json["claims"]) == (REJECT, ["status"], None)
+    assert with_earlier.status == ACCEPT
+    assert "seconds ago" in detail(with_earlier.json, "freshness")
+
+
+async def test_a_snapshot_grows_old(walk: Walk, idverify: Command) -> None:
+    """An hour on, the verdict says how old its knowledge is; after the list's 24 hours it no longer knows."""
+    in_an_hour, in_a_day = await _later(idverify, walk, 3600), await _later(idverify, walk, 25 * 3600)
+
+    assert results(in_an_hour.json)["status"] == "pass"
+    assert results(in_an_hour.json)["freshness"] == "unknown"
+    (freshness,) = (check for check in in_an_hour.json["checks"] if check["id"] == "freshness")
+    assert 3600 <= freshness["evidence"]["age_seconds"] <= 3600 + 600
+    assert results(in_a_day.json)["status"] == results(in_a_day.json)["freshness"] == "unknown"
+    assert (in_a_day.status, in_a_day.json["verdict"]) == (REFER, "refer")
+    assert "expired" in detail(in_a_day.json, "status")
+
+
+async def test_wrong_usage_is_told_apart(walk: Walk, idverify: Command) -> None:
+    """A question that is not complete is neither a yes nor a no: exit 64 and a sentence about what is missing."""
+    other_root = ("--root-sha256", "00" * 32)
+    wrong: dict[str, tuple[object, ...]] = {
+        "--offline": ("verify", walk.presentation),
+        "together": ("verify", walk.presentation, *walk.offline, "--nonce", "n"),
+        "cannot be relied on": ("verify", walk.presentation, *walk.offline[:2], *other_root),
+        "cannot be read": ("verify", walk.folder / "nothing", *walk.offline),
+        "--at must be": ("verify", walk.presentation, *walk.offline, "--at", "tomorrow"),
+    }
+    for sentence, arguments in wrong.items():
+        done = await idverify(*arguments)
+        assert (done.status, done.output) == (USAGE, "")
+        assert sentence in done.errors.replace("\n", " ")
+
+
+async def test_what_is_no_document_is_rejected(walk: Walk, idverify: Command) -> None:
+    """A file that is no credential at all does not hold: exit 1, and the check that fails is named."""
+    nonsense = walk.folder / "nonsense"
+    nonsense.write_bytes(bytes(range(256)))
+
+    done = await idverify("verify", nonsense, *walk.offline, "--json")
+
+    assert (done.status, failed(done.json), done.json["claims"]) == (REJECT, ["format"], None)
+
+
+async def test_a_wallet_asked_for_what_it_has_not(walk: Walk, idverify: Command) -> None:
+    """A claim that the credential does not have is a mistake of whoever typed it, named with what there is."""
+    asked_for = ("--request", walk.folder / "request.json", "--disclose", "shoe_size")
+
+    done = await idverify("wallet", "present", *asked_for, "--wallet", walk.folder / "wallet")
+
+    assert done.status == USAGE
+    assert "shoe_size" in done.errors
+    assert "family_name" in done.errors
+
+
+async def test_keys_are_made_listed_and_revoked(idverify: Command, api: JudgedApi, deployment: Deployment) -> None:
+    """A key works as soon as it is made, is listed without its secret, and stops working once revoked."""
+    data = ("--data", deployment.data)
+    made = await idverify("apikey", "create", "--actor", "Test Desk", "--role", "officer", *data, "--json")
+    token = made.json["api_key"]
+    api.deployment.keys["desk"] = token
+    key_id = token.split("_")[1]
+
+    first, _ = await api.call("GET", "/api/v1/proposals", "desk")
+    listed = await idverify("apikey", "list", *data, "--json")
+    revoked = await idverify("apikey", "revoke", key_id, *data)
+    refused = await _status_until(api, 401)
+    twice = await idverify("apikey", "revoke", key_id, *data)
+
+    assert (first, revoked.status, refused) == (200, 0, 401)
+    (row,) = (row for row in listed.json if row["id"] == key_id)
+    assert (row["actor"], row["role"], row["revoked_at"]) == ("Test Desk", "officer", None)
+    assert token.split("_")[2] not in listed.output
+    assert (twice.status, "no API key in use" in twice.errors) == (REFER, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--role", "king"), "--role must be one of"),
+        (("--role", "relying-party"), "needs a --purpose"),
+        (("--role", "officer", "--purpose", "work"), "other keys have none"),
+        (("--role", "relying-party", "--purpose", "spying"), "--purpose must be one of"),
+    ],
+)
+async def test_keys_that_make_no_sense(
+    idverify: Command, deployment: Deployment, options: tuple[str, ...], sentence: str
+) -> None:
+    """Roles and purposes are closed lists, and a purpose goes with a relying party only."""
+    done = await idverify("apikey", "create", "--actor", "Somebody", *options, "--data", deployment.data)
+
+    assert done.status == USAGE
+    assert sentence in done.errors.replace("\n", " ")
+
+
+async def _later(idverify: Command, walk: Walk, seconds: int) -> Done:
+    at = dt.datetime.fromtimestamp(int(time.time()) + seconds, dt.UTC).isoformat()
+    return await idverify("verify", walk.presentation, *walk.offline, "--at", at, "--json")
+
+
+async def _status_until(api: JudgedApi, wanted: int) -> int:
+    """The status of an ordinary call once it is ``wanted``, or after more than long enough."""
+    for _ in range(50):
+        status, _ = await api.call("GET", "/api/v1/proposals", "desk")
+        if status == wanted:
+            break
+        await asyncio.sleep(0.1)
+    return status

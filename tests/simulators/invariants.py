@@ -1,0 +1,103 @@
+"""What must be true of a database at rest, whatever happened to the service that wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from idverify.formats.sdjwt_vc import SdJwtVc
+from idverify.ledger.audit import Report, fsck
+from idverify.ledger.entry import Entry
+from idverify.ledger.note import Ed25519Verifier
+from idverify.services.office import CHECKPOINT_SIGNER, raw_ed25519
+from idverify.stores.sqlite import connect
+from idverify.stores.sqlite_ledger import SqliteLogSource
+
+# Each query lists what breaks the sentence it stands under.
+RULES: Final[Mapping[str, str]] = {
+    "no issuance is open": "SELECT hex(id) FROM issuance WHERE state = 'open'",
+    "a credential has an entry of its own handle": """
+        SELECT hex(c.handle) FROM credential c LEFT JOIN ledger_record r
+        ON r.ledger_index = c.ledger_index AND r.handle = c.handle AND r.type = 'credential.issued'
+        WHERE r.handle IS NULL""",
+    "an entry of an issuance has its credential": """
+        SELECT r.ledger_index FROM ledger_record r LEFT JOIN credential c USING (handle)
+        WHERE r.type = 'credential.issued' AND c.ledger_index IS NOT r.ledger_index""",
+    "a credential was intended, with this status index": """
+        SELECT hex(c.handle) FROM credential c LEFT JOIN issuance i
+        USING (handle, person_id, key_id, status_list, status_index) WHERE i.state IS NOT 'issued'""",
+    "an intent that was carried out has its credential and its answer": """
+        SELECT hex(i.handle) FROM issuance i LEFT JOIN credential c USING (handle)
+        WHERE i.state = 'issued' AND (c.id IS NULL OR i.sealed_answer IS NULL)""",
+    "the status of a void intent is INVALID": """
+        SELECT i.status_index FROM issuance i LEFT JOIN status_entry s USING (status_list, status_index)
+        WHERE i.state = 'void' AND s.value IS NOT 1""",
+    "a void intent has its own entry": """
+        SELECT 'void', voided, recorded FROM (SELECT count(*) voided FROM issuance WHERE state = 'void'),
+        (SELECT count(*) recorded FROM ledger_record WHERE type = 'issuance.void') WHERE voided <> recorded""",
+    "a status index is used once": """
+        SELECT status_index FROM issuance GROUP BY status_list, status_index HAVING count(*) > 1""",
+    "an offer gives one credential": """
+        SELECT hex(offer_id) FROM issuance WHERE state = 'issued' GROUP BY offer_id HAVING count(*) > 1""",
+    "an offer is used up by a credential and by nothing else": """
+        SELECT hex(o.id) FROM offer o LEFT JOIN issuance i ON i.offer_id = o.id AND i.state = 'issued'
+        WHERE (o.consumed_at IS NULL) <> (i.id IS NULL)""",
+    "a decision has an entry of its own handle": """
+        SELECT hex(d.handle) FROM decision d LEFT JOIN ledger_record r USING (handle, ledger_index)
+        WHERE r.type IS NULL""",
+    "references lead somewhere": "PRAGMA foreign_key_check",
+}
+
+
+def broken(database: Path) -> list[str]:
+    """Every rule that does not hold, with what breaks it; the audit's findings are among them."""
+    connection = connect(database, read_only=True)
+    try:
+        rows = {rule: [tuple(row) for row in connection.execute(query)] for rule, query in RULES.items()}
+    finally:
+        connection.close()
+    return [f"{rule}: {found}" for rule, found in rows.items() if found] + _ledger_findings(database)
+
+
+def missing(database: Path, answers: list[dict[str, Any]]) -> list[str]:
+    """Handles of acknowledged credentials that the database does not hold as they were acknowledged."""
+    connection = connect(database, read_only=True)
+    try:
+        held = {
+            row["handle"].hex(): (row["ledger_index"], row["issuer_signed_digest"])
+            for row in connection.execute("SELECT handle, ledger_index, issuer_signed_digest FROM credential")
+        }
+    finally:
+        connection.close()
+    return [answer["handle"] for answer in answers if held.get(answer["handle"]) != _acknowledged(answer)]
+
+
+def _acknowledged(answer: dict[str, Any]) -> tuple[int, bytes]:
+    presented = SdJwtVc().read(answer["credential"].encode())
+    return answer["ledger"]["index"], hashlib.sha256(presented.issuer_signed).digest()
+
+
+def _ledger_findings(database: Path) -> list[str]:
+    source = SqliteLogSource(database)
+    try:
+        origin = source.deployment()["log_origin"]
+        verifier = Ed25519Verifier(origin, raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+        *_, report = fsck(source, verifier, origin)
+        assert isinstance(report, Report)
+        handles = [Entry.decode(entry).handle for _, _, entries in source.bundles() for entry in entries]
+    finally:
+        source.close()
+    if handles != _recorded_handles(database):
+        return [*map(str, report.findings), "the entries and the rows that open them are not the same"]
+    return [*map(str, report.findings)]
+
+
+def _recorded_handles(database: Path) -> list[bytes]:
+    connection = connect(database, read_only=True)
+    try:
+        rows = connection.execute("SELECT handle FROM ledger_record ORDER BY ledger_index")
+        return [row["handle"] for row in rows]
+    finally:
+        connection.close()

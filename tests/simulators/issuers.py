@@ -1,0 +1,84 @@
+"""Wallets that collect credentials as fast as they can, and remember what they were answered."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientError
+
+from tests.simulators.invariants import broken, missing
+from tests.simulators.service import Api
+from tests.simulators.soft_wallet import SoftWallet
+
+CREATED, UNAVAILABLE = 201, 503
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request to collect; a repeat is the same in every byte."""
+
+    code: str
+    proof: str
+    idempotency_key: str
+
+
+class Issuers:
+    """People, each with a wallet. ``answers`` holds what was acknowledged, ``unanswered`` what was not."""
+
+    def __init__(self, api: Api) -> None:
+        self.answers: dict[Attempt, dict[str, Any]] = {}
+        self.unanswered: set[Attempt] = set()
+        self._api = api
+        self._people: list[str] = []
+        self._settled: set[Attempt] = set()
+
+    async def prepare(self, count: int) -> None:
+        """Record the people and grant each a status."""
+        self._people = [await self._api.person_with_status() for _ in range(count)]
+
+    async def rush(self, until: asyncio.Event) -> None:
+        """Every person collects one credential after another, until told or until the service is gone."""
+        await asyncio.gather(*(self._collect_again_and_again(person, until) for person in self._people))
+
+    async def settle(self, database: Path) -> None:
+        """Hold a service that has started again to its promises.
+
+        Nothing acknowledged is missing and nothing stands half done; whoever got no answer gets one by a repeat, and
+        whoever got one gets it again, the same in every byte.
+        """
+        assert broken(database) == []
+        assert missing(database, list(self.answers.values())) == []
+        fresh, unanswered = self.answers.keys() - self._settled, self.unanswered.copy()
+        await asyncio.gather(*map(self._attempt, unanswered))
+        assert self.unanswered == set()
+        for attempt in fresh:
+            assert await self._post(attempt) == (CREATED, self.answers[attempt])
+        self._settled = set(self.answers)
+        assert broken(database) == []
+
+    async def _collect_again_and_again(self, person: str, until: asyncio.Event) -> None:
+        wallet = SoftWallet()
+        try:
+            while not until.is_set():
+                offer = await self._api.offer(person)
+                proof = wallet.proof(offer["issuer"], offer["nonce"])
+                await self._attempt(Attempt(offer["code"], proof, secrets.token_hex(16)))
+        except ClientError:
+            return  # the service is gone
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        self.unanswered.add(attempt)
+        status, answer = await self._post(attempt)
+        assert status in {CREATED, UNAVAILABLE}, (status, answer)
+        if status == CREATED:
+            self.unanswered.discard(attempt)
+            self.answers[attempt] = answer
+
+    async def _post(self, attempt: Attempt) -> tuple[int, Any]:
+        body = {"code": attempt.code, "proof": attempt.proof}
+        headers = {"Idempotency-Key": attempt.idempotency_key}
+        return await self._api.call("POST", "/api/v1/credentials", None, body, headers)

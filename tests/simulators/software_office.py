@@ -1,0 +1,185 @@
+"""An office on a token in memory and a clock that only moves when told: every service, no PKCS#11."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp.test_utils import TestServer
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, aes_key_wrap_with_padding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from idverify.app.services import running
+from idverify.errors import IdverifyError
+from idverify.ledger.publisher import Publisher
+from idverify.ports import system_entropy
+from idverify.services.access import create_key
+from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, establish
+from idverify.services.office import (
+    CHECKPOINT_SIGNER,
+    STATUS_SIGNER,
+    Deployment,
+    Office,
+    load_deployment,
+    load_keys,
+    load_trust,
+)
+from idverify.services.status_lists import Board, StatusBoard
+from idverify.services.status_source import StatusSource
+from idverify.stores.schema import upgrade
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.vault import Vault
+from idverify.web.server import make_app
+from tests.simulators import service
+from tests.simulators.service import KEYS, Api, client, free_port
+
+PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
+LABEL: Final = "in memory"
+
+
+class StandingClock:
+    """``ports.Clock`` that starts at the machine's time and then only moves by ``advance``."""
+
+    def __init__(self) -> None:
+        self._now = int(time.time())
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return self._now
+
+    def advance(self, seconds: int) -> None:
+        """Let ``seconds`` go by."""
+        self._now += seconds
+
+
+@dataclass
+class SoftToken:
+    """``ports.Signer``, ``ports.Custodian`` and the log's ``CheckpointSigner`` over keys in memory.
+
+    While ``away`` is set, every call raises it, as when the HSM is gone.
+    """
+
+    name: str
+    away: IdverifyError | None = None
+    wrapping_key_id: bytes = b"wrapping"
+    lookup_key_id: bytes = b"lookup.."
+    _keys: dict[bytes, PrivateKey] = field(default_factory=dict)
+    _secret: bytes = field(default_factory=lambda: os.urandom(32))
+
+    def generate(self, role: str) -> TokenKey:
+        """A new key pair for a role."""
+        ed25519 = role == CHECKPOINT_SIGNER
+        key: PrivateKey = Ed25519PrivateKey.generate() if ed25519 else ec.generate_private_key(ec.SECP256R1())
+        spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        key_id = hashlib.sha256(spki).digest()[:8]
+        self._keys[key_id] = key
+        return TokenKey(role, LABEL, key_id, "EdDSA" if ed25519 else "ES256", spki)
+
+    async def sign(self, key_id: bytes, message: bytes) -> bytes:
+        """``r || s``, or Ed25519."""
+        self._require_here()
+        key = self._keys[key_id]
+        if isinstance(key, Ed25519PrivateKey):
+            return key.sign(message)
+        r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    async def probe(self) -> None:
+        """Whether the token is there."""
+        self._require_here()
+
+    async def wrap(self, secret: bytes) -> bytes:
+        """AES-KWP."""
+        self._require_here()
+        return aes_key_wrap_with_padding(self._secret, secret)
+
+    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
+        """What ``wrap`` took."""
+        self._require_here()
+        assert wrapping_key_id == self.wrapping_key_id
+        return aes_key_unwrap_with_padding(self._secret, wrapped)
+
+    async def blind(self, value: bytes) -> bytes:
+        """HMAC-SHA256."""
+        self._require_here()
+        return hmac.digest(self._secret, value, "sha256")
+
+    def _require_here(self) -> None:
+        if self.away is not None:
+            raise self.away
+
+
+@dataclass(frozen=True)
+class _CheckpointSigner:
+    token: SoftToken
+    name: str
+    key_id: bytes
+    public_key: bytes
+
+    async def sign(self, message: bytes) -> bytes:
+        return await self.token.sign(self.key_id, message)
+
+
+@dataclass(frozen=True)
+class SoftwareOffice:
+    """An office with its background work running, what it stands on, and a caller of its API."""
+
+    office: Office
+    token: SoftToken
+    clock: StandingClock
+    api: Api
+
+
+@asynccontextmanager
+async def software_office(data: Path) -> AsyncIterator[SoftwareOffice]:
+    """Establish a deployment in ``data`` and serve it on a free port of this process."""
+    port, token, clock = free_port(), SoftToken(LABEL), StandingClock()
+    deployment = service.Deployment(data, port)
+    path = data / "idverify.sqlite"
+    upgrade(path)
+    async with SqliteStore(path, clock) as store, client() as session:
+        await _establish(store, deployment.url, token, clock)
+        for name, (actor, role, purpose) in KEYS.items():
+            deployment.keys[name] = await create_key(store, clock, system_entropy, actor, role, purpose)
+        office = await _office(store, token, clock)
+        async with running(office), TestServer(make_app(office), port=port):
+            yield SoftwareOffice(office, token, clock, Api(session, deployment))
+
+
+async def _establish(store: SqliteStore, url: str, token: SoftToken, clock: StandingClock) -> None:
+    ours = Deployment("1", url, "localhost", f"{url}/status", f"{url.partition('//')[2]}/log/1", "Utopia", "UT")
+    online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER))
+    await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)
+
+
+async def _office(store: SqliteStore, token: SoftToken, clock: StandingClock) -> Office:
+    ours = await load_deployment(store)
+    keys, source = await load_keys(store, ours.iss), StatusSource(None)
+    signer = _CheckpointSigner(token, ours.log_origin, keys.checkpoint_key_id, keys.checkpoint_public_key)
+    board = Board(f"{ours.status_base}/1", keys.issuer(STATUS_SIGNER))
+    return Office(
+        deployment=ours,
+        keys=keys,
+        trust=await load_trust(store),
+        store=store,
+        vault=Vault(token, system_entropy),
+        signer=token,
+        custodian=token,
+        publisher=Publisher(SqliteLedger(store), ours.log_origin, signer),
+        board=StatusBoard(board, store, token, source, clock, system_entropy),
+        statuses=source,
+        clock=clock,
+        entropy=system_entropy,
+    )
