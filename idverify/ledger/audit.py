@@ -125,6 +125,7 @@ class _Audit:
         self._link = Link(0, genesis(origin).head, 0)
         self._tiles: dict[tuple[int, int], bytes] = {}
         self._pending: list[bytes] = []
+        self._agrees = True
         self._due = self._next_checkpoint()
 
     @property
@@ -160,7 +161,7 @@ class _Audit:
         if unreached:
             here = self.edge.size
             self._find(here, "truncated", f"{unreached.size} entries were signed for, {here} are there")
-        if self.edge.size and not self.signed_size:
+        if self.edge.size and not self.signed_size and self._agrees:
             self._find(None, "unsigned", f"expected a checkpoint over some of the {self.edge.size} entries, got none")
 
     def examine_tiles(self, tiles: Iterator[tuple[int, int, bytes]]) -> None:
@@ -216,9 +217,10 @@ class _Audit:
         self._tiles.update((place, sha256(tile).digest()) for place, tile in tiles.items())
 
     def _compare_root(self, signed: Checkpoint) -> None:
-        if self.edge.root() == signed.root:
+        agreed, self._agrees = self._agrees, self.edge.root() == signed.root
+        if self._agrees:
             self.signed_size = signed.size
-        else:
+        elif agreed:  # once parted, trees stay apart: every later root differs, too, and says nothing new
             span = f"the entries {self.signed_size} to {signed.size - 1}"
             self._find(None, "root", f"{span} do not lead to the root {signed.root.hex()} signed for {signed.size}")
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idverify.ledger import (
+    Checkpoint,
     Draft,
     Entry,
     EntryType,
@@ -117,6 +118,13 @@ def test_a_changed_entry_whose_leaf_hash_was_changed_too_is_still_found(
     memory.leaves[index] = leaf_hash(bytes(data))
 
     assert audit(memory).first_bad_index in {index, index + 1}
+
+
+def test_one_changed_byte_is_told_once(memory: LedgerMemory) -> None:
+    """The entry, the one behind it, the first root and the tile it spoils: four checkpoints do not make four more."""
+    memory.log[0] = memory.log[0][:-1] + b"x"
+
+    assert rules(audit(memory)) == [(0, "leaf_hash"), (1, "prev"), (None, "root"), (None, "tile")]
 
 
 def test_every_stored_leaf_hash_is_compared(memory: LedgerMemory) -> None:
@@ -260,6 +268,24 @@ def test_a_bundle_that_cannot_be_read_is_a_finding(memory: LedgerMemory) -> None
     assert rules(audit(Torn(**memory.__dict__)))[0] == (7, "bundle")
 
 
+def test_an_empty_bundle_is_a_finding(memory: LedgerMemory) -> None:
+    """A row without entries is damage; it ends the chain, and the audit goes on to its report."""
+
+    class Empty(LedgerMemory):
+        def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
+            return iter([(0, b"", [])])
+
+    assert rules(audit(Empty(**memory.__dict__)))[:2] == [(0, "bundle"), (0, "truncated")]
+
+
+async def test_a_tile_that_was_just_filled_is_missed() -> None:
+    """The tile of the last 256 entries signed for is due as much as any other; one entry earlier, none is."""
+    for size, expected in ((255, []), (256, [(None, "tile")])):
+        memory = await publish(LedgerMemory(), size)
+        memory.tiles.clear()
+        assert rules(audit(memory)) == expected
+
+
 def test_another_logs_name_is_found(memory: LedgerMemory) -> None:
     """A whole sound log under the wrong name: neither chain nor checkpoints belong to it."""
     found = rules(audit(memory, origin="other.example/1"))
@@ -274,7 +300,8 @@ async def test_entry_0_is_held_against_the_published_identity() -> None:
     memory = LedgerMemory()
     memory.state, entry, leaf = sequence(memory.state, Draft(EntryType.LOG_START, bytes(16), identity.digest()), NOW)
     memory.log, memory.leaves = [entry], [leaf]
-    await publish(memory, 1)
+    memory.bundle_size = 1
+    await publish(memory, 3)
 
     assert audit(memory, identity=identity).holds
     assert rules(audit(memory, identity=replace(identity, rp_id="evil.example"))) == [(0, "identity")]
@@ -289,26 +316,90 @@ def test_findings_are_bounded(memory: LedgerMemory) -> None:
     assert len(audit(memory).findings) == MAX_FINDINGS
 
 
-@given(
-    changes=st.lists(st.tuples(st.integers(0, 19), st.integers(0, ENTRY_SIZE - 1), st.integers(1, 255)), max_size=2),
-    start=st.integers(0, 10),
-)
-def test_the_fast_check_and_the_exact_one_agree(
-    sound: LedgerMemory, changes: list[tuple[int, int, int]], start: int
-) -> None:
-    """A run is followed at once exactly when no single entry of it breaks a rule."""
-    run = [bytearray(entry) for entry in sound.log[start : start + 20]]
-    for number, place, flip in changes:
-        run[number][place] ^= flip
-    entries = list(map(bytes, run))
+def test_two_checkpoints_of_one_size_agree(memory: LedgerMemory) -> None:
+    """The same tree signed twice is sound; another root for a size, though well signed, is found."""
+    size, note = memory.notes[1]
+    memory.notes.insert(2, (size, note))
+    assert audit(memory).holds
+    memory.notes[2] = (size, SIGNER.note(Checkpoint(ORIGIN, size, bytes(32))))
+    assert rules(audit(memory)) == [(None, "root")]
+
+
+def check_both(link: Link, entries: list[bytes]) -> bool:
+    """Whether a run is sound, by the check of the whole run and by that of each entry; they have to agree."""
     hashes = list(map(leaf_hash, entries))
-    before = Entry.decode(sound.log[start - 1]).time if start else 0
-    link = Link(start, sound.leaves[start - 1] if start else genesis(ORIGIN).head, before)
     at_once = follow(link, entries, hashes)
     broken = []
     for entry, computed in zip(entries, hashes, strict=True):
         link, found = examine(link, entry, computed)
         broken += found
-
     assert (at_once is None) == bool(broken)
     assert at_once in {None, link}
+    return not broken
+
+
+def rechained(link: Link, entries: list[bytearray]) -> list[bytes]:
+    """The entries as someone would forge them: each `prev` fits whatever stands before it."""
+    prev, made = link.prev, []
+    for entry in entries:
+        entry[16:48] = prev
+        made.append(bytes(entry))
+        prev = leaf_hash(made[-1])
+    return made
+
+
+def run_of(log: LedgerMemory, start: int, count: int) -> tuple[Link, list[bytearray]]:
+    before = Entry.decode(log.log[start - 1]).time if start else 0
+    link = Link(start, log.leaves[start - 1] if start else genesis(ORIGIN).head, before)
+    return link, [bytearray(entry) for entry in log.log[start : start + count]]
+
+
+FREE = {*range(51, 67), *range(70, 102)}
+"""Handle and digest, whose bytes may be anything."""
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x04, 0x80])
+@pytest.mark.parametrize("start", [0, 7])
+@pytest.mark.parametrize("changed", [0, 1, 2])
+def test_the_check_of_a_run_knows_every_rule(sound: LedgerMemory, start: int, changed: int, flip: int) -> None:
+    """Change one byte of a run and mend the chain behind it: only handle and digest may change unnoticed."""
+    for place in set(range(ENTRY_SIZE)) - set(range(16, 48)):
+        link, run = run_of(sound, start, 3)
+        run[changed][place] ^= flip
+        still_a_type = place == 1 and (start, changed) != (0, 0) and 0 < run[changed][1] < 8
+
+        assert check_both(link, rechained(link, run)) == (place in FREE or still_a_type)
+
+
+@pytest.mark.parametrize(("changed", "minutes"), [(0, -20), (1, -20), (2, -20), (2, 20)])
+def test_the_check_of_a_run_knows_the_order_of_time(sound: LedgerMemory, changed: int, minutes: int) -> None:
+    """An entry may be later than the one before, never earlier: at the start of a run, within, and at its end."""
+    link, run = run_of(sound, 400, 3)
+    time = Entry.decode(bytes(run[changed])).time + 60 * minutes
+    run[changed][12:16] = time.to_bytes(4, "big")
+
+    assert check_both(link, rechained(link, run)) == (minutes > 0)
+
+
+def test_the_check_of_a_run_knows_where_entries_end(sound: LedgerMemory) -> None:
+    """Two entries cut at the wrong byte, whose bytes together are still those of two good ones."""
+    link, (first, second) = run_of(sound, 7, 2)
+    second[16:48] = leaf_hash(bytes(first[:-1]))
+
+    assert not check_both(link, [bytes(first[:-1]), bytes(first[-1:] + second)])
+
+
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 19), st.integers(0, ENTRY_SIZE - 1), st.integers(1, 255)), max_size=2),
+    start=st.integers(0, 10),
+    mended=st.booleans(),
+)
+def test_the_two_checks_agree_on_any_run(
+    sound: LedgerMemory, changes: list[tuple[int, int, int]], start: int, *, mended: bool
+) -> None:
+    """A run is followed at once exactly when no single entry of it breaks a rule."""
+    link, run = run_of(sound, start, 20)
+    for number, place, flip in changes:
+        run[number][place] ^= flip
+
+    assert check_both(link, rechained(link, run) if mended else list(map(bytes, run))) or changes

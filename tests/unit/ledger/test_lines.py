@@ -57,6 +57,7 @@ def test_a_hash_has_32_bytes(size: int) -> None:
         ("f5", "only integers"),  # true
         ("81f5", "only integers"),
         ("a1f501", "only integers"),
+        ("a101f5", "only integers"),
         ("fb3ff0000000000000", "only integers"),  # 1.0
         ("c11a65000000", "only integers|CBOR"),  # a date
         ("61ff", "CBOR"),  # text that is not UTF-8
@@ -72,7 +73,8 @@ def test_cbor_has_one_spelling_and_plain_values(data: str, said: str) -> None:
 
 
 def test_cbor_is_capped_before_it_is_parsed() -> None:
-    """A long input is refused for its length."""
+    """A long input is refused for its length, the longest allowed is not."""
+    assert cbor.decode(cbor2.dumps(bytes(98)), "field", limit=100) == bytes(98)
     with pytest.raises(MalformedError, match="at most 100 bytes, got 101"):
         cbor.decode(cbor2.dumps(bytes(99)), "field", limit=100)
 

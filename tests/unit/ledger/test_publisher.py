@@ -171,6 +171,20 @@ async def test_a_restored_backup_is_refused_by_a_new_process_that_is_told() -> N
     assert_no_fork(signer)
 
 
+@pytest.mark.parametrize("size", [5, 10])
+async def test_a_fork_that_was_signed_elsewhere_is_not_continued(size: int) -> None:
+    """What is remembered and what is stored were both signed, and do not agree: nothing more is signed."""
+    memory, signer = log(10), SoftwareSigner()
+    await Publisher(memory, ORIGIN, signer).publish_once()
+    memory.append(5)
+    other = LedgerMemory()
+    other.append(size, now=1_900_000_000)
+    seen = Checkpoint(ORIGIN, size, other.state.root())
+    with pytest.raises(ForkError, match="does not extend what was signed"):
+        await Publisher(memory, ORIGIN, signer, seen=seen).publish_once()
+    assert len(signer.signed) == 1
+
+
 async def test_a_rewritten_log_is_refused() -> None:
     """Entries below a signed size were exchanged, with leaf hashes and state to match: the old root says no."""
     memory, signer = log(300), SoftwareSigner()
@@ -272,9 +286,10 @@ async def test_receipts_come_from_one_stored_checkpoint() -> None:
         checkpoint = open_checkpoint(note, [signer.verifier])
         verify_inclusion(index, checkpoint.size, memory.leaves[index], hashes, checkpoint.root)
         assert checkpoint.size == 300
-    for index in (-1, 300):
-        with pytest.raises(ProofError, match="index"):
-            await publisher.receipt_proof(index)
+    with pytest.raises(ProofError, match="below the published size 300, got 300"):
+        await publisher.receipt_proof(300)
+    with pytest.raises(ProofError, match="got -1"):
+        await publisher.receipt_proof(-1)
 
 
 async def test_receipts_work_right_after_a_restart() -> None:
