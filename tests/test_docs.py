@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
+import typer.core
 import typer.main
 from pydantic import BaseModel
 
@@ -44,10 +44,10 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def commands(group: click.Group, prefix: str = "idverify") -> Iterator[str]:
+def commands(group: typer.core.TyperGroup, prefix: str = "idverify") -> Iterator[str]:
     """Every command as it is typed."""
     for name, command in group.commands.items():
-        if isinstance(command, click.Group):
+        if isinstance(command, typer.core.TyperGroup):
             yield from commands(command, f"{prefix} {name}")
         else:
             yield f"{prefix} {name}"
@@ -94,7 +94,7 @@ def test_every_default_is_the_real_one() -> None:
 def test_every_command_is_listed() -> None:
     """The guide's table names each command, and none that does not exist; ``test`` belongs to the set-up."""
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    assert isinstance(group, typer.core.TyperGroup)
     table = page("docs/api.md").partition("## The command line")[2]
     listed = re.findall(r"`(idverify [a-z ]+)`", "\n".join(re.findall(r"^\| (`idverify.*?) \|", table, re.MULTILINE)))
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from hsm import Algorithm, Hsm, HsmError, KeyInfo, init_token
 from hsm.softhsm import find_module, render
-from idverify.app.tokens import HsmSigner, mapped, token_config, translated
-from idverify.config import FILE_NAME, Config, Token, load
+from idverify.app.tokens import HsmSigner, cannot_open, mapped, token_config
+from idverify.config import DATABASE, FILE_NAME, Config, Token, load
 from idverify.errors import SetupError
 from idverify.ports import SystemClock, system_entropy
 from idverify.services.establish import (
@@ -32,7 +32,7 @@ from idverify.services.establish import (
 )
 from idverify.services.office import CHECKPOINT_SIGNER, Deployment
 from idverify.stores import queries
-from idverify.stores.schema import upgrade
+from idverify.stores.schema import upgrade, upgrade_existing
 from idverify.stores.sqlite import SqliteStore
 
 ONLINE: Final = "idverify-online"
@@ -67,9 +67,10 @@ async def provision(data: Path, wishes: Wishes) -> Config:
     make_private(data)
     if not (data / FILE_NAME).exists():
         tokens = {name: await _token(data, name) for name in (ONLINE, ROOT)}
+        upgrade(data / DATABASE)  # before the settings: where they are, the database is or was
         _write_settings(data, wishes, tokens[ONLINE], tokens[ROOT])
     config = load(data)
-    upgrade(config.database)
+    upgrade_existing(config.database)
     await _establish(config)
     return config
 
@@ -121,7 +122,7 @@ async def _token(data: Path, label: str) -> Token:
         _write_private(pin_file, pin)
         serial = await init_token(find_module(), label, so_pin, pin, configuration)
     except HsmError as error:
-        raise translated(error) from error
+        raise cannot_open(error) from error
     _write_private(home / "serial", serial)
     return _known_token(home, label)
 
@@ -191,7 +192,7 @@ async def _establish(config: Config) -> None:
                 ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
                 await establish(store, deployment(config), ceremony, clock, system_entropy)
         except HsmError as error:
-            raise translated(error) from error
+            raise cannot_open(error) from error
 
 
 async def is_established(store: SqliteStore) -> bool:

@@ -16,11 +16,10 @@ from idverify.app.services import hold, open_office, running
 from idverify.config import Config, Service
 from idverify.errors import SetupError
 from idverify.web.fetch import open_fetcher
-from idverify.web.server import make_app
+from idverify.web.server import make_app, make_runner
 
 log = structlog.get_logger()
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-GRACE_SECONDS = 5.0
 
 
 async def serve(config: Config, ready: Callable[[], None]) -> None:
@@ -32,7 +31,7 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
     lock = hold(config.data)
     try:
         async with open_fetcher() as fetcher, open_office(config, fetcher) as office, running(office) as failed:
-            runner = web.AppRunner(make_app(office), access_log=None, shutdown_timeout=GRACE_SECONDS)
+            runner = make_runner(make_app(office))
             await runner.setup()
             try:
                 await _listen(runner, config.service, tls)
@@ -45,7 +44,9 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
 
 
 def listener_tls(service: Service) -> ssl.SSLContext | None:
-    """The TLS context to listen with. Raises ``SetupError`` for a public host without TLS or a proxy."""
+    """The TLS context to listen with. Raises ``SetupError`` for half of it, and for a public host without any."""
+    if (service.tls_certificate is None) != (service.tls_key is None):
+        raise SetupError("TLS needs a certificate and its key; one of them is missing.", "Give both, or neither.")
     if service.tls_certificate is not None and service.tls_key is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from hsm import Hsm, HsmError
-from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, token_config, translated
+from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, cannot_open, token_config
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.publisher import Publisher
@@ -24,7 +24,7 @@ from idverify.services.recover import close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries, retention
-from idverify.stores.schema import upgrade
+from idverify.stores.schema import upgrade_existing
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.vault import Vault
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 async def open_office(config: Config, fetcher: StatusFetcher | None) -> AsyncIterator[Office]:
     """Everything a service needs, opened; nothing runs in the background yet."""
     clock = SystemClock()
-    upgrade(config.database)
+    upgrade_existing(config.database)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteStore(config.database, clock))
         ours = await load_deployment(store)
@@ -46,7 +46,7 @@ async def open_office(config: Config, fetcher: StatusFetcher | None) -> AsyncIte
         try:
             hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
         except HsmError as error:
-            raise translated(error) from error
+            raise cannot_open(error) from error
         roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
         signer = HsmSigner(hsm, roles[PROBE_ROLE])
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])

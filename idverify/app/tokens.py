@@ -99,11 +99,18 @@ async def mapped(call: Callable[[], Awaitable[T]]) -> T:
     try:
         return await call()
     except HsmError as error:
-        raise translated(error) from error
+        raise during_work(error) from error
 
 
-def translated(error: HsmError) -> IdverifyError:
-    """Which of our errors an HSM error is."""
+def at_start(error: HsmError) -> IdverifyError:
+    """Which of our errors it is when a token cannot be opened: then the operator must act."""
+    if isinstance(error, _SETUP):
+        return SetupError(str(error), "Then start again; a PIN is never tried twice.")
+    return during_work(error)
+
+
+def during_work(error: HsmError) -> IdverifyError:
+    """Which of our errors it is when a call fails: whoever asked can only come back."""
     match error:
         case HsmBusy():
             return Busy("Too many signatures are waiting. Come back in a moment.")
@@ -112,6 +119,11 @@ def translated(error: HsmError) -> IdverifyError:
         case HsmDecryptFailed():
             return IdverifyError("A stored key does not open under the HSM's key: the row was changed.")
         case _ if isinstance(error, _SETUP):
-            return SetupError(str(error), "Then start again; a PIN is never tried twice.")
+            return cannot_open(error)
         case _:
             return Unavailable("The HSM is away; nothing was signed. Come back in a moment.")
+
+
+def cannot_open(error: HsmError) -> SetupError:
+    """A token that does not open at start is for the operator; the HSM's sentence names the cause and the cure."""
+    return SetupError(str(error), "Then start again.")

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
+from idverify.cli.output import WrongUsage
 from idverify.errors import IdverifyError
 
 USAGE, COULD_NOT_TELL, INTERRUPTED = 64, 2, 130
@@ -200,10 +200,13 @@ def main() -> int:
     command = typer.main.get_command(app)
     try:
         status = command.main(sys.argv[1:], prog_name="idverify", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
+    except typer.TyperException as error:  # an unknown option, a missing argument, no command at all
+        sys.stderr.write(f"{error.format_message()}\n")
         return USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except WrongUsage as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except IdverifyError as error:
         sys.stderr.write(f"{error.title}: {error.detail}\n")

@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import orjson
 
-from idverify.cli.output import print_json, read_input, say
+from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.cli.request import request
 from idverify.errors import Conflict
 
@@ -40,7 +39,7 @@ def run(call: ApiCall) -> int:
 def _key(path: Path) -> str:
     key = read_input(str(path)).decode("ascii", "replace").strip()
     if not key.isascii() or not key.isprintable():
-        raise click.UsageError(f"{path} must hold an API key (idv_...) and nothing else.")
+        raise WrongUsage(f"{path} must hold an API key (idv_...) and nothing else.")
     return key
 
 
@@ -56,7 +55,7 @@ def _show(answer: bytes, member: str | None) -> None:
         value = orjson.loads(answer)
     except orjson.JSONDecodeError:
         if member is not None:
-            raise click.UsageError("--member needs an answer that is JSON; this one is not.") from None
+            raise WrongUsage("--member needs an answer that is JSON; this one is not.") from None
         sys.stdout.buffer.write(answer)
         sys.stdout.flush()
         return
@@ -64,6 +63,6 @@ def _show(answer: bytes, member: str | None) -> None:
         print_json(value)
         return
     if not isinstance(value, dict) or member not in value:
-        raise click.UsageError(f"The answer has no member {member!r}; without --member all of it is printed.")
+        raise WrongUsage(f"The answer has no member {member!r}; without --member all of it is printed.")
     shown = value[member]
     say(shown if isinstance(shown, str) else orjson.dumps(shown).decode())

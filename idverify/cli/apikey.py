@@ -8,15 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-import click
-
-from idverify.cli.output import print_json, say
+from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
 from idverify.stores import queries
+from idverify.stores.schema import upgrade_existing
 from idverify.stores.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -29,9 +28,9 @@ def create(data: Path, actor: str, role: str, purpose: str | None, *, json: bool
     if purpose is not None:
         allowed = _one_of(Purpose, purpose, "--purpose")
     if (wanted is Role.RELYING_PARTY) != (allowed is not None):
-        raise click.UsageError("A relying party's key needs a --purpose; other keys have none.")
+        raise WrongUsage("A relying party's key needs a --purpose; other keys have none.")
     if not 1 <= len(actor) <= 100 or not actor.isprintable():
-        raise click.UsageError("--actor must be 1 to 100 printable characters.")
+        raise WrongUsage("--actor must be 1 to 100 printable characters.")
     token = _with_store(
         data, lambda store: access.create_key(store, SystemClock(), system_entropy, actor, wanted, allowed)
     )
@@ -65,7 +64,9 @@ def revoke(data: Path, key_id: str) -> int:
 
 def _with_store(data: Path, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with SqliteStore(load(data).database, SystemClock()) as store:
+        database = load(data).database
+        upgrade_existing(database)
+        async with SqliteStore(database, SystemClock()) as store:
             return await work(store)
 
     return asyncio.run(run())
@@ -75,4 +76,4 @@ def _one_of(kind: type[E], value: str, option: str) -> E:
     try:
         return kind(value)
     except ValueError as error:
-        raise click.UsageError(f"{option} must be one of: {', '.join(kind)}; got {value!r}.") from error
+        raise WrongUsage(f"{option} must be one of: {', '.join(kind)}; got {value!r}.") from error

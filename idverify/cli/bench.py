@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import click
 from rich.console import Console
 from rich.table import Table
 
 from idverify.app.bench.groups import GROUPS, Row, measure
-from idverify.cli.output import print_json
+from idverify.cli.output import WrongUsage, print_json
 
 
 def run(only: str | None, *, json: bool) -> int:
     """Measure one group or all of them: 0 if every target is reached, else 1."""
     if only is not None and only not in GROUPS:
-        raise click.UsageError(f"--only must be one of {', '.join(GROUPS)}; got {only}.")
+        raise WrongUsage(f"--only must be one of {', '.join(GROUPS)}; got {only}.")
     rows = [row for group in GROUPS if only in (None, group) for row in _measured(group)]
     if json:
         print_json(rows)

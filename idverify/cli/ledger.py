@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from idverify.cli.output import print_json, say
+from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.errors import SetupError
 from idverify.ledger.audit import Finding, Report
@@ -64,7 +63,7 @@ def _verifier(source: SqliteLogSource, vkey: str | None, origin: str) -> NoteVer
     try:
         return parse_vkey(vkey)
     except MalformedError as error:
-        raise click.UsageError(f"--vkey: {error}") from error
+        raise WrongUsage(f"--vkey: {error}") from error
 
 
 def _as_json(report: Report, findings: list[Finding]) -> dict[str, object]:

@@ -6,31 +6,38 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import orjson
+
+from idverify.errors import IdverifyError
 
 MAX_INPUT = 16 * 1024 * 1024
 
 
+class WrongUsage(IdverifyError):
+    """What was asked on the command line cannot be asked; the message says what can."""
+
+    title = "The command was not understood"
+
+
 def read_input(name: str) -> bytes:
-    """The bytes of a file, or of standard input for ``-``. Raises ``click.UsageError``."""
+    """The bytes of a file, or of standard input for ``-``. Raises ``WrongUsage``."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(MAX_INPUT)
         with Path(name).open("rb") as file:
             return file.read(MAX_INPUT)
     except OSError as error:
-        raise click.UsageError(f"{name} cannot be read: {error.strerror}.") from error
+        raise WrongUsage(f"{name} cannot be read: {error.strerror}.") from error
 
 
 def read_json(name: str, members: set[str]) -> dict[str, Any]:
-    """A JSON object with at least these members. Raises ``click.UsageError``."""
+    """A JSON object with at least these members. Raises ``WrongUsage``."""
     try:
         value = orjson.loads(read_input(name))
     except orjson.JSONDecodeError as error:
-        raise click.UsageError(f"{name} is not JSON: {error}.") from error
+        raise WrongUsage(f"{name} is not JSON: {error}.") from error
     if not isinstance(value, dict) or not members <= value.keys():
-        raise click.UsageError(f"{name} must be a JSON object with {', '.join(sorted(members))}.")
+        raise WrongUsage(f"{name} must be a JSON object with {', '.join(sorted(members))}.")
     return value
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import click
 import orjson
 
+from idverify.cli.output import WrongUsage
 from idverify.errors import Conflict, Unavailable
 
 SECONDS: Final = 15.0
@@ -30,11 +30,11 @@ _OPENER: Final = urllib.request.build_opener(_NoRedirects)
 def request(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
     """The body of a successful answer; ``body`` is JSON.
 
-    Raises ``click.UsageError`` for what is no web address, ``Conflict`` if the service refuses (below 500), and
+    Raises ``WrongUsage`` for what is no web address, ``Conflict`` if the service refuses (below 500), and
     ``Unavailable`` if it fails or cannot be reached.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise click.UsageError(f"The address must start with http:// or https://; got {url!r}.")
+        raise WrongUsage(f"The address must start with http:// or https://; got {url!r}.")
     sent = dict(headers) if body is None else {"Content-Type": "application/json", **headers}
     asked = urllib.request.Request(url, body, sent, method=method)  # noqa: S310  the scheme was checked above
     try:

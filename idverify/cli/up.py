@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import click
-
 from idverify.app.demo import FOLDER, furnish
 from idverify.app.logs import log_to
 from idverify.app.provision import Wishes, provision
 from idverify.app.serve import listener_tls, serve
 from idverify.app.services import hold, open_office, running
-from idverify.cli.output import say
+from idverify.cli.output import WrongUsage, say
 from idverify.config import FILE_NAME, Config, Service, load
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import SetupError
@@ -43,8 +41,10 @@ def run(data: Path, listening: Listening) -> int:
     """Set up and serve until told to stop."""
     data = data.resolve()
     os.umask(0o077)
+    wishes = _wishes(listening)
+    listener_tls(_service(Service(port=wishes.port), listening))
     _plan(data)
-    config = asyncio.run(_ready(data, listening))
+    config = asyncio.run(_ready(data, wishes, listening))
     references = asyncio.run(_furnished(config)) if config.service.demo else []
     log_to(config.data / LOG_FILE)
     asyncio.run(serve(config, lambda: _tell(config, references)))
@@ -74,9 +74,7 @@ def _plan(data: Path) -> None:
         say(f"  - {step}")
 
 
-async def _ready(data: Path, listening: Listening) -> Config:
-    wishes = _wishes(listening)
-    listener_tls(_service(Service(port=wishes.port), listening))
+async def _ready(data: Path, wishes: Wishes, listening: Listening) -> Config:
     config = await provision(data, wishes)
     _require_same_address(config, listening)
     return config.model_copy(update={"service": _service(config.service, listening)})
@@ -85,7 +83,7 @@ async def _ready(data: Path, listening: Listening) -> Config:
 def _wishes(listening: Listening) -> Wishes:
     port = DEFAULT_PORT if listening.port is None else listening.port
     if not 1 <= port <= 65535:
-        raise click.UsageError(f"--port must be 1 to 65535; got {port}.")
+        raise WrongUsage(f"--port must be 1 to 65535; got {port}.")
     return Wishes(listening.public_url or f"http://localhost:{port}", port)
 
 

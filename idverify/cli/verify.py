@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import orjson
 
-from idverify.cli.output import print_json, read_input, say
+from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.core.verdict import Outcome, Result
 from idverify.errors import DocumentError
 from idverify.formats.base import HolderBindingExpected
@@ -42,15 +41,13 @@ class Question:
 def run(question: Question) -> int:
     """Verify and print; the exit status is the verdict."""
     if question.offline is None or question.root_sha256 is None:
-        raise click.UsageError(
-            "Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export"
-        )
+        raise WrongUsage("Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export")
     at = _time(question.at)
     try:
         root = bytes.fromhex(question.root_sha256.replace(":", ""))
         verifier = offline_verifier(read_input(str(question.offline)), root, at)
     except (DocumentError, ValueError) as wrong:
-        raise click.UsageError(f"The trust bundle cannot be relied on: {wrong}") from wrong
+        raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
     verified = asyncio.run(verify(verifier, _submission(question), at))
     _show(verified, json=question.json)
     return EXIT[verified.verdict.verdict]
@@ -61,7 +58,7 @@ def _submission(question: Question) -> Submission:
     if question.receipt is not None:
         receipt = read_input(str(question.receipt))
     if (question.nonce is None) != (question.audience is None):
-        raise click.UsageError("Give --nonce and --audience together: the request that the wallet answered.")
+        raise WrongUsage("Give --nonce and --audience together: the request that the wallet answered.")
     expected = None
     if question.nonce is not None and question.audience is not None:
         expected = HolderBindingExpected(question.audience, question.nonce)
@@ -104,5 +101,5 @@ def _time(at: str | None) -> int:
     try:
         moment = dt.datetime.fromisoformat(at)
     except ValueError as error:
-        raise click.UsageError(f"--at must be a time like 2026-05-03T12:00:00Z; got {at!r}.") from error
+        raise WrongUsage(f"--at must be a time like 2026-05-03T12:00:00Z; got {at!r}.") from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())

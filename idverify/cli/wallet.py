@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import click
 import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from idverify.cli.output import print_json, read_json, say
+from idverify.cli.output import WrongUsage, print_json, read_json, say
 from idverify.cli.request import request
 from idverify.errors import DocumentError
 from idverify.formats import jose, key_binding, key_proof, sdjwt
@@ -101,7 +100,7 @@ def _require_known(document: bytes, names: list[str]) -> None:
     known = SdJwtVc().read(document).claims
     for name in names:
         if name not in known:
-            raise click.UsageError(f"The credential has no {name!r}; it can show: {', '.join(sorted(known))}.")
+            raise WrongUsage(f"The credential has no {name!r}; it can show: {', '.join(sorted(known))}.")
 
 
 def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any]:
@@ -112,7 +111,7 @@ def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any
         if handle in (None, answer["handle"]) and SdJwtVc().read(answer["credential"].encode()).type == kind:
             found.append((path.stat().st_mtime, answer))
     if not found:
-        raise click.UsageError(f"The wallet {directory} holds no such credential of type {kind}.")
+        raise WrongUsage(f"The wallet {directory} holds no such credential of type {kind}.")
     newest: dict[str, Any] = max(found, key=lambda dated: dated[0])[1]
     return newest
 

@@ -118,6 +118,8 @@ class StatusBoard:
             try:
                 await self.publish()
             except IdverifyError as error:
+                if self._store.stopped_by() is not None:  # for good: the process must end, a restart reads the truth
+                    raise
                 log.warning("status_list_not_signed", error=type(error).__name__)
                 await asyncio.sleep(1)
                 self._changed.set()
