@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from idverify.errors import SetupError
 
 FILE_NAME: Final = "idverify.toml"
+DATABASE: Final = "idverify.sqlite"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -65,7 +66,7 @@ class Config(BaseSettings):
     @property
     def database(self) -> Path:
         """The SQLite file."""
-        return self.data / "idverify.sqlite"
+        return self.data / DATABASE
 
     @classmethod
     def settings_customise_sources(

@@ -1,25 +1,48 @@
-"""Structured logs: one JSON object per line, no personal data, nothing a client wrote can break a line."""
+"""Structured logs: one JSON object per line, no personal data, nothing a client wrote can break a line.
+
+Of an exception the log holds its kind and the places it passed, never its message: messages quote what they choke on.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 
 import orjson
 import structlog
 
+log = structlog.get_logger()
+
 
 def log_to(path: Path | None) -> None:
-    """Send the log to a file, or to standard error."""
+    """Send the log to a file, or to standard error; what libraries log goes the same way."""
     stream = sys.stderr.buffer if path is None else path.open("ab", buffering=0)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_kind_and_places),
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         logger_factory=structlog.BytesLoggerFactory(stream),
         wrapper_class=structlog.make_filtering_bound_logger(20),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
+
+
+class _OfLibraries(logging.Handler):
+    """Lines of the standard library's logging, without their text: aiohttp's quotes requests that it cannot read."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log.warning("library", logger=record.name, level_there=record.levelname, exc_info=record.exc_info)
+
+
+def _kind_and_places(
+    raised: tuple[type[BaseException], BaseException, TracebackType | None],
+) -> dict[str, str | list[str]]:
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(raised[2])]
+    return {"kind": raised[0].__name__, "places": places}

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from idverify.cli.output import WrongUsage
+from idverify.cli.output import WrongUsage, printable
 from idverify.errors import IdverifyError
 
 USAGE, COULD_NOT_TELL, INTERRUPTED = 64, 2, 130
@@ -204,12 +204,12 @@ def main() -> int:
         sys.stderr.write(f"{error.format_message()}\n")
         return USAGE
     except WrongUsage as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         return USAGE
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except IdverifyError as error:
-        sys.stderr.write(f"{error.title}: {error.detail}\n")
+        sys.stderr.write(f"{error.title}: {printable(error.detail)}\n")
         return COULD_NOT_TELL
     except BrokenPipeError:
         return COULD_NOT_TELL

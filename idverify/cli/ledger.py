@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -23,14 +24,12 @@ from idverify.stores.sqlite_ledger import SqliteLogSource
 
 def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     """Audit the whole log: 0 clean, 1 findings, 2 could not tell."""
-    source = SqliteLogSource(load(data).database)
     try:
-        report = _audited(source, vkey, quiet=json)
-        orphans = source.entries_without_record()
+        with closing(SqliteLogSource(load(data).database)) as source:
+            report = _audited(source, vkey, quiet=json)
+            orphans = source.entries_without_record()
     except (sqlite3.Error, LedgerError) as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
-    finally:
-        source.close()
     findings = [
         *report.findings,
         *(Finding(index, "record", "an entry and its row do not belong together") for index in orphans),

@@ -49,5 +49,10 @@ def print_json(value: Any) -> None:
 
 def say(line: str = "") -> None:
     """One line for a person."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
+
+
+def printable(line: str) -> str:
+    """The line without what would steer a terminal or turn text around: documents quote whoever forged them."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

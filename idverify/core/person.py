@@ -29,5 +29,5 @@ class PersonDetails(Declared):
     given_name: Name
     birthdate: dt.date
     nationalities: Annotated[list[Alpha2], Field(min_length=1, max_length=5)]
-    picture: Annotated[str | None, Field(max_length=40_000, pattern=r"^data:image/jpeg;base64,[A-Za-z0-9+/=]+$")] = None
+    picture: Annotated[str | None, Field(max_length=30_000, pattern=r"^data:image/jpeg;base64,[A-Za-z0-9+/=]+$")] = None
     travel_document: TravelDocument | None = None

@@ -15,6 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -62,21 +63,34 @@ class _Handler(Protocol):
 
 
 class _Lane(threading.Thread):
-    """A thread that takes all work that waits, does it as one batch, and answers with one call into the loop."""
+    """A thread that takes all work that waits, does it as one batch, and answers with one call into the loop.
+
+    What one turn of the loop asks for is handed over together at its end: it shares a commit, and its answers, which
+    come back together, let the next turn do the same.
+    """
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, handler: _Handler) -> None:
         super().__init__(name=name, daemon=True)
         self._loop, self._handler = loop, handler
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._asked: _Batch = []
 
     def submit(self, work: Any) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.put((work, future))
+        if not self._asked:
+            self._loop.call_soon(self._hand_over)
+        self._asked.append((work, future))
         return future
 
     def stop(self) -> None:
+        self._hand_over()
         self._waiting.put(None)
         self.join()
+
+    def _hand_over(self) -> None:
+        asked, self._asked = self._asked, []
+        for item in asked:
+            self._waiting.put(item)
 
     def run(self) -> None:
         going = True
@@ -114,9 +128,8 @@ class _Writer:
             self._require_working()
             self._connection.execute("BEGIN IMMEDIATE")
             answers = self._run(batch)
-        except (Unavailable, sqlite3.Error) as error:  # nothing was committed: the batch is undone and says so
-            self._connection.rollback()
-            return _all(batch, _away(error))
+        except Exception as error:  # noqa: BLE001  whatever it was, nothing was committed and the callers wait
+            return _all(batch, self._undone(error))
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -126,7 +139,8 @@ class _Writer:
 
     def finish(self) -> None:
         if self.stopped_by is None:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with suppress(sqlite3.Error):  # only tidying: what is in the WAL is durable there
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
     def _run(self, batch: _Batch) -> list[_Answer]:
@@ -141,6 +155,16 @@ class _Writer:
                 answers.append((future, None, refused))
         transaction.flush()
         return answers
+
+    def _undone(self, error: Exception) -> Unavailable:
+        """Roll back, and say that nothing was done; whoever cannot even roll back stops for good."""
+        try:
+            self._connection.rollback()
+        except sqlite3.Error as worse:
+            self.stopped_by = f"ROLLBACK failed: {worse}"
+        return (
+            error if isinstance(error, Unavailable) else Unavailable(f"The storage refused: {error}. Nothing was done.")
+        )
 
     def _require_working(self) -> None:
         if self.stopped_by is not None:
@@ -228,10 +252,6 @@ class SqliteStore:
 
 def _all(batch: _Batch, error: BaseException) -> list[_Answer]:
     return [(future, None, error) for _, future in batch]
-
-
-def _away(error: Exception) -> Unavailable:
-    return error if isinstance(error, Unavailable) else Unavailable(f"The storage refused: {error}. Nothing was done.")
 
 
 def _deliver(answers: list[_Answer]) -> None:

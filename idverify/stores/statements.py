@@ -10,7 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Table, Update, and_, bindparam, delete, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Delete,
+    Insert,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine.interfaces import Dialect
 
@@ -112,5 +126,8 @@ class Statements:
 
 def _equal(table: Table, columns: tuple[str, ...]) -> Any:
     """Every column equals; where a column may be NULL, NULL equals NULL."""
-    pairs = [(table.c[name], bindparam(_WHERE + name)) for name in columns]
-    return and_(*(column.is_not_distinct_from(to) if column.nullable else column == to for column, to in pairs))
+    return and_(*(_same(table.c[name], bindparam(_WHERE + name)) for name in columns))
+
+
+def _same(column: Column[Any], value: BindParameter[Any]) -> ColumnElement[bool]:
+    return column.is_not_distinct_from(value) if column.nullable else column == value

@@ -54,12 +54,13 @@ class Transaction:
         try:
             result = work(self)
         except BaseException:
-            self.connection.execute("ROLLBACK TO work")
             self._tree = tree
             del self._pending[kept:]
+            if self.connection.in_transaction:  # a full disk made SQLite roll back everything, this savepoint too
+                self.connection.execute("ROLLBACK TO work")
+                self.connection.execute("RELEASE work")
             raise
-        finally:
-            self.connection.execute("RELEASE work")
+        self.connection.execute("RELEASE work")
         return result
 
     def apply(self, work: WriteSet) -> tuple[int, ...]:

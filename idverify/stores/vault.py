@@ -46,7 +46,7 @@ class PersonKey:
         """What was sealed at this place. Raises ``SealBroken``."""
         try:
             return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
-        except InvalidTag as broken:
+        except (InvalidTag, ValueError) as broken:  # ValueError: too short to hold a nonce
             raise SealBroken(f"The value at {place!r} does not open under its person's key.") from broken
 
 

@@ -75,7 +75,7 @@ class Endpoint:
         """What the route does: the first line of its handler's docstring."""
         return (self.handler.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """Recognise the caller, read the body, do the work, answer."""
         principal = await _principal(request) if self.caller is Caller.API_KEY else None
         body = await _body(request, self.takes) if self.takes is not None else None
@@ -98,6 +98,8 @@ async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
         raise TooLarge(f"The body may be {MAX_BODY} bytes long; got {request.content_length}.")
     if request.content_type != "application/json":
         raise MalformedRequest(f"The body must be application/json; got {request.content_type}.")
+    if "Content-Encoding" in request.headers:  # nothing is unpacked for a client: a bomb stays as small as it came
+        raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
     raw = await request.read()
     try:
         return model.model_validate(orjson.loads(raw))

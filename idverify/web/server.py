@@ -23,6 +23,8 @@ SECURITY_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+GRACE_SECONDS: Final = 5.0
+
 log = structlog.get_logger()
 
 
@@ -32,8 +34,13 @@ def make_app(office: Office) -> web.Application:
     app[OFFICE], app[GATE] = office, Gate(office.store)
     app[OPENAPI] = describe(ROUTES)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route)
+        app.router.add_route(route.method, route.path, route.respond)
     return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """What serves the application: ``observe`` writes the access log, and no body is decompressed."""
+    return web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=GRACE_SECONDS)
 
 
 @web.middleware

@@ -49,8 +49,11 @@ async def test_an_officer_sees_what_was_shown(api: JudgedApi, held: Holding) -> 
 
     assert everything["claims"].keys() >= {*DETAILS, *PERMISSION}
     assert everything["claims"]["birthdate"] == "1974-08-12"
-    assert chosen["claims"] == {"age_over_18": True, "issuing_authority": everything["claims"]["issuing_authority"],
-                                "issuing_country": "UT"}
+    assert chosen["claims"] == {
+        "age_over_18": True,
+        "issuing_authority": everything["claims"]["issuing_authority"],
+        "issuing_country": "UT",
+    }
 
 
 async def test_nothing_is_told_of_a_rejected_document(api: JudgedApi, held: Holding) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterable
 from pathlib import Path
@@ -109,6 +110,11 @@ async def _wrong_calls(api: JudgedApi, held: Holding, details: dict[str, object]
         await api.call("POST", path, "officer", body)
     async with api.session.get(f"{api.deployment.url}/{name}?name={name}", headers={"User-Agent": name}) as response:
         assert response.status == 404
+    reader, writer = await asyncio.open_connection("localhost", api.deployment.port)
+    writer.write(f"GET /{name} HTTP/{name}\r\n{name}\r\n\r\n".encode())
+    assert b"400" in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_no_personal_data_lies_open(lived: Holding, deployment: Deployment) -> None:

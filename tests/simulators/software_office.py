@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,7 +41,7 @@ from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.vault import Vault
-from idverify.web.server import make_app
+from idverify.web.server import make_app, make_runner
 from tests.simulators import service
 from tests.simulators.service import KEYS, Api, client, free_port
 
@@ -154,8 +154,19 @@ async def software_office(data: Path) -> AsyncIterator[SoftwareOffice]:
         for name, (actor, role, purpose) in KEYS.items():
             deployment.keys[name] = await create_key(store, clock, system_entropy, actor, role, purpose)
         office = await _office(store, token, clock)
-        async with running(office), TestServer(make_app(office), port=port):
+        async with running(office), _listening(office, port):
             yield SoftwareOffice(office, token, clock, Api(session, deployment))
+
+
+@asynccontextmanager
+async def _listening(office: Office, port: int) -> AsyncIterator[None]:
+    runner = make_runner(make_app(office))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "localhost", port).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 async def _establish(store: SqliteStore, url: str, token: SoftToken, clock: StandingClock) -> None:

@@ -108,8 +108,7 @@ def _ends_at(permission: BaseModel) -> int | None:
         raise TypeError(f"expected an ImmigrationPermission, got {permission!r}")
     if permission.permission_end is None:
         return None
-    after = permission.permission_end + dt.timedelta(days=1)
-    return int(dt.datetime.combine(after, dt.time(), dt.UTC).timestamp()) - 1
+    return int(dt.datetime.combine(permission.permission_end, dt.time(23, 59, 59), dt.UTC).timestamp())
 
 
 _WHO = frozenset({"family_name", "given_name", "picture"})

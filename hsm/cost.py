@@ -1,0 +1,19 @@
+"""What one call costs in CPU time: how both sides of a benchmark are put in figures."""
+
+import time
+from collections.abc import Callable
+
+_WARM_UP = 50  # calls before the clock starts
+
+
+def cpu_of(call: Callable[[], object], seconds: float) -> float:
+    """CPU seconds of one call, kernel time included, averaged over `seconds` of calling."""
+    for _ in range(_WARM_UP):
+        call()
+    calls = 0
+    end = time.monotonic() + seconds
+    begin = time.process_time()
+    while time.monotonic() < end:
+        call()
+        calls += 1
+    return (time.process_time() - begin) / max(calls, 1)

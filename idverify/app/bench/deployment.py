@@ -1,0 +1,106 @@
+"""A deployment to measure: provisioned like any other, with synthetic people who wait for their credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from idverify.app.provision import Wishes, provision
+from idverify.app.services import open_office
+from idverify.config import Config
+from idverify.core.credential_type import Purpose
+from idverify.core.decision import DecisionKind
+from idverify.core.person import PersonDetails
+from idverify.core.policy import Principal, Role
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.formats import jose, key_binding, key_proof, sdjwt
+from idverify.formats.base import HolderBindingExpected
+from idverify.services import access, decide, people
+from idverify.services.decide import Ruling
+from idverify.services.offer import Offer, offer
+from idverify.services.office import Office
+
+_OFFICER: Final = Principal("bench", "Olive Officer", Role.OFFICER, None)
+_AT_ONCE: Final = 64
+_SHOWN: Final = ("family_name", "given_name", "work")
+_DETAILS: Final = {"family_name": "SPECIMEN", "given_name": "ANNA", "birthdate": "1974-08-12", "nationalities": ["QU"]}
+_PERMISSION: Final = {
+    "status_type": {"code": "SKILLED-WORKER", "text": "Skilled worker"},
+    "permission_start": "2024-01-15",
+    "permission_end": None,
+    "work": {"allowed": "limited", "occupations_text": "Sponsored occupation only"},
+    "study": {"allowed": "yes"},
+    "rent": {"allowed": "yes"},
+    "travel": {"allowed": "yes"},
+    "public_funds": {"recourse": False},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is measured, the API key of a relying party, and an offer for each person."""
+
+    config: Config
+    api_key: str
+    offers: tuple[Offer, ...]
+
+
+async def deploy(data: Path, people_wanted: int) -> Deployment:
+    """Provision ``data``; nobody's key is in any memory when the service starts later."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    config = await provision(data, Wishes(f"http://localhost:{port}", port, demo=False))
+    async with open_office(config, None) as office:
+        key = await access.create_key(
+            office.store, office.clock, office.entropy, "Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK
+        )
+        gate = asyncio.Semaphore(_AT_ONCE)
+        offers = await asyncio.gather(*(_person_with_offer(office, gate) for _ in range(people_wanted)))
+    return Deployment(config, key, tuple(offers))
+
+
+async def _person_with_offer(office: Office, gate: asyncio.Semaphore) -> Offer:
+    async with gate:
+        person = await people.create(office, _OFFICER, PersonDetails.model_validate(_DETAILS))
+        permission = ImmigrationPermission.model_validate(_PERMISSION)
+        granted = Ruling(person, DecisionKind.GRANT, "application-granted", "Rules, part 1", permission)
+        await decide.decide(office, _OFFICER, granted)
+        return await offer(office, _OFFICER, person, IMMIGRATION_STATUS.vct)
+
+
+class Holder:
+    """A wallet in memory: one P-256 key that collects one credential and presents it."""
+
+    def __init__(self, offered: Offer) -> None:
+        self.offer = offered
+        self.credential = ""
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def proof(self) -> str:
+        """The key proof that the offer asks for."""
+        jwk = jose.public_jwk(self._key.public_key())
+        return self._signed(key_proof.prepare(jwk, self.offer.issuer, self.offer.nonce, int(time.time())))
+
+    def shown(self, names: Iterable[str] = _SHOWN) -> str:
+        """The credential with these claims, bound to nothing."""
+        return sdjwt.select(self.credential.encode(), [(name,) for name in names]).decode()
+
+    def presented(self, audience: str, nonce: str) -> str:
+        """The same, bound to a verification request by this holder's key."""
+        shown = self.shown()
+        expected = HolderBindingExpected(audience, nonce)
+        return shown + self._signed(key_binding.prepare(shown.encode(), expected, int(time.time())))
+
+    def _signed(self, unsigned: bytes) -> str:
+        r, s = decode_dss_signature(self._key.sign(unsigned, ec.ECDSA(hashes.SHA256())))
+        return jose.jws(unsigned, r.to_bytes(32, "big") + s.to_bytes(32, "big")).decode()

@@ -1,0 +1,21 @@
+"""How long to measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Sizes of every measurement; each figure is the middle one of ``rounds``, which should be odd."""
+
+    rounds: int
+    sign_seconds: float  # of HSM load, per algorithm
+    probe_seconds: float  # per primitive and round
+    requests: int  # per HTTP round
+    commits: int  # per ledger batch size and round
+    entries: int  # in the log that is audited
+
+
+FULL: Final = Effort(rounds=5, sign_seconds=2.0, probe_seconds=0.1, requests=480, commits=60, entries=50_000)

@@ -1,0 +1,145 @@
+"""Processes die at any moment under load: nothing acknowledged is lost, and nothing stands half done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+from idverify.stores.sqlite import connect
+from tests.simulators.issuers import Issuers
+from tests.simulators.service import Api, Deployment, client, kill, start, stop, workers_of
+
+ISSUERS = 32
+ROUNDS = 20
+LOAD_SECONDS = (0.1, 1.2)
+WORKER_KILLS = 5
+PATIENCE = 20.0
+
+
+@asynccontextmanager
+async def rushing(issuers: Issuers) -> AsyncIterator[None]:
+    """All issuers at work; on the way out each has finished what it was doing or has lost the service."""
+    done = asyncio.Event()
+    rush = asyncio.create_task(issuers.rush(done))
+    try:
+        yield
+    finally:
+        done.set()
+        await rush
+
+
+@asynccontextmanager
+async def prepared(deployment: Deployment) -> AsyncIterator[Issuers]:
+    """The issuers of a service that runs, with their people on record."""
+    async with client() as session:
+        issuers = Issuers(Api(session, deployment))
+        await issuers.prepare(ISSUERS)
+        yield issuers
+
+
+async def restarted(deployment: Deployment) -> subprocess.Popen[bytes]:
+    """The service, started again off the event loop."""
+    return await asyncio.to_thread(start, deployment)
+
+
+def issuances(database: Path, state: str) -> int:
+    """How many intents are in a state."""
+    with closing(connect(database, read_only=True)) as connection:
+        row: sqlite3.Row = connection.execute("SELECT count(*) FROM issuance WHERE state = ?", (state,)).fetchone()
+        return int(row[0])
+
+
+def still_there(pids: list[int]) -> list[int]:
+    """Which of these processes exist."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+async def test_kill_under_load(deployment: Deployment) -> None:
+    """Twenty times SIGKILL under 32 issuers: what was acknowledged is there, and a repeat completes what was not."""
+    seed = secrets.randbits(32)
+    sys.stdout.write(f"seed {seed}\n")
+    chance = random.Random(seed)  # noqa: S311 repeatable on purpose
+    process = start(deployment)
+    try:
+        async with prepared(deployment) as issuers:
+            for number in range(ROUNDS):
+                async with rushing(issuers):
+                    await asyncio.sleep(chance.uniform(*LOAD_SECONDS))
+                    kill(process)
+                acknowledged, cut_off = len(issuers.answers), len(issuers.unanswered)
+                sys.stdout.write(f"round {number}: {acknowledged} acknowledged so far, {cut_off} cut off\n")
+                process = await restarted(deployment)
+                await issuers.settle(deployment.database)
+            assert len(issuers.answers) > ROUNDS * ISSUERS
+    finally:
+        stop(process)
+
+
+async def test_kill_between_intent_and_signature(deployment: Deployment) -> None:
+    """Every issuer has an intent on disk and no signature yet: each is void after the start, and a repeat succeeds."""
+    void_before = issuances(deployment.database, "void")
+    process = start(deployment)
+    try:
+        async with prepared(deployment) as issuers:
+            (worker,) = workers_of(process.pid)
+            os.kill(worker, signal.SIGSTOP)
+            async with rushing(issuers), asyncio.timeout(PATIENCE):
+                while issuances(deployment.database, "open") < ISSUERS:  # noqa: ASYNC110 the database tells nobody
+                    await asyncio.sleep(0.02)
+                kill(process)
+                os.kill(worker, signal.SIGKILL)
+            assert issuers.answers == {}
+            process = await restarted(deployment)
+            await issuers.settle(deployment.database)
+            assert issuances(deployment.database, "void") == void_before + ISSUERS
+            assert len(issuers.answers) == ISSUERS
+    finally:
+        stop(process)
+
+
+async def test_killing_the_signer_loses_no_request(deployment: Deployment) -> None:
+    """The signer process dies again and again: the service goes on, and every single request is answered with 201."""
+    void_before = issuances(deployment.database, "void")
+    process = start(deployment)
+    try:
+        async with prepared(deployment) as issuers:
+            async with rushing(issuers):
+                for _ in range(WORKER_KILLS):
+                    await asyncio.sleep(0.5)
+                    for worker in workers_of(process.pid):
+                        os.kill(worker, signal.SIGKILL)
+            assert len(issuers.answers) > ISSUERS
+            assert issuers.unanswered == set()
+            await issuers.settle(deployment.database)
+            assert issuances(deployment.database, "void") == void_before
+            assert process.poll() is None
+    finally:
+        stop(process)
+
+
+async def test_stop_under_load(deployment: Deployment) -> None:
+    """SIGTERM under 32 issuers: exit status 0, no signer process left, nothing acknowledged lost."""
+    process = start(deployment)
+    try:
+        async with prepared(deployment) as issuers:
+            workers = workers_of(process.pid)
+            async with rushing(issuers):
+                await asyncio.sleep(0.5)
+                process.send_signal(signal.SIGTERM)
+                assert await asyncio.to_thread(process.wait, PATIENCE) == 0
+                assert still_there(workers) == []
+            assert workers != []
+            assert len(issuers.answers) > 0
+            process = await restarted(deployment)
+            await issuers.settle(deployment.database)
+    finally:
+        stop(process)

@@ -1,0 +1,17 @@
+"""An office on a token in memory, for the tests of services and web."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.simulators.software_office import SoftwareOffice, software_office
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[SoftwareOffice]:
+    """An office of the test's own, and a caller of its API."""
+    async with software_office(tmp_path) as running:
+        yield running

@@ -1,0 +1,86 @@
+"""API keys: recognised by their secret, forgotten when revoked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from idverify.core.credential_type import Purpose
+from idverify.core.policy import Principal, Role
+from idverify.errors import NotAuthenticated, NotFound
+from idverify.ports import SystemClock, system_entropy
+from idverify.services import access
+from idverify.services.access import Gate, create_key, revoke_key
+from idverify.stores.schema import upgrade
+from idverify.stores.sqlite import SqliteStore
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """An empty database."""
+    upgrade(tmp_path / "idverify.sqlite")
+    async with SqliteStore(tmp_path / "idverify.sqlite", CLOCK) as opened:
+        yield opened
+
+
+async def _key(store: SqliteStore) -> str:
+    return await create_key(store, CLOCK, system_entropy, "Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT)
+
+
+async def test_a_key_names_its_holder(store: SqliteStore) -> None:
+    """Who a key stands for, in what role and for what purpose, is as it was made."""
+    token = await _key(store)
+
+    principal = await Gate(store).recognise(token)
+
+    assert principal == Principal(token.split("_")[1], "Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT)
+
+
+@pytest.mark.parametrize("spoilt", ["secret", "id", "form", "nothing"])
+async def test_a_key_that_is_not_right(store: SqliteStore, spoilt: str) -> None:
+    """A wrong secret, an unknown id and nonsense are all refused, the first two in the same words."""
+    token = await _key(store)
+    _, key_id, secret = token.split("_")
+    wrong = {
+        "secret": f"idv_{key_id}_{'a' * 32}",
+        "id": f"idv_{'a' * 16}_{secret}",
+        "form": token.upper(),
+        "nothing": "",
+    }[spoilt]
+    gate = Gate(store)
+    await gate.recognise(token)
+
+    with pytest.raises(NotAuthenticated) as refused:
+        await gate.recognise(wrong)
+
+    expected = "unknown or was revoked" if spoilt in {"secret", "id"} else "idv_..."
+    assert expected in refused.value.detail
+
+
+async def test_a_revoked_key(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A revoked key is refused once what was remembered of it is over, and cannot be revoked again."""
+    monkeypatch.setattr(access, "REMEMBERED_SECONDS", 0.0)
+    token, gate = await _key(store), Gate(store)
+    key_id = token.split("_")[1]
+    await gate.recognise(token)
+
+    await revoke_key(store, CLOCK, key_id)
+
+    with pytest.raises(NotAuthenticated, match="unknown or was revoked"):
+        await gate.recognise(token)
+    with pytest.raises(NotFound, match=key_id):
+        await revoke_key(store, CLOCK, key_id)
+
+
+async def test_keys_are_kept_as_hashes(store: SqliteStore) -> None:
+    """The secret is in no row."""
+    token = await _key(store)
+
+    dump = await store.read(lambda connection: "\n".join(connection.iterdump()))
+
+    assert token.split("_")[1] in dump
+    assert token.split("_")[2] not in dump

@@ -1,0 +1,193 @@
+"""Deciding: what is asked of an officer, and what happens when two decide at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from idverify.core.decision import DecisionKind
+from idverify.core.policy import Principal, Role
+from idverify.core.types.immigration_status import ImmigrationPermission
+from idverify.errors import Conflict, Gone, IdverifyError, NotAllowed, NotFound, Unprocessable
+from idverify.services.decide import PROPOSAL_SECONDS, Decided, Proposed, Ruling, approve, decide
+from idverify.services.people import read
+from idverify.stores.writes import WriteSet
+from tests.simulators.holder import holding
+from tests.simulators.service import PERMISSION
+from tests.simulators.software_office import SoftwareOffice
+
+OLIVE = Principal("key 1", "Olive Officer", Role.OFFICER, None)
+OSCAR = Principal("key 2", "Oscar Officer", Role.OFFICER, None)
+PERMITTED = ImmigrationPermission.model_validate(PERMISSION)
+
+
+def ruling(person: bytes, kind: DecisionKind, reason: str, permission: ImmigrationPermission | None = None) -> Ruling:
+    return Ruling(person, kind, reason, "Rules, part 9", permission)
+
+
+@pytest.fixture
+async def person(served: SoftwareOffice) -> bytes:
+    """A person with an active status."""
+    return bytes.fromhex(await served.api.person_with_status())
+
+
+async def _proposed(served: SoftwareOffice, person: bytes, kind: DecisionKind, reason: str) -> bytes:
+    outcome = await decide(served.office, OLIVE, ruling(person, kind, reason))
+    assert isinstance(outcome, Proposed)
+    return outcome.handle
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "permission", "sentence"),
+    [
+        (DecisionKind.VARY, "extended", None, "needs the permission"),
+        (DecisionKind.SUSPEND, "under-review", PERMITTED, "carries no permission"),
+        (DecisionKind.SUSPEND, "extended", None, "must be one of: under-review"),
+        (DecisionKind.GRANT, "application-granted", PERMITTED, "this one's is active"),
+    ],
+)
+async def test_rulings_that_make_no_sense(
+    served: SoftwareOffice,
+    person: bytes,
+    kind: DecisionKind,
+    reason: str,
+    permission: ImmigrationPermission | None,
+    sentence: str,
+) -> None:
+    """A ruling that contradicts itself or the person's status is refused, and says what would fit."""
+    with pytest.raises(Unprocessable, match=sentence):
+        await decide(served.office, OLIVE, ruling(person, kind, reason, permission))
+
+
+async def test_nobody_there(served: SoftwareOffice) -> None:
+    """There is no deciding on somebody, or approving something, that is not on record."""
+    with pytest.raises(NotFound):
+        await decide(served.office, OLIVE, ruling(bytes(16), DecisionKind.SUSPEND, "under-review"))
+    with pytest.raises(NotFound):
+        await approve(served.office, OSCAR, bytes(16))
+
+
+async def test_a_proposal_runs_out(served: SoftwareOffice, person: bytes) -> None:
+    """A proposal can be carried out for 72 hours; after them the person's status is as it was."""
+    early = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
+    late = await _proposed(served, person, DecisionKind.REVOKE, "fraud-found")
+
+    served.clock.advance(PROPOSAL_SECONDS - 1)
+    suspended = await approve(served.office, OSCAR, early)
+    served.clock.advance(1)
+    with pytest.raises(Gone):
+        await approve(served.office, OSCAR, late)
+
+    assert suspended.status == "suspended"
+    assert (await read(served.office, person)).status == "suspended"
+
+
+async def test_a_proposal_is_carried_out_once(served: SoftwareOffice, person: bytes) -> None:
+    """Of approvals that come at the same time one succeeds; the others are told."""
+    proposal = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
+    carol = replace(OSCAR, id="key 3", actor="Carol Officer")
+
+    outcomes = await asyncio.gather(
+        *(approve(served.office, officer, proposal) for officer in (OSCAR, carol, OSCAR)), return_exceptions=True
+    )
+
+    assert sum(isinstance(outcome, Decided) for outcome in outcomes) == 1
+    assert all(isinstance(outcome, Decided | Conflict | Unprocessable) for outcome in outcomes)
+
+
+async def test_who_may_decide(served: SoftwareOffice, person: bytes) -> None:
+    """Deciding and approving are an officer's; approving is another officer's."""
+    proposal = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
+    employer = Principal("key 4", "Example Employer Ltd", Role.RELYING_PARTY, None)
+
+    with pytest.raises(NotAllowed, match="role officer"):
+        await decide(served.office, employer, ruling(person, DecisionKind.REVOKE, "fraud-found"))
+    with pytest.raises(NotAllowed, match="role officer"):
+        await approve(served.office, employer, proposal)
+    with pytest.raises(NotAllowed, match="Another officer"):
+        await approve(served.office, replace(OLIVE, id="another key"), proposal)
+
+
+async def test_decisions_at_the_same_time(served: SoftwareOffice, person: bytes) -> None:
+    """Officers who vary the same status at once are all recorded, one after another, and the last one stands."""
+    outcomes = await asyncio.gather(
+        *(decide(served.office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED)) for _ in range(4))
+    )
+
+    indices = sorted(outcome.ledger_index for outcome in outcomes if isinstance(outcome, Decided))
+    shown = await served.api.ok("GET", f"/api/v1/people/{person.hex()}", "officer")
+    assert len(set(indices)) == 4
+    assert [decision["ledger_index"] for decision in shown["decisions"]][1:] == indices
+
+
+class _AlwaysLate:
+    """A store on which somebody else was always faster."""
+
+    def __init__(self, store: Any, person: bytes) -> None:
+        self._store, self._person = store, person
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, work: WriteSet) -> Any:
+        """Commit after the person's version has moved on."""
+
+        def move_on(transaction: Any) -> None:
+            transaction.connection.execute("UPDATE person SET version = version + 1 WHERE handle = ?", (self._person,))
+
+        await self._store.write(move_on)
+        return await self._store.commit(work)
+
+
+async def test_a_record_that_never_rests(served: SoftwareOffice, person: bytes) -> None:
+    """Whoever is always too late is told so in the end, and nothing was decided."""
+    office = replace(served.office, store=_AlwaysLate(served.office.store, person))
+    before = (await read(served.office, person)).permission_decision_id
+
+    with pytest.raises(Conflict, match="keeps changing"):
+        await decide(office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED))
+
+    assert (await read(served.office, person)).permission_decision_id == before
+
+
+async def test_every_copy_changes_with_the_decision(served: SoftwareOffice) -> None:
+    """Suspended copies come back; a copy that was invalid before stays invalid through it all."""
+    old = await holding(served.api)
+    person = bytes.fromhex(old.person)
+    await decide(served.office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED))
+    for _ in range(2):
+        await holding(served.api, old.person)
+
+    async def copies() -> list[str]:
+        shown = await served.api.ok("GET", f"/api/v1/people/{old.person}", "officer")
+        return [copy["status"] for copy in shown["credentials"]]
+
+    seen = [await copies()]
+    for kind, reason in (
+        (DecisionKind.SUSPEND, "under-review"),
+        (DecisionKind.REINSTATE, "review-closed"),
+        (DecisionKind.REVOKE, "permission-cancelled"),
+    ):
+        made = await approve(served.office, OSCAR, await _proposed(served, person, kind, reason))
+        seen.append(await copies())
+        assert made.copies == 2
+
+    assert seen == [
+        ["invalid", "valid", "valid"],
+        ["invalid", "suspended", "suspended"],
+        ["invalid", "valid", "valid"],
+        ["invalid", "invalid", "invalid"],
+    ]
+
+
+async def test_a_decision_needs_no_hsm_signature(served: SoftwareOffice, person: bytes) -> None:
+    """With the HSM away a decision is still recorded; the list that shows it follows when the HSM is back."""
+    await read(served.office, person)  # the person's key is at hand for a minute
+    served.token.away = IdverifyError("away")
+
+    outcome = await decide(served.office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED))
+
+    assert isinstance(outcome, Decided)

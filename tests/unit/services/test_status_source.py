@@ -1,0 +1,173 @@
+"""What a verifier believes of a status list: the newest that was verified, and never an older one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from idverify.core.credential import Issuer, StatusReference
+from idverify.core.trust import TrustedIssuer
+from idverify.errors import DocumentError, Unavailable
+from idverify.formats import status_list, x509
+from idverify.formats.status_list import StatusListClaims, StatusValue
+from idverify.services import status_source
+from idverify.services.status_source import KeptList, StatusSource, StatusUnknown, under
+from tests.simulators import credential_world as world
+
+NOW, DAY, URI = world.NOW, world.DAY, world.STATUS_URI
+TTL = 300
+NOBODY: frozenset[tuple[str, int]] = frozenset()
+REFERENCE = StatusReference(URI, 5)
+SIGNER = Issuer(world.ISS, (world.leaf(x509.Purpose.STATEMENT),), b"12345678")
+
+
+def token(values: Mapping[int, int] | None = None, issued_at: int = NOW, uri: str = URI) -> bytes:
+    """A list of one day, signed by the synthetic authority."""
+    statuses, claims = status_list.pack(64, 2, values or {}), StatusListClaims(uri, issued_at, issued_at + DAY, TTL)
+    unsigned = status_list.prepare(statuses, claims, SIGNER)
+    return status_list.seal(unsigned, world.sign(world.ISSUER_KEY, unsigned.payload))
+
+
+class Issuing:
+    """An issuer that serves ``tokens`` one after another, the last again and again; ``None`` is a cut line."""
+
+    def __init__(self, *tokens: bytes | None) -> None:
+        self._tokens = list(tokens)
+        self.asked = 0
+
+    async def fetch(self, *_: str) -> bytes:
+        """The next token."""
+        self.asked += 1
+        served = self._tokens.pop(0) if len(self._tokens) > 1 else self._tokens[0]
+        if served is None:
+            raise Unavailable("The line is cut.")
+        return served
+
+
+async def value(source: StatusSource, at: int = NOW, issuer: TrustedIssuer = world.TRUSTED) -> int:
+    """The status that the source finds for the usual credential."""
+    found, _ = await source.find(REFERENCE, issuer, NOBODY, at)
+    return found
+
+
+async def test_a_fresh_list_is_not_asked_for_again() -> None:
+    """Within its time to live a list answers from memory; after it the issuer is asked once more."""
+    issuer = Issuing(token(), token({5: StatusValue.INVALID}, NOW + TTL + 1))
+    source = StatusSource(issuer)
+
+    assert await value(source) == StatusValue.VALID
+    assert await value(source, NOW + TTL) == StatusValue.VALID
+    assert issuer.asked == 1
+    assert await value(source, NOW + TTL + 1) == StatusValue.INVALID
+    assert issuer.asked == 2
+
+
+async def test_an_older_list_never_replaces_a_newer() -> None:
+    """Whoever replays yesterday's list, with its genuine signature, hides no revocation."""
+    revoked, before = token({5: StatusValue.INVALID}, NOW), token({}, NOW - 3600)
+    source = StatusSource(Issuing(revoked, before))
+
+    assert await value(source) == StatusValue.INVALID
+    assert await value(source, NOW + TTL + 1) == StatusValue.INVALID
+
+
+async def test_an_issuer_that_is_away_is_not_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed fetch there is a pause; then the issuer is asked again."""
+    issuer = Issuing(None)
+    source = StatusSource(issuer)
+
+    for _ in range(3):
+        with pytest.raises(StatusUnknown, match="The line is cut"):
+            await value(source)
+    assert issuer.asked == 1
+    monkeypatch.setattr(status_source.time, "monotonic", lambda: float("inf"))
+    with pytest.raises(StatusUnknown):
+        await value(source)
+    assert issuer.asked == 2
+
+
+async def test_a_kept_list_carries_through_an_outage() -> None:
+    """While the issuer is away the last list answers until it expires; from then on nothing is known."""
+    source = StatusSource(Issuing(token({5: StatusValue.SUSPENDED}), None))
+
+    assert await value(source) == StatusValue.SUSPENDED
+    assert await value(source, NOW + DAY - 1) == StatusValue.SUSPENDED
+    with pytest.raises(StatusUnknown, match="has expired"):
+        await value(source, NOW + DAY)
+
+
+@pytest.mark.parametrize(
+    ("served", "sentence"),
+    [
+        (token(uri=f"{world.ISS}/status/2"), "it says it is the list"),
+        (token(issued_at=NOW - 2 * DAY), "expired"),
+        (token(issued_at=NOW + 3600), "future"),
+        (token()[:-8] + b"AAAAAAAA", "signature"),
+        (b"no list at all", "three parts"),
+    ],
+    ids=["another list", "expired", "from the future", "changed", "nonsense"],
+)
+async def test_lists_that_are_not_believed(served: bytes, sentence: str) -> None:
+    """A list that breaks a rule tells nothing, and the reason is given."""
+    source = StatusSource(Issuing(served))
+
+    with pytest.raises(StatusUnknown, match=sentence):
+        await value(source)
+    assert source.kept() == {}
+
+
+async def test_a_stranger_s_list_is_not_believed() -> None:
+    """A list signed under another issuer's root is refused, online as from a bundle."""
+    stranger = replace(world.TRUSTED, roots=(world.root(world.STRANGER_KEY, "Other Root"),))
+    source, offline = StatusSource(Issuing(token())), StatusSource(None)
+
+    offline.keep_snapshot(token(), (stranger,), NOBODY, NOW)
+
+    with pytest.raises(StatusUnknown):
+        await value(source, issuer=stranger)
+    with pytest.raises(StatusUnknown):
+        await value(offline, issuer=stranger)
+    assert offline.kept() == {}
+
+
+async def test_offline_a_snapshot_answers() -> None:
+    """Without a fetcher the bundle's list answers for its issuer, at any age until it expires."""
+    source = StatusSource(None)
+    source.keep_snapshot(token({5: StatusValue.INVALID}), (world.TRUSTED,), NOBODY, NOW)
+
+    assert await value(source, NOW + 3600) == StatusValue.INVALID
+    assert source.kept().keys() == {URI}
+
+
+async def test_an_index_that_is_not_there() -> None:
+    """A credential whose index lies outside the list is a broken document, not an unknown status."""
+    source = StatusSource(Issuing(token()))
+
+    with pytest.raises(DocumentError, match="64 entries"):
+        await source.find(StatusReference(URI, 64), world.TRUSTED, NOBODY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("uri", "base", "expected"),
+    [
+        ("https://a.example/status/1", "https://a.example/status", True),
+        ("https://a.example/status/1", "https://a.example/status/", True),
+        ("https://a.example/status", "https://a.example/status", False),
+        ("https://a.example/status-2/1", "https://a.example/status", False),
+        ("https://b.example/status/1", "https://a.example/status", False),
+    ],
+)
+def test_under(uri: str, base: str, expected: bool) -> None:  # noqa: FBT001  a parameter of the test
+    """An address lies under a base if the base's path ends where a segment ends."""
+    assert under(uri, base) is expected
+
+
+def test_a_list_s_ages() -> None:
+    """Fresh up to its time to live, usable until it expires, and for ever if it never does."""
+    kept = KeptList(status_list.pack(8, 1, {}), NOW, NOW + DAY, TTL, b"")
+
+    assert [kept.fresh(NOW + TTL), kept.fresh(NOW + TTL + 1)] == [True, False]
+    assert [kept.usable(NOW + DAY - 1), kept.usable(NOW + DAY)] == [True, False]
+    assert KeptList(kept.statuses, NOW, None, TTL, b"").usable(NOW + 10_000 * DAY)

@@ -1,0 +1,170 @@
+"""The ledger's storage port: the simulator and every driver keep the same contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from idverify.ledger import ForkError, Publisher, genesis, open_checkpoint
+from idverify.ledger.merkle import leaf_hash
+from idverify.ledger.storage import LedgerStorage
+from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.writes import WriteSet
+from tests.simulators.ledger_memory import ORIGIN, LedgerMemory, SoftwareSigner
+from tests.unit.ledger.test_merkle import mth
+from tests.unit.stores.conftest import DRIVERS
+from tests.unit.stores.rows import entry
+
+ROOT_A, ROOT_B = b"a" * 32, b"b" * 32
+TILE_A, TILE_B = b"a" * 8192, b"b" * 8192
+
+
+@dataclass(frozen=True)
+class Log:
+    """A storage, and the way to append ``n`` entries to it."""
+
+    storage: LedgerStorage
+    append: Callable[[int], Awaitable[None]]
+
+
+@asynccontextmanager
+async def in_memory(_: Path) -> AsyncIterator[Log]:
+    memory = LedgerMemory()
+
+    async def append(count: int) -> None:
+        memory.append(count)
+
+    yield Log(memory, append)
+
+
+@asynccontextmanager
+async def in_sqlite(folder: Path) -> AsyncIterator[Log]:
+    async with (await DRIVERS["sqlite"](folder)).open() as store:
+        ledger = SqliteLedger(store)
+
+        async def append(count: int) -> None:
+            size = (await ledger.tree_state()).size
+            for number in range(size, size + count):
+                await store.commit(WriteSet((), (entry(number),)))
+
+        yield Log(ledger, append)
+
+
+STORAGES: Final = {"memory": in_memory, "sqlite": in_sqlite}
+
+
+@pytest.fixture(params=STORAGES)
+async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
+    """An empty log in each storage."""
+    async with STORAGES[request.param](tmp_path) as opened:
+        yield opened
+
+
+async def test_an_empty_log(log: Log) -> None:
+    """Genesis, no checkpoint, no tile, no entries."""
+    assert await log.storage.tree_state() == genesis(ORIGIN)
+    assert await log.storage.latest_checkpoint() is None
+    assert await log.storage.full_tile(0, 0) is None
+    assert await log.storage.entries(0, 0) == []
+    assert await log.storage.leaf_hashes(0, 0) == []
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 20), (0, 1), (7, 8), (6, 15), (19, 20), (5, 5)])
+async def test_ranges_of_entries_and_leaf_hashes(log: Log, start: int, stop: int) -> None:
+    """Any range, wherever it lies across bundles: the entries asked for, and the hash of each."""
+    await log.append(20)
+    everything = await log.storage.entries(0, 20)
+    entries = await log.storage.entries(start, stop)
+
+    assert len(everything) == 20
+    assert entries == everything[start:stop]
+    assert await log.storage.leaf_hashes(start, stop) == [leaf_hash(one) for one in entries]
+
+
+async def test_the_state_is_that_of_the_entries(log: Log) -> None:
+    """After every append the state has the root over all entries, and the last one's hash as its head."""
+    for size in range(1, 12):
+        await log.append(1)
+        state, entries = await log.storage.tree_state(), await log.storage.entries(0, size)
+
+        assert state.size == size
+        assert state.head == leaf_hash(entries[-1])
+        assert state.root() == mth([leaf_hash(one) for one in entries])
+
+
+async def test_one_root_is_intended_for_one_size(log: Log) -> None:
+    """The same intent may be repeated, as after a crash; another root for the size is a fork."""
+    await log.storage.intend_checkpoint(1, ROOT_A, {})
+    await log.storage.intend_checkpoint(1, ROOT_A, {})
+    with pytest.raises(ForkError):
+        await log.storage.intend_checkpoint(1, ROOT_B, {})
+    with pytest.raises(ForkError):
+        await log.storage.advance_checkpoint(None, 1, ROOT_B, b"note")
+
+    assert await log.storage.advance_checkpoint(None, 1, ROOT_A, b"note")
+
+
+async def test_tiles_are_written_once(log: Log) -> None:
+    """The same tile may come again; other hashes for its place are a fork, and the intent with them is not kept."""
+    await log.storage.intend_checkpoint(1, ROOT_A, {(0, 0): TILE_A})
+    await log.storage.intend_checkpoint(2, ROOT_A, {(0, 0): TILE_A, (0, 1): TILE_B})
+    with pytest.raises(ForkError):
+        await log.storage.intend_checkpoint(3, ROOT_A, {(0, 2): TILE_A, (0, 1): TILE_A})
+
+    assert await log.storage.full_tile(0, 0) == TILE_A
+    assert await log.storage.full_tile(0, 1) == TILE_B
+    assert await log.storage.full_tile(0, 2) is None
+    with pytest.raises(ForkError):
+        await log.storage.advance_checkpoint(None, 3, ROOT_A, b"note")
+
+
+async def test_nothing_is_signed_that_was_not_intended(log: Log) -> None:
+    """Neither a size nor a root that storage does not know of."""
+    with pytest.raises(ForkError):
+        await log.storage.advance_checkpoint(None, 1, ROOT_A, b"note")
+
+    assert await log.storage.latest_checkpoint() is None
+
+
+async def test_of_two_publishers_one_advances(log: Log) -> None:
+    """Whoever names the wrong predecessor is told no, and changes nothing."""
+    for size in (1, 2, 3):
+        await log.storage.intend_checkpoint(size, ROOT_A, {})
+
+    assert not await log.storage.advance_checkpoint(1, 2, ROOT_A, b"from nowhere")
+    assert await log.storage.advance_checkpoint(None, 1, ROOT_A, b"one")
+    assert not await log.storage.advance_checkpoint(None, 2, ROOT_A, b"late")
+    assert await log.storage.latest_checkpoint() == b"one"
+    assert await log.storage.advance_checkpoint(1, 3, ROOT_A, b"three")
+    assert not await log.storage.advance_checkpoint(1, 2, ROOT_A, b"late again")
+    assert await log.storage.latest_checkpoint() == b"three"
+
+
+async def test_of_two_publishers_at_once_one_advances(log: Log) -> None:
+    """The same race, side by side."""
+    await log.storage.intend_checkpoint(1, ROOT_A, {})
+    won = await asyncio.gather(*(log.storage.advance_checkpoint(None, 1, ROOT_A, b"note %d" % n) for n in range(5)))
+
+    assert sorted(won) == [False] * 4 + [True]
+    assert await log.storage.latest_checkpoint() == b"note %d" % won.index(True)
+
+
+async def test_a_publisher_works_on_it(log: Log) -> None:
+    """Growth over a tile's edge is signed, and a second publisher goes on from what the first left."""
+    signer = SoftwareSigner()
+    await log.append(3)
+    await Publisher(log.storage, ORIGIN, signer).publish_once()
+    await log.append(260)
+    await Publisher(log.storage, ORIGIN, signer).publish_once()
+    state, note = await log.storage.tree_state(), await log.storage.latest_checkpoint()
+
+    assert note is not None
+    signed = open_checkpoint(note, [signer.verifier])
+    assert (signed.size, signed.root) == (263, state.root())
+    assert await log.storage.full_tile(0, 0) == b"".join(await log.storage.leaf_hashes(0, 256))

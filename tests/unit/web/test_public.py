@@ -1,0 +1,66 @@
+"""What everybody may fetch, and what every answer carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from idverify.errors import Unavailable
+from idverify.formats import status_list, x509
+from tests.simulators.contract import JudgedApi
+from tests.simulators.software_office import SoftwareOffice
+
+CACHED = ["/status/1", "/pki/root.cer", "/pki/crl.der"]
+
+
+async def _fetch(served: SoftwareOffice, path: str, **headers: str) -> Any:
+    async with served.api.session.get(served.api.deployment.url + path, headers=headers) as response:
+        await response.read()
+        return response
+
+
+@pytest.mark.parametrize("path", ["/livez", "/nowhere", "/api/v1/proposals", *CACHED])
+async def test_headers_of_every_answer(served: SoftwareOffice, path: str) -> None:
+    """Answers and refusals alike forbid sniffing, framing, referrers and scripts."""
+    headers = (await _fetch(served, path)).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+@pytest.mark.parametrize("path", CACHED)
+async def test_whoever_has_it_need_not_fetch_it(served: SoftwareOffice, path: str) -> None:
+    """Public bodies have a validator, and whoever shows it gets 304 and no body."""
+    first = await _fetch(served, path)
+    again = await _fetch(served, path, **{"If-None-Match": first.headers["ETag"]})
+    other = await _fetch(served, path, **{"If-None-Match": '"another"'})
+
+    assert first.headers["Cache-Control"].startswith("public, max-age=")
+    assert [first.status, again.status, other.status] == [200, 304, 200]
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+async def test_what_is_public_can_be_read(served: SoftwareOffice) -> None:
+    """The root, its revocation list and the status list are what their media types say."""
+    root = await served.api.ok("GET", "/pki/root.cer")
+    crl = await served.api.ok("GET", "/pki/crl.der")
+    listed = status_list.read(await served.api.ok("GET", "/status/1"))
+
+    assert x509.read_crl(crl, root).revoked == frozenset()
+    assert listed.claims.uri == f"{served.api.deployment.url}/status/1"
+    assert len(listed.statuses) == 2**20
+
+
+async def test_ready_means_that_it_works(served: SoftwareOffice) -> None:
+    """Without its HSM the service lives and is not ready, and the check says what is away."""
+    api = JudgedApi(served.api.session, served.api.deployment)
+    ready = await api.call("GET", "/readyz")
+    served.token.away = Unavailable("The HSM is away.")
+    not_ready = await api.call("GET", "/readyz")
+    alive = await api.call("GET", "/livez")
+
+    assert ready == (200, {"status": "ok", "checks": {"database": "ok", "hsm": "ok"}})
+    assert not_ready == (503, {"status": "not-ready", "checks": {"database": "ok", "hsm": "The HSM is away."}})
+    assert alive[0] == 200
