@@ -25,7 +25,6 @@ from hsm.tokens import init_token
 _LABEL = "bench"
 _MESSAGE = bytes(128)
 _BASELINE_LIMIT = 60.0  # seconds
-_ROUNDS = 3
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 _UNIT = "per CPU-second of all processes"
@@ -35,10 +34,10 @@ TARGETS = {Algorithm.ES256: 0.6, Algorithm.EDDSA: 0.6}
 """The share of the primitives' speed that each signing path must keep."""
 
 
-async def measure(*, seconds: float = 2.0, workers: int = 2, callers: int = 128) -> list[Row]:
+async def measure(*, seconds: float = 2.0, workers: int = 2, callers: int = 128, rounds: int = 3) -> list[Row]:
     """Measure every signing algorithm on a SoftHSM token of its own, made for the purpose and thrown away.
 
-    `seconds` of load per algorithm, in `_ROUNDS` rounds.
+    `seconds` of load per algorithm, in so many rounds.
     """
     with tempfile.TemporaryDirectory(prefix="hsm-bench-") as directory:
         token = await _throw_away_token(Path(directory), workers)
@@ -46,7 +45,7 @@ async def measure(*, seconds: float = 2.0, workers: int = 2, callers: int = 128)
         async with Hsm(token) as hsm:
             for algorithm, target in TARGETS.items():
                 key = (await hsm.generate(algorithm, algorithm.value)).id
-                pairs = [await _pair(hsm, token, (algorithm, key), seconds / _ROUNDS, callers) for _ in range(_ROUNDS)]
+                pairs = [await _pair(hsm, token, (algorithm, key), seconds / rounds, callers) for _ in range(rounds)]
                 signs = "HSM signs" if algorithm is Algorithm.ES256 else f"HSM signs {algorithm}"
                 name = f"{signs}, verified, {workers} workers, {callers} callers"
                 rows.append(row(name, _UNIT, _LIMIT_IS, target, pairs))

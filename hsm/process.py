@@ -34,6 +34,7 @@ def spawn(program: str, softhsm_conf: Path | None) -> tuple[subprocess.Popen[byt
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C is for the parent, also while this one still imports and could not ignore it
         )
     return process, ours
 

@@ -31,7 +31,7 @@ def log_to(path: Path | None) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(20),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[_OfLibraries()], level=logging.WARNING, force=True)
+    logging.getLogger().handlers[:] = [_OfLibraries()]
 
 
 class _OfLibraries(logging.Handler):
@@ -42,7 +42,8 @@ class _OfLibraries(logging.Handler):
 
 
 def _kind_and_places(
-    raised: tuple[type[BaseException], BaseException, TracebackType | None],
+    exc_info: tuple[type[BaseException], BaseException, TracebackType | None],
 ) -> dict[str, str | list[str]]:
-    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(raised[2])]
-    return {"kind": raised[0].__name__, "places": places}
+    kind, _, passed = exc_info
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(passed)]
+    return {"kind": kind.__name__, "places": places}

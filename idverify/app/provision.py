@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from hsm import Algorithm, Hsm, HsmError, KeyInfo, init_token
 from hsm.softhsm import find_module, render
-from idverify.app.tokens import HsmSigner, cannot_open, mapped, token_config
+from idverify.app.tokens import HsmSigner, at_start, mapped, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Token, load
 from idverify.errors import SetupError
 from idverify.ports import SystemClock, system_entropy
@@ -91,12 +91,21 @@ def make_private(data: Path) -> None:
 
 def require_public_url(url: str) -> None:
     """Raises ``SetupError`` unless the URL may become ``iss``: https, or http on this machine's own names."""
-    parts = urlsplit(url)
-    bare = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-    if not bare or parts.path not in {"", "/"} or parts.username:
+    if not _is_bare(url):
         raise SetupError(f"{url!r} is no public address.", "Give scheme and host: --public-url https://id.example")
+    parts = urlsplit(url)
     if parts.scheme == "http" and not _is_local(str(parts.hostname)):
         raise SetupError(f"{url} is not on this machine.", "Anything but localhost needs https.")
+
+
+def _is_bare(url: str) -> bool:
+    """Whether the URL is scheme, host and perhaps port, and nothing more."""
+    try:
+        parts = urlsplit(url)
+        origin = parts.scheme in {"http", "https"} and parts.hostname is not None and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        return False
+    return origin and parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
 
 
 def _is_local(host: str) -> bool:
@@ -122,7 +131,7 @@ async def _token(data: Path, label: str) -> Token:
         _write_private(pin_file, pin)
         serial = await init_token(find_module(), label, so_pin, pin, configuration)
     except HsmError as error:
-        raise cannot_open(error) from error
+        raise at_start(error) from error
     _write_private(home / "serial", serial)
     return _known_token(home, label)
 
@@ -192,7 +201,7 @@ async def _establish(config: Config) -> None:
                 ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
                 await establish(store, deployment(config), ceremony, clock, system_entropy)
         except HsmError as error:
-            raise cannot_open(error) from error
+            raise at_start(error) from error
 
 
 async def is_established(store: SqliteStore) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from hsm import Hsm, HsmError
-from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, cannot_open, token_config
+from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, at_start, token_config
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.publisher import Publisher
@@ -46,7 +46,7 @@ async def open_office(config: Config, fetcher: StatusFetcher | None) -> AsyncIte
         try:
             hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
         except HsmError as error:
-            raise cannot_open(error) from error
+            raise at_start(error) from error
         roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
         signer = HsmSigner(hsm, roles[PROBE_ROLE])
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])

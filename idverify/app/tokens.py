@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hsm import (
-    Hsm,
-    HsmBusy,
-    HsmDecryptFailed,
-    HsmError,
-    HsmModuleMissing,
-    HsmOutcomeUnknown,
-    HsmPinRefused,
-    HsmTokenMissing,
-    TokenConfig,
-)
+from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, TokenConfig
 from idverify.config import Token
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
 
 T = TypeVar("T")
-
-_SETUP = (HsmModuleMissing, HsmTokenMissing, HsmPinRefused)
 
 
 def token_config(token: Token, *, writable: bool = False) -> TokenConfig:
@@ -102,11 +90,9 @@ async def mapped(call: Callable[[], Awaitable[T]]) -> T:
         raise during_work(error) from error
 
 
-def at_start(error: HsmError) -> IdverifyError:
-    """Which of our errors it is when a token cannot be opened: then the operator must act."""
-    if isinstance(error, _SETUP):
-        return SetupError(str(error), "Then start again; a PIN is never tried twice.")
-    return during_work(error)
+def at_start(error: HsmError) -> SetupError:
+    """A token that cannot be opened is for the operator; the HSM's own sentence names the cause and the cure."""
+    return SetupError(str(error), "Then start again.")
 
 
 def during_work(error: HsmError) -> IdverifyError:
@@ -118,12 +104,5 @@ def during_work(error: HsmError) -> IdverifyError:
             return OutcomeUnknown("The HSM was cut off. Ask again with the same idempotency key.")
         case HsmDecryptFailed():
             return IdverifyError("A stored key does not open under the HSM's key: the row was changed.")
-        case _ if isinstance(error, _SETUP):
-            return cannot_open(error)
         case _:
             return Unavailable("The HSM is away; nothing was signed. Come back in a moment.")
-
-
-def cannot_open(error: HsmError) -> SetupError:
-    """A token that does not open at start is for the operator; the HSM's sentence names the cause and the cure."""
-    return SetupError(str(error), "Then start again.")

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from idverify.app.bench.groups import GROUPS, Row, measure
+from idverify.app.bench import groups
+from idverify.app.bench.groups import Row
 from idverify.cli.output import WrongUsage, print_json
 
 
 def run(only: str | None, *, json: bool) -> int:
     """Measure one group or all of them: 0 if every target is reached, else 1."""
-    if only is not None and only not in GROUPS:
-        raise WrongUsage(f"--only must be one of {', '.join(GROUPS)}; got {only}.")
-    rows = [row for group in GROUPS if only in (None, group) for row in _measured(group)]
+    if only is not None and only not in groups.GROUPS:
+        raise WrongUsage(f"--only must be one of {', '.join(groups.GROUPS)}; got {only}.")
+    rows = [row for group in groups.GROUPS if only in (None, group) for row in _measured(group)]
     if json:
         print_json(rows)
     else:
@@ -27,9 +28,9 @@ def run(only: str | None, *, json: bool) -> int:
 def _measured(group: str) -> list[Row]:
     console = Console(stderr=True)
     if not console.is_terminal:
-        return asyncio.run(measure(group))
+        return asyncio.run(groups.measure(group))
     with console.status(f"Measuring {group}, against this machine's own limit"):
-        return asyncio.run(measure(group))
+        return asyncio.run(groups.measure(group))
 
 
 def _table(rows: Sequence[Row]) -> Table:

@@ -45,7 +45,7 @@ async def receipt(call: Call) -> Reply:
 
 
 async def _receipt_within(call: Call, handle: bytes, token: str, wait: float) -> str | None:
-    """The receipt if a checkpoint covers it by then; without ``Prefer`` only if one does already."""
+    """The receipt, if the wallet asked to wait and a checkpoint covers the entry by then."""
     if not wait:
         return None
     try:

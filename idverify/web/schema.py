@@ -164,7 +164,7 @@ class LedgerPlace(Model):
 
 
 class Collected(Model):
-    """The credential. ``receipt`` is there if a checkpoint covers the entry already (``Prefer: wait=2`` waits)."""
+    """The credential. ``receipt`` comes with it on ``Prefer: wait=2``; ``receipt_url`` has it within a second."""
 
     credential: str
     format: str

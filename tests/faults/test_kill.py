@@ -8,47 +8,17 @@ import random
 import secrets
 import signal
 import sqlite3
-import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 
 from idverify.stores.sqlite import connect
-from tests.simulators.issuers import Issuers
-from tests.simulators.service import Api, Deployment, client, kill, start, stop, workers_of
+from tests.faults.load import ISSUERS, PATIENCE, prepared, restarted, rushing
+from tests.simulators.service import Deployment, kill, start, stop, workers_of
 
-ISSUERS = 32
 ROUNDS = 20
 LOAD_SECONDS = (0.1, 1.2)
 WORKER_KILLS = 5
-PATIENCE = 20.0
-
-
-@asynccontextmanager
-async def rushing(issuers: Issuers) -> AsyncIterator[None]:
-    """All issuers at work; on the way out each has finished what it was doing or has lost the service."""
-    done = asyncio.Event()
-    rush = asyncio.create_task(issuers.rush(done))
-    try:
-        yield
-    finally:
-        done.set()
-        await rush
-
-
-@asynccontextmanager
-async def prepared(deployment: Deployment) -> AsyncIterator[Issuers]:
-    """The issuers of a service that runs, with their people on record."""
-    async with client() as session:
-        issuers = Issuers(Api(session, deployment))
-        await issuers.prepare(ISSUERS)
-        yield issuers
-
-
-async def restarted(deployment: Deployment) -> subprocess.Popen[bytes]:
-    """The service, started again off the event loop."""
-    return await asyncio.to_thread(start, deployment)
 
 
 def issuances(database: Path, state: str) -> int:

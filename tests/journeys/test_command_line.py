@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from tests.journeys.conftest import Command, Done
+from tests.simulators import credential_world as world
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import asked, decided_by_two, detail, failed, results
 from tests.simulators.service import Deployment
@@ -151,6 +152,18 @@ async def test_what_is_no_document_is_rejected(walk: Walk, idverify: Command) ->
     done = await idverify("verify", nonsense, *walk.offline, "--json")
 
     assert (done.status, failed(done.json), done.json["claims"]) == (REJECT, ["format"], None)
+
+
+async def test_a_forger_does_not_write_on_the_terminal(walk: Walk, idverify: Command) -> None:
+    """What a forged document would have quoted cannot clear the screen, colour a word or turn text around."""
+    forged = walk.folder / "forged"
+    forged.write_bytes(world.sd_jwt(world.payload(iss="\x1b[2J\x1b[32mACCEPTED\u202e\u009b1m")))
+
+    done = await idverify("verify", forged, *walk.offline)
+
+    assert done.status == REJECT
+    assert "\N{REPLACEMENT CHARACTER}[2J" in done.output
+    assert all(line.isprintable() for line in done.output.splitlines())
 
 
 async def test_a_wallet_asked_for_what_it_has_not(walk: Walk, idverify: Command) -> None:

@@ -185,7 +185,7 @@ async def test_a_wrong_receipt_token_tells_nothing(api: JudgedApi) -> None:
 
 async def test_a_receipt_belongs_to_its_credential(api: JudgedApi) -> None:
     """A credential's own receipt passes the check; another credential's, or a changed one, rejects."""
-    held, other = await holding(api), await holding(api)
+    held, other = await holding(api, wait=5), await holding(api, wait=5)
     own = held.answer["receipt"]
     opening = own.index("extra ") + 40
     changed = own[:opening] + ("A" if own[opening] != "A" else "B") + own[opening + 1 :]

@@ -85,7 +85,7 @@ async def lived(api: JudgedApi) -> Holding:
             "permission": PERMISSION | {"work": work},
         }
         await api.ok("POST", f"/api/v1/people/{answer['person']}/decisions", "officer", granted)
-    held = await holding(api, answer["person"])
+    held = await holding(api, answer["person"], wait=5)
     await shown(api, "employer", held, list(details), receipt=held.answer["receipt"])
     await shown(api, "officer", held, ["family_name"])
     await decided_by_two(api, held.person, "suspend", "under-review")

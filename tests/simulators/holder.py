@@ -29,13 +29,11 @@ class Holding:
         return self.wallet.present(self.credential, claims, request["audience"], request["nonce"])
 
 
-async def holding(api: Api, person: str | None = None) -> Holding:
-    """A person (a new one unless given) collects a credential with its receipt into a new wallet."""
+async def holding(api: Api, person: str | None = None, *, wait: int = 0) -> Holding:
+    """A person (a new one unless given) collects a credential into a new wallet; ``wait`` seconds for the receipt."""
     person, wallet = person or await api.person_with_status(), SoftWallet()
-    body = collection(wallet, await api.offer(person))
-    answer = await api.ok(
-        "POST", "/api/v1/credentials", None, body, Idempotency_Key=secrets.token_hex(8), Prefer="wait=5"
-    )
+    body, key = collection(wallet, await api.offer(person)), secrets.token_hex(8)
+    answer = await api.ok("POST", "/api/v1/credentials", None, body, Idempotency_Key=key, Prefer=f"wait={wait}")
     return Holding(person, wallet, answer)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import ClientError
 
 from tests.simulators.invariants import broken, missing
-from tests.simulators.service import Api
+from tests.simulators.service import VCT, Api
 from tests.simulators.soft_wallet import SoftWallet
 
 CREATED, UNAVAILABLE = 201, 503
+PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,13 @@ class Issuers:
         wallet = SoftWallet()
         try:
             while not until.is_set():
-                offer = await self._api.offer(person)
+                status, offer = await self._api.call(
+                    "POST", f"/api/v1/people/{person}/offers", "officer", {"type": VCT}
+                )
+                if status == UNAVAILABLE:
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    continue
+                assert status == CREATED, (status, offer)
                 proof = wallet.proof(offer["issuer"], offer["nonce"])
                 await self._attempt(Attempt(offer["code"], proof, secrets.token_hex(16)))
         except ClientError:

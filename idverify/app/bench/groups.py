@@ -14,7 +14,7 @@ from idverify.app.tokens import at_start
 
 
 async def _hsm(effort: Effort) -> list[Row]:
-    return await hsm.bench.measure(seconds=effort.sign_seconds)
+    return await hsm.bench.measure(seconds=effort.sign_seconds, rounds=effort.rounds)
 
 
 __all__ = ["GROUPS", "Row", "measure"]

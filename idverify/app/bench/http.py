@@ -22,6 +22,7 @@ from idverify.app.bench.effort import Effort
 from idverify.app.bench.load import CONNECTIONS, Request, drive
 from idverify.app.bench.programs import Program, cpu_seconds, running
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.errors import IdverifyError
 
 _UNIT: Final = "per CPU-second of all processes"
 _ROWS: Final = "the rows it commits in plain sqlite3, batched alike"
@@ -138,7 +139,7 @@ async def _accepted(bench: Bench, work: Work, requests: Sequence[Request], verdi
     measured, answers = await bench.measure(work, requests)
     for answer in map(orjson.loads, answers):
         if answer["verdict"] != verdict:
-            raise RuntimeError(f"Expected the verdict {verdict}, got {answer}")
+            raise IdverifyError(f"Expected the verdict {verdict}, got {answer}")
     return measured
 
 

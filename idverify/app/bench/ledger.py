@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsm.cost import cpu_of
 from hsm.rows import Pair, Row, row
 from idverify.app.bench.effort import Effort
+from idverify.errors import IdverifyError
 from idverify.ledger.audit import Report, fsck
 from idverify.ledger.entry import ENTRY_SIZE, Draft, EntryType
 from idverify.ledger.note import Ed25519Verifier
@@ -119,7 +120,7 @@ def _audit_cpu(database: Path, signer: SoftSigner) -> float:
         *_, report = fsck(source, Ed25519Verifier(_ORIGIN, signer.public_key), _ORIGIN)
         spent = time.process_time() - begin
     if not isinstance(report, Report) or not report.holds:
-        raise RuntimeError(f"Expected a log that holds, got {report}")
+        raise IdverifyError(f"Expected a log that holds, got {report}")
     return spent / report.size
 
 

@@ -16,6 +16,7 @@ from typing import Final
 import orjson
 
 from idverify.app.bench.programs import answer_of
+from idverify.errors import IdverifyError
 
 CONNECTIONS: Final = 32
 _LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)\r\n", re.IGNORECASE)
@@ -47,7 +48,7 @@ async def drive(port: int, requests: Sequence[Request], expected: int) -> list[b
     answers = orjson.loads(await answer_of(__name__, orjson.dumps(question)))
     for status, body in answers:
         if status != expected:
-            raise RuntimeError(f"The service answered {status} instead of {expected}: {body[:500]}")
+            raise IdverifyError(f"The service answered {status} instead of {expected}: {body[:500]}")
     return [body.encode() for _, body in answers]
 
 

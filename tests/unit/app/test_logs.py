@@ -3,61 +3,66 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
-from pathlib import Path
+from io import BytesIO, TextIOWrapper
 from typing import Any
 
 import orjson
 import pytest
 import structlog
 
-from idverify.app.logs import log_to
+from idverify.app import logs
 
 SECRET = "QUILLIGFEATHER\nsecond line"
 
 
 @pytest.fixture
-def log_file(tmp_path: Path) -> Iterator[Path]:
-    """A log that lasts for one test."""
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[BytesIO]:
+    """What the log holds; it lasts for one test."""
     root, handlers = logging.getLogger(), logging.getLogger().handlers[:]
-    log_to(tmp_path / "log")
-    yield tmp_path / "log"
+    standard_error = TextIOWrapper(stream := BytesIO())
+    monkeypatch.setattr(sys, "stderr", standard_error)
+    monkeypatch.setattr(logs, "log", structlog.get_logger())  # a logger keeps the stream of its first line
+    logs.log_to(None)
+    yield stream
     structlog.reset_defaults()
     root.handlers[:] = handlers
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def lines(text: str) -> list[dict[str, Any]]:
     """Every line, decoded."""
-    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    return [orjson.loads(line) for line in text.splitlines()]
 
 
 def break_something() -> None:
     raise ValueError(SECRET)
 
 
-def test_a_line_is_one_json_object(log_file: Path) -> None:
+def test_a_line_is_one_json_object(written: BytesIO) -> None:
     """Whatever a value holds, it stays inside its line, with level and time."""
     structlog.get_logger().info("request", route=SECRET)
 
-    (line,) = lines(log_file)
+    (line,) = lines(written.getvalue().decode())
     assert (line["event"], line["level"], line["route"]) == ("request", "info", SECRET)
     assert line["timestamp"].endswith("Z")
 
 
-def test_an_exception_without_its_words(log_file: Path) -> None:
+def test_an_exception_without_its_words(written: BytesIO) -> None:
     """Of an exception its kind and places are kept; what it says, which may be about somebody, is not."""
     try:
         break_something()
     except ValueError:
         structlog.get_logger().exception("unexpected_error")
 
-    (line,) = lines(log_file)
+    text = written.getvalue().decode()
+    (line,) = lines(text)
     assert line["exception"]["kind"] == "ValueError"
     assert line["exception"]["places"][-1].endswith("break_something")
-    assert "QUILLIGFEATHER" not in log_file.read_text()
+    assert "QUILLIGFEATHER" not in text
 
 
-def test_libraries_log_without_their_words(log_file: Path) -> None:
+def test_libraries_log_without_their_words(written: BytesIO) -> None:
     """Warnings and errors of libraries become lines of ours that name the library and no more."""
     library = logging.getLogger("aiohttp.server")
     library.info("not shown: %s", SECRET)
@@ -67,7 +72,8 @@ def test_libraries_log_without_their_words(log_file: Path) -> None:
     except ValueError:
         library.exception(SECRET)
 
-    said = [(line["event"], line["logger"], line["level_there"]) for line in lines(log_file)]
+    text = written.getvalue().decode()
+    said = [(line["event"], line["logger"], line["level_there"]) for line in lines(text)]
     assert said == [("library", "aiohttp.server", "ERROR")] * 2
-    assert lines(log_file)[1]["exception"]["kind"] == "ValueError"
-    assert "QUILLIGFEATHER" not in log_file.read_text()
+    assert lines(text)[1]["exception"]["kind"] == "ValueError"
+    assert "QUILLIGFEATHER" not in text

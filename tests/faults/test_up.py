@@ -1,0 +1,164 @@
+"""`idverify up` from the first run to the next: what was made stays, and it stops when told to, workers and all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import secrets
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import ClientSession
+
+from idverify.stores.sqlite import connect
+from idverify.stores.sqlite_ledger import SqliteLogSource
+from tests.faults.commands import PATIENCE, run, session
+from tests.simulators.service import ROOT, free_port
+from tests.simulators.tls import make_certificate
+
+INTERRUPTED = 130
+INTERRUPTIONS = 6
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """The port of this file's deployment."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `up` sets up."""
+    return tmp_path_factory.mktemp("up") / "data"
+
+
+def begin(data: Path, port: int, *options: object) -> subprocess.Popen[str]:
+    """`up`, started."""
+    command = [sys.executable, "-m", "idverify.cli", "up", "--data", data, "--port", port, *options]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([str(part) for part in command], cwd=ROOT, start_new_session=True, **pipes)
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for a process that was told to stop: its exit status and what it said."""
+    try:
+        output, errors = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return process.returncode, output, errors
+
+
+@contextmanager
+def up(data: Path, port: int, *options: object, stop: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+    """`up`, serving; stopped by a signal, which it must obey with status 0, saying so and leaving nothing behind."""
+    process = begin(data, port, *options)
+    assert process.stdout is not None
+    try:
+        if not any(line.startswith("Stop with Ctrl-C") for line in process.stdout):
+            pytest.fail(end(process)[2])
+        assert any("hsm.worker" in command for command in session(process.pid))
+        yield
+    finally:
+        os.killpg(process.pid, stop)
+        status, output, errors = end(process)
+    assert (status, output, errors) == (0, "Stopped.\n", "")
+    assert session(process.pid) == []
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What must be the same after every start."""
+
+    root: str
+    keys: list[tuple[str, bytes]]
+    people: list[bytes]
+    api_keys: dict[str, str]
+    entries: list[bytes]
+
+
+def kept(data: Path) -> Kept:
+    """What a data directory holds."""
+    database = data / "idverify.sqlite"
+    with closing(connect(database, read_only=True)) as connection:
+        keys = connection.execute("SELECT role, key_id, certificate FROM signing_key ORDER BY role").fetchall()
+        people = connection.execute("SELECT handle FROM person ORDER BY id").fetchall()
+    root = next(row["certificate"] for row in keys if row["role"].startswith("root"))
+    with closing(SqliteLogSource(database)) as source:
+        entries = [entry for _, _, bundle in source.bundles() for entry in bundle]
+    return Kept(
+        root=hashlib.sha256(root).hexdigest(),
+        keys=[(row["role"], row["key_id"]) for row in keys],
+        people=[row["handle"] for row in people],
+        api_keys={path.name: path.read_text() for path in sorted((data / "demo").glob("*.key"))},
+        entries=entries,
+    )
+
+
+def demo_people(data: Path) -> list[str]:
+    """References of the synthetic people, as `up` wrote them down."""
+    return (data / "demo" / "people.txt").read_text().split()
+
+
+def test_interrupted_at_any_moment_it_is_simply_run_again(data: Path, port: int) -> None:
+    """Ctrl-C again and again during the first set-up: no traceback, nothing left running, and at last it serves."""
+    seed = secrets.randbits(32)
+    sys.stdout.write(f"seed {seed}\n")
+    chance = random.Random(seed)  # noqa: S311 repeatable on purpose
+    for _ in range(INTERRUPTIONS):
+        process = begin(data, port)
+        time.sleep(chance.uniform(0.5, 4))
+        os.killpg(process.pid, signal.SIGINT)
+        status, _, errors = end(process)
+        assert status in {0, INTERRUPTED}
+        assert errors == ""
+        assert session(process.pid) == []
+    with up(data, port):
+        assert len(demo_people(data)) == 3
+
+
+async def test_a_second_up_keeps_everything(data: Path, port: int) -> None:
+    """The same root, keys and people, also after Ctrl-C; the ledger only grows; API keys work; the audit is clean."""
+    before, reference = kept(data), demo_people(data)[0]
+    key = before.api_keys["officer-1.key"].strip()
+    with up(data, port, stop=signal.SIGINT):
+        async with ClientSession(f"http://localhost:{port}", headers={"Authorization": f"Bearer {key}"}) as client:
+            async with client.get("/pki/root.cer") as answer:
+                assert hashlib.sha256(await answer.read()).hexdigest() == before.root
+            async with client.get(f"/api/v1/people/{reference}") as answer:
+                assert (await answer.json())["details"]["family_name"] == "SPECIMEN"
+    after = kept(data)
+
+    assert (after.root, after.keys) == (before.root, before.keys)
+    assert (after.people, after.api_keys) == (before.people, before.api_keys)
+    assert after.entries[: len(before.entries)] == before.entries
+    audit = run("ledger", "fsck", "--data", data, "--json")
+    assert audit.returncode == 0
+    assert orjson.loads(audit.stdout)["size"] == len(after.entries)
+
+
+async def test_serving_with_tls(tmp_path: Path) -> None:
+    """A certificate and its key: the service answers over TLS to whoever trusts it, and to nobody in plain text."""
+    certificate, key, port = tmp_path / "certificate.pem", tmp_path / "key.pem", free_port()
+    make_certificate(certificate, key)
+    url = f"https://localhost:{port}"
+    options = ("--public-url", url, "--tls-certificate", certificate, "--tls-key", key)
+    with up(tmp_path / "data", port, *options):
+        trusting = ssl.create_default_context(cafile=certificate)
+        async with ClientSession() as client:
+            async with client.get(f"{url}/readyz", ssl=trusting) as answer:
+                assert answer.status == 200
+            async with client.get(f"{url}/status/1", ssl=trusting) as answer:
+                assert answer.status == 200
+            with pytest.raises(OSError, match="certificate verify failed"):
+                await client.get(f"{url}/readyz")

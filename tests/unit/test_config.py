@@ -1,0 +1,84 @@
+"""Settings: read strictly, refused with the key that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from idverify.config import DATABASE, FILE_NAME, load
+from idverify.errors import SetupError
+
+SETTINGS = """
+[identity]
+public_url = "http://localhost:8080"
+
+[service]
+port = 8080
+
+[online]
+module = "module.so"
+label = "online"
+serial = "1"
+pin_file = "pin"
+
+[root]
+module = "module.so"
+label = "root"
+serial = "2"
+pin_file = "root-pin"
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with settings."""
+    (tmp_path / FILE_NAME).write_text(SETTINGS)
+    return tmp_path
+
+
+def test_settings_are_read(data: Path) -> None:
+    """What the file says, and defaults for the rest."""
+    config = load(data)
+
+    assert config.identity.public_url == "http://localhost:8080"
+    assert (config.service.host, config.service.port) == ("127.0.0.1", 8080)
+    assert config.online.workers == 1
+    assert config.database == data / DATABASE
+
+
+def test_the_environment_wins_over_the_file(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting is overridden by its name with two underscores between section and key."""
+    monkeypatch.setenv("IDVERIFY_SERVICE__PORT", "9090")
+
+    assert load(data).service.port == 9090
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("[service]", '[service]\ncolour = "red"'), "service.colour"),
+        (lambda text: text + '\n[kitchen]\nsink = "yes"\n', "kitchen"),
+        (lambda text: text.replace("8080\n", "99999\n"), "service.port"),
+        (lambda text: text.replace("8080\n", '"many"\n'), "service.port"),
+        (lambda text: text.replace("public_url", "public_uri"), "identity.public_url"),
+        (lambda text: text.replace('serial = "2"\n', ""), "root.serial"),
+        (lambda _: "this is not TOML", "line 1"),
+    ],
+    ids=["unknown key", "unknown section", "out of range", "wrong type", "misspelt", "missing", "not TOML"],
+)
+def test_settings_that_cannot_be_used(data: Path, change: Callable[[str], str], said: str) -> None:
+    """One sentence with the file and the key, and the cure."""
+    (data / FILE_NAME).write_text(change(SETTINGS))
+    with pytest.raises(SetupError, match=said) as refused:
+        load(data)
+
+    assert str(data / FILE_NAME) in str(refused.value)
+    assert refused.value.cure == "Correct it and start again."
+
+
+def test_a_directory_without_settings_is_named_with_the_command(tmp_path: Path) -> None:
+    """Whoever has not set up yet is told how."""
+    with pytest.raises(SetupError, match="idverify up --data"):
+        load(tmp_path)
