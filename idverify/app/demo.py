@@ -5,10 +5,10 @@ Nothing of this exists outside demo mode. The people are invented; Utopia is the
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
+from idverify.app.private import write_private
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.person import PersonDetails
@@ -70,7 +70,7 @@ async def furnish(office: Office, data: Path) -> list[str]:
     folder.mkdir(mode=0o700, exist_ok=True)
     for file, actor, role, purpose in KEYS:
         token = await access.create_key(office.store, office.clock, office.entropy, actor, role, purpose)
-        _write_private(folder / f"{file}.key", token)
+        write_private(folder / f"{file}.key", f"{token}\n")
     officer = Principal("demo", KEYS[0][1], Role.OFFICER, None)
     references = []
     for details, permission in PEOPLE:
@@ -79,11 +79,5 @@ async def furnish(office: Office, data: Path) -> list[str]:
         ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
         await decide.decide(office, officer, ruling)
         references.append(handle.hex())
-    _write_private(listed, "\n".join(references))
+    write_private(listed, "\n".join([*references, ""]))
     return references
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")

@@ -6,8 +6,8 @@ Every step looks first at what is there, so an interrupted run is simply run aga
 from __future__ import annotations
 
 import ipaddress
-import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from hsm import Algorithm, Hsm, HsmError, KeyInfo, init_token
 from hsm.softhsm import find_module, render
+from idverify.app.private import write_private
 from idverify.app.tokens import HsmSigner, at_start, mapped, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Token, load
 from idverify.errors import SetupError
@@ -123,17 +124,26 @@ async def _token(data: Path, label: str) -> Token:
     pin_file = home / "pin"
     if (home / "serial").exists():
         return _known_token(home, label)
+    _start_over(data, home)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = render(home)
         so_pin, pin = secrets.token_hex(PIN_BYTES), secrets.token_hex(PIN_BYTES)
-        _write_private(home / "so-pin", so_pin)
-        _write_private(pin_file, pin)
+        write_private(home / "so-pin", so_pin)
+        write_private(pin_file, pin)
         serial = await init_token(find_module(), label, so_pin, pin, configuration)
     except HsmError as error:
         raise at_start(error) from error
-    _write_private(home / "serial", serial)
+    write_private(home / "serial", serial)
     return _known_token(home, label)
+
+
+def _start_over(data: Path, home: Path) -> None:
+    """Clear a token that an interrupted run left without its serial: nothing stands on it, unless a database does."""
+    if (data / DATABASE).exists():
+        raise SetupError(f"{home / 'serial'} is gone, and a database needs its token.", "Restore it from a backup.")
+    if home.exists():
+        shutil.rmtree(home)
 
 
 def _known_token(home: Path, label: str) -> Token:
@@ -144,15 +154,6 @@ def _known_token(home: Path, label: str) -> Token:
         pin_file=home / "pin",
         softhsm_conf=home / "softhsm.conf",
     )
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_settings(data: Path, wishes: Wishes, online: Token, root: Token) -> None:
@@ -169,9 +170,7 @@ def _write_settings(data: Path, wishes: Wishes, online: Token, root: Token) -> N
     lines = ["# Settings of this deployment; docs/settings.md explains each. Unknown keys are refused."]
     for name, values in sections.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
-    unfinished = data / f"{FILE_NAME}.new"
-    _write_private(unfinished, "\n".join(lines) + "\n")
-    unfinished.rename(data / FILE_NAME)
+    write_private(data / FILE_NAME, "\n".join(lines) + "\n")
 
 
 def _toml(value: object) -> str:

@@ -97,4 +97,6 @@ async def _until_told_to_stop(failed: asyncio.Future[Any]) -> None:
     if failed.done() and not told.is_set():
         reason = failed.result()
         log.error("background_work_failed", error=repr(reason))
-        raise SetupError(f"Background work failed: {str(reason).rstrip('.')}.", "Run: idverify ledger fsck; then start again.")
+        raise SetupError(
+            f"Background work failed: {str(reason).rstrip('.')}.", "Run: idverify ledger fsck; then start again."
+        )

@@ -49,7 +49,7 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """The check as the API shows it."""
-        shown: dict[str, Any] = {"id": self.id.value, "result": self.result.value, "detail": self.detail}
+        shown: dict[str, Any] = {"id": self.id, "result": self.result, "detail": self.detail}
         if self.evidence is not None:
             shown["evidence"] = dict(self.evidence)
         return shown
@@ -81,7 +81,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict as the API shows it."""
         return {
-            "verdict": self.verdict.value,
+            "verdict": self.verdict,
             "checks": [check.to_json() for check in self.checks],
             "next_step": self.next_step,
         }

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from idverify.core.credential_type import Purpose, visible_claims
@@ -165,5 +166,6 @@ def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) ->
     return Check(CheckId.RECEIPT, Result.PASS, "It stands on the issuer's public ledger.", evidence)
 
 
+@lru_cache(maxsize=64)  # every check against the same list says the same time
 def _time(at: int) -> str:
     return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
@@ -83,7 +82,8 @@ class Endpoint:
         if isinstance(reply, BaseModel):
             reply = Reply(reply)
         raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
-        return web.Response(body=raw, status=reply.status, content_type=reply.content_type, headers=dict(reply.headers))
+        headers = {"Content-Type": reply.content_type, **reply.headers}
+        return web.Response(body=raw, status=reply.status, headers=headers)
 
 
 async def _principal(request: web.Request) -> Principal:
@@ -100,11 +100,8 @@ async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
         raise MalformedRequest(f"The body must be application/json; got {request.content_type}.")
     if "Content-Encoding" in request.headers:  # nothing is unpacked for a client: a bomb stays as small as it came
         raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
-    raw = await request.read()
     try:
-        return model.model_validate(orjson.loads(raw))
-    except orjson.JSONDecodeError as error:
-        raise MalformedRequest(f"The body must be valid JSON in UTF-8: {error}.") from error
+        return model.model_validate_json(await request.read(), strict=True)
     except ValidationError as error:
         raise MalformedRequest("Some fields are not as they must be.", _places(error)) from error
 

@@ -48,8 +48,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line per request, by route pattern: no path, no query, no body, no person."""
     started = time.perf_counter()
     response = await handler(request)
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.update(SECURITY_HEADERS)
     log.info(
         "request",
         method=request.method,

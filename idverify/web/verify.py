@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from idverify.services import check, present
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
@@ -20,7 +22,7 @@ async def request_presentation(call: Call) -> Reply:
     return Reply(shown, status=201, headers={"Cache-Control": "no-store"})
 
 
-async def verify(call: Call) -> schema.VerdictView:
+async def verify(call: Call) -> Reply:
     """The verdict on a document."""
     asked: schema.Submitted = call.body
     answer = await check.check(
@@ -30,4 +32,5 @@ async def verify(call: Call) -> schema.VerdictView:
         None if asked.receipt is None else asked.receipt.encode(),
         None if asked.verification_request is None else bytes.fromhex(asked.verification_request),
     )
-    return schema.VerdictView(**answer.verdict.to_json(), type=answer.type, claims=answer.claims)
+    # The busiest answer is written as it stands; that it fits schema.VerdictView is for the tests to show.
+    return Reply(orjson.dumps({**answer.verdict.to_json(), "type": answer.type, "claims": answer.claims}))

@@ -1,7 +1,7 @@
-"""HTTP: verifying and issuing, against an empty endpoint and the operations that the work cannot do without.
+"""HTTP: verifying and issuing, against a bare endpoint that does nothing but what the work cannot do without.
 
-CPU of all the service's processes is counted, the load's is not. In each round the service, the commits, the empty
-endpoint and the primitives are measured one right after the other.
+CPU of all the service's processes is counted, the load's is not. In each round the service, its commits in plain
+``sqlite3``, the bare endpoint under the same load and the raw HSM are measured one right after the other.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from idverify.app.bench.deployment import Deployment, Holder, deploy
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.load import CONNECTIONS, Request, drive
 from idverify.app.bench.programs import Program, cpu_seconds, running
+from idverify.config import Config
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import IdverifyError
 
 _UNIT: Final = "per CPU-second of all processes"
+_BARE: Final = "a bare aiohttp endpoint that reads and answers as much JSON and does"
 _ROWS: Final = "the rows it commits in plain sqlite3, batched alike"
 
 
@@ -35,7 +37,8 @@ class Work:
     name: str
     status: int
     commits: Commits
-    primitives: Callable[[], Awaitable[float]]
+    primitives: tuple[str, ...]
+    hsm: Callable[[Config, float], Awaitable[float]]
     limit_is: str
     target: float
 
@@ -51,19 +54,20 @@ class Bench:
 
     async def measure(self, work: Work, requests: Sequence[Request]) -> tuple[Row, list[bytes]]:
         """The row of one kind of work, and every answer. The first requests warm up and are not counted."""
-        port, rounds = self.deployment.config.service.port, []
+        config, rounds = self.deployment.config, []
+        port = config.service.port
         answers = await drive(port, requests[:CONNECTIONS], work.status)
         usual = self.directory / "answer.json"
         usual.write_bytes(answers[0])
-        log, copy = self.directory / "echo.log", self.directory / f"{work.name}.sqlite"
-        async with running(log, "idverify.app.bench.echo", str(usual)) as echo:
-            await _echo(echo, requests[:CONNECTIONS])
-            with Replay(self.deployment.config.database, copy, work.commits) as replay:
+        log, copy = self.directory / "floor.log", self.directory / f"{work.name}.sqlite"
+        async with running(log, "idverify.app.bench.floor", str(usual), *work.primitives) as bare:
+            await _bare(bare, requests[:CONNECTIONS])
+            with Replay(config.database, copy, work.commits) as replay:
                 for start in range(CONNECTIONS, len(requests), self.effort.requests):
                     some = requests[start : start + self.effort.requests]
                     ours, answered = await _load(self.service, port, some, work.status)
-                    least = replay.cpu_seconds() / len(some) + await _echo(echo, some) + await work.primitives()
-                    rounds.append(Pair(ours, least))
+                    least = replay.cpu_seconds() / len(some) + await _bare(bare, some)
+                    rounds.append(Pair(ours, least + await work.hsm(config, self.effort.probe_seconds)))
                     answers += answered
         return row(work.name, _UNIT, work.limit_is, work.target, rounds), answers
 
@@ -86,8 +90,9 @@ async def _issue(bench: Bench, holders: Sequence[Holder]) -> Row:
         f"HTTP issue, {CONNECTIONS} connections",
         201,
         commits.ISSUE,
-        lambda: primitives.issue(bench.deployment.config, bench.effort.probe_seconds),
-        f"an empty endpoint, 1 ECDSA verification, 1 HSM signature verified, 1 HSM unwrapping, 4 AES-GCM, {_ROWS}",
+        ("holder-signature", "seals"),
+        primitives.hsm_of_one_issuance,
+        f"{_BARE} 1 ECDSA verification and 4 AES-GCM; 1 raw HSM signature verified and 1 unwrapping; {_ROWS}",
         0.35,
     )
     requests = [
@@ -105,8 +110,9 @@ async def _answers(bench: Bench, holders: Sequence[Holder]) -> Row:
         f"HTTP verify with key binding, {CONNECTIONS} connections",
         200,
         commits.CHECK_ANSWER,
-        lambda: primitives.verify(2, bench.effort.probe_seconds),
-        f"an empty endpoint, 2 ECDSA verifications, {_ROWS}",
+        ("issuer-signature", "holder-signature"),
+        primitives.hsm_of_no_issuance,
+        f"{_BARE} 2 ECDSA verifications; {_ROWS}",
         0.5,
     )
     asked = {"type": IMMIGRATION_STATUS.vct}
@@ -125,8 +131,9 @@ async def _documents(bench: Bench, holders: Sequence[Holder]) -> Row:
         f"HTTP verify without key binding, {CONNECTIONS} connections",
         200,
         commits.CHECK,
-        lambda: primitives.verify(1, bench.effort.probe_seconds),
-        f"an empty endpoint, 1 ECDSA verification, {_ROWS}",
+        ("issuer-signature",),
+        primitives.hsm_of_no_issuance,
+        f"{_BARE} 1 ECDSA verification; {_ROWS}",
         0.5,
     )
     key = bench.deployment.api_key
@@ -150,8 +157,8 @@ async def _load(program: Program, port: int, requests: Sequence[Request], status
     return (cpu_seconds(program.pid) - begin) / len(requests), answers
 
 
-async def _echo(program: Program, requests: Sequence[Request]) -> float:
-    """CPU seconds per request of an endpoint that does nothing with the same requests."""
+async def _bare(program: Program, requests: Sequence[Request]) -> float:
+    """CPU seconds per request of the bare endpoint, for the same requests."""
     cost, _ = await _load(program, int(program.announced), [replace(request, path="/") for request in requests], 200)
     return cost
 

@@ -1,59 +1,82 @@
-"""What the operations cost that no verification and no issuance can do without: ``cryptography`` and the raw HSM."""
+"""The operations that no verification and no issuance can do without: ``cryptography`` and the raw HSM."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsm import Algorithm
 from hsm.bench import raw_cpu
-from hsm.cost import cpu_of
 from idverify.app.tokens import token_config
 from idverify.config import Config
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.services.establish import WRAPPING_ROLE
 from idverify.stores.sqlite import connect
 
-_SIGNED: Final = bytes(1024)
+_CREDENTIAL, _PROOF = bytes(2560), bytes(256)  # what an issuer signs, and a wallet
 _DETAILS, _ANSWER = bytes(256), bytes(4096)
+_ES256: Final = ec.ECDSA(hashes.SHA256())
 _RAW: Final = {IMMIGRATION_STATUS.key_role: Algorithm.ES256, WRAPPING_ROLE: Algorithm.A256KWP}
 
 
-async def verify(signatures: int, seconds: float) -> float:
-    """CPU seconds of so many ECDSA verifications."""
-    return signatures * cpu_of(_verification(), seconds)
+def _issuer_signature() -> Callable[[], object]:
+    """ECDSA under a key that is held, from ``r`` and ``s``."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    (r, s), public = decode_dss_signature(key.sign(_CREDENTIAL, _ES256)), key.public_key()
+    return lambda: public.verify(encode_dss_signature(r, s), _CREDENTIAL, _ES256)
 
 
-async def issue(config: Config, seconds: float) -> float:
-    """CPU seconds of one key proof, one signature verified and one unwrapping by the HSM, and four seals."""
-    cost = cpu_of(_verification(), seconds) + cpu_of(_seals(), seconds)
-    with closing(connect(config.database, read_only=True)) as database:
-        keys = {row["role"]: row["key_id"] for row in database.execute("SELECT role, key_id FROM signing_key")}
-    for role, algorithm in _RAW.items():
-        cost += await raw_cpu(token_config(config.online), algorithm, keys[role], seconds)
-    return cost
+def _holder_signature() -> Callable[[], object]:
+    """ECDSA under a key that comes with the document, as a point."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    r, s = decode_dss_signature(key.sign(_PROOF, _ES256))
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
+    def verify() -> None:
+        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        public.verify(encode_dss_signature(r, s), _PROOF, _ES256)
 
-def _verification() -> Callable[[], object]:
-    key, given = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(hashes.SHA256())
-    signature, public = key.sign(_SIGNED, given), key.public_key()
-    return lambda: public.verify(signature, _SIGNED, given)
+    return verify
 
 
 def _seals() -> Callable[[], object]:
-    """Details and permission opened; the ledger entry's opening and the answer sealed."""
-    key, nonce = AESGCM(AESGCM.generate_key(256)), bytes(12)
-    sealed = key.encrypt(nonce, _DETAILS, None)
+    """AES-256-GCM: details and permission opened, the ledger entry's opening and the answer sealed."""
+    secret, nonce = AESGCM.generate_key(256), bytes(12)
+    sealed = AESGCM(secret).encrypt(nonce, _DETAILS, None)
 
     def four() -> None:
+        key = AESGCM(secret)
         key.decrypt(nonce, sealed, None)
         key.decrypt(nonce, sealed, None)
         key.encrypt(nonce, _DETAILS, None)
         key.encrypt(nonce, _ANSWER, None)
 
     return four
+
+
+PRIMITIVES: Final[Mapping[str, Callable[[], Callable[[], object]]]] = {
+    "issuer-signature": _issuer_signature,
+    "holder-signature": _holder_signature,
+    "seals": _seals,
+}
+"""Name -> what makes the call ready; the call itself is what a request needs once."""
+
+
+async def hsm_of_one_issuance(config: Config, seconds: float) -> float:
+    """CPU seconds of one signature, its verification and one unwrapping, on held handles; ``seconds`` of each."""
+    with closing(connect(config.database, read_only=True)) as database:
+        keys = {row["role"]: row["key_id"] for row in database.execute("SELECT role, key_id FROM signing_key")}
+    token = token_config(config.online)
+    return sum([await raw_cpu(token, algorithm, keys[role], seconds) for role, algorithm in _RAW.items()])
+
+
+async def hsm_of_no_issuance(_config: Config, _seconds: float) -> float:
+    """Verifying asks the HSM for nothing."""
+    return 0.0

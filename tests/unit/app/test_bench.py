@@ -122,8 +122,8 @@ async def test_load_refuses_wrong_answers(tmp_path: Path) -> None:
     """Answers with another status than the work's are no measurement."""
     answer = tmp_path / "answer.json"
     answer.write_text('{"told": true}')
-    async with running(tmp_path / "log", "idverify.app.bench.echo", str(answer)) as echo:
-        port = int(echo.announced)
+    async with running(tmp_path / "log", "idverify.app.bench.floor", str(answer), "seals") as bare:
+        port = int(bare.announced)
         assert await drive(port, [Request("/", b"{}")] * 40, 200) == [b'{"told":true}'] * 40
         with pytest.raises(IdverifyError, match="404 instead of 200"):
             await drive(port, [Request("/elsewhere", b"{}")], 200)
@@ -133,7 +133,7 @@ async def test_programs_that_fail_say_so(tmp_path: Path) -> None:
     """A program that ends before it is ready, and one that ends with a status, are errors and not silence."""
     log = tmp_path / "log"
     with pytest.raises(SetupError, match="before it was ready"):
-        async with running(log, "idverify.app.bench.echo", str(tmp_path / "absent")):
+        async with running(log, "idverify.app.bench.floor", str(tmp_path / "absent")):
             pytest.fail("it never was ready")
     assert "absent" in log.read_text()
     with pytest.raises(SetupError, match="ended with status"):

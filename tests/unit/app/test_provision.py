@@ -1,11 +1,87 @@
-"""What a deployment's public address may be."""
+"""Setting up: what a public address may be, and going on after an interruption."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from idverify.app.provision import require_public_url
+from hsm import HsmModuleMissing
+from hsm.softhsm import find_module
+from idverify.app import private, provision
+from idverify.app.provision import Wishes, require_public_url
+from idverify.config import DATABASE, FILE_NAME, Config
 from idverify.errors import SetupError
+
+WISHES = Wishes("http://localhost:8080", 8080, demo=False)
+
+
+class Interrupted(Exception):
+    """Ctrl-C, or the power."""
+
+
+@pytest.fixture
+def softhsm() -> None:
+    """SoftHSM, or a skip."""
+    try:
+        find_module()
+    except HsmModuleMissing as error:
+        pytest.skip(f"needs SoftHSM: {error}")
+
+
+async def interrupted_before(name: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set up until a file of this name is about to be written, and no further."""
+
+    def write(path: Path, text: str) -> None:
+        if path.name == name:
+            raise Interrupted
+        private.write_private(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(provision, "write_private", write)
+        with pytest.raises(Interrupted):
+            await provision.provision(data, WISHES)
+
+
+@pytest.mark.softhsm
+@pytest.mark.parametrize("name", ["pin", "serial", FILE_NAME])
+async def test_an_interrupted_run_is_run_again(
+    softhsm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Wherever it was cut off, with or without a token made: the next run starts over what stands for nothing yet."""
+    await interrupted_before(name, tmp_path, monkeypatch)
+    config = await provision.provision(tmp_path, WISHES)
+
+    assert isinstance(config, Config)
+    assert config.database.exists()
+
+
+@pytest.mark.softhsm
+async def test_a_token_that_a_database_needs_is_never_cleared(
+    softhsm: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its serial it looks unfinished; with a database there, people's keys may stand on it."""
+    await interrupted_before(FILE_NAME, tmp_path, monkeypatch)
+    home = tmp_path / "tokens" / provision.ONLINE
+    (home / "serial").unlink()
+    before = sorted(home.rglob("*"))
+    with pytest.raises(SetupError, match=r"serial is gone.*backup"):
+        await provision.provision(tmp_path, WISHES)
+
+    assert (tmp_path / DATABASE).exists()
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_private_file_is_its_owners_and_whole(tmp_path: Path) -> None:
+    """Mode 0600 from the first moment; what an earlier crash left unfinished does not stand in the way."""
+    path = tmp_path / "pin"
+    (tmp_path / "pin.new").write_text("half")
+    private.write_private(path, "one")
+    private.write_private(path, "two")
+
+    assert path.read_text() == "two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
