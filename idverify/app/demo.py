@@ -10,7 +10,7 @@ from typing import Final
 
 from idverify.app.private import write_private
 from idverify.core.credential_type import Purpose
-from idverify.core.decision import DecisionKind
+from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails
 from idverify.core.policy import Principal, Role
 from idverify.core.types.immigration_status import ImmigrationPermission
@@ -62,11 +62,13 @@ PEOPLE: Final = (
 
 
 async def furnish(office: Office, data: Path) -> list[str]:
-    """The demo's people and keys, made unless they are there; the people's references."""
+    """The demo's people and keys, made unless they are there; references of the people who hold a status now."""
     folder = data / FOLDER
     listed = folder / REFERENCES
     if listed.exists():
-        return listed.read_text().split()
+        known = listed.read_text().split()
+        held = [await people.read(office, bytes.fromhex(reference)) for reference in known]
+        return [person.handle.hex() for person in held if person.status is PersonStatus.ACTIVE]
     folder.mkdir(mode=0o700, exist_ok=True)
     for file, actor, role, purpose in KEYS:
         token = await access.create_key(office.store, office.clock, office.entropy, actor, role, purpose)
@@ -75,7 +77,7 @@ async def furnish(office: Office, data: Path) -> list[str]:
     references = []
     for details, permission in PEOPLE:
         handle = await people.create(office, officer, PersonDetails.model_validate(details))
-        granted = ImmigrationPermission.model_validate(permission)
+        granted = ImmigrationPermission.model_validate(permission).model_dump(mode="json")
         ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
         await decide.decide(office, officer, ruling)
         references.append(handle.hex())

@@ -29,7 +29,9 @@ from idverify.services.establish import (
     WRAPPING_ROLE,
     Ceremony,
     TokenKey,
+    crl_is_due,
     establish,
+    renew_crl,
 )
 from idverify.services.office import CHECKPOINT_SIGNER, Deployment
 from idverify.stores import queries
@@ -189,6 +191,7 @@ async def _establish(config: Config) -> None:
     clock = SystemClock()
     async with SqliteStore(config.database, clock) as store:
         if await is_established(store):
+            await _renew_crl(config, store, clock.now())
             return
         try:
             async with (
@@ -201,6 +204,18 @@ async def _establish(config: Config) -> None:
                 await establish(store, deployment(config), ceremony, clock, system_entropy)
         except HsmError as error:
             raise at_start(error) from error
+
+
+async def _renew_crl(config: Config, store: SqliteStore, now: int) -> None:
+    """Every ``up`` renews a revocation list that nears its end; otherwise the root stays closed."""
+    if not await crl_is_due(store, now):
+        return
+    try:
+        async with Hsm(token_config(config.root)) as root:
+            (key,) = await mapped(root.inventory)
+            await renew_crl(store, HsmSigner(root, key.id), now)
+    except HsmError as error:
+        raise at_start(error) from error
 
 
 async def is_established(store: SqliteStore) -> bool:

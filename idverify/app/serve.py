@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -35,11 +36,12 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
         async with open_fetcher() as fetcher, open_office(config, fetcher) as office, running(office) as failed:
             runner = make_runner(make_app(office))
             await runner.setup()
+            told = _told_to_stop()  # before anybody hears that there is something to stop
             try:
                 await _listen(runner, config.service, tls)
                 _spare_the_collector()
                 ready()
-                await _until_told_to_stop(failed)
+                await _until(told, failed)
             finally:
                 await runner.cleanup()
     finally:
@@ -74,21 +76,37 @@ def _spare_the_collector() -> None:
     gc.set_threshold(COLLECT_AFTER)
 
 
+def require_free(host: str, port: int) -> None:
+    """Raises ``SetupError`` if the port is taken: asked before anything is made that is tied to it."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise SetupError(
+            f"Port {port} on {host} cannot be used ({os.strerror(error.errno or 0)}).",
+            "Stop what uses it, or choose another: --port N",
+        ) from error
+
+
 async def _listen(runner: web.AppRunner, service: Service, tls: ssl.SSLContext | None) -> None:
     site = web.TCPSite(runner, service.host, service.port, ssl_context=tls)
     try:
         await site.start()
     except OSError as error:
         raise SetupError(
-            f"Port {service.port} on {service.host} cannot be used ({error.strerror}).",
+            f"Port {service.port} on {service.host} cannot be used ({os.strerror(error.errno or 0)}).",
             "Stop what uses it, or choose another data directory and port: --data DIR --port N",
         ) from error
 
 
-async def _until_told_to_stop(failed: asyncio.Future[Any]) -> None:
+def _told_to_stop() -> asyncio.Event:
+    """Set by the first SIGINT or SIGTERM."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, told.set)
+    return told
+
+
+async def _until(told: asyncio.Event, failed: asyncio.Future[Any]) -> None:
     waiting: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
     try:
         await asyncio.wait({waiting, failed}, return_when=asyncio.FIRST_COMPLETED)

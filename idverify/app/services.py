@@ -20,7 +20,7 @@ from idverify.ledger.publisher import Publisher
 from idverify.ports import StatusFetcher, SystemClock, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
-from idverify.services.recover import close_open_issuances
+from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries, retention
@@ -127,8 +127,9 @@ async def _publish(office: Office) -> None:
 
 
 async def _keep_house(office: Office) -> None:
-    """Drop, every hour, what is kept for a time only."""
+    """Every hour: drop what is kept for a time only, close what a failure left open."""
     while True:
+        await close_forgotten_issuances(office)
         await retention.sweep(office.store, office.clock.now())
         await asyncio.sleep(retention.EVERY_SECONDS)
 

@@ -180,7 +180,7 @@ def wallet_present(
     """Answer a verification request with the chosen claims only; prints what to POST to /api/v1/verify."""
     from idverify.cli.wallet import present
 
-    return present(request, disclose.split(","), credential, directory)
+    return present(request, [name.strip() for name in disclose.split(",")], credential, directory)
 
 
 @ledger.command("fsck")
@@ -200,17 +200,26 @@ def main() -> int:
     command = typer.main.get_command(app)
     try:
         status = command.main(sys.argv[1:], prog_name="idverify", standalone_mode=False)
-    except typer.TyperException as error:  # an unknown option, a missing argument, no command at all
-        sys.stderr.write(f"{error.format_message()}\n")
-        return USAGE
-    except WrongUsage as error:
-        sys.stderr.write(f"{printable(str(error))}\n")
-        return USAGE
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except IdverifyError as error:
-        sys.stderr.write(f"{error.title}: {printable(error.detail)}\n")
-        return COULD_NOT_TELL
     except BrokenPipeError:
         return COULD_NOT_TELL
+    except (typer.TyperException, IdverifyError, OSError) as error:
+        sentence, status = _explained(error)
+        sys.stderr.write(f"{printable(sentence)}\n")
+        return status
     return status if isinstance(status, int) else 0
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """What to say of an error, and the exit status."""
+    match error:
+        case typer.TyperException():  # an unknown option, a missing argument, no command at all
+            return error.format_message(), USAGE
+        case WrongUsage():
+            return str(error), USAGE
+        case OSError():  # a file or folder that was named cannot be used
+            return f"{error.filename} cannot be used: {error.strerror}.", USAGE
+        case IdverifyError():
+            return f"{error.title}: {error.detail}", COULD_NOT_TELL
+    return str(error), COULD_NOT_TELL

@@ -27,12 +27,12 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     try:
         with closing(SqliteLogSource(load(data).database)) as source:
             report = _audited(source, vkey, quiet=json)
-            orphans = source.entries_without_record()
+            rows = list(source.row_findings())
     except (sqlite3.Error, LedgerError) as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
     findings = [
         *report.findings,
-        *(Finding(index, "record", "an entry and its row do not belong together") for index in orphans),
+        *(Finding(index, "record", f"broken: {rule}") for index, rule in rows),
     ]
     if json:
         print_json(_as_json(report, findings))

@@ -31,7 +31,7 @@ def export(data: Path, output: Path, *, json: bool) -> int:
 
 async def _signed(data: Path) -> tuple[bytes, str, str]:
     async with open_office(load(data), None) as office:
-        await office.board.load()
+        await office.board.show_published()
         issuer = office.trust.issuers[office.deployment.iss]
         vkey = vkey_ed25519(office.deployment.log_origin, office.keys.checkpoint_public_key)
         return await trust.export(office), fingerprint(issuer.roots[0]).hex(), vkey

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from idverify.app.demo import FOLDER, furnish
 from idverify.app.logs import log_to
 from idverify.app.provision import Wishes, provision
-from idverify.app.serve import listener_tls, serve
+from idverify.app.serve import listener_tls, require_free, serve
 from idverify.app.services import hold, open_office, running
 from idverify.cli.output import WrongUsage, say
 from idverify.config import FILE_NAME, Config, Service, load
@@ -43,6 +43,8 @@ def run(data: Path, listening: Listening) -> int:
     os.umask(0o077)
     wishes = _wishes(listening)
     listener_tls(_service(Service(port=wishes.port), listening))
+    if not (data / FILE_NAME).exists():
+        require_free(listening.host or Service().host, wishes.port)
     _plan(data)
     config = asyncio.run(_ready(data, wishes, listening))
     references = asyncio.run(_furnished(config)) if config.service.demo else []
@@ -127,8 +129,13 @@ def _tell(config: Config, references: list[str]) -> None:
     say(f"idverify serves {url}  (log: {data / LOG_FILE})")
     if config.service.demo:
         say("DEMO: synthetic people, keys in software. Not for real documents.")
-        _tell_walk(url, data / FOLDER, references[0])
-    say(f"API: {url}/openapi.json   Health: {url}/readyz   Statuses are re-signed every {REFRESH_SECONDS} s at most.")
+        if references:
+            _tell_walk(url, data / FOLDER, references[0])
+        else:
+            say("Nobody of the demo holds a status any more; start a fresh one with another --data DIR.")
+    say(
+        f"API: {url}/openapi.json   Health: {url}/readyz   Statuses are signed anew at least every {REFRESH_SECONDS} s."
+    )
     say("Stop with Ctrl-C.")
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from idverify.cli.output import WrongUsage, print_json, read_json, say
 from idverify.cli.request import request
-from idverify.errors import DocumentError
+from idverify.errors import Conflict, DocumentError
 from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
 from idverify.formats.sdjwt_vc import SdJwtVc
@@ -42,7 +42,11 @@ def receive(offer: str, directory: Path, *, json: bool) -> int:
     pending = directory / f"{_name(offered['code'])}.pending"
     proof = pending.read_text() if pending.exists() else proof
     _write_private(pending, proof.encode())
-    answer = _post(offered, proof)
+    try:
+        answer = _post(offered, proof)
+    except Conflict:  # refused for good: another try needs another offer
+        pending.unlink()
+        raise
     _write_private(directory / f"{answer['handle']}.json", orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     pending.unlink()
     if json:
@@ -70,6 +74,8 @@ def show(directory: Path, *, json: bool) -> int:
         )
     if json:
         print_json(held)
+    elif not held:
+        say(f"The wallet {directory} is empty.")
     for credential in held if not json else ():
         say(f"{credential['credential']}  {credential['type']}  until {credential['expires_at']}")
         say(f"  can show: {', '.join(sorted(credential['claims']))}")
@@ -151,6 +157,6 @@ def _name(code: str) -> str:
 def _post(offered: dict[str, Any], proof: str) -> dict[str, Any]:
     """Ask the issuer for the credential; wait for the receipt that comes with the next checkpoint."""
     body = orjson.dumps({"code": offered["code"], "proof": proof})
-    headers = {"Idempotency-Key": _name(offered["code"]), "Prefer": "wait=4"}
+    headers = {"Idempotency-Key": _name(offered["code"] + proof), "Prefer": "wait=4"}
     answer: dict[str, Any] = orjson.loads(request("POST", f"{offered['issuer']}/api/v1/credentials", body, headers))
     return answer

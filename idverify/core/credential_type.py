@@ -27,11 +27,19 @@ class Declared(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """From when to when a permission runs, Unix seconds; ``end`` of ``None``: without end."""
+
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialType:
     """One declaration.
 
     ``claims`` turns a person's details, the permission of the deciding decision and the time of issue into
-    claims; ``ends_at`` says when the permission ends (Unix seconds, ``None``: never); ``views`` lists, per
+    claims; ``runs`` says from when to when the permission runs; ``views`` lists, per
     purpose, the only claims its asker may learn (``None``: whatever the holder
     chose to show); ``valid_for`` is the technical life of a wallet copy in seconds.
     """
@@ -44,7 +52,7 @@ class CredentialType:
     views: Mapping[Purpose, frozenset[str] | None]
     permission: type[BaseModel]
     claims: Callable[[BaseModel, BaseModel, int], dict[str, Any]]
-    ends_at: Callable[[BaseModel], int | None]
+    runs: Callable[[BaseModel], Runs]
 
 
 def visible_claims(kind: CredentialType | None, purpose: Purpose | None, shown: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ every copy of a credential follows the person's status at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from idverify.errors import Unprocessable
@@ -64,7 +64,7 @@ EFFECTS: Mapping[DecisionKind, Effect] = {
         frozenset({PersonStatus.ACTIVE}),
         PersonStatus.ACTIVE,
         CopyStatus.INVALID,
-        two_people=False,
+        two_people=True,
         carries_permission=True,
     ),
     DecisionKind.SUSPEND: Effect(
@@ -128,7 +128,8 @@ def transition(kind: DecisionKind, now: PersonStatus) -> Effect:
         raise Unprocessable(
             f"A decision to {kind.value} needs a person whose status is {allowed}; this one's is {now.value}."
         )
-    return effect
+    # What two people decided is not undone by one.
+    return replace(effect, two_people=True) if now is PersonStatus.REVOKED else effect
 
 
 def require_reason(kind: DecisionKind, reason: str) -> None:

@@ -9,7 +9,10 @@ from pydantic import Field
 
 from idverify.core.credential_type import Declared
 
-Name = Annotated[str, Field(min_length=1, max_length=150)]
+# No control characters and no marks that turn the reading direction; no blank at either end.
+_HIDDEN = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_PRINTED = rf"^[^\s{_HIDDEN}](?:[^{_HIDDEN}]*[^\s{_HIDDEN}])?$"
+Name = Annotated[str, Field(max_length=150, pattern=_PRINTED)]
 Alpha2 = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, or QU unknown, QS stateless")]
 
 

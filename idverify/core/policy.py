@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from idverify.core.credential import day_rounded
-from idverify.core.credential_type import CredentialType, Purpose
+from idverify.core.credential_type import CredentialType, Purpose, Runs
 from idverify.core.decision import PersonStatus
 from idverify.errors import NotAllowed, Unprocessable
 
@@ -56,19 +57,31 @@ def require_may(principal: Principal, act: Act) -> None:
 
 def require_second_person(proposer: str, approver: Principal) -> None:
     """Raises ``NotAllowed`` if the approver is the proposer: two people, not two keys of one."""
-    if approver.actor == proposer:
+    if _person_named(approver.actor) == _person_named(proposer):
         raise NotAllowed("Whoever proposed this cannot approve it. Another officer must.")
 
 
-def may_issue(kind: CredentialType, status: PersonStatus, permission_end: int | None, at: int) -> int:
+def _person_named(actor: str) -> str:
+    """A name as people read it: spaces, case and look-alike forms make nobody a second person."""
+    return " ".join(unicodedata.normalize("NFKC", actor).casefold().split())
+
+
+def require_active(status: PersonStatus) -> None:
+    """Raises ``Unprocessable`` unless the person holds a status now."""
+    if status is not PersonStatus.ACTIVE:
+        raise Unprocessable(f"A credential needs an active status; this person's is {status.value}.")
+
+
+def may_issue(kind: CredentialType, status: PersonStatus, runs: Runs, at: int) -> int:
     """When the copy expires (Unix seconds), or ``Unprocessable`` if nothing may be issued now.
 
     A copy never outlives the permission it speaks of.
     """
-    if status is not PersonStatus.ACTIVE:
-        raise Unprocessable(f"A credential needs an active status; this person's is {status.value}.")
+    require_active(status)
+    if runs.start > at:
+        raise Unprocessable("The permission has not begun; a credential can be collected from its first day on.")
     technical = day_rounded(at) + kind.valid_for
-    expires = technical if permission_end is None else min(technical, permission_end)
+    expires = technical if runs.end is None else min(technical, runs.end)
     if expires <= at:
         raise Unprocessable("The permission has ended; a credential needs one that still runs.")
     return expires

@@ -24,11 +24,13 @@ class TrustedIssuer:
 class TrustStore:
     """The issuers that a verifier relies on, by ``iss``.
 
-    ``revoked_serials`` are the certificates that verified CRLs revoke: (issuer name as RFC 4514 text, serial).
+    ``revoked_serials`` are the certificates that verified CRLs revoke: (issuer name as RFC 4514 text, serial);
+    ``revocations_until`` is when the first of those CRLs goes stale (Unix seconds, ``None``: there are none).
     """
 
     issuers: Mapping[str, TrustedIssuer]
     revoked_serials: frozenset[tuple[str, int]] = frozenset()
+    revocations_until: int | None = None
 
     def issuer(self, iss: str) -> TrustedIssuer | None:
         """The trusted issuer of this name, or ``None``."""

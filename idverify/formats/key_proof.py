@@ -74,7 +74,9 @@ def proof_recent(proof: KeyProof) -> None:
 
 
 def proof_not_expired(proof: KeyProof) -> None:
-    """RFC 7519 section 4.1.4, should the wallet say when."""
+    """RFC 7519 sections 4.1.4 and 4.1.5, should the wallet say when."""
+    if "nbf" in proof.claims and numeric_date(proof.claims, "nbf", WHAT) - MAX_SKEW > proof.at:
+        raise DocumentError("proof-not-expired", "The key proof is not valid yet.")
     if "exp" in proof.claims and numeric_date(proof.claims, "exp", WHAT) + MAX_SKEW <= proof.at:
         raise DocumentError("proof-not-expired", "The key proof has expired.")
 

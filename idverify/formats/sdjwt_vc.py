@@ -219,6 +219,7 @@ _NOT_ASKED: Mapping[CheckId, str] = {
     CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
     CheckId.AUDIENCE: "The document was not presented in answer to a request.",
 }
+_OTHER_REQUEST = "Not checked: the document answers a request, and which one was not given."
 
 
 def _look(seen: Examination, check: CheckId) -> Check:
@@ -228,7 +229,8 @@ def _look(seen: Examination, check: CheckId) -> Check:
     except DocumentError as broken:
         return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
     if seen.expected is None and check in _NOT_ASKED:
-        return Check(check, Result.UNKNOWN, _NOT_ASKED[check])
+        answers = seen.detail.sd_jwt.key_binding is not None
+        return Check(check, Result.UNKNOWN, _OTHER_REQUEST if answers else _NOT_ASKED[check])
     return Check(check, Result.PASS, _PASSED[check])
 
 

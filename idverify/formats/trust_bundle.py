@@ -21,7 +21,7 @@ from idverify.formats.strict_json import encode_json, parse_object
 WHAT = "A trust bundle"
 PROFILE = jose.TokenProfile(WHAT, "idverify-trust-bundle+jwt", "x5c")
 MAX_BUNDLE = 8 * 1024 * 1024
-PURPOSES = frozenset({x509.Purpose.STATEMENT})
+PURPOSES = frozenset({x509.Purpose.TRUST_LIST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,7 @@ class TrustBundle:
 
     def trust_store(self) -> TrustStore:
         """The issuers, and the certificates that the bundle's CRLs revoke."""
-        revoked: frozenset[tuple[str, int]] = frozenset()
-        for issuer, crl in self.crls:
-            revoked |= x509.read_crl(crl, issuer).revoked
-        return TrustStore({issuer.iss: issuer for issuer in self.trust}, revoked)
+        return x509.trust_store({issuer.iss: issuer for issuer in self.trust}, self.crls)
 
 
 def prepare(bundle: TrustBundle, issuer: Issuer) -> ToBeSigned:
@@ -65,17 +62,27 @@ def seal(unsigned: ToBeSigned, signature: bytes) -> bytes:
 def open_bundle(encoded: bytes, root_sha256: bytes, at: int) -> TrustBundle:
     """The content of a bundle that was signed under the pinned root (SHA-256 of its DER certificate).
 
-    Raises ``DocumentError``: ``bundle-root`` when the bundle carries no such root, ``signature``, or what breaks.
+    Raises ``DocumentError``: ``bundle-root`` when the bundle carries no such root, ``bundle-crl`` when it lacks that
+    root's revocation list, ``signature``, or what else breaks.
     """
     token = jose.read_jws(encoded, PROFILE, MAX_BUNDLE)
     bundle = _parse(parse_object(token.payload, WHAT))
     roots = tuple(root for issuer in bundle.trust for root in issuer.roots if x509.fingerprint(root) == root_sha256)
     if not roots:
         raise DocumentError("bundle-root", f"No root in the bundle has the fingerprint {root_sha256.hex()}.")
+    revoked = frozenset[tuple[str, int]]().union(*(crl.revoked for crl in _crls_of(bundle, roots)))
     chain = jose.x5c(token.header)
-    x509.verify_signer(chain, x509.SignerExpected(bundle.iss, roots, PURPOSES, frozenset(), at))
+    x509.verify_signer(chain, x509.SignerExpected(bundle.iss, roots, PURPOSES, revoked, at))
     jose.verify_signature(token, x509.signing_key(chain[0]), "the trust bundle")
     return bundle
+
+
+def _crls_of(bundle: TrustBundle, roots: tuple[bytes, ...]) -> list[x509.Crl]:
+    """The revocation lists of these roots: without one, nobody could say that the bundle's signer still may sign."""
+    lists = [x509.read_crl(crl, issuer) for issuer, crl in bundle.crls if issuer in roots]
+    if not lists:
+        raise DocumentError("bundle-crl", "The bundle must carry the revocation list of the pinned root.")
+    return lists
 
 
 def _issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:

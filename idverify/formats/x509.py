@@ -8,7 +8,7 @@ document signers (critical extended key usage, no host name), so what a leaf mus
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ObjectIdentifier
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
+from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import DocumentError
 
 MAX_CERTIFICATE = 4 * 1024
@@ -44,6 +45,8 @@ class Purpose(Enum):
     DOCUMENT = ObjectIdentifier("1.0.18013.5.1.2")  # ISO/IEC 18013-5 annex B.1.4: document signer
     # RFC 9336 section 3.1. The status list draft's own purpose has no number yet; typ tells statements apart.
     STATEMENT = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+    # Ours (ITU-T X.667, a UUID as OID): whoever signs status lists must not be able to say whom to trust.
+    TRUST_LIST = ObjectIdentifier("2.25.148177995793149423696356949372862082912")
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,3 +280,10 @@ def _whole_crl(crl: x509.CertificateRevocationList) -> Crl:
         next_update=int(crl.next_update_utc.timestamp()),
         revoked=frozenset((name, entry.serial_number) for entry in crl),
     )
+
+
+def trust_store(issuers: Mapping[str, TrustedIssuer], crls: Iterable[tuple[bytes, bytes]]) -> TrustStore:
+    """The issuers with what their CRLs (issuer certificate, CRL; both DER) revoke. Raises ``DocumentError``."""
+    lists = [read_crl(crl, issuer) for issuer, crl in crls]
+    revoked = frozenset[tuple[str, int]]().union(*(listed.revoked for listed in lists))
+    return TrustStore(issuers, revoked, min((listed.next_update for listed in lists), default=None))

@@ -99,10 +99,14 @@ class Publisher:
             await self.publish_once()
             await asyncio.sleep(interval)
 
+    def covers(self, index: int) -> bool:
+        """Whether a published checkpoint covers entry `index` already."""
+        return self._published is not None and self._published.size > index
+
     async def wait_covered(self, index: int, timeout: float) -> None:  # noqa: ASYNC109 - the caller owes an answer
         """Wait until a published checkpoint covers entry `index`; `TimeoutError` after `timeout` seconds."""
         async with asyncio.timeout(timeout):
-            while (published := self._published) is None or published.size <= index:
+            while not self.covers(index):
                 await self._advanced.wait()
 
     async def receipt_proof(self, index: int) -> tuple[list[bytes], bytes]:

@@ -67,7 +67,7 @@ async def _with_reason(office: Office, verified: Verified) -> Verdict:
     if not withdrawn or presented is None or presented.status is None or presented.iss != office.deployment.iss:
         return verdict
     copy = {"status_list": presented.status.uri, "status_index": presented.status.index}
-    row = await office.store.fetch_one(queries.DECISIONS_BEHIND_COPY, copy)
+    row = await office.store.fetch_one(queries.DECISION_BEHIND_COPY, copy)
     if row is None:
         return verdict
     day = dt.datetime.fromtimestamp(row["decided_at"], dt.UTC).date()
@@ -84,6 +84,7 @@ async def _record_look(
     status = verified.presented.status if verified.presented is not None and verified.genuine() else None
     row = {
         "id": office.new_id(),
+        "person_id": None,
         "looked_at": office.clock.now(),
         "actor": asker.actor,
         "role": asker.role.value,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from pydantic import BaseModel
+import orjson
 
 from idverify.core.decision import (
     CopyStatus,
@@ -29,6 +30,8 @@ from idverify.services.people import Person, read
 from idverify.services.records import about_person
 from idverify.services.sealed import DecisionContent, seal_content, unseal_content
 from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
+from idverify.stores.vault import PersonKey
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Write, WriteSet
 
 PROPOSAL_SECONDS: Final = 72 * 3600
@@ -48,7 +51,7 @@ class Ruling:
     kind: DecisionKind
     reason: str
     legal_basis: str
-    permission: BaseModel | None = None
+    permission: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,11 @@ async def approve(office: Office, officer: Principal, proposal: bytes) -> Decide
         unknown=NotFound("There is no such proposal."),
     )
     person = await read(office, row["person_handle"])
-    basis = unseal_content(person.key, "proposal", row["id"], row["sealed"]).legal_basis
-    ruling = Ruling(row["person_handle"], DecisionKind(row["kind"]), row["reason"], basis)
-    return await _execute(office, ruling, row["proposed_by"], officer.actor, (consume,))
+    ruling = _proposed(row, person.key)
+    seen = {"id": person.id, "permission_decision_id": row["permission_decision_id"]}
+    moved = Conflict("The person's permission has changed since this was proposed; it must be proposed again.")
+    still = Change(tables.person, seen, {"status": person.status.value}, moved)
+    return await _execute(office, ruling, row["proposed_by"], officer.actor, (consume, still))
 
 
 async def waiting(office: Office, officer: Principal) -> list[Waiting]:
@@ -129,19 +134,24 @@ async def waiting(office: Office, officer: Principal) -> list[Waiting]:
     proposals = []
     for row in await office.store.fetch(queries.OPEN_PROPOSALS, asked):
         key = await office.person_key(row, row["person_id"])
-        basis = unseal_content(key, "proposal", row["id"], row["sealed"]).legal_basis
-        ruling = Ruling(row["person_handle"], DecisionKind(row["kind"]), row["reason"], basis)
-        proposals.append(Waiting(row["handle"], ruling, row["proposed_by"], row["expires_at"]))
+        proposals.append(Waiting(row["handle"], _proposed(row, key), row["proposed_by"], row["expires_at"]))
     return proposals
+
+
+def _proposed(row: Any, key: PersonKey) -> Ruling:
+    content = unseal_content(key, "proposal", row["id"], row["sealed"])
+    kind = DecisionKind(row["kind"])
+    return Ruling(row["person_handle"], kind, row["reason"], content.legal_basis, content.permission)
 
 
 async def _propose(office: Office, officer: Principal, ruling: Ruling, person: Person) -> Proposed:
     now, handle, proposal_id = office.clock.now(), office.new_handle(), office.new_id()
-    content = DecisionContent(legal_basis=ruling.legal_basis)
+    content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
     row = {
         "id": proposal_id,
         "handle": handle,
         "person_id": person.id,
+        "permission_decision_id": person.permission_decision_id,
         "kind": ruling.kind.value,
         "reason": ruling.reason,
         "sealed": seal_content(person.key, "proposal", proposal_id, content),
@@ -157,69 +167,78 @@ async def _propose(office: Office, officer: Principal, ruling: Ruling, person: P
 async def _execute(
     office: Office, ruling: Ruling, decided_by: str, approved_by: str | None, first: tuple[Write, ...]
 ) -> Decided:
-    """Commit against the person as last read; read again if somebody was faster."""
+    """Commit against the person as last read; read again if another decision was faster."""
     for _ in range(ATTEMPTS):
         person = await read(office, ruling.person)
-        effect = transition(ruling.kind, person.status)
-        copies = await _copies_to_change(office, person, effect)
-        handle = office.new_handle()
-        work = _write_set(office, ruling, person, effect, copies, handle, (decided_by, approved_by), first)
+        decision = _Decision(office, ruling, person, transition(ruling.kind, person.status), decided_by, approved_by)
         try:
-            indices = await office.store.commit(work)
+            index, copies = await office.store.write(partial(decision.carry_out, first))
         except _MovedOn:
             continue
-        flips = [(copy["status_list"], copy["status_index"], LIST_VALUE[effect.copies]) for copy in copies]
-        await office.board.apply(flips)
-        return Decided(handle, indices[0], effect.leads_to, len(copies))
+        await office.board.apply(
+            [(copy["status_list"], copy["status_index"], LIST_VALUE[decision.effect.copies]) for copy in copies]
+        )
+        return Decided(decision.handle, index, decision.effect.leads_to, len(copies))
     raise Conflict("The person's record keeps changing. Try again.")
 
 
-async def _copies_to_change(office: Office, person: Person, effect: Effect) -> list[Any]:
-    rows = await office.store.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": person.id})
-    final = CopyStatus.INVALID.value
-    return [row for row in rows if row["status"] not in (final, effect.copies.value)]
+class _Decision:
+    """One decision on its way into the database."""
 
+    def __init__(
+        self, office: Office, ruling: Ruling, person: Person, effect: Effect, decided_by: str, approved_by: str | None
+    ) -> None:
+        self.office, self.ruling, self.person, self.effect = office, ruling, person, effect
+        self.decided_by, self.approved_by = decided_by, approved_by
+        self.id, self.handle, self.at = office.new_id(), office.new_handle(), office.clock.now()
+        self.content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
 
-def _write_set(
-    office: Office,
-    ruling: Ruling,
-    person: Person,
-    effect: Effect,
-    copies: list[Any],
-    handle: bytes,
-    people: tuple[str, str | None],
-    first: tuple[Write, ...],
-) -> WriteSet:
-    decision_id, now = office.new_id(), office.clock.now()
-    permission = None if ruling.permission is None else ruling.permission.model_dump(mode="json")
-    content = DecisionContent(legal_basis=ruling.legal_basis, permission=permission)
-    row = {
-        "id": decision_id,
-        "handle": handle,
-        "person_id": person.id,
-        "issuer_id": office.deployment.issuer_id,
-        "kind": ruling.kind.value,
-        "reason": ruling.reason,
-        "sealed": seal_content(person.key, "decision", decision_id, content),
-        "decided_by": people[0],
-        "approved_by": people[1],
-        "decided_at": now,
-        "ledger_index": IndexOf(0),
-    }
-    record = Record(
-        f"decision.{ruling.kind.value}",
-        hashlib.sha256(content.model_dump_json().encode()).digest(),
-        None,
-        None,
-        ruling.reason,
-        handle,
-    )
-    entries = [about_person(record, handle, person.id, person.key, office.entropy)]
-    changes: list[Write] = [*first, Insert(tables.decision, row), _person_change(person, effect, decision_id)]
-    for copy in copies:
-        entries.append(_copy_entry(office, person, copy, effect, ruling, handle))
-        changes += _copy_changes(copy, effect)
-    return WriteSet(tuple(changes), tuple(entries))
+    def carry_out(self, first: tuple[Write, ...], transaction: Transaction) -> tuple[int, list[Any]]:
+        """Runs on the writer: no copy can be issued between choosing the copies and changing them."""
+        rows = transaction.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": self.person.id})
+        settled = (CopyStatus.INVALID.value, self.effect.copies.value)
+        copies = [row for row in rows if row["status"] not in settled]
+        person_changes = _person_change(self.person, self.effect, self.id)
+        writes: list[Write] = [*first, Insert(tables.decision, self._row()), person_changes]
+        entries = [self._entry(self._record(), self.handle)]
+        for copy in copies:
+            entries.append(self._entry(_copy_record(copy, self.effect, self.ruling, self.handle)))
+            writes += _copy_changes(copy, self.effect, self.id)
+        return transaction.apply(WriteSet(tuple(writes), tuple(entries)))[0], copies
+
+    def _row(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "handle": self.handle,
+            "person_id": self.person.id,
+            "issuer_id": self.office.deployment.issuer_id,
+            "kind": self.ruling.kind.value,
+            "reason": self.ruling.reason,
+            "sealed": seal_content(self.person.key, "decision", self.id, self.content),
+            "decided_by": self.decided_by,
+            "approved_by": self.approved_by,
+            "decided_at": self.at,
+            "ledger_index": IndexOf(0),
+        }
+
+    def _record(self) -> Record:
+        """What the ledger commits to: all of the decision, who took it and when included."""
+        said = [
+            self.handle.hex(),
+            self.ruling.kind,
+            self.ruling.reason,
+            self.decided_by,
+            self.approved_by,
+            self.at,
+            self.content.model_dump(mode="json"),
+        ]
+        digest = hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+        kind = f"decision.{self.ruling.kind.value}"
+        return Record(kind, digest, None, None, self.ruling.reason, self.handle)
+
+    def _entry(self, record: Record, handle: bytes | None = None) -> Recorded:
+        handle = handle or self.office.new_handle()
+        return about_person(record, handle, self.person.id, self.person.key, self.office.entropy)
 
 
 def _person_change(person: Person, effect: Effect, decision_id: bytes) -> Change:
@@ -236,8 +255,8 @@ def _person_change(person: Person, effect: Effect, decision_id: bytes) -> Change
     )
 
 
-def _copy_entry(office: Office, person: Person, copy: Any, effect: Effect, ruling: Ruling, decision: bytes) -> Recorded:
-    record = Record(
+def _copy_record(copy: Any, effect: Effect, ruling: Ruling, decision: bytes) -> Record:
+    return Record(
         f"credential.{effect.copies.value}",
         copy["issuer_signed_digest"],
         copy["key_id"],
@@ -245,16 +264,15 @@ def _copy_entry(office: Office, person: Person, copy: Any, effect: Effect, rulin
         ruling.reason,
         decision,
     )
-    return about_person(record, office.new_handle(), person.id, person.key, office.entropy)
 
 
-def _copy_changes(copy: Any, effect: Effect) -> list[Write]:
+def _copy_changes(copy: Any, effect: Effect, decision_id: bytes) -> list[Write]:
     entry = {
         "status_list": copy["status_list"],
         "status_index": copy["status_index"],
         "value": int(LIST_VALUE[effect.copies]),
     }
     return [
-        Change(tables.credential, {"id": copy["id"]}, {"status": effect.copies.value}),
+        Change(tables.credential, {"id": copy["id"]}, {"status": effect.copies.value, "changed_by": decision_id}),
         Put(tables.status_entry, entry),
     ]

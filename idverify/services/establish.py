@@ -11,13 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cbor2
 
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.formats import x509_build
-from idverify.formats.x509 import Purpose, read_certificate
+from idverify.formats.x509 import Purpose, read_certificate, read_crl
 from idverify.formats.x509_build import Certified
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import EntryType
@@ -29,12 +29,13 @@ from idverify.services.records import about_ourselves, public_object
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SHARD, SqliteStore
 from idverify.stores.transaction import Transaction, start_log
-from idverify.stores.writes import Insert, Recorded, WriteSet
+from idverify.stores.writes import Change, Insert, Recorded, WriteSet
 
 DAY: Final = 86_400
 ROOT_DAYS: Final = 10 * 365
 LEAF_DAYS: Final = 457
 CRL_DAYS: Final = 90
+CRL_RENEWED_DAYS: Final = 30
 BACKDATED_SECONDS: Final = 300
 SERIAL_BYTES: Final = 16
 
@@ -47,7 +48,7 @@ PROBE_ROLE: Final = "probe"
 CERTIFIED_ROLES: Final = {
     **{kind.key_role: Purpose.DOCUMENT for kind in CREDENTIAL_TYPES.values()},
     STATUS_SIGNER: Purpose.STATEMENT,
-    TRUST_SIGNER: Purpose.STATEMENT,
+    TRUST_SIGNER: Purpose.TRUST_LIST,
 }
 
 
@@ -92,6 +93,25 @@ async def establish(
         transaction.apply(work)
 
     await store.write(first_transaction)
+
+
+async def crl_is_due(store: SqliteStore, at: int) -> bool:
+    """Whether the revocation list ends within ``CRL_RENEWED_DAYS``: the root should be fetched to sign a new one."""
+    row = await store.fetch_one(queries.CRLS, {})
+    return row is not None and row["next_update"] < at + CRL_RENEWED_DAYS * DAY
+
+
+async def renew_crl(store: SqliteStore, root_signer: Signer, at: int) -> None:
+    """Sign the revocation list anew with the root: the same certificates, the next number, a later end."""
+    row: Any = await store.fetch_one(queries.CRLS, {})
+    listed, end = read_crl(row["der"], row["issuer_certificate"]), at + CRL_DAYS * DAY
+    revoked = [(serial, at) for _, serial in listed.revoked]
+    tbs = x509_build.tbs_crl(
+        row["issuer_certificate"], number=row["number"] + 1, this_update=at, next_update=end, revoked=revoked
+    )
+    der = x509_build.seal_crl(tbs, await root_signer.sign(row["issuer_key_id"], tbs))
+    fresh = {"der": der, "number": row["number"] + 1, "next_update": end}
+    await store.commit(WriteSet((Change(tables.crl, {"issuer_key_id": row["issuer_key_id"]}, fresh),)))
 
 
 @dataclass(frozen=True, slots=True)

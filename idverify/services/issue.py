@@ -41,15 +41,15 @@ from idverify.services.records import about_person
 from idverify.services.recover import void
 from idverify.services.sealed import unseal_content, unseal_details
 from idverify.stores import queries, tables
+from idverify.stores.sqlite import Row
 from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, WriteSet
 
-ATTEMPTS: Final = 5
 RECEIPT_TOKEN_BYTES: Final = 20
 FORMAT: Final = SdJwtVc()
 
 _UNKNOWN_OFFER: Final = "There is no such offer. Ask the officer for a new one."
-_USED_OFFER: Final = "This offer was used already. Repeat with the same Idempotency-Key, or ask for a new offer."
+_USED_OFFER: Final = "This offer was used already. Ask the officer for a new one."
 _EXPIRED_OFFER: Final = "This offer has expired. Ask the officer for a new one."
 
 
@@ -94,26 +94,44 @@ class _Plan:
 
 async def collect(office: Office, request: CollectionRequest) -> Collected:
     """Issue one copy for a valid offer and key proof, exactly once per idempotency key."""
-    row = await office.store.fetch_one(
-        queries.COLLECTION,
-        {
-            "code_hash": code_hash(request.code),
-            "idempotency_key": request.idempotency_key,
-            "wrapping_key_id": office.custodian.wrapping_key_id,
-        },
-    )
-    if row is None:
-        raise NotFound(_UNKNOWN_OFFER)
+    row = await _look_up(office, request)
     key = await office.person_key(row, row["person_id"])
     if row["issuance_id"] is not None:
         return _earlier_answer(row, key, request)
+    _require_usable(row, office.clock.now())
     plan = _plan(office, row, key, request)
-    await _commit_intent(office, plan, request)
+    try:
+        await _commit_intent(office, plan, request)
+    except Conflict:  # somebody was faster; if it was this very request, say so
+        row = await _look_up(office, request)
+        if row["issuance_id"] is None:
+            raise
+        return _earlier_answer(row, key, request)
     try:
         return await _commit_issued(office, plan, *await _sign_and_seal(office, plan))
     except IdverifyError:
         await void(office, plan.issuance_id)
         raise
+
+
+async def _look_up(office: Office, request: CollectionRequest) -> Row:
+    asked = {
+        "code_hash": code_hash(request.code),
+        "idempotency_key": request.idempotency_key,
+        "wrapping_key_id": office.custodian.wrapping_key_id,
+    }
+    row = await office.store.fetch_one(queries.COLLECTION, asked)
+    if row is None:
+        raise NotFound(_UNKNOWN_OFFER)
+    return row
+
+
+def _require_usable(row: Any, now: int) -> None:
+    """A code that is used up tells nothing of the person; the commit of the intent asks again, for good."""
+    if row["consumed_at"] is not None:
+        raise Conflict(_USED_OFFER)
+    if row["expires_at"] <= now:
+        raise Gone(_EXPIRED_OFFER)
 
 
 def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Collected:
@@ -134,7 +152,7 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
     details = unseal_details(key, row["person_id"], row["sealed_details"])
     content = unseal_content(key, "decision", row["decision_id"], row["sealed_permission"])
     permission = kind.permission.model_validate(content.permission)
-    expires = may_issue(kind, PersonStatus(row["status"]), kind.ends_at(permission), now)
+    expires = may_issue(kind, PersonStatus(row["status"]), kind.runs(permission), now)
     issuer = office.keys.issuer(kind.key_role)
     _require_certificate_outlives(issuer, expires)
     try:
@@ -213,33 +231,16 @@ async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: b
     row, status = plan.row, (plan.credential.status.uri, plan.credential.status.index)
     record = Record("credential.issued", digest, plan.issuer.key_id, status, None, row["decision_handle"])
     entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
-    version = row["version"]
-    for _ in range(ATTEMPTS):
-        rows = (_still_entitled(row, version), _credential_row(office, plan, digest), _answer_row(plan, document))
-        try:
-            (index,) = await office.store.commit(WriteSet(rows, (entry,)))
-        except _Raced:
-            version = await _version_if_still_entitled(office, row)
-            continue
-        return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, index)
-    raise Conflict("The person's record keeps changing. Try again.")
+    rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
+    (index,) = await office.store.commit(WriteSet(rows, (entry,)))
+    return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, index)
 
 
-class _Raced(Conflict):
-    """Another copy was issued, or a decision taken, while this copy was being signed."""
-
-
-def _still_entitled(row: Any, version: int) -> Change:
-    """The status must still be the one the copy speaks of: a decision since then is caught here."""
-    seen = {"id": row["person_id"], "version": version}
-    return Change(tables.person, seen, {"version": version + 1}, _Raced("The person's record has changed."))
-
-
-async def _version_if_still_entitled(office: Office, row: Any) -> int:
-    now = await office.store.fetch_one(queries.PERSON_STATE, {"id": row["person_id"]})
-    if now is None or (now["status"], now["permission_decision_id"]) != (row["status"], row["decision_id"]):
-        raise Conflict("A decision on this person was taken while the credential was being signed. Ask again.")
-    return int(now["version"])
+def _still_entitled(row: Any) -> Change:
+    """The status must still be the one that the copy speaks of: a decision since then is caught here."""
+    seen = {"id": row["person_id"], "status": row["status"], "permission_decision_id": row["decision_id"]}
+    decided = Conflict("A decision on this person was taken while the credential was being signed. Ask again.")
+    return Change(tables.person, seen, {"status": row["status"]}, decided)
 
 
 def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
@@ -257,6 +258,7 @@ def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
         "status_list": plan.credential.status.uri,
         "status_index": plan.credential.status.index,
         "status": CopyStatus.VALID.value,
+        "changed_by": None,
         "issued_at": office.clock.now(),
         "expires_at": plan.credential.expires_at,
         "ledger_index": IndexOf(0),

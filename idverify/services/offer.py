@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.core.policy import Act, Principal, may_issue, require_may
+from idverify.core.policy import Act, Principal, require_active, require_may
 from idverify.core.types import credential_type
 from idverify.services.office import Office
 from idverify.services.people import read
@@ -34,7 +34,7 @@ async def offer(office: Office, officer: Principal, person: bytes, vct: str) -> 
     """Make an offer for a person whose status allows it."""
     require_may(officer, Act.OFFER)
     kind, holder, now = credential_type(vct), await read(office, person), office.clock.now()
-    may_issue(kind, holder.status, None, now)
+    require_active(holder.status)
     code, nonce = random_text(office, CODE_BYTES), random_text(office, NONCE_BYTES)
     row = {
         "id": office.new_id(),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
-from idverify.formats.x509 import read_crl
+from idverify.formats.x509 import trust_store
 from idverify.ledger.publisher import Publisher
 from idverify.ports import Clock, Custodian, Entropy, Signer, uuid7
 from idverify.services.status_lists import StatusBoard
@@ -122,7 +122,5 @@ async def load_trust(store: SqliteStore) -> TrustStore:
     for row in await store.fetch(queries.TRUSTED_ISSUERS, {}):
         roots, types = tuple(cbor2.loads(row["roots"])), frozenset(json.loads(row["types"]))
         issuers[row["iss"]] = TrustedIssuer(row["iss"], row["name"], roots, types, row["status_base"])
-    revoked: frozenset[tuple[str, int]] = frozenset()
-    for row in await store.fetch(queries.CRLS, {}):
-        revoked |= read_crl(row["der"], row["issuer_certificate"]).revoked
-    return TrustStore(issuers, revoked)
+    crls = await store.fetch(queries.CRLS, {})
+    return trust_store(issuers, [(row["issuer_certificate"], row["der"]) for row in crls])

@@ -73,6 +73,7 @@ async def find(office: Office, officer: Principal, document: TravelDocument) -> 
     )
     if row is None:
         raise NotFound("No person with this travel document is on record.")
+    await _record_view(office, officer, row["id"])
     return bytes(row["handle"])
 
 
@@ -99,6 +100,7 @@ async def overview(office: Office, officer: Principal, handle: bytes) -> Mapping
     """What is held on a person: details, decisions, copies, and who looked."""
     require_may(officer, Act.KEEP_PEOPLE)
     person = await read(office, handle)
+    await _record_view(office, officer, person.id)
     of_person = {"person_id": person.id}
     return {
         "reference": handle,
@@ -111,6 +113,23 @@ async def overview(office: Office, officer: Principal, handle: bytes) -> Mapping
         "credentials": await office.store.fetch(queries.CREDENTIALS_OF_PERSON, of_person),
         "looks": await office.store.fetch(queries.LOOKS_AT_PERSON, of_person),
     }
+
+
+async def _record_view(office: Office, officer: Principal, person_id: bytes) -> None:
+    """Whoever reads a record leaves a look that its subject can see, durable before the answer."""
+    row = {
+        "id": office.new_id(),
+        "person_id": person_id,
+        "looked_at": office.clock.now(),
+        "actor": officer.actor,
+        "role": officer.role.value,
+        "purpose": None,
+        "channel": "record",
+        "verdict": "viewed",
+        "status_list": None,
+        "status_index": None,
+    }
+    await office.store.commit(WriteSet((Insert(tables.look, row),)))
 
 
 async def _blind(office: Office, document: TravelDocument) -> bytes:

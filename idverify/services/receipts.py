@@ -32,7 +32,8 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
     row: Any = await office.store.fetch_one(
         queries.RECEIPT, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
     )
-    if row is None or not hmac.compare_digest(row["receipt_token_hash"], code_hash(token)):
+    given = code_hash(token)
+    if row is None or not hmac.compare_digest(row["receipt_token_hash"], given):
         raise NotFound("There is no such receipt, or the token is not its own.")
     index = row["ledger_index"]
     try:

@@ -6,7 +6,7 @@ offer can be used again, so that the holder's repeat succeeds.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -16,17 +16,30 @@ from idverify.ledger.commitment import Record
 from idverify.services.office import Office
 from idverify.services.records import about_person
 from idverify.stores import queries, tables
+from idverify.stores.sqlite import Row
 from idverify.stores.writes import Change, Put, WriteSet
 
+FORGOTTEN_SECONDS: Final = 600
 log = structlog.get_logger()
 
 
 async def close_open_issuances(office: Office) -> int:
     """At start, before the status list is loaded: void every intent that a crash left open; how many there were."""
-    rows = await office.store.fetch(queries.OPEN_ISSUANCES, {"wrapping_key_id": office.custodian.wrapping_key_id})
+    rows = await _open_issuances(office)
     for row in rows:
         await _commit_void(office, row)
     return len(rows)
+
+
+async def close_forgotten_issuances(office: Office) -> None:
+    """While serving: void intents that are older than any request, which a failed ``void`` left open."""
+    for row in await _open_issuances(office):
+        if row["created_at"] < office.clock.now() - FORGOTTEN_SECONDS:
+            await void(office, row["id"])
+
+
+async def _open_issuances(office: Office) -> list[Row]:
+    return await office.store.fetch(queries.OPEN_ISSUANCES, {"wrapping_key_id": office.custodian.wrapping_key_id})
 
 
 async def void(office: Office, issuance_id: bytes) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from idverify.core.credential import Issuer, StatusReference
-from idverify.errors import IdverifyError, Unavailable
+from idverify.errors import IdverifyError, SetupError, Unavailable
 from idverify.formats import status_list
 from idverify.formats.status_list import StatusList, StatusListClaims, StatusValue
 from idverify.ledger.entry import EntryType
@@ -78,6 +78,19 @@ class StatusBoard:
         taken = await self._store.fetch(queries.STATUS_INDICES_TAKEN, {"status_list": self.uri})
         self._taken = {row["status_index"] for row in taken}
         await self.publish()
+
+    async def show_published(self) -> None:
+        """Show the list as it was last published, without signing one: the service alone does that.
+
+        Raises ``SetupError`` if there is none that still holds.
+        """
+        row: Any = await self._store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": self.uri})
+        listed = None if row is None else status_list.read(row["token"])
+        expires = None if listed is None else listed.claims.expires_at
+        if listed is None or expires is None or expires <= self._clock.now():
+            raise SetupError("The newest status list has expired.", "Start the service; it signs a fresh one.")
+        kept = KeptList(listed.statuses, listed.claims.issued_at, expires, TTL_SECONDS, row["token"])
+        self._source.keep_verified(kept, self.uri)
 
     def allocate(self) -> StatusReference:
         """A random index that was never used. Raises ``Unavailable`` when the list is three quarters full."""

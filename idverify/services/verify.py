@@ -109,6 +109,11 @@ def _asked_type(
     """The format's own checks; a type that is trusted but was not asked for does not answer the request."""
     for check in carrier.check(presented, verifier.trust, at, submission.expected):
         wrong_type = submission.requested_type not in (None, presented.type)
+        stale = verifier.trust.revocations_until is not None and verifier.trust.revocations_until <= at
+        if check.id is CheckId.ISSUER_TRUSTED and check.result is Result.PASS and stale:
+            old = "The list of revoked certificates is out of date, so the signer may have been revoked since."
+            yield Check(check.id, Result.UNKNOWN, old, {"rule": "crl-next-update"})
+            continue
         if check.id is CheckId.TYPE_ALLOWED and check.result is Result.PASS and wrong_type:
             asked = f"The request was for {submission.requested_type}; this is another type of document."
             yield Check(check.id, Result.FAIL, asked, {"rule": "type-requested"})
@@ -136,7 +141,7 @@ async def _status(verifier: Verifier, presented: Presented, so_far: list[Check],
     result = Result.PASS if value == StatusValue.VALID else Result.FAIL
     age = max(0, at - listed.issued_at)
     young = Result.PASS if listed.fresh(at) else Result.UNKNOWN
-    told = f"The status is as of {_time(listed.issued_at)}, {age} seconds ago."
+    told = f"The status is as of {_time(listed.issued_at)}, {age} s ago."
     return [
         Check(CheckId.STATUS, result, STATUS_SENTENCES.get(value, _OTHER_STATUS), evidence),
         Check(CheckId.FRESHNESS, young, told, {"age_seconds": age}),

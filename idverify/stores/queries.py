@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from idverify.stores.tables import (
     api_key,
@@ -49,9 +49,6 @@ _PERSON_WITH_KEY = (
     .join(person_key, person_key.c.person_id == person.c.id)
     .where(person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
 )
-PERSON_STATE: Final = select(person.c.status, person.c.permission_decision_id, person.c.version).where(
-    person.c.id == bindparam("id")
-)
 PERSON_BY_HANDLE: Final = _PERSON_WITH_KEY.where(person.c.handle == bindparam("handle"))
 PERSON_BY_LOOKUP: Final = _PERSON_WITH_KEY.join(person_lookup, person_lookup.c.person_id == person.c.id).where(
     person_lookup.c.lookup_key_id == bindparam("lookup_key_id"), person_lookup.c.mac == bindparam("mac")
@@ -63,20 +60,19 @@ DECISIONS_OF_PERSON: Final = (
 CREDENTIALS_OF_PERSON: Final = (
     select(credential).where(credential.c.person_id == bindparam("person_id")).order_by(credential.c.ledger_index)
 )
-# The decisions on the person whose copy this is, newest first.
-DECISIONS_BEHIND_COPY: Final = (
+# The decision that last changed a copy.
+DECISION_BEHIND_COPY: Final = (
     select(decision.c.kind, decision.c.reason, decision.c.decided_at)
-    .join(credential, credential.c.person_id == decision.c.person_id)
+    .join(credential, credential.c.changed_by == decision.c.id)
     .where(credential.c.status_list == bindparam("status_list"), credential.c.status_index == bindparam("status_index"))
-    .order_by(decision.c.ledger_index.desc())
 )
 LOOKS_AT_PERSON: Final = (
     select(look.c.looked_at, look.c.actor, look.c.role, look.c.purpose, look.c.channel, look.c.verdict)
-    .join(
+    .outerjoin(
         credential,
         and_(credential.c.status_list == look.c.status_list, credential.c.status_index == look.c.status_index),
     )
-    .where(credential.c.person_id == bindparam("person_id"))
+    .where(or_(credential.c.person_id == bindparam("person_id"), look.c.person_id == bindparam("person_id")))
     .order_by(look.c.looked_at)
 )
 PROPOSAL: Final = (
@@ -102,9 +98,10 @@ COLLECTION: Final = (
         offer.c.id.label("offer_id"),
         offer.c.type,
         offer.c.nonce,
+        offer.c.consumed_at,
+        offer.c.expires_at,
         person.c.id.label("person_id"),
         person.c.status,
-        person.c.version,
         person.c.sealed.label("sealed_details"),
         person_key.c.wrapping_key_id,
         person_key.c.wrapped,

@@ -9,10 +9,12 @@ from typing import Final, cast
 
 from idverify.ledger.errors import ForkError
 from idverify.ledger.sequencer import TreeState, decode_bundle
+from idverify.stores.row_rules import ROW_RULES
 from idverify.stores.sqlite import SHARD, SqliteStore, connect
 from idverify.stores.transaction import Transaction
 
 HASH_SIZE: Final = 32
+HANDLE: Final = slice(51, 67)  # of an entry's bytes: docs/ledger-format.md section 2
 
 _TREE = "SELECT tree FROM ledger_state WHERE shard = ?"
 _BUNDLES_FROM = """
@@ -142,12 +144,20 @@ class SqliteLogSource:
         for row in self._connection.execute(sql, (SHARD,)):
             yield row["level"], row["tile_index"], row["hashes"]
 
-    def entries_without_record(self) -> list[int]:
-        """Indices that have no row in ``ledger_record``, or rows without an entry: there must be none."""
+    def row_findings(self) -> Iterator[tuple[int | None, str]]:
+        """(ledger index if one is to blame, broken rule) for every row that does not belong to its entry."""
         size = TreeState.decode(self._connection.execute(_TREE, (SHARD,)).fetchone()["tree"]).size
-        sql = "SELECT ledger_index FROM ledger_record WHERE shard = ?"
-        recorded = {row["ledger_index"] for row in self._connection.execute(sql, (SHARD,))}
-        return sorted(recorded ^ set(range(size)))
+        records = self._connection.execute("SELECT ledger_index, handle FROM ledger_record WHERE shard = ?", (SHARD,))
+        recorded = {row["ledger_index"]: row["handle"] for row in records}
+        for index in sorted(recorded.keys() ^ set(range(size))):
+            yield index, "an entry has its row, and a row its entry"
+        for first, _, entries in self.bundles():
+            for index, entry in enumerate(entries, first):
+                if recorded.get(index, entry[HANDLE]) != entry[HANDLE]:
+                    yield index, "the row of an entry bears its handle"
+        for rule, query in ROW_RULES.items():
+            for row in self._connection.execute(query):
+                yield row[0], rule
 
     def deployment(self) -> sqlite3.Row:
         """Whose log it is."""

@@ -101,7 +101,7 @@ person = Table(
     _bytes("handle", unique=True),
     _text("status"),
     Column("permission_decision_id", LargeBinary, nullable=True),
-    _int("version"),  # grows with every copy and decision: whoever read an older one must read again
+    _int("version"),  # grows with every decision: whoever read an older one must read again
     _bytes("sealed"),
     _text("created_by"),
     _int("created_at"),
@@ -142,13 +142,14 @@ decision = Table(
     Index("decision_of_person", "person_id"),
 )
 
-# A decision that waits for the second person.
+# A decision that waits for the second person, on the permission that the person had when it was proposed.
 proposal = Table(
     "proposal",
     metadata,
     _id(),
     _bytes("handle", unique=True),
     _person(),
+    Column("permission_decision_id", LargeBinary, nullable=True),
     _text("kind"),
     _text("reason"),
     _bytes("sealed"),  # the legal basis
@@ -211,6 +212,7 @@ credential = Table(
     _text("status_list"),
     _int("status_index"),
     _text("status"),
+    Column("changed_by", LargeBinary, ForeignKey("decision.id"), nullable=True),
     _int("issued_at"),
     _int("expires_at"),
     _int("ledger_index"),
@@ -251,11 +253,12 @@ verification_request = Table(
     _int("consumed_at", null=True),
 )
 
-# Every check made through the service, for the subject to see.
+# Every check made through the service and every view of a person's record, for the subject to see.
 look = Table(
     "look",
     metadata,
     _id(),
+    _person(null=True),
     _int("looked_at"),
     _text("actor"),
     _text("role"),
@@ -297,6 +300,7 @@ ledger_record = Table(
     _bytes("handle", unique=True),
     _person(null=True),
     _bytes("opening"),
+    sqlite_with_rowid=False,
 )
 
 ledger_checkpoint = Table(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy import Select
 from sqlalchemy.dialects.sqlite import dialect
 
 from idverify.ledger.entry import Draft
@@ -62,6 +63,11 @@ class Transaction:
             raise
         self.connection.execute("RELEASE work")
         return result
+
+    def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        """All rows of a query as of this place in the transaction: nothing can come between them and a write."""
+        sql = statements.select(query)
+        return self.connection.execute(sql.text, sql.arrange(values)).fetchall()
 
     def apply(self, work: WriteSet) -> tuple[int, ...]:
         """Carry out a write set; the ledger indices of its entries, in order."""

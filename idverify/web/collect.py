@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from idverify.errors import MalformedRequest, NotAuthenticated
-from idverify.ledger.errors import ProofError
+from idverify.errors import IdverifyError, MalformedRequest
+from idverify.ledger.errors import LedgerError
 from idverify.services import issue, receipts
 from idverify.services.issue import CollectionRequest
 from idverify.web import schema
-from idverify.web.endpoint import Call, Reply
+from idverify.web.endpoint import Call, Reply, bearer_token
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _WAIT: Final = re.compile(r"wait=(\d{1,2})\b")
@@ -28,7 +28,7 @@ async def collect(call: Call) -> Reply:
         handle=done.handle.hex(),
         expires_at=schema.instant(done.expires_at),
         ledger=schema.LedgerPlace(origin=call.office.deployment.log_origin, index=done.ledger_index),
-        receipt=await _receipt_within(call, done.handle, done.receipt_token, _asked_wait(call)),
+        receipt=await _receipt_within(call, done, _asked_wait(call)),
         receipt_url=f"{call.office.deployment.iss}/api/v1/credentials/{done.handle.hex()}/receipt",
         receipt_token=done.receipt_token,
     )
@@ -37,20 +37,21 @@ async def collect(call: Call) -> Reply:
 
 async def receipt(call: Call) -> Reply:
     """The ledger receipt of a credential (c2sp.org/tlog-proof@v1), for whoever holds its receipt token."""
-    scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated("Send 'Authorization: Bearer ...' with the credential's receipt token.")
-    proof = await receipts.receipt(call.office, call.handle("credential"), token.strip(), _asked_wait(call))
+    token = bearer_token(call.request, "Send one header 'Authorization: Bearer ...' with the receipt token.")
+    proof = await receipts.receipt(call.office, call.handle("credential"), token, _asked_wait(call))
     return Reply(proof, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
-async def _receipt_within(call: Call, handle: bytes, token: str, wait: float) -> str | None:
-    """The receipt, if the wallet asked to wait and a checkpoint covers the entry by then."""
-    if not wait:
+async def _receipt_within(call: Call, done: issue.Collected, wait: float) -> str | None:
+    """The receipt, if a checkpoint covers the entry already or within the time that the wallet waits.
+
+    The credential is issued, so nothing that goes wrong here may take it back: the link has the receipt later.
+    """
+    if not wait and not call.office.publisher.covers(done.ledger_index):
         return None
     try:
-        return (await receipts.receipt(call.office, handle, token, wait)).decode()
-    except (receipts.NotYetCovered, ProofError):
+        return (await receipts.receipt(call.office, done.handle, done.receipt_token, wait)).decode()
+    except (IdverifyError, LedgerError):
         return None
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 from pydantic import BaseModel, ValidationError
 
 from idverify.core.policy import Principal
-from idverify.errors import MalformedRequest, NotAuthenticated, TooLarge
+from idverify.errors import DocumentError, MalformedRequest, NotAuthenticated, TooLarge
+from idverify.formats.strict_json import parse_json
 from idverify.services.access import Gate
 from idverify.services.office import Office
 
 OFFICE: Final = web.AppKey("office", Office)
 GATE: Final = web.AppKey("gate", Gate)
 MAX_BODY: Final = 1024 * 1024
+BODY_SECONDS: Final = 15.0
+_BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
 
 
 class Caller(Enum):
@@ -86,11 +91,18 @@ class Endpoint:
         return web.Response(body=raw, status=reply.status, headers=headers)
 
 
+def bearer_token(request: web.Request, hint: str) -> str:
+    """The token of the one ``Authorization: Bearer`` header (RFC 6750 section 2.1). Raises ``NotAuthenticated``."""
+    given = request.headers.getall("Authorization", [])
+    form = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
+    if form is None:
+        raise NotAuthenticated(hint)
+    return form[1]
+
+
 async def _principal(request: web.Request) -> Principal:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise NotAuthenticated("Send 'Authorization: Bearer idv_...' with an API key of this service.")
-    return await request.app[GATE].recognise(token.strip())
+    hint = "Send one header 'Authorization: Bearer idv_...' with an API key of this service."
+    return await request.app[GATE].recognise(bearer_token(request, hint))
 
 
 async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
@@ -101,7 +113,16 @@ async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
     if "Content-Encoding" in request.headers:  # nothing is unpacked for a client: a bomb stays as small as it came
         raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
     try:
-        return model.model_validate_json(await request.read(), strict=True)
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await request.read()
+        parse_json(raw, "The body")  # one reading only: no name twice, no number that parsers round
+        return model.model_validate_json(raw, strict=True)
+    except TimeoutError as late:
+        raise MalformedRequest(f"The body must arrive within {BODY_SECONDS:g} seconds.") from late
+    except (ConnectionError, ClientPayloadError) as gone:
+        raise MalformedRequest("The body did not arrive whole.") from gone
+    except DocumentError as wrong:
+        raise MalformedRequest("The body is not JSON as it must be.", [{"at": "/", "expected": str(wrong)}]) from wrong
     except ValidationError as error:
         raise MalformedRequest("Some fields are not as they must be.", _places(error)) from error
 

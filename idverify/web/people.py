@@ -39,7 +39,8 @@ async def read(call: Call) -> schema.PersonView:
 async def make_decision(call: Call) -> Reply:
     """Decide on a person; 202 with a proposal where it takes a second officer."""
     asked: schema.NewDecision = call.body
-    ruling = Ruling(call.handle("person"), asked.kind, asked.reason, asked.legal_basis, asked.permission)
+    permission = None if asked.permission is None else asked.permission.model_dump(mode="json")
+    ruling = Ruling(call.handle("person"), asked.kind, asked.reason, asked.legal_basis, permission)
     outcome = await decide.decide(call.office, call.caller, ruling)
     if isinstance(outcome, Decided):
         return Reply(_made(outcome), status=201)
@@ -62,6 +63,7 @@ async def list_proposals(call: Call) -> schema.Proposals:
                 kind=waiting.ruling.kind,
                 reason=waiting.ruling.reason,
                 legal_basis=waiting.ruling.legal_basis,
+                permission=waiting.ruling.permission,
                 proposed_by=waiting.proposed_by,
                 expires_at=schema.instant(waiting.expires_at),
             )

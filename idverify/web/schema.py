@@ -123,6 +123,7 @@ class ProposalView(Model):
     kind: DecisionKind
     reason: str
     legal_basis: str
+    permission: dict[str, Any] | None
     proposed_by: str
     expires_at: Instant
 

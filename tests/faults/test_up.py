@@ -28,7 +28,7 @@ from tests.simulators.service import ROOT, free_port
 from tests.simulators.tls import make_certificate
 
 INTERRUPTED = 130
-INTERRUPTIONS = 6
+INTERRUPTIONS = 4
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def up(data: Path, port: int, *options: object, stop: signal.Signals = signal.SI
     """`up`, serving; stopped by a signal, which it must obey with status 0, saying so and leaving nothing behind."""
     process = begin(data, port, *options)
     assert process.stdout is not None
+    if not any(line.startswith("Stop with Ctrl-C") for line in process.stdout):
+        pytest.fail(end(process)[2])
     try:
-        if not any(line.startswith("Stop with Ctrl-C") for line in process.stdout):
-            pytest.fail(end(process)[2])
         assert any("hsm.worker" in command for command in session(process.pid))
         yield
     finally:
@@ -117,7 +117,9 @@ def test_interrupted_at_any_moment_it_is_simply_run_again(data: Path, port: int)
     chance = random.Random(seed)  # noqa: S311 repeatable on purpose
     for _ in range(INTERRUPTIONS):
         process = begin(data, port)
-        time.sleep(chance.uniform(0.5, 4))
+        assert process.stdout is not None
+        process.stdout.readline()  # the plan: from here on it sets up
+        time.sleep(chance.uniform(0, 2))
         os.killpg(process.pid, signal.SIGINT)
         status, _, errors = end(process)
         assert status in {0, INTERRUPTED}

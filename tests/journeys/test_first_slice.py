@@ -124,7 +124,8 @@ async def test_a_varied_status_supersedes_its_copies(api: JudgedApi) -> None:
         "permission": PERMISSION | {"work": {"allowed": "yes"}},
     }
 
-    made = await api.ok("POST", f"/api/v1/people/{old.person}/decisions", "officer", varied)
+    waiting = await api.ok("POST", f"/api/v1/people/{old.person}/decisions", "officer", varied)
+    made = await api.ok("POST", f"/api/v1/proposals/{waiting['proposal']}/approval", "second")
     new = await holding(api, old.person)
 
     assert (made["status"], made["credentials_changed"]) == ("active", 1)

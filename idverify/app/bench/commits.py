@@ -46,9 +46,9 @@ _USED_OFFER: Final = Statement(
     "SELECT created_at, offer_id FROM issuance ORDER BY rowid LIMIT -1 OFFSET ?",
     "UPDATE offer SET consumed_at = ? WHERE id = ?",
 )
-_VERSION: Final = Statement(
+_ENTITLED: Final = Statement(
     "SELECT person_id FROM credential ORDER BY rowid LIMIT -1 OFFSET ?",
-    "UPDATE person SET version = version + 1 WHERE id = ?",
+    "UPDATE person SET status = status WHERE id = ?",
 )
 _ANSWER: Final = Statement(
     "SELECT sealed_answer, id FROM issuance ORDER BY rowid LIMIT -1 OFFSET ?",
@@ -62,7 +62,7 @@ CHECK: Final[Commits] = ((_insert(tables.look),),)
 CHECK_ANSWER: Final[Commits] = ((_USED_REQUEST, _insert(tables.look)),)
 ISSUE: Final[Commits] = (
     (_USED_OFFER, _insert(tables.issuance, later="sealed_answer")),
-    (_insert(tables.ledger_record), _insert(tables.ledger_bundle), _VERSION, _insert(tables.credential), _ANSWER),
+    (_insert(tables.ledger_record), _insert(tables.ledger_bundle), _ENTITLED, _insert(tables.credential), _ANSWER),
 )
 
 

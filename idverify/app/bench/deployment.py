@@ -21,7 +21,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.person import PersonDetails
 from idverify.core.policy import Principal, Role
-from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
 from idverify.services import access, decide, people
@@ -72,8 +72,7 @@ async def deploy(data: Path, people_wanted: int) -> Deployment:
 async def _person_with_offer(office: Office, gate: asyncio.Semaphore) -> Offer:
     async with gate:
         person = await people.create(office, _OFFICER, PersonDetails.model_validate(_DETAILS))
-        permission = ImmigrationPermission.model_validate(_PERMISSION)
-        granted = Ruling(person, DecisionKind.GRANT, "application-granted", "Rules, part 1", permission)
+        granted = Ruling(person, DecisionKind.GRANT, "application-granted", "Rules, part 1", _PERMISSION)
         await decide.decide(office, _OFFICER, granted)
         return await offer(office, _OFFICER, person, IMMIGRATION_STATUS.vct)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from idverify.core.credential_type import CredentialType, Declared, Purpose
+from idverify.core.credential_type import CredentialType, Declared, Purpose, Runs
 from idverify.core.person import PersonDetails
 
 AGE_OF_MAJORITY = 18
@@ -102,13 +102,18 @@ def _claims(details: BaseModel, permission: BaseModel, at: int) -> dict[str, Any
     return said
 
 
-def _ends_at(permission: BaseModel) -> int | None:
-    """The last second of the permission's last day (UTC)."""
+def _runs(permission: BaseModel) -> Runs:
+    """From the first second of the first day to the last second of the last day (UTC)."""
     if not isinstance(permission, ImmigrationPermission):
         raise TypeError(f"expected an ImmigrationPermission, got {permission!r}")
-    if permission.permission_end is None:
-        return None
-    return int(dt.datetime.combine(permission.permission_end, dt.time(23, 59, 59), dt.UTC).timestamp())
+    end = permission.permission_end
+    return Runs(
+        _moment(permission.permission_start, dt.time()), None if end is None else _moment(end, dt.time(23, 59, 59))
+    )
+
+
+def _moment(day: dt.date, time: dt.time) -> int:
+    return int(dt.datetime.combine(day, time, dt.UTC).timestamp())
 
 
 _WHO = frozenset({"family_name", "given_name", "picture"})
@@ -130,5 +135,5 @@ IMMIGRATION_STATUS = CredentialType(
     },
     permission=ImmigrationPermission,
     claims=_claims,
-    ends_at=_ends_at,
+    runs=_runs,
 )

@@ -23,8 +23,8 @@ VALID, INVALID, ON_HOLD = CopyStatus.VALID, CopyStatus.INVALID, CopyStatus.SUSPE
 # Everything that may happen: (decision, status before) -> (status after, existing copies, two people, permission)
 ALLOWED = {
     (DecisionKind.GRANT, NONE): (ACTIVE, INVALID, False, True),
-    (DecisionKind.GRANT, REVOKED): (ACTIVE, INVALID, False, True),
-    (DecisionKind.VARY, ACTIVE): (ACTIVE, INVALID, False, True),
+    (DecisionKind.GRANT, REVOKED): (ACTIVE, INVALID, True, True),
+    (DecisionKind.VARY, ACTIVE): (ACTIVE, INVALID, True, True),
     (DecisionKind.SUSPEND, ACTIVE): (SUSPENDED, ON_HOLD, True, False),
     (DecisionKind.REINSTATE, SUSPENDED): (ACTIVE, VALID, True, False),
     (DecisionKind.REVOKE, ACTIVE): (REVOKED, INVALID, True, False),

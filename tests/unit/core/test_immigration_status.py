@@ -73,7 +73,7 @@ def test_a_permission_ends_with_its_last_day(end: str | None, moment: str | None
     permission = ImmigrationPermission.model_validate(PERMISSION | {"permission_end": end})
 
     expected = None if moment is None else int(dt.datetime.fromisoformat(moment).timestamp())
-    assert IMMIGRATION_STATUS.ends_at(permission) == expected
+    assert IMMIGRATION_STATUS.runs(permission).end == expected
 
 
 @pytest.mark.parametrize(
@@ -158,4 +158,4 @@ def test_claims_of_something_else() -> None:
     with pytest.raises(TypeError, match="expected PersonDetails"):
         IMMIGRATION_STATUS.claims(permission, permission, at("2026-09-22"))
     with pytest.raises(TypeError, match="expected an ImmigrationPermission"):
-        IMMIGRATION_STATUS.ends_at(PersonDetails.model_validate(DETAILS))
+        IMMIGRATION_STATUS.runs(PersonDetails.model_validate(DETAILS))

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from idverify.core.credential_type import Runs
 from idverify.core.decision import PersonStatus
 from idverify.core.policy import Act, Principal, Role, may_issue, require_may, require_second_person
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, NINETY_DAYS
@@ -47,7 +48,7 @@ def test_two_people_are_two_actors() -> None:
 def test_only_an_active_status_is_issued(status: PersonStatus) -> None:
     """Nobody collects a status they do not hold."""
     with pytest.raises(Unprocessable, match=status.value):
-        may_issue(IMMIGRATION_STATUS, status, None, NOON)
+        may_issue(IMMIGRATION_STATUS, status, Runs(0, None), NOON)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +63,24 @@ def test_only_an_active_status_is_issued(status: PersonStatus) -> None:
 )
 def test_a_copy_ends_with_the_permission(permission_end: int | None, expires: int) -> None:
     """A copy runs for its technical life, counted from midnight, and never longer than the permission."""
-    assert may_issue(IMMIGRATION_STATUS, PersonStatus.ACTIVE, permission_end, NOON) == expires
+    assert may_issue(IMMIGRATION_STATUS, PersonStatus.ACTIVE, Runs(0, permission_end), NOON) == expires
 
 
 @pytest.mark.parametrize("permission_end", [NOON, NOON - 1, -DAY])
 def test_a_permission_that_has_ended(permission_end: int) -> None:
     """Once the permission is over nothing is issued any more."""
     with pytest.raises(Unprocessable, match="ended"):
-        may_issue(IMMIGRATION_STATUS, PersonStatus.ACTIVE, permission_end, NOON)
+        may_issue(IMMIGRATION_STATUS, PersonStatus.ACTIVE, Runs(0, permission_end), NOON)
+
+
+def test_a_permission_that_has_not_begun() -> None:
+    """Nothing is issued before the first day."""
+    with pytest.raises(Unprocessable, match="not begun"):
+        may_issue(IMMIGRATION_STATUS, PersonStatus.ACTIVE, Runs(NOON + 1, None), NOON)
+
+
+@pytest.mark.parametrize("actor", ["olive  officer", " Olive Officer ", "\uff2flive Officer"])
+def test_a_name_written_otherwise_is_the_same_person(actor: str) -> None:
+    """Spaces, case and look-alike letters make nobody a second person."""
+    with pytest.raises(NotAllowed):
+        require_second_person("Olive Officer", principal(Role.OFFICER, actor))

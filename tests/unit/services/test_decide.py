@@ -14,17 +14,17 @@ from idverify.core.types.immigration_status import ImmigrationPermission
 from idverify.errors import Conflict, Gone, IdverifyError, NotAllowed, NotFound, Unprocessable
 from idverify.services.decide import PROPOSAL_SECONDS, Decided, Proposed, Ruling, approve, decide
 from idverify.services.people import read
-from idverify.stores.writes import WriteSet
 from tests.simulators.holder import holding
 from tests.simulators.service import PERMISSION
 from tests.simulators.software_office import SoftwareOffice
 
+MOVED_ON = "The person's permission has changed since this was proposed; it must be proposed again."
 OLIVE = Principal("key 1", "Olive Officer", Role.OFFICER, None)
 OSCAR = Principal("key 2", "Oscar Officer", Role.OFFICER, None)
-PERMITTED = ImmigrationPermission.model_validate(PERMISSION)
+PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
 
 
-def ruling(person: bytes, kind: DecisionKind, reason: str, permission: ImmigrationPermission | None = None) -> Ruling:
+def ruling(person: bytes, kind: DecisionKind, reason: str, permission: dict[str, Any] | None = None) -> Ruling:
     return Ruling(person, kind, reason, "Rules, part 9", permission)
 
 
@@ -34,8 +34,14 @@ async def person(served: SoftwareOffice) -> bytes:
     return bytes.fromhex(await served.api.person_with_status())
 
 
-async def _proposed(served: SoftwareOffice, person: bytes, kind: DecisionKind, reason: str) -> bytes:
-    outcome = await decide(served.office, OLIVE, ruling(person, kind, reason))
+async def _proposed(
+    served: SoftwareOffice,
+    person: bytes,
+    kind: DecisionKind,
+    reason: str,
+    permission: dict[str, Any] | None = None,
+) -> bytes:
+    outcome = await decide(served.office, OLIVE, ruling(person, kind, reason, permission))
     assert isinstance(outcome, Proposed)
     return outcome.handle
 
@@ -54,7 +60,7 @@ async def test_rulings_that_make_no_sense(
     person: bytes,
     kind: DecisionKind,
     reason: str,
-    permission: ImmigrationPermission | None,
+    permission: dict[str, Any] | None,
     sentence: str,
 ) -> None:
     """A ruling that contradicts itself or the person's status is refused, and says what would fit."""
@@ -112,15 +118,15 @@ async def test_who_may_decide(served: SoftwareOffice, person: bytes) -> None:
 
 
 async def test_decisions_at_the_same_time(served: SoftwareOffice, person: bytes) -> None:
-    """Officers who vary the same status at once are all recorded, one after another, and the last one stands."""
-    outcomes = await asyncio.gather(
-        *(decide(served.office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED)) for _ in range(4))
-    )
+    """Of four proposals on one permission, approved at once, one is carried out; the others must be made again."""
+    waiting = [await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED) for _ in range(4)]
 
-    indices = sorted(outcome.ledger_index for outcome in outcomes if isinstance(outcome, Decided))
+    outcomes = await asyncio.gather(*(approve(served.office, OSCAR, one) for one in waiting), return_exceptions=True)
+
+    made = [outcome for outcome in outcomes if isinstance(outcome, Decided)]
     shown = await served.api.ok("GET", f"/api/v1/people/{person.hex()}", "officer")
-    assert len(set(indices)) == 4
-    assert [decision["ledger_index"] for decision in shown["decisions"]][1:] == indices
+    assert [decision["ledger_index"] for decision in shown["decisions"]][1:] == [made[0].ledger_index]
+    assert [str(outcome) for outcome in outcomes if isinstance(outcome, Conflict)] == [MOVED_ON] * 3
 
 
 class _AlwaysLate:
@@ -132,23 +138,24 @@ class _AlwaysLate:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def commit(self, work: WriteSet) -> Any:
-        """Commit after the person's version has moved on."""
+    async def write(self, work: Any) -> Any:
+        """Write after the person's version has moved on."""
 
         def move_on(transaction: Any) -> None:
             transaction.connection.execute("UPDATE person SET version = version + 1 WHERE handle = ?", (self._person,))
 
         await self._store.write(move_on)
-        return await self._store.commit(work)
+        return await self._store.write(work)
 
 
 async def test_a_record_that_never_rests(served: SoftwareOffice, person: bytes) -> None:
     """Whoever is always too late is told so in the end, and nothing was decided."""
     office = replace(served.office, store=_AlwaysLate(served.office.store, person))
     before = (await read(served.office, person)).permission_decision_id
+    waiting = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)
 
     with pytest.raises(Conflict, match="keeps changing"):
-        await decide(office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED))
+        await approve(office, OSCAR, waiting)
 
     assert (await read(served.office, person)).permission_decision_id == before
 
@@ -157,7 +164,8 @@ async def test_every_copy_changes_with_the_decision(served: SoftwareOffice) -> N
     """Suspended copies come back; a copy that was invalid before stays invalid through it all."""
     old = await holding(served.api)
     person = bytes.fromhex(old.person)
-    await decide(served.office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED))
+    varied = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)
+    await approve(served.office, OSCAR, varied)
     for _ in range(2):
         await holding(served.api, old.person)
 
@@ -185,9 +193,9 @@ async def test_every_copy_changes_with_the_decision(served: SoftwareOffice) -> N
 
 async def test_a_decision_needs_no_hsm_signature(served: SoftwareOffice, person: bytes) -> None:
     """With the HSM away a decision is still recorded; the list that shows it follows when the HSM is back."""
-    await read(served.office, person)  # the person's key is at hand for a minute
+    waiting = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)  # their key is at hand now
     served.token.away = IdverifyError("away")
 
-    outcome = await decide(served.office, OLIVE, ruling(person, DecisionKind.VARY, "extended", PERMITTED))
+    outcome = await approve(served.office, OSCAR, waiting)
 
     assert isinstance(outcome, Decided)

@@ -135,8 +135,11 @@ async def test_a_decision_comes_in_between(served: SoftwareOffice) -> None:
 
     async def vary() -> None:
         permission = ImmigrationPermission.model_validate(PERMISSION | {"work": {"allowed": "no"}})
-        ruling = Ruling(bytes.fromhex(person), DecisionKind.VARY, "extended", "Rules, part 2", permission)
-        await decide.decide(served.office, OFFICER, ruling)
+        said = permission.model_dump(mode="json")
+        ruling = Ruling(bytes.fromhex(person), DecisionKind.VARY, "extended", "Rules, part 2", said)
+        waiting = await decide.decide(served.office, OFFICER, ruling)
+        second = Principal("key 2", "Oscar Officer", Role.OFFICER, None)
+        await decide.approve(served.office, second, waiting.handle)
 
     with pytest.raises(Conflict, match="decision on this person was taken"):
         await collect(replace(served.office, signer=Interrupted(served.token, vary)), request)
@@ -147,7 +150,7 @@ async def test_a_decision_comes_in_between(served: SoftwareOffice) -> None:
 
 
 async def test_another_copy_comes_in_between(served: SoftwareOffice) -> None:
-    """Two copies for one person at the same time are both issued: the slower one reads the person again."""
+    """Two copies for one person at the same time are both issued: neither is in the other's way."""
     person = await _person(served)
     request, other = await _request(served, person), await _request(served, person, "another key")
 
@@ -225,8 +228,8 @@ async def test_the_longest_details_there_may_be(served: SoftwareOffice) -> None:
     """Whatever passes the limits of the fields fits into a credential that passes the limits of a document."""
     longest = "\x01"  # six bytes of JSON to a character
     details = {
-        "family_name": longest * 150,
-        "given_name": longest * 150,
+        "family_name": "\U0010ffff" * 150,
+        "given_name": "\U0010ffff" * 150,
         "nationalities": ["QU", "QS", "AA", "AB", "AC"],
         "picture": "data:image/jpeg;base64,".ljust(30_000, "A"),
         "travel_document": {"type": "P<", "number": "X" * 20, "issuing_state": "UTO", "expiry": "2031-01-01"},

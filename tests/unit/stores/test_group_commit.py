@@ -105,7 +105,7 @@ async def test_two_instances_write_one_log(database: Database) -> None:
         *_, report = fsck(source, signer.verifier, ORIGIN)
         assert isinstance(report, Report)
         assert (report.size, report.signed_size, report.findings) == (100, 100, ())
-        assert source.entries_without_record() == []
+        assert list(source.row_findings()) == []
         source.close()
 
 
@@ -121,7 +121,7 @@ async def test_an_audit_sees_one_moment(sqlite_store: SqliteStore) -> None:
     assert list(bundles_seen) == []
     assert list(source.checkpoints()) == []
     assert list(source.full_tiles()) == []
-    assert source.entries_without_record() == []
+    assert list(source.row_findings()) == []
     source.close()
     after = SqliteLogSource(sqlite_store.path)
     assert len(list(after.full_tiles())) == 1

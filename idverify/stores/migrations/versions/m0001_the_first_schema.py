@@ -76,22 +76,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shard", "level", "tile_index"),
     )
     op.create_table(
-        "look",
-        sa.Column("id", sa.LargeBinary(), nullable=False),
-        sa.Column("looked_at", sa.BigInteger(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=True),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("verdict", sa.Text(), nullable=False),
-        sa.Column("status_list", sa.Text(), nullable=True),
-        sa.Column("status_index", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("look", schema=None) as batch_op:
-        batch_op.create_index("look_at_copy", ["status_list", "status_index"], unique=False)
-
-    op.create_table(
         "person",
         sa.Column("id", sa.LargeBinary(), nullable=False),
         sa.Column("issuer_id", sa.Text(), nullable=False),
@@ -193,7 +177,29 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("shard", "ledger_index"),
         sa.UniqueConstraint("handle"),
+        sqlite_with_rowid=False,
     )
+    op.create_table(
+        "look",
+        sa.Column("id", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.LargeBinary(), nullable=True),
+        sa.Column("looked_at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("status_list", sa.Text(), nullable=True),
+        sa.Column("status_index", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"],
+            ["person.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("look", schema=None) as batch_op:
+        batch_op.create_index("look_at_copy", ["status_list", "status_index"], unique=False)
+
     op.create_table(
         "offer",
         sa.Column("id", sa.LargeBinary(), nullable=False),
@@ -238,6 +244,7 @@ def upgrade() -> None:
         sa.Column("id", sa.LargeBinary(), nullable=False),
         sa.Column("handle", sa.LargeBinary(), nullable=False),
         sa.Column("person_id", sa.LargeBinary(), nullable=False),
+        sa.Column("permission_decision_id", sa.LargeBinary(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
@@ -267,9 +274,14 @@ def upgrade() -> None:
         sa.Column("status_list", sa.Text(), nullable=False),
         sa.Column("status_index", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("changed_by", sa.LargeBinary(), nullable=True),
         sa.Column("issued_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("ledger_index", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["changed_by"],
+            ["decision.id"],
+        ),
         sa.ForeignKeyConstraint(
             ["decision_id"],
             ["decision.id"],

@@ -1,0 +1,43 @@
+"""What ties rows to ledger entries and to each other: each query lists what breaks the sentence it stands under.
+
+The audit runs them after the log itself; they hold on a live database too, whatever moment it is read at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+ROW_RULES: Final[Mapping[str, str]] = {
+    "a credential has an entry of its own handle": """
+        SELECT c.ledger_index FROM credential c LEFT JOIN ledger_record r
+        ON r.ledger_index = c.ledger_index AND r.handle = c.handle AND r.type = 'credential.issued'
+        WHERE r.handle IS NULL""",
+    "an entry of an issuance has its credential": """
+        SELECT r.ledger_index FROM ledger_record r LEFT JOIN credential c USING (handle)
+        WHERE r.type = 'credential.issued' AND c.ledger_index IS NOT r.ledger_index""",
+    "a credential was intended, with this status index": """
+        SELECT c.ledger_index FROM credential c LEFT JOIN issuance i
+        USING (handle, person_id, key_id, status_list, status_index) WHERE i.state IS NOT 'issued'""",
+    "an intent that was carried out has its credential": """
+        SELECT NULL FROM issuance i LEFT JOIN credential c USING (handle)
+        WHERE i.state = 'issued' AND c.id IS NULL""",
+    "a decision has an entry of its own handle": """
+        SELECT d.ledger_index FROM decision d LEFT JOIN ledger_record r USING (handle, ledger_index)
+        WHERE r.type IS NOT 'decision.' || d.kind""",
+    "an entry of a decision has its decision": """
+        SELECT r.ledger_index FROM ledger_record r LEFT JOIN decision d USING (handle)
+        WHERE r.type LIKE 'decision.%' AND d.ledger_index IS NOT r.ledger_index""",
+    "the status list says what the row of the copy says": """
+        SELECT c.ledger_index FROM credential c LEFT JOIN status_entry s USING (status_list, status_index)
+        WHERE coalesce(s.value, 0) <> CASE c.status WHEN 'valid' THEN 0 WHEN 'invalid' THEN 1 ELSE 2 END""",
+    "the status of a void intent is INVALID": """
+        SELECT NULL FROM issuance i LEFT JOIN status_entry s USING (status_list, status_index)
+        WHERE i.state = 'void' AND s.value IS NOT 1""",
+    "a copy is as the decision that last changed it left it": """
+        SELECT c.ledger_index FROM credential c JOIN decision d ON d.id = c.changed_by
+        WHERE c.status <> CASE d.kind
+            WHEN 'suspend' THEN 'suspended' WHEN 'reinstate' THEN 'valid' ELSE 'invalid' END""",
+    "a copy that no decision changed is valid": """
+        SELECT ledger_index FROM credential WHERE changed_by IS NULL AND status <> 'valid'""",
+}

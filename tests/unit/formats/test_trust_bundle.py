@@ -1,0 +1,99 @@
+"""A trust bundle is relied on only under the pinned root, signed by its trust list key, with that root's CRL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from idverify.core.credential import Issuer
+from idverify.errors import DocumentError
+from idverify.formats import trust_bundle, x509_build
+from idverify.formats.trust_bundle import TrustBundle, open_bundle
+from idverify.formats.x509 import Purpose, fingerprint, read_certificate
+from tests.simulators import credential_world as world
+
+SIGNER_KEY, STRANGER_KEY = world.private_key(77), world.private_key(78)
+PIN = fingerprint(world.ROOT)
+SERIAL = 7
+
+
+def certificate(purpose: Purpose, root: bytes = world.ROOT, root_key: object = None, days: int = 400) -> bytes:
+    """A leaf for the bundle's signer."""
+    certified = world.certified("Trust list", SIGNER_KEY, SERIAL, days)
+    tbs = x509_build.tbs_leaf(certified, purpose, root, iss=world.ISS, crl_uri=world.CRL_URI)
+    return x509_build.seal_certificate(tbs, world.sign(root_key or world.ROOT_KEY, tbs))  # type: ignore[arg-type]
+
+
+def crl(*revoked: int) -> bytes:
+    """The root's revocation list."""
+    tbs = x509_build.tbs_crl(
+        world.ROOT,
+        number=1,
+        this_update=world.NOW - 60,
+        next_update=world.NOW + 30 * world.DAY,
+        revoked=[(serial, world.NOW - 60) for serial in revoked],
+    )
+    return x509_build.seal_crl(tbs, world.sign(world.ROOT_KEY, tbs))
+
+
+BUNDLE = TrustBundle(world.ISS, world.NOW, (world.TRUSTED,), ((world.ROOT, crl()),), "log+00000000+AA==", {})
+
+
+def signed(bundle: TrustBundle = BUNDLE, leaf: bytes | None = None, key: object = SIGNER_KEY) -> bytes:
+    """A bundle as its signer would make it."""
+    issuer = Issuer(world.ISS, (leaf or certificate(Purpose.TRUST_LIST),), b"12345678")
+    unsigned = trust_bundle.prepare(bundle, issuer)
+    return trust_bundle.seal(unsigned, world.sign(key, unsigned.payload))  # type: ignore[arg-type]
+
+
+def test_a_bundle_that_holds() -> None:
+    """What was signed is what is opened, revocations included."""
+    opened = open_bundle(signed(), PIN, world.NOW)
+
+    assert opened == BUNDLE
+    assert opened.trust_store().revocations_until == world.NOW + 30 * world.DAY
+
+
+def stranger() -> bytes:
+    """A bundle of somebody who names our root and signs under another one of the same name."""
+    root = world.root(STRANGER_KEY)
+    return signed(leaf=certificate(Purpose.TRUST_LIST, root, STRANGER_KEY))
+
+
+@pytest.mark.parametrize(
+    ("bundle", "rule"),
+    [
+        (stranger, "path"),
+        (lambda: signed(leaf=certificate(Purpose.STATEMENT)), "leaf-purpose"),
+        (lambda: signed(leaf=certificate(Purpose.DOCUMENT)), "leaf-purpose"),
+        (lambda: signed(key=STRANGER_KEY), "signature"),
+        (lambda: signed(replace(BUNDLE, crls=((world.ROOT, crl(SERIAL)),))), "path-not-revoked"),
+        (lambda: signed(replace(BUNDLE, crls=())), "bundle-crl"),
+        (lambda: signed(leaf=certificate(Purpose.TRUST_LIST, days=-1)), "leaf-lifetime"),
+    ],
+    ids=["a stranger's root", "status key", "document key", "other key", "revoked", "no list", "never valid"],
+)
+def test_bundles_that_are_not_relied_on(bundle: object, rule: str) -> None:
+    """Whoever may sign statuses or documents, or may sign no more, may not say whom to trust."""
+    with pytest.raises(DocumentError) as refused:
+        open_bundle(bundle(), PIN, world.NOW)  # type: ignore[operator]
+
+    assert refused.value.rule == rule
+
+
+def test_another_pin() -> None:
+    """The root in the bundle must be the one that the verifier pinned beforehand."""
+    with pytest.raises(DocumentError) as refused:
+        open_bundle(signed(), bytes(32), world.NOW)
+
+    assert refused.value.rule == "bundle-root"
+
+
+def test_an_expired_signer() -> None:
+    """After the signer's certificate ended, its bundles are nobody's word."""
+    end = read_certificate(certificate(Purpose.TRUST_LIST)).not_valid_after_utc.timestamp()
+    with pytest.raises(DocumentError) as refused:
+        open_bundle(signed(), PIN, int(end) + 1)
+
+    assert refused.value.rule == "path-validity"
