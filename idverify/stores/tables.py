@@ -300,7 +300,6 @@ ledger_record = Table(
     _bytes("handle", unique=True),
     _person(null=True),
     _bytes("opening"),
-    sqlite_with_rowid=False,
 )
 
 ledger_checkpoint = Table(

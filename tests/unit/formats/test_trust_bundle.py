@@ -25,6 +25,11 @@ def certificate(purpose: Purpose, root: bytes = world.ROOT, root_key: object = N
     return x509_build.seal_certificate(tbs, world.sign(root_key or world.ROOT_KEY, tbs))  # type: ignore[arg-type]
 
 
+def signer_serial() -> int:
+    """The serial number of the signer's certificate."""
+    return read_certificate(certificate(Purpose.TRUST_LIST)).serial_number
+
+
 def crl(*revoked: int) -> bytes:
     """The root's revocation list."""
     tbs = x509_build.tbs_crl(
@@ -68,7 +73,7 @@ def stranger() -> bytes:
         (lambda: signed(leaf=certificate(Purpose.STATEMENT)), "leaf-purpose"),
         (lambda: signed(leaf=certificate(Purpose.DOCUMENT)), "leaf-purpose"),
         (lambda: signed(key=STRANGER_KEY), "signature"),
-        (lambda: signed(replace(BUNDLE, crls=((world.ROOT, crl(SERIAL)),))), "path-not-revoked"),
+        (lambda: signed(replace(BUNDLE, crls=((world.ROOT, crl(signer_serial())),))), "path-not-revoked"),
         (lambda: signed(replace(BUNDLE, crls=())), "bundle-crl"),
         (lambda: signed(leaf=certificate(Purpose.TRUST_LIST, days=-1)), "leaf-lifetime"),
     ],

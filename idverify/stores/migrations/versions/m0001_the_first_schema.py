@@ -177,7 +177,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("shard", "ledger_index"),
         sa.UniqueConstraint("handle"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "look",
