@@ -46,7 +46,7 @@ class Draft:
     """An entry before it has a place in the log.
 
     `handle` is 16 random bytes, never used before. `digest` is a commitment (32 bytes); for objects that are
-    public anyway (`LOG_START`, `STATUS_LIST`) it is the plain SHA-256 of the published object.
+    public anyway (`LOG_START`, `STATUS_LIST`) it is a plain SHA-256, see docs/ledger-format.md section 3.
     """
 
     type: EntryType
