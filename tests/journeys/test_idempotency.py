@@ -78,7 +78,7 @@ async def test_a_used_offer(api: JudgedApi) -> None:
     status, problem = await _collect(api, body, secrets.token_hex(8))
 
     assert (status, problem["type"]) == (409, "/problems/conflict")
-    assert "new offer" in problem["detail"]
+    assert "new one" in problem["detail"]
 
 
 async def test_an_expired_offer(api: JudgedApi, deployment: Deployment) -> None:
