@@ -16,19 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idverify.errors import SetupError
-from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, plan
+from idverify.page_packages import plan_packages
+from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, Step, plan
 
 COULD_NOT_TELL = 2  # and never 1, which says of a document that it does not hold
 WRONG_USAGE = 64
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
-COMMANDS_WITH_HSM = frozenset({"up", "serve", "test", "bench"})
+COMMANDS_THAT_SERVE = frozenset({"up", "serve", "test", "bench"})  # with keys in an HSM, and web pages
 
 HELP = """\
 Usage: python3 -m idverify [--yes] COMMAND [OPTIONS]
 
 Issues and verifies signed identity credentials. This checkout is not set up yet. Every command first shows
-what it needs (Debian packages, a .venv with the locked dependencies) and asks before it installs anything.
+what it needs (Debian packages, a .venv with the locked dependencies, the packages of its web pages) and asks before
+it installs anything.
 
   up      set up and run the service, then say what to open
   test    set up and run every test
@@ -61,8 +63,12 @@ class Request:
         return cls(words, command, agreed)
 
     @property
+    def tests(self) -> bool:
+        return self.command == "test"
+
+    @property
     def lock(self) -> str:
-        return TEST_LOCK if self.command == "test" else RUN_LOCK
+        return TEST_LOCK if self.tests else RUN_LOCK
 
     @property
     def help(self) -> bool:
@@ -71,7 +77,15 @@ class Request:
     @property
     def hsm(self) -> bool:
         only_verifies = self.command == "serve" and "verify" in self.arguments  # serve --role verify
-        return self.command in COMMANDS_WITH_HSM and not only_verifies and not self.help
+        return self.pages and not only_verifies
+
+    @property
+    def pages(self) -> bool:
+        return self.command in COMMANDS_THAT_SERVE and not self.help
+
+    @property
+    def browser(self) -> bool:
+        return self.tests and not self.help
 
 
 THIS_CHECKOUT = Checkout(Path(__file__).resolve().parent.parent)
@@ -83,7 +97,7 @@ def start(words: list[str], checkout: Checkout = THIS_CHECKOUT) -> int:
     When the running interpreter is not the one of `.venv`, that one replaces this process.
     """
     request = Request.read(words)
-    if request.command != "test" and is_installed(checkout):
+    if not request.tests and is_installed(checkout):
         return run_command_line(request)
     if not checkout.holds(request.lock) and request.help:
         sys.stdout.write(HELP)
@@ -99,7 +113,7 @@ def start(words: list[str], checkout: Checkout = THIS_CHECKOUT) -> int:
     except KeyboardInterrupt:
         say("\nidverify: stopped. The same command goes on from here.")
         return INTERRUPTED
-    if request.command == "test":
+    if request.tests:
         after = request.arguments.index("test") + 1
         replace_process(checkout.python, str(checkout.root / "tests" / "run.py"), *request.arguments[after:])
     if not checkout.is_active():
@@ -138,7 +152,7 @@ def set_up(checkout: Checkout, request: Request) -> None:
 
     Raises NotAgreed, or SetupError when a step failed.
     """
-    steps = plan(checkout, request.lock, hsm=request.hsm)
+    steps = whole_plan(checkout, request)
     if not steps:
         return
     say("idverify needs this first:")
@@ -147,11 +161,17 @@ def set_up(checkout: Checkout, request: Request) -> None:
     if not request.agreed:
         ask()
     with one_at_a_time(checkout.root):
-        for step in plan(checkout, request.lock, hsm=request.hsm):  # less, if another set-up ran meanwhile
+        for step in whole_plan(checkout, request):  # less, if another set-up ran meanwhile
             began = time.monotonic()
             say(f"{step.line} ...")
             step.carry_out()
             say(f"  done in {time.monotonic() - began:.0f} s")
+
+
+def whole_plan(checkout: Checkout, request: Request) -> list[Step]:
+    """List what is missing for this command, in the order in which it is to be installed."""
+    steps = plan(checkout, request.lock, hsm=request.hsm, browser=request.browser)
+    return steps + (plan_packages(checkout, tests=request.tests) if request.pages else [])
 
 
 def ask() -> None:

@@ -35,6 +35,7 @@ SOFTHSM_MODULES = (
     "usr/local/lib/softhsm/libsofthsm2.so",  # built by hand, Homebrew on Intel
     "opt/homebrew/lib/softhsm/libsofthsm2.so",
 )
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,12 @@ class Checkout:
         return self.python.exists() and self.venv.samefile(sys.prefix)
 
 
-def plan(checkout: Checkout, lock: str, *, hsm: bool) -> list[Step]:
-    """List what is missing for this lock, and for an HSM if asked; raises SetupError without apt-get."""
+def plan(checkout: Checkout, lock: str, *, hsm: bool, browser: bool = False) -> list[Step]:
+    """List what is missing for this lock, and for an HSM and a browser if asked; raises SetupError without apt-get."""
     steps = []
     packages = ["softhsm2"] if hsm and not has_softhsm() else []
+    if browser and not CHROMIUM.exists():
+        packages.append("chromium")
     if not checkout.holds(lock) and not can_get_pip(checkout):
         packages.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
     if packages:
@@ -124,9 +127,16 @@ def install_packages(command: list[str]) -> None:
 
 
 def install_lock(checkout: Checkout, lock: str) -> None:
-    """Install the lock into `.venv`, which is made if need be, and stamp it."""
+    """Install the lock into `.venv` and stamp it."""
     for stamp in checkout.venv.glob(".idverify-*"):
         stamp.unlink()
+    pip_install(checkout, lock)
+    for installed in LOCKS_INSTALLED_BY[lock]:
+        checkout.stamp(installed).touch()
+
+
+def pip_install(checkout: Checkout, lock: str) -> None:
+    """Install exactly what the lock says into `.venv`, which is made if need be."""
     cure = "If it is not the network, remove .venv, then start again."
     if not checkout.python.exists():
         must_run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(checkout.venv)], cure)
@@ -139,8 +149,6 @@ def install_lock(checkout: Checkout, lock: str) -> None:
             must_run([python, "-m", "ensurepip", "--default-pip"], cure)
     only = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(checkout.root / lock)]
     must_run([*install, "--quiet", *only], cure)
-    for installed in LOCKS_INSTALLED_BY[lock]:
-        checkout.stamp(installed).touch()
 
 
 def must_run(command: list[str], cure: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import subprocess
 import sys
@@ -17,9 +18,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from idverify.web.assets import NODE_MODULES, PACKAGED
+
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-RUN_LOCK, TEST_LOCK = ROOT / "requirements.lock", ROOT / "requirements-test.lock"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+RUN_LOCK, TEST_LOCK, NODE_LOCK = (ROOT / f"requirements{kind}.lock" for kind in ("", "-test", "-node"))
+FRONTEND = ROOT / "idverify" / "web" / "frontend"
 
 # All that a part may import besides the standard library: an allow-list, where import-linter can only forbid.
 ALLOWED_IMPORTS = {
@@ -27,7 +32,13 @@ ALLOWED_IMPORTS = {
     "idverify/ledger/": {"idverify.ledger", "cbor2", "cryptography"},
     "idverify/core/": {"idverify.core", "idverify.errors", "pydantic"},
     "idverify/__main__.py": {"idverify.bootstrap"},
-    "idverify/bootstrap.py": {"idverify.cli", "idverify.errors", "idverify.prerequisites"},
+    "idverify/bootstrap.py": {
+        "idverify.cli",
+        "idverify.errors",
+        "idverify.page_packages",
+        "idverify.prerequisites",
+    },
+    "idverify/page_packages.py": {"idverify.prerequisites"},
     "idverify/prerequisites.py": {"idverify.errors"},
     "idverify/errors.py": set(),
 }
@@ -39,11 +50,13 @@ PERMISSIVE = {
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
+    "BSD License",
     "ISC License (ISCL)",
     "MIT",
     "MIT License",
     "MIT-0",
     "MPL-2.0",
+    "Mozilla Public License 2.0 (MPL 2.0)",  # in fido2: the public suffix list, which is data
     "PSF-2.0",
     "Python Software Foundation License",
 }
@@ -63,7 +76,7 @@ def project_files() -> list[Path]:
     if done.returncode == 0:
         names = done.stdout.split("\0")
         return [ROOT / name for name in names if name and (ROOT / name).is_file()]
-    hidden = {".venv", ".git", "data", "dist", "build"}
+    hidden = {".venv", ".git", "node_modules", "data", "dist", "build"}
     return [path for path in ROOT.rglob("*") if path.is_file() and not hidden & set(path.relative_to(ROOT).parts)]
 
 
@@ -167,7 +180,7 @@ def test_no_file_knows_the_machine_it_was_made_on() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("lock", [RUN_LOCK, TEST_LOCK], ids=place)
+@pytest.mark.parametrize("lock", [RUN_LOCK, TEST_LOCK, NODE_LOCK], ids=place)
 def test_locks_are_pins_and_hashes_and_nothing_else(lock: Path) -> None:
     """No header, no address, no option: each line is a pin or a hash, and every pin is followed by a hash."""
     text = lock.read_text()
@@ -189,8 +202,9 @@ def test_the_test_lock_holds_every_pin_of_the_run_lock() -> None:
     [
         (PROJECT["dependencies"], RUN_LOCK),
         (PROJECT["optional-dependencies"]["test"], TEST_LOCK),
+        (PYPROJECT["dependency-groups"]["node"], NODE_LOCK),
     ],
-    ids=["run", "test"],
+    ids=["run", "test", "node"],
 )
 def test_every_dependency_is_locked_within_its_bounds(requirements: list[str], lock: Path) -> None:
     """What pyproject.toml asks for is pinned, at a version that it allows."""
@@ -212,3 +226,37 @@ def test_run_time_distributions_are_permissively_licensed() -> None:
     }
 
     assert found == {}
+
+
+def test_npm_packages_are_locked_by_hash_and_nothing_else() -> None:
+    """Every npm package is a version and a SHA-512; no address is in the lock, and none in npm's settings."""
+    lock = json.loads((FRONTEND / "package-lock.json").read_text())
+    asked = json.loads((FRONTEND / "package.json").read_text())
+    _, *packages = lock["packages"].values()
+    digest = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
+    locked = {name.removeprefix("node_modules/"): each["version"] for name, each in lock["packages"].items() if name}
+
+    assert all(digest.fullmatch(package["integrity"]) and "resolved" not in package for package in packages)
+    assert (asked["dependencies"] | asked["devDependencies"]).items() <= locked.items()
+    assert [
+        name for name in ("package.json", "package-lock.json", ".npmrc") if "://" in (FRONTEND / name).read_text()
+    ] == []
+
+
+def test_npm_packages_are_permissively_licensed() -> None:
+    """What pages are made of may be shipped; what only tests them may also be under the MPL."""
+    lock = json.loads((FRONTEND / "package-lock.json").read_text())
+    shipped = {package["license"] for package in lock["packages"].values() if not package.get("dev")}
+
+    assert shipped <= PERMISSIVE - {"MPL-2.0"}
+    assert {package["license"] for package in lock["packages"].values()} <= PERMISSIVE
+
+
+def test_the_wheel_holds_what_pages_load() -> None:
+    """Git ignores the npm packages, so what is served of them is named to the build, with its licence."""
+    packed = set(PYPROJECT["tool"]["hatch"]["build"]["artifacts"])
+    folder = f"/{place(NODE_MODULES)}/"
+    served = {folder + file for file, _ in PACKAGED.values()}
+
+    assert served <= packed
+    assert all((ROOT / file[1:]).is_file() for file in packed)

@@ -16,10 +16,11 @@ import pytest
 from idverify import __main__ as entry
 from idverify import bootstrap, prerequisites
 from idverify.bootstrap import Request
+from idverify.page_packages import FRONTEND
 from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout
 
 ROOT = Path(entry.__file__).parent.parent
-BEFORE_DEPENDENCIES = ("__init__", "__main__", "bootstrap", "errors", "prerequisites")
+BEFORE_DEPENDENCIES = ("__init__", "__main__", "bootstrap", "errors", "page_packages", "prerequisites")
 BASE_PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
 SHOW_START = "import sys\n\ndef main():\n    print(sys.prefix, sys.argv[1:])\n    return 0\n"
 
@@ -27,7 +28,8 @@ SHOW_START = "import sys\n\ndef main():\n    print(sys.prefix, sys.argv[1:])\n  
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """A fresh checkout whose command line shows how it was started, a uv with nothing to do, an apt-get that fails."""
-    (tmp_path / "idverify").mkdir()
+    (tmp_path / FRONTEND).mkdir(parents=True)
+    (tmp_path / FRONTEND / "package-lock.json").write_text("{}")
     for module in BEFORE_DEPENDENCIES:
         shutil.copy(ROOT / "idverify" / f"{module}.py", tmp_path / "idverify")
     (tmp_path / "idverify" / "cli.py").write_text(SHOW_START)
@@ -107,24 +109,26 @@ def test_an_old_python_is_told_so_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("words", "lock", "hsm"),
+    ("words", "lock", "needs"),
     [
-        ("up --port 8080", RUN_LOCK, True),
-        ("serve", RUN_LOCK, True),
-        ("serve --role verify", RUN_LOCK, False),
-        ("bench --only hsm", RUN_LOCK, True),
-        ("test --yes", TEST_LOCK, True),
-        ("verify letter.pdf", RUN_LOCK, False),
-        ("--json verify up", RUN_LOCK, False),
-        ("--help", RUN_LOCK, False),
-        ("up --help", RUN_LOCK, False),
+        ("up --port 8080", RUN_LOCK, {"hsm", "pages"}),
+        ("serve", RUN_LOCK, {"hsm", "pages"}),
+        ("serve --role verify", RUN_LOCK, {"pages"}),
+        ("bench --only hsm", RUN_LOCK, {"hsm", "pages"}),
+        ("test --yes", TEST_LOCK, {"hsm", "pages", "browser"}),
+        ("verify letter.pdf", RUN_LOCK, set()),
+        ("--json verify up", RUN_LOCK, set()),
+        ("--help", RUN_LOCK, set()),
+        ("up --help", RUN_LOCK, set()),
+        ("test --help", TEST_LOCK, set()),
     ],
 )
-def test_each_command_asks_only_for_what_it_needs(words: str, lock: str, hsm: bool) -> None:  # noqa: FBT001 - a table row
-    """Tests need the test lock; only commands that use keys need an HSM."""
+def test_each_command_asks_only_for_what_it_needs(words: str, lock: str, needs: set[str]) -> None:
+    """Tests need the test lock and a browser; commands that use keys need an HSM; all that serve need pages."""
     request = Request.read(words.split())
 
-    assert (request.lock, request.hsm) == (lock, hsm)
+    assert request.lock == lock
+    assert {need for need in ("hsm", "pages", "browser") if getattr(request, need)} == needs
 
 
 def test_help_is_there_before_the_set_up(checkout: Checkout) -> None:
@@ -272,9 +276,10 @@ def test_an_installed_distribution_is_never_set_up(checkout: Checkout) -> None:
 
 
 def test_the_test_command_runs_the_checks_of_the_checkout(checkout: Checkout) -> None:
-    """`test` needs the test lock, and hands what follows it to `tests/run.py`."""
+    """`test` needs the test lock and npm's packages, and hands what follows it to `tests/run.py`."""
     make_venv(checkout)
     checkout.stamp(TEST_LOCK).touch()
+    set_tool(checkout.root, "npm", f"mkdir {checkout.root / FRONTEND / 'node_modules'}")
 
     done = start(checkout, "test", "--yes", "--long")
 

@@ -147,6 +147,21 @@ def test_missing_packages_are_found_by_looking(checkout: Checkout, monkeypatch: 
     assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} {VENV_PACKAGE}"
 
 
+def test_a_browser_is_asked_for_where_tests_need_it(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chromium is one more Debian package in the same step, unless it is there."""
+    make_tool(checkout, "apt-get", "")
+    make_tool(checkout, "uv", "")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
+    monkeypatch.setattr(prerequisites, "CHROMIUM", checkout.root / "chromium")
+
+    assert plan(checkout, RUN_LOCK, hsm=True, browser=True)[0].line.endswith(" softhsm2 chromium")
+    assert plan(checkout, RUN_LOCK, hsm=True)[0].line.endswith(" softhsm2")
+
+    (checkout.root / "chromium").touch()
+    assert plan(checkout, RUN_LOCK, hsm=True, browser=True)[0].line.endswith(" softhsm2")
+
+
 def test_package_lists_are_updated_only_when_the_first_attempt_failed(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
