@@ -3,10 +3,16 @@
 IdverifyError
 ├── ClientError                 the request cannot be served as it stands (4xx)
 │   ├── MalformedRequest        400  syntax, types, missing or unknown fields
-│   ├── NotAuthenticated        401  no API key, or one that is unknown or revoked
+│   │   └── CeremonyMalformed   400  what a security key answered is not what WebAuthn says
+│   ├── NotAuthenticated        401  no API key or session, or one that is unknown, revoked or over
+│   │   ├── CeremonyRefused     401  the key's answer does not hold: one sentence, whatever the reason
+│   │   └── UserVerificationNeeded 401  the key did not ask for its PIN or a fingerprint
 │   ├── NotAllowed              403  the role may not do this, or the rule of two people forbids it
+│   │   ├── KeyNotAllowed       403  the policy of the role does not take this security key
+│   │   └── CrossSite           403  a request that another site made the browser send
 │   ├── NotFound                404
 │   ├── Conflict                409  used already, or the state has moved on
+│   │   └── KeyAlreadyRegistered 409
 │   ├── Gone                    410  expired
 │   ├── TooLarge                413
 │   └── Unprocessable           422  well-formed, but the content breaks a rule of the domain
@@ -15,6 +21,8 @@ IdverifyError
 │   └── Busy                    503  the queue is full; come back
 ├── OutcomeUnknown              503  it may or may not have happened; repeat with the same idempotency key
 └── SetupError                  the operator must act: what is wrong and the cure, in one sentence
+
+``core.action.StepUpRequired`` is a ``NotAuthenticated`` too: it carries the act that a security key must sign.
 
 Raised anywhere, mapped to problem+json (RFC 9457) once, in ``web.problems``; to exit codes once, in ``cli``.
 """
@@ -59,10 +67,59 @@ class NotAuthenticated(ClientError):
     slug, status, title = "not-authenticated", 401, "Who is asking is not known"
 
 
+class CeremonyMalformed(MalformedRequest):
+    """What a security key answered is not what WebAuthn says. ``rule`` is stable, for the log."""
+
+    slug, status, title = "ceremony-malformed", 400, "The security key's answer is malformed"
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
+class CeremonyRefused(NotAuthenticated):
+    """A security key's answer does not hold.
+
+    Unknown key, wrong signature, wrong person: one sentence for all of
+    them, so that nobody learns who is registered. ``rule`` is stable and goes to the log only.
+    """
+
+    slug, status, title = "verification-failed", 401, "The security key could not be verified"
+
+    def __init__(self, rule: str) -> None:
+        super().__init__("The security key's answer does not hold here. Try again with the key that you registered.")
+        self.rule = rule
+
+
+class UserVerificationNeeded(NotAuthenticated):
+    """The key was touched, but asked for no PIN and no fingerprint."""
+
+    slug, status, title = "user-verification-needed", 401, "The security key must ask for its PIN"
+
+    def __init__(self) -> None:
+        super().__init__("The key asked for no PIN and no fingerprint. Set a PIN on this key first, then try again.")
+
+
 class NotAllowed(ClientError):
     """The caller is known but may not do this."""
 
     slug, status, title = "not-allowed", 403, "This is not allowed"
+
+
+class KeyNotAllowed(NotAllowed):
+    """The policy of the role does not take this security key. ``rule`` says which clause of it."""
+
+    slug, status, title = "key-not-allowed", 403, "This security key cannot be used here"
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
+class CrossSite(NotAllowed):
+    """Another site made the browser send this, or nothing shows that it did not."""
+
+    slug, status, title = "cross-site", 403, "The request did not come from our own pages"
 
 
 class NotFound(ClientError):
@@ -75,6 +132,12 @@ class Conflict(ClientError):
     """Used already, or the state has moved on."""
 
     slug, status, title = "conflict", 409, "This conflicts with what is recorded"
+
+
+class KeyAlreadyRegistered(Conflict):
+    """The security key is registered already, for this account or for another."""
+
+    slug, status, title = "key-already-registered", 409, "This security key is registered already"
 
 
 class Gone(ClientError):

@@ -14,14 +14,22 @@ _HIDDEN = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _PRINTED = rf"^[^\s{_HIDDEN}](?:[^{_HIDDEN}]*[^\s{_HIDDEN}])?$"
 Name = Annotated[str, Field(max_length=150, pattern=_PRINTED)]
 Alpha2 = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, or QU unknown, QS stateless")]
+DocumentCode = Annotated[str, Field(pattern=r"^[A-Z<]{1,2}$", description="Document code of the MRZ", examples=["P"])]
+DocumentNumber = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
+IssuingState = Annotated[str, Field(pattern=r"^[A-Z]{1,3}$", description="ICAO three-letter code")]
 
 
-class TravelDocument(Declared):
-    """A passport or similar (ICAO Doc 9303)."""
+class TravelDocumentNumber(Declared):
+    """Which passport or similar it is (ICAO Doc 9303): what a person is found by."""
 
-    type: Annotated[str, Field(pattern=r"^[A-Z<]{1,2}$", description="Document code of the MRZ", examples=["P"])]
-    number: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}$")]
-    issuing_state: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$", description="ICAO three-letter code")]
+    type: DocumentCode
+    number: DocumentNumber
+    issuing_state: IssuingState
+
+
+class TravelDocument(TravelDocumentNumber):
+    """A passport or similar, until when it holds."""
+
     expiry: dt.date
 
 

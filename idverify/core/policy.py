@@ -19,6 +19,7 @@ class Role(StrEnum):
     OFFICER = "officer"
     RELYING_PARTY = "relying-party"
     ADMIN = "admin"
+    CITIZEN = "citizen"
 
 
 class Act(StrEnum):
@@ -29,39 +30,74 @@ class Act(StrEnum):
     OFFER = "offer"
     VERIFY = "verify"
     REQUEST_PRESENTATION = "request-presentation"
+    ENROL_CITIZENS = "enrol-citizens"
+    ENROL_STAFF = "enrol-staff"
+    KEEP_API_KEYS = "keep-api-keys"
+    SEE_USAGE = "see-usage"
+    READ_METRICS = "read-metrics"
+    SEE_OWN_RECORD = "see-own-record"
+    COLLECT = "collect"
 
 
 ALLOWED: Mapping[Role, frozenset[Act]] = {
-    Role.OFFICER: frozenset({Act.KEEP_PEOPLE, Act.DECIDE, Act.OFFER, Act.VERIFY, Act.REQUEST_PRESENTATION}),
-    Role.RELYING_PARTY: frozenset({Act.VERIFY, Act.REQUEST_PRESENTATION}),
-    Role.ADMIN: frozenset(),
+    Role.OFFICER: frozenset(
+        {Act.KEEP_PEOPLE, Act.DECIDE, Act.OFFER, Act.VERIFY, Act.REQUEST_PRESENTATION, Act.ENROL_CITIZENS}
+    ),
+    Role.RELYING_PARTY: frozenset({Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE}),
+    Role.ADMIN: frozenset({Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS}),
+    Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT}),
 }
 
 
 @dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person at the other end, by row ids: their account, this session, the security key that opened it.
+
+    ``person`` is set for citizens: the person that the account belongs to.
+    """
+
+    account: bytes
+    session: bytes
+    security_key: bytes
+    person: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling. ``actor`` names the human or organisation behind the key; one actor may hold several keys."""
+    """Who is calling. ``actor`` names the human or organisation; one actor may hold several keys.
+
+    ``signed_in`` is set for people, and ``None`` for programs, which call with an API key.
+    """
 
     id: str
     actor: str
     role: Role
     purpose: Purpose | None
+    signed_in: SignedIn | None = None
 
 
 def require_may(principal: Principal, act: Act) -> None:
     """Raises ``NotAllowed`` unless the principal's role includes the act."""
     if act not in ALLOWED[principal.role]:
         roles = " or ".join(role.value for role in Role if act in ALLOWED[role])
-        raise NotAllowed(f"This needs the role {roles}; your key has the role {principal.role.value}.")
+        raise NotAllowed(f"This needs the role {roles}; yours is {principal.role.value}.")
 
 
-def require_second_person(proposer: str, approver: Principal) -> None:
-    """Raises ``NotAllowed`` if the approver is the proposer: two people, not two keys of one."""
-    if _person_named(approver.actor) == _person_named(proposer):
+def require_person(principal: Principal) -> SignedIn:
+    """Who is at the other end. Raises ``NotAllowed`` for a program: no API key can confirm an act."""
+    if principal.signed_in is None:
+        raise NotAllowed("This must be confirmed with a security key, so a person must sign in; an API key cannot.")
+    return principal.signed_in
+
+
+def require_second_person(proposer: str, proposer_account: bytes | None, approver: Principal) -> None:
+    """Raises ``NotAllowed`` if the approver is the proposer: two people, not two accounts of one."""
+    same_account = require_person(approver).account == proposer_account
+    if same_account or name_as_read(approver.actor) == name_as_read(proposer):
         raise NotAllowed("Whoever proposed this cannot approve it. Another officer must.")
 
 
-def _person_named(actor: str) -> str:
+def name_as_read(actor: str) -> str:
     """A name as people read it: spaces, case and look-alike forms make nobody a second person."""
     return " ".join(unicodedata.normalize("NFKC", actor).casefold().split())
 

@@ -1,0 +1,77 @@
+"""Which security keys, and how long a session, each role gets: data, not code.
+
+A key's row stores the ``version`` of the policy that it was registered under. Limits follow NIST SP 800-63B-4: AAL3 for
+officers and admins (section 2.3), AAL2 for everybody else (section 2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from idverify.auth.registration import RegisteredKey
+from idverify.core.policy import Role
+from idverify.errors import KeyNotAllowed
+
+HOUR: Final = 60 * 60
+MINUTE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """``attestation``, ``resident_key`` and ``hints`` are what creation options ask for (WebAuthn L3 section 5.4).
+
+    ``synced`` says whether keys that leave their device are taken, ``most_keys`` how many one account may have.
+    """
+
+    version: int
+    attestation: Literal["none", "indirect", "direct"]
+    resident_key: Literal["required"]  # sign-in begins without a name, so the key itself has to know the account
+    hints: tuple[Literal["security-key", "client-device", "hybrid"], ...]
+    synced: bool
+    most_keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Seconds without use and in all after which a session is over; ``same_site`` is the cookie's attribute."""
+
+    idle: int
+    absolute: int
+    same_site: Literal["Lax", "Strict"]
+
+
+_PUBLIC: Final = KeyPolicy(1, "none", "required", (), synced=True, most_keys=10)
+_STAFF: Final = KeyPolicy(1, "direct", "required", ("security-key",), synced=False, most_keys=10)
+_PARTNER: Final = KeyPolicy(1, "indirect", "required", (), synced=True, most_keys=10)
+
+KEY_POLICIES: Final[Mapping[Role, KeyPolicy]] = MappingProxyType(
+    {
+        Role.CITIZEN: _PUBLIC,
+        Role.OFFICER: _STAFF,
+        Role.ADMIN: _STAFF,
+        Role.RELYING_PARTY: _PARTNER,
+    }
+)
+
+_AAL2: Final = SessionLimits(idle=60 * MINUTE, absolute=24 * HOUR, same_site="Lax")
+_AAL3: Final = SessionLimits(idle=15 * MINUTE, absolute=12 * HOUR, same_site="Strict")
+
+SESSION_LIMITS: Final[Mapping[Role, SessionLimits]] = MappingProxyType(
+    {
+        Role.CITIZEN: _AAL2,
+        Role.OFFICER: _AAL3,
+        Role.ADMIN: _AAL3,
+        Role.RELYING_PARTY: _AAL2,
+    }
+)
+
+
+def require_taken(policy: KeyPolicy, key: RegisteredKey) -> None:
+    """Raises ``KeyNotAllowed`` (``synced``) for a key that the policy does not take."""
+    if key.backup_eligible and not policy.synced:
+        raise KeyNotAllowed(
+            "synced", "A passkey that is copied to other devices cannot be used here. Use a security key of your own."
+        )
