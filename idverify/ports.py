@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+from idverify.core.policy import Role
+from idverify.core.verdict import Channel, Outcome
 
 
 class Clock(Protocol):
@@ -83,5 +87,23 @@ class StatusFetcher(Protocol):
         """The list's token as served."""
 
 
-Announce = Callable[[], None]
-"""Tells a background task that there is work; returns at once."""
+class Tally:
+    """Counts what happens, for ``/metrics``. This one counts nothing, for commands that serve nobody."""
+
+    def checked(self, outcome: Outcome, channel: Channel) -> None:
+        """A document got its verdict."""
+
+    def session_opened(self, role: Role) -> None:
+        """Somebody signed in."""
+
+    def decided(self, stage: str) -> None:
+        """A decision was ``proposed`` or ``made``."""
+
+    def issued(self, vct: str) -> None:
+        """A credential of this type was collected."""
+
+    @contextmanager
+    def ceremony(self, kind: str) -> Iterator[None]:
+        """Around what finishes a ceremony: what became of it."""
+        del kind
+        yield

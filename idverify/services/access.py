@@ -1,4 +1,4 @@
-"""API keys: made and revoked on the command line, recognised on every request."""
+"""API keys: made and revoked on the command line or by whoever may keep them; recognised on every request."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.auth import api_keys
+from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
-from idverify.core.policy import Principal, Role
+from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
+from idverify.services import step_up
+from idverify.services.ceremonies import Given
+from idverify.services.enrol import require_name
+from idverify.services.office import Office
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Insert, WriteSet
@@ -25,24 +30,78 @@ async def create_key(
 ) -> str:
     """Make an API key for ``actor``; the token, which is shown this once."""
     made = api_keys.make(entropy)
+    await store.commit(WriteSet((_key_row(made, actor, role, purpose, clock.now()),)))
+    return made.token
+
+
+async def create_key_for(office: Office, keeper: Principal, actor: str, purpose: Purpose, given: Given | None) -> str:
+    """An API key for a relying party, made by an admin or by the relying party itself; the token, shown this once.
+
+    A relying party makes keys for itself and its own purpose only, whatever it asks for.
+    """
+    require_may(keeper, Act.KEEP_API_KEYS)
+    if keeper.role is Role.RELYING_PARTY and keeper.purpose is not None:
+        actor, purpose = keeper.actor, keeper.purpose
+    name = require_name(actor)
+    action = Action("create-api-key", None, {"actor": name, "purpose": purpose.value})
+    confirmed = await step_up.require(office, keeper, action, given)
+    made = api_keys.make(office.entropy)
+    row = _key_row(made, name, Role.RELYING_PARTY, purpose, office.clock.now(), confirmed.id)
+    await office.store.commit(WriteSet((*confirmed.writes(0), row), (confirmed.entry(office),)))
+    return made.token
+
+
+async def keys_kept_by(office: Office, keeper: Principal) -> list[Any]:
+    """Rows of the API keys that the caller may see: an admin all, a relying party its own."""
+    require_may(keeper, Act.KEEP_API_KEYS)
+    if keeper.role is Role.ADMIN:
+        return await office.store.fetch(queries.API_KEYS, {})
+    return await office.store.fetch(queries.API_KEYS_OF_ACTOR, {"actor": keeper.actor, "role": keeper.role.value})
+
+
+async def revoke_key_for(office: Office, keeper: Principal, key_id: str, given: Given | None) -> None:
+    """Revoke an API key that the caller may see."""
+    if all(row["id"] != key_id for row in await keys_kept_by(office, keeper)):
+        raise _unknown(key_id)
+    confirmed = await step_up.require(office, keeper, Action("revoke-api-key", key_id), given)
+    change = _revocation(key_id, office.clock.now())
+    await office.store.commit(WriteSet((*confirmed.writes(0), change), (confirmed.entry(office),)))
+
+
+async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
+    """The checks that the caller's organisation made since a time, newest first; whom they were about is not said."""
+    require_may(asker, Act.SEE_USAGE)
+    asked = {"actor": asker.actor, "role": asker.role.value, "since": since}
+    return await office.store.fetch(queries.LOOKS_BY_ACTOR, asked)
+
+
+async def revoke_key(store: SqliteStore, clock: Clock, key_id: str) -> None:
+    """Revoke an API key by its id."""
+    await store.commit(WriteSet((_revocation(key_id, clock.now()),)))
+
+
+def _key_row(
+    made: api_keys.NewKey, actor: str, role: Role, purpose: Purpose | None, at: int, authorisation: bytes | None = None
+) -> Insert:
     row = {
         "id": made.id,
         "actor": actor,
         "role": role.value,
         "purpose": None if purpose is None else purpose.value,
         "secret_hash": made.secret_hash,
-        "created_at": clock.now(),
+        "authorisation_id": authorisation,
+        "created_at": at,
         "revoked_at": None,
     }
-    await store.commit(WriteSet((Insert(tables.api_key, row),)))
-    return made.token
+    return Insert(tables.api_key, row)
 
 
-async def revoke_key(store: SqliteStore, clock: Clock, key_id: str) -> None:
-    """Revoke an API key by its id."""
-    unknown = NotFound(f"There is no API key in use with the id {key_id!r}.")
-    change = Change(tables.api_key, {"id": key_id, "revoked_at": None}, {"revoked_at": clock.now()}, unknown)
-    await store.commit(WriteSet((change,)))
+def _revocation(key_id: str, at: int) -> Change:
+    return Change(tables.api_key, {"id": key_id, "revoked_at": None}, {"revoked_at": at}, _unknown(key_id))
+
+
+def _unknown(key_id: str) -> NotFound:
+    return NotFound(f"There is no API key in use with the id {key_id!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +127,10 @@ class Gate:
         if not presented.matches(known.secret_hash):
             raise NotAuthenticated(_REFUSED)
         return known.principal
+
+    def forget(self, key_id: str) -> None:
+        """Look a key up again the next time: it was revoked."""
+        self._known.pop(key_id, None)
 
     async def _look_up(self, key_id: str) -> _Known:
         row: Any = await self._store.fetch_one(queries.API_KEY, {"id": key_id})

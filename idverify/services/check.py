@@ -49,6 +49,7 @@ async def check(
     )
     verified = await verify(online_verifier(office), submission, office.clock.now())
     await _record_look(office, asker, submission, verified, answered)
+    office.tally.checked(verified.verdict.verdict, submission.channel)
     kind = None if verified.presented is None else verified.presented.type
     verdict = await _with_reason(office, verified) if asker.role is Role.OFFICER else verified.verdict
     return Answer(verdict, kind, verified.claims_for(asker.purpose))
@@ -73,7 +74,13 @@ async def _with_reason(office: Office, verified: Verified) -> Verdict:
     day = dt.datetime.fromtimestamp(row["decided_at"], dt.UTC).date()
     kind = DecisionKind(row["kind"])
     said = f"{WITHDRAWN[kind]} on {day:%-d %B %Y} by decision. {REASONS[kind][row['reason']]}"
-    checks = tuple(replace(c, detail=said) if c.id is CheckId.STATUS else c for c in verdict.checks)
+    withdrawal = {"kind": kind.value, "on": day.isoformat(), "reason": row["reason"]}
+    checks = tuple(
+        replace(c, detail=said, evidence={**(c.evidence or {}), "withdrawn": withdrawal})
+        if c.id is CheckId.STATUS
+        else c
+        for c in verdict.checks
+    )
     return replace(verdict, checks=checks)
 
 

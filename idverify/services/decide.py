@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from idverify.core.action import Action
 from idverify.core.decision import (
     CopyStatus,
     DecisionKind,
@@ -21,14 +22,17 @@ from idverify.core.decision import (
     require_reason,
     transition,
 )
-from idverify.core.policy import Act, Principal, require_may, require_second_person
+from idverify.core.policy import Act, Principal, require_may, require_person, require_second_person
 from idverify.errors import Conflict, Gone, NotFound, Unprocessable
 from idverify.formats.status_list import StatusValue
 from idverify.ledger.commitment import Record
+from idverify.services import step_up
+from idverify.services.ceremonies import Given
 from idverify.services.office import Office
-from idverify.services.people import Person, read
+from idverify.services.people import Person, read, record_view
 from idverify.services.records import about_person
 from idverify.services.sealed import DecisionContent, seal_content, unseal_content
+from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey
@@ -53,12 +57,23 @@ class Ruling:
     legal_basis: str
     permission: dict[str, Any] | None = None
 
+    def action(self) -> Action:
+        """What whoever decides confirms; both people of a decision that takes two confirm the same."""
+        said = {
+            "kind": self.kind.value,
+            "reason": self.reason,
+            "legal_basis": self.legal_basis,
+            "permission": self.permission,
+        }
+        return Action("decide", self.person.hex(), said)
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A recorded decision. ``copies`` is how many credentials changed with it."""
+    """A recorded decision on a person (handle). ``copies`` is how many credentials changed with it."""
 
     handle: bytes
+    person: bytes
     ledger_index: int
     status: PersonStatus
     copies: int
@@ -74,20 +89,42 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A proposal as the second officer sees it."""
+    """A proposal in the list of those that wait: enough to choose one, nothing of what is held on the person."""
 
     handle: bytes
-    ruling: Ruling
+    person: bytes
+    kind: DecisionKind
+    reason: str
     proposed_by: str
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciders:
+    """Who decides, and how each confirmed it. ``proposal`` is the authorisation of whoever proposed it, if one did."""
+
+    decided_by: str
+    approved_by: str | None
+    confirmed: Authorisation
+    proposal: bytes | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        alone = self.approved_by is None
+        return {
+            "decided_by": self.decided_by,
+            "approved_by": self.approved_by,
+            "authorisation_id": self.confirmed.id if alone else self.proposal,
+            "approval_id": None if alone else self.confirmed.id,
+        }
 
 
 class _MovedOn(Conflict):
     """Somebody else changed the person between our reading and our writing."""
 
 
-async def decide(office: Office, officer: Principal, ruling: Ruling) -> Decided | Proposed:
-    """Record the decision, or a proposal where it takes two people."""
+async def decide(office: Office, officer: Principal, ruling: Ruling, given: Given | None) -> Decided | Proposed:
+    """Record the decision, or a proposal where it takes two people. Raises ``StepUpRequired`` without ``given``."""
     require_may(officer, Act.DECIDE)
     require_reason(ruling.kind, ruling.reason)
     person = await read(office, ruling.person)
@@ -96,18 +133,19 @@ async def decide(office: Office, officer: Principal, ruling: Ruling) -> Decided 
         raise Unprocessable(f"A decision to {ruling.kind.value} needs the permission that it gives.")
     if not effect.carries_permission and ruling.permission is not None:
         raise Unprocessable(f"A decision to {ruling.kind.value} carries no permission; leave it out.")
+    confirmed = await step_up.require(office, officer, ruling.action(), given)
     if effect.two_people:
-        return await _propose(office, officer, ruling, person)
-    return await _execute(office, ruling, officer.actor, None, ())
+        return await _propose(office, officer, ruling, person, confirmed)
+    return await _execute(office, ruling, _Deciders(officer.actor, None, confirmed), ())
 
 
-async def approve(office: Office, officer: Principal, proposal: bytes) -> Decided:
-    """Carry out what another officer proposed."""
+async def approve(office: Office, officer: Principal, proposal: bytes, given: Given | None) -> Decided:
+    """Carry out what another officer proposed. Raises ``StepUpRequired`` without ``given``."""
     require_may(officer, Act.DECIDE)
     row = await office.store.fetch_one(queries.PROPOSAL, {"handle": proposal})
     if row is None:
         raise NotFound("There is no such proposal.")
-    require_second_person(row["proposed_by"], officer)
+    require_second_person(row["proposed_by"], row["proposed_by_account"], officer)
     used = Conflict("This proposal was carried out already.")
     if row["consumed_at"] is not None:  # what it decided is done, so the person's status would refuse it first
         raise used
@@ -124,18 +162,34 @@ async def approve(office: Office, officer: Principal, proposal: bytes) -> Decide
     seen = {"id": person.id, "permission_decision_id": row["permission_decision_id"]}
     moved = Conflict("The person's permission has changed since this was proposed; it must be proposed again.")
     still = Change(tables.person, seen, {"status": person.status.value}, moved)
-    return await _execute(office, ruling, row["proposed_by"], officer.actor, (consume, still))
+    if row["expires_at"] <= office.clock.now():
+        raise consume.expired
+    confirmed = await step_up.require(office, officer, ruling.action(), given)
+    deciders = _Deciders(row["proposed_by"], officer.actor, confirmed, row["authorisation_id"])
+    return await _execute(office, ruling, deciders, (consume, still))
 
 
 async def waiting(office: Office, officer: Principal) -> list[Waiting]:
     """Every proposal that waits for a second officer."""
     require_may(officer, Act.DECIDE)
-    asked = {"at": office.clock.now(), "wrapping_key_id": office.custodian.wrapping_key_id}
-    proposals = []
-    for row in await office.store.fetch(queries.OPEN_PROPOSALS, asked):
-        key = await office.person_key(row, row["person_id"])
-        proposals.append(Waiting(row["handle"], _proposed(row, key), row["proposed_by"], row["expires_at"]))
-    return proposals
+    rows: list[Any] = await office.store.fetch(queries.OPEN_PROPOSALS, {"at": office.clock.now()})
+    return [_waiting(row) for row in rows]
+
+
+async def proposal(office: Office, officer: Principal, handle: bytes) -> tuple[Waiting, Ruling]:
+    """One proposal with all that it says. It speaks of a person, who can see that it was read."""
+    require_may(officer, Act.DECIDE)
+    row: Any = await office.store.fetch_one(queries.PROPOSAL, {"handle": handle})
+    if row is None:
+        raise NotFound("There is no such proposal.")
+    person = await read(office, row["person_handle"])
+    await record_view(office, officer, person.id)
+    return _waiting(row), _proposed(row, person.key)
+
+
+def _waiting(row: Any) -> Waiting:
+    kind = DecisionKind(row["kind"])
+    return Waiting(row["handle"], row["person_handle"], kind, row["reason"], row["proposed_by"], row["expires_at"])
 
 
 def _proposed(row: Any, key: PersonKey) -> Ruling:
@@ -144,7 +198,9 @@ def _proposed(row: Any, key: PersonKey) -> Ruling:
     return Ruling(row["person_handle"], kind, row["reason"], content.legal_basis, content.permission)
 
 
-async def _propose(office: Office, officer: Principal, ruling: Ruling, person: Person) -> Proposed:
+async def _propose(
+    office: Office, officer: Principal, ruling: Ruling, person: Person, confirmed: Authorisation
+) -> Proposed:
     now, handle, proposal_id = office.clock.now(), office.new_handle(), office.new_id()
     content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
     row = {
@@ -156,40 +212,40 @@ async def _propose(office: Office, officer: Principal, ruling: Ruling, person: P
         "reason": ruling.reason,
         "sealed": seal_content(person.key, "proposal", proposal_id, content),
         "proposed_by": officer.actor,
+        "proposed_by_account": require_person(officer).account,
+        "authorisation_id": confirmed.id,
         "created_at": now,
         "expires_at": now + PROPOSAL_SECONDS,
         "consumed_at": None,
     }
-    await office.store.commit(WriteSet((Insert(tables.proposal, row),)))
+    entry = confirmed.entry(office, (person.id, person.key))
+    await office.store.commit(WriteSet((*confirmed.writes(0), Insert(tables.proposal, row)), (entry,)))
+    office.tally.decided("proposed")
     return Proposed(handle, now + PROPOSAL_SECONDS)
 
 
-async def _execute(
-    office: Office, ruling: Ruling, decided_by: str, approved_by: str | None, first: tuple[Write, ...]
-) -> Decided:
+async def _execute(office: Office, ruling: Ruling, deciders: _Deciders, first: tuple[Write, ...]) -> Decided:
     """Commit against the person as last read; read again if another decision was faster."""
     for _ in range(ATTEMPTS):
         person = await read(office, ruling.person)
-        decision = _Decision(office, ruling, person, transition(ruling.kind, person.status), decided_by, approved_by)
+        decision = _Decision(office, ruling, person, transition(ruling.kind, person.status), deciders)
         try:
             index, copies = await office.store.write(partial(decision.carry_out, first))
         except _MovedOn:
             continue
+        office.tally.decided("made")
         await office.board.apply(
             [(copy["status_list"], copy["status_index"], LIST_VALUE[decision.effect.copies]) for copy in copies]
         )
-        return Decided(decision.handle, index, decision.effect.leads_to, len(copies))
+        return Decided(decision.handle, person.handle, index, decision.effect.leads_to, len(copies))
     raise Conflict("The person's record keeps changing. Try again.")
 
 
 class _Decision:
     """One decision on its way into the database."""
 
-    def __init__(
-        self, office: Office, ruling: Ruling, person: Person, effect: Effect, decided_by: str, approved_by: str | None
-    ) -> None:
-        self.office, self.ruling, self.person, self.effect = office, ruling, person, effect
-        self.decided_by, self.approved_by = decided_by, approved_by
+    def __init__(self, office: Office, ruling: Ruling, person: Person, effect: Effect, deciders: _Deciders) -> None:
+        self.office, self.ruling, self.person, self.effect, self.deciders = office, ruling, person, effect, deciders
         self.id, self.handle, self.at = office.new_id(), office.new_handle(), office.clock.now()
         self.content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
 
@@ -199,8 +255,10 @@ class _Decision:
         settled = (CopyStatus.INVALID.value, self.effect.copies.value)
         copies = [row for row in rows if row["status"] not in settled]
         person_changes = _person_change(self.person, self.effect, self.id)
-        writes: list[Write] = [*first, Insert(tables.decision, self._row()), person_changes]
-        entries = [self._entry(self._record(), self.handle)]
+        confirmed = self.deciders.confirmed
+        writes: list[Write] = [*first, *confirmed.writes(1), Insert(tables.decision, self._row()), person_changes]
+        about = (self.person.id, self.person.key)
+        entries = [self._entry(self._record(), self.handle), confirmed.entry(self.office, about)]
         for copy in copies:
             entries.append(self._entry(_copy_record(copy, self.effect, self.ruling, self.handle)))
             writes += _copy_changes(copy, self.effect, self.id)
@@ -215,8 +273,7 @@ class _Decision:
             "kind": self.ruling.kind.value,
             "reason": self.ruling.reason,
             "sealed": seal_content(self.person.key, "decision", self.id, self.content),
-            "decided_by": self.decided_by,
-            "approved_by": self.approved_by,
+            **self.deciders.columns,
             "decided_at": self.at,
             "ledger_index": IndexOf(0),
         }
@@ -227,8 +284,8 @@ class _Decision:
             self.handle.hex(),
             self.ruling.kind,
             self.ruling.reason,
-            self.decided_by,
-            self.approved_by,
+            self.deciders.decided_by,
+            self.deciders.approved_by,
             self.at,
             self.content.model_dump(mode="json"),
         ]

@@ -233,6 +233,7 @@ async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: b
     entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
     rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
     (index,) = await office.store.commit(WriteSet(rows, (entry,)))
+    office.tally.issued(plan.credential.type)
     return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, index)
 
 

@@ -1,4 +1,4 @@
-"""Offering: an officer gives a person the one-time right to collect a credential into a wallet."""
+"""Offering: the one-time right to collect a credential into a wallet, from an officer or from the holder's own desk."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from idverify.core.action import Action
 from idverify.core.policy import Act, Principal, require_active, require_may
 from idverify.core.types import credential_type
+from idverify.services import step_up
+from idverify.services.ceremonies import Given
 from idverify.services.office import Office
-from idverify.services.people import read
+from idverify.services.people import Person, look, own_person, read
 from idverify.stores import tables
 from idverify.stores.writes import Insert, WriteSet
 
@@ -30,11 +33,26 @@ class Offer:
     expires_at: int
 
 
-async def offer(office: Office, officer: Principal, person: bytes, vct: str) -> Offer:
-    """Make an offer for a person whose status allows it."""
+async def offer(office: Office, officer: Principal, person: bytes, vct: str, given: Given | None) -> Offer:
+    """An officer makes an offer for a person whose status allows it."""
     require_may(officer, Act.OFFER)
-    kind, holder, now = credential_type(vct), await read(office, person), office.clock.now()
+    holder = await read(office, person)
+    return await _make(office, officer, holder, vct, given, (look(office, officer, holder.id, "offer", "made"),))
+
+
+async def offer_to_self(office: Office, citizen: Principal, vct: str, given: Given | None) -> Offer:
+    """A citizen makes an offer for themselves."""
+    require_may(citizen, Act.COLLECT)
+    return await _make(office, citizen, await own_person(office, citizen), vct, given, ())
+
+
+async def _make(
+    office: Office, maker: Principal, holder: Person, vct: str, given: Given | None, looks: tuple[Insert, ...]
+) -> Offer:
+    kind, now = credential_type(vct), office.clock.now()
     require_active(holder.status)
+    action = Action("offer-credential", holder.handle.hex(), {"type": kind.vct})
+    confirmed = await step_up.require(office, maker, action, given)
     code, nonce = random_text(office, CODE_BYTES), random_text(office, NONCE_BYTES)
     row = {
         "id": office.new_id(),
@@ -42,11 +60,13 @@ async def offer(office: Office, officer: Principal, person: bytes, vct: str) -> 
         "person_id": holder.id,
         "type": kind.vct,
         "nonce": nonce,
-        "created_by": officer.actor,
+        "created_by": maker.actor,
+        "authorisation_id": confirmed.id,
         "expires_at": now + OFFER_SECONDS,
         "consumed_at": None,
     }
-    await office.store.commit(WriteSet((Insert(tables.offer, row),)))
+    entry = confirmed.entry(office, (holder.id, holder.key))
+    await office.store.commit(WriteSet((*confirmed.writes(0), Insert(tables.offer, row), *looks), (entry,)))
     return Offer(office.deployment.iss, kind.vct, code, nonce, now + OFFER_SECONDS)
 
 

@@ -16,7 +16,7 @@ from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
 from idverify.formats.x509 import trust_store
 from idverify.ledger.publisher import Publisher
-from idverify.ports import Clock, Custodian, Entropy, Signer, uuid7
+from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
 from idverify.services.status_lists import StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries
@@ -74,6 +74,7 @@ class Office:
     statuses: StatusSource
     clock: Clock
     entropy: Entropy
+    tally: Tally
 
     def new_id(self) -> bytes:
         """A fresh row id."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from idverify.core.decision import PersonStatus
-from idverify.core.person import PersonDetails, TravelDocument
-from idverify.core.policy import Act, Principal, require_may
-from idverify.errors import Conflict, NotFound
+from idverify.core.person import PersonDetails, TravelDocumentNumber
+from idverify.core.policy import Act, Principal, require_may, require_person
+from idverify.errors import Conflict, NotAllowed, NotFound
 from idverify.services.office import Office
-from idverify.services.sealed import seal_details, unseal_content, unseal_details
+from idverify.services.sealed import DecisionContent, seal_details, unseal_content, unseal_details
 from idverify.stores import queries, tables
 from idverify.stores.vault import PersonKey
 from idverify.stores.writes import Insert, WriteSet
@@ -60,7 +60,7 @@ async def create(office: Office, officer: Principal, details: PersonDetails) -> 
     return handle
 
 
-async def find(office: Office, officer: Principal, document: TravelDocument) -> bytes:
+async def find(office: Office, officer: Principal, document: TravelDocumentNumber) -> bytes:
     """The handle of the person with this travel document. Raises ``NotFound``."""
     require_may(officer, Act.KEEP_PEOPLE)
     row = await office.store.fetch_one(
@@ -73,7 +73,7 @@ async def find(office: Office, officer: Principal, document: TravelDocument) -> 
     )
     if row is None:
         raise NotFound("No person with this travel document is on record.")
-    await _record_view(office, officer, row["id"])
+    await record_view(office, officer, row["id"])
     return bytes(row["handle"])
 
 
@@ -84,6 +84,20 @@ async def read(office: Office, handle: bytes) -> Person:
     )
     if row is None:
         raise NotFound("No person with this reference is on record.")
+    return await _opened(office, row)
+
+
+async def read_by_id(office: Office, person_id: bytes) -> Person:
+    """A person by row id, which only rows of ours hold."""
+    row = await office.store.fetch_one(
+        queries.PERSON_BY_ID, {"id": person_id, "wrapping_key_id": office.custodian.wrapping_key_id}
+    )
+    if row is None:
+        raise NotFound("This person's record was erased.")
+    return await _opened(office, row)
+
+
+async def _opened(office: Office, row: Any) -> Person:
     key = await office.person_key(row, row["id"])
     return Person(
         row["id"],
@@ -100,38 +114,65 @@ async def overview(office: Office, officer: Principal, handle: bytes) -> Mapping
     """What is held on a person: details, decisions, copies, and who looked."""
     require_may(officer, Act.KEEP_PEOPLE)
     person = await read(office, handle)
-    await _record_view(office, officer, person.id)
+    await record_view(office, officer, person.id)
+    return await held(office, person)
+
+
+async def own_record(office: Office, citizen: Principal) -> Mapping[str, Any]:
+    """The same for the person it is about; looking at oneself leaves no look."""
+    require_may(citizen, Act.SEE_OWN_RECORD)
+    return await held(office, await own_person(office, citizen))
+
+
+async def own_person(office: Office, citizen: Principal) -> Person:
+    """The person that a citizen's account belongs to."""
+    person_id = require_person(citizen).person
+    if person_id is None:
+        raise NotAllowed("This account belongs to no person's record.")
+    return await read_by_id(office, person_id)
+
+
+async def held(office: Office, person: Person) -> Mapping[str, Any]:
+    """Everything held on a person. ``permission`` is what the last decision that gave one gave."""
     of_person = {"person_id": person.id}
+    decisions: list[tuple[Any, DecisionContent]] = [
+        (row, unseal_content(person.key, "decision", row["id"], row["sealed"]))
+        for row in await office.store.fetch(queries.DECISIONS_OF_PERSON, of_person)
+    ]
+    given = (content.permission for row, content in decisions if row["id"] == person.permission_decision_id)
     return {
-        "reference": handle,
+        "reference": person.handle,
         "status": person.status.value,
         "details": person.details,
-        "decisions": [
-            (row, unseal_content(person.key, "decision", row["id"], row["sealed"]).legal_basis)
-            for row in await office.store.fetch(queries.DECISIONS_OF_PERSON, of_person)
-        ],
+        "permission": next(given, None),
+        "decisions": [(row, content.legal_basis) for row, content in decisions],
         "credentials": await office.store.fetch(queries.CREDENTIALS_OF_PERSON, of_person),
         "looks": await office.store.fetch(queries.LOOKS_AT_PERSON, of_person),
     }
 
 
-async def _record_view(office: Office, officer: Principal, person_id: bytes) -> None:
+async def record_view(office: Office, officer: Principal, person_id: bytes) -> None:
     """Whoever reads a record leaves a look that its subject can see, durable before the answer."""
+    await office.store.commit(WriteSet((look(office, officer, person_id, "record", "viewed"),)))
+
+
+def look(office: Office, who: Principal, person_id: bytes, channel: str, verdict: str) -> Insert:
+    """The row that tells a person who did what with their record."""
     row = {
         "id": office.new_id(),
         "person_id": person_id,
         "looked_at": office.clock.now(),
-        "actor": officer.actor,
-        "role": officer.role.value,
+        "actor": who.actor,
+        "role": who.role.value,
         "purpose": None,
-        "channel": "record",
-        "verdict": "viewed",
+        "channel": channel,
+        "verdict": verdict,
         "status_list": None,
         "status_index": None,
     }
-    await office.store.commit(WriteSet((Insert(tables.look, row),)))
+    return Insert(tables.look, row)
 
 
-async def _blind(office: Office, document: TravelDocument) -> bytes:
+async def _blind(office: Office, document: TravelDocumentNumber) -> bytes:
     name = f"travel-document|{document.issuing_state}|{document.type}|{document.number}"
     return await office.custodian.blind(hashlib.sha256(name.encode()).digest())

@@ -23,6 +23,9 @@ ENTRY_TYPES: Final = {
     "decision.reinstate": EntryType.ADMINISTRATION,
     "decision.revoke": EntryType.ADMINISTRATION,
     "key.active": EntryType.KEY,
+    "authenticator.bound": EntryType.KEY,
+    "authenticator.removed": EntryType.KEY,
+    "authorisation": EntryType.ADMINISTRATION,
 }
 
 

@@ -7,11 +7,15 @@ from typing import Final
 from sqlalchemy import and_, bindparam, or_, select
 
 from idverify.stores.tables import (
+    account,
     api_key,
+    authorisation,
+    ceremony,
     credential,
     crl,
     decision,
     deployment,
+    enrolment,
     issuance,
     ledger_record,
     look,
@@ -20,6 +24,8 @@ from idverify.stores.tables import (
     person_key,
     person_lookup,
     proposal,
+    security_key,
+    session,
     signing_key,
     status_entry,
     status_publication,
@@ -33,6 +39,53 @@ TRUSTED_ISSUERS: Final = select(trusted_issuer)
 CRLS: Final = select(crl)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("id"))
 API_KEYS: Final = select(api_key).order_by(api_key.c.created_at)
+API_KEYS_OF_ACTOR: Final = API_KEYS.where(api_key.c.actor == bindparam("actor"), api_key.c.role == bindparam("role"))
+
+ACCOUNT: Final = select(account).where(account.c.id == bindparam("id"))
+ACCOUNT_OF_PERSON: Final = select(account).where(account.c.person_id == bindparam("person_id"))
+ACCOUNT_BY_HANDLE: Final = select(account).where(account.c.handle == bindparam("handle"))
+ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bindparam("name_as_read"))
+STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
+ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
+CEREMONY: Final = select(ceremony).where(ceremony.c.handle == bindparam("handle"))
+
+_SECURITY_KEY = select(
+    security_key, account.c.user_handle, account.c.role, account.c.actor, account.c.purpose, account.c.person_id
+).join(account, account.c.id == security_key.c.account_id)
+_IN_USE = security_key.c.removed_at.is_(None)
+_OPEN = account.c.ended_at.is_(None)
+SECURITY_KEY: Final = _SECURITY_KEY.where(security_key.c.id == bindparam("id"), _IN_USE, _OPEN)
+SECURITY_KEY_BY_CREDENTIAL: Final = _SECURITY_KEY.where(
+    security_key.c.credential_id == bindparam("credential_id"), _IN_USE, _OPEN
+)
+SECURITY_KEYS: Final = (
+    select(security_key)
+    .where(security_key.c.account_id == bindparam("account_id"), _IN_USE)
+    .order_by(security_key.c.created_at, security_key.c.id)
+)
+# A session that holds now, with its account: the id is the account's.
+SESSION: Final = (
+    select(account, session.c.id.label("session_id"), session.c.security_key_id, session.c.idle_until)
+    .join(session, session.c.account_id == account.c.id)
+    .join(security_key, security_key.c.id == session.c.security_key_id)
+    .where(
+        session.c.token_hash == bindparam("token_hash"),
+        session.c.ended_at.is_(None),
+        session.c.idle_until > bindparam("at"),
+        session.c.expires_at > bindparam("at"),
+        _IN_USE,
+        _OPEN,
+    )
+)
+SESSION_BY_ID: Final = select(session).where(session.c.id == bindparam("id"))
+AUTHORISATIONS_OF_DECISION: Final = (
+    select(authorisation)
+    .join(
+        decision, or_(authorisation.c.id == decision.c.authorisation_id, authorisation.c.id == decision.c.approval_id)
+    )
+    .where(decision.c.handle == bindparam("handle"))
+    .order_by(authorisation.c.ledger_index)
+)
 
 _PERSON_WITH_KEY = (
     select(
@@ -50,6 +103,7 @@ _PERSON_WITH_KEY = (
     .where(person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
 )
 PERSON_BY_HANDLE: Final = _PERSON_WITH_KEY.where(person.c.handle == bindparam("handle"))
+PERSON_BY_ID: Final = _PERSON_WITH_KEY.where(person.c.id == bindparam("id"))
 PERSON_BY_LOOKUP: Final = _PERSON_WITH_KEY.join(person_lookup, person_lookup.c.person_id == person.c.id).where(
     person_lookup.c.lookup_key_id == bindparam("lookup_key_id"), person_lookup.c.mac == bindparam("mac")
 )
@@ -75,20 +129,22 @@ LOOKS_AT_PERSON: Final = (
     .where(or_(credential.c.person_id == bindparam("person_id"), look.c.person_id == bindparam("person_id")))
     .order_by(look.c.looked_at)
 )
+# What one actor looked at since a time; whom, nobody is told here.
+LOOKS_BY_ACTOR: Final = (
+    select(look.c.looked_at, look.c.purpose, look.c.channel, look.c.verdict)
+    .where(look.c.actor == bindparam("actor"), look.c.role == bindparam("role"), look.c.looked_at >= bindparam("since"))
+    .order_by(look.c.looked_at.desc())
+    .limit(200)
+)
 PROPOSAL: Final = (
     select(proposal, person.c.handle.label("person_handle"))
     .join(person, person.c.id == proposal.c.person_id)
     .where(proposal.c.handle == bindparam("handle"))
 )
 OPEN_PROPOSALS: Final = (
-    select(proposal, person.c.handle.label("person_handle"), person_key.c.wrapping_key_id, person_key.c.wrapped)
+    select(proposal, person.c.handle.label("person_handle"))
     .join(person, person.c.id == proposal.c.person_id)
-    .join(person_key, person_key.c.person_id == person.c.id)
-    .where(
-        person_key.c.wrapping_key_id == bindparam("wrapping_key_id"),
-        proposal.c.consumed_at.is_(None),
-        proposal.c.expires_at > bindparam("at"),
-    )
+    .where(proposal.c.consumed_at.is_(None), proposal.c.expires_at > bindparam("at"))
     .order_by(proposal.c.created_at)
 )
 

@@ -28,6 +28,20 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "an entry of a decision has its decision": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN decision d USING (handle)
         WHERE r.type LIKE 'decision.%' AND d.ledger_index IS NOT r.ledger_index""",
+    "an authorisation has an entry of its own handle": """
+        SELECT a.ledger_index FROM authorisation a LEFT JOIN ledger_record r USING (handle, ledger_index)
+        WHERE r.type IS NOT 'authorisation'""",
+    "an entry of an authorisation has its evidence": """
+        SELECT r.ledger_index FROM ledger_record r LEFT JOIN authorisation a USING (handle)
+        WHERE r.type = 'authorisation' AND a.ledger_index IS NOT r.ledger_index""",
+    "since people sign in, whoever decides confirms it": """
+        SELECT d.ledger_index FROM decision d LEFT JOIN authorisation a ON a.id = d.authorisation_id
+        WHERE a.act IS NOT 'decide' AND d.ledger_index > (SELECT min(ledger_index) FROM authorisation)""",
+    "two people confirm the same act": """
+        SELECT d.ledger_index FROM decision d JOIN authorisation first ON first.id = d.authorisation_id
+        LEFT JOIN authorisation second ON second.id = d.approval_id
+        WHERE d.approved_by IS NOT NULL
+        AND (second.action_digest IS NOT first.action_digest OR second.account_id = first.account_id)""",
     "the status list says what the row of the copy says": """
         SELECT c.ledger_index FROM credential c LEFT JOIN status_entry s USING (status_list, status_index)
         WHERE coalesce(s.value, 0) <> CASE c.status WHEN 'valid' THEN 0 WHEN 'invalid' THEN 1 ELSE 2 END""",

@@ -30,6 +30,10 @@ def _person(*, null: bool = False) -> Column[bytes]:
     return Column("person_id", LargeBinary, ForeignKey("person.id"), nullable=null)
 
 
+def _account() -> Column[bytes]:
+    return Column("account_id", LargeBinary, ForeignKey("account.id"), nullable=False)
+
+
 # Who we are. One row, fixed at init, its digest in the ledger's first entry.
 deployment = Table(
     "deployment",
@@ -89,8 +93,116 @@ api_key = Table(
     _text("role"),
     _text("purpose", null=True),
     _bytes("secret_hash"),
+    Column("authorisation_id", LargeBinary, nullable=True),  # NULL: made on the command line
     _int("created_at"),
     _int("revoked_at", null=True),
+)
+
+# Who can sign in. Staff and organisations have a name as ``actor``; a citizen's account belongs to a person.
+account = Table(
+    "account",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _bytes("user_handle", unique=True),  # 64 random bytes (WebAuthn section 14.6.1)
+    _text("role"),
+    _text("actor", null=True),
+    _text("name_as_read", null=True, unique=True),  # no two members of staff have names that read the same
+    _text("purpose", null=True),
+    Column("person_id", LargeBinary, ForeignKey("person.id"), nullable=True, unique=True),
+    _text("created_by"),
+    _int("created_at"),
+    _int("ended_at", null=True),
+)
+
+# FIDO2 keys of accounts. A removed key stays as a row: what it once confirmed can still be checked.
+security_key = Table(
+    "security_key",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _account(),
+    _bytes("credential_id", unique=True),
+    _bytes("cose_key"),
+    _int("algorithm"),
+    _int("sign_count"),
+    _int("backup_eligible"),
+    _int("backed_up"),
+    _bytes("aaguid"),
+    _text("transports"),
+    _text("attestation_format"),
+    _int("policy_version"),
+    _text("name"),
+    _int("created_at"),
+    _int("last_used_at", null=True),
+    _int("removed_at", null=True),
+    Index("security_key_of_account", "account_id"),
+)
+
+# A one-time right to register a security key: for a new account, or for one that lost its keys.
+enrolment = Table(
+    "enrolment",
+    metadata,
+    _id(),
+    _bytes("code_hash", unique=True),
+    _text("role"),
+    _text("actor", null=True),
+    _text("purpose", null=True),
+    _person(null=True),
+    _text("created_by"),
+    Column("authorisation_id", LargeBinary, nullable=True),
+    _int("created_at"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
+)
+
+# A challenge that was handed out: good once, burned before anything that answers it is looked at.
+ceremony = Table(
+    "ceremony",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _text("kind"),
+    _bytes("challenge"),
+    Column("account_id", LargeBinary, nullable=True),
+    Column("session_id", LargeBinary, nullable=True),
+    Column("enrolment_id", LargeBinary, nullable=True),
+    Column("user_handle", LargeBinary, nullable=True),
+    Column("nonce", LargeBinary, nullable=True),
+    Column("action_digest", LargeBinary, nullable=True),
+    _int("created_at"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
+)
+
+# That somebody confirmed an act with their security key, kept so that a third party can check it again.
+authorisation = Table(
+    "authorisation",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    Column("ceremony_id", LargeBinary, nullable=False, unique=True),
+    _account(),
+    Column("security_key_id", LargeBinary, ForeignKey("security_key.id"), nullable=False),
+    _text("act"),
+    _bytes("action_digest"),
+    _bytes("evidence"),
+    _int("confirmed_at"),
+    _int("ledger_index"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    _id(),
+    _bytes("token_hash", unique=True),
+    _account(),
+    Column("security_key_id", LargeBinary, ForeignKey("security_key.id"), nullable=False),
+    _int("created_at"),
+    _int("idle_until"),
+    _int("expires_at"),
+    _int("ended_at", null=True),
+    Index("session_of_account", "account_id"),
 )
 
 person = Table(
@@ -137,6 +249,8 @@ decision = Table(
     _bytes("sealed"),  # the legal basis and, for grant and vary, the permission
     _text("decided_by"),
     _text("approved_by", null=True),
+    Column("authorisation_id", LargeBinary, nullable=True),  # how whoever decided confirmed it
+    Column("approval_id", LargeBinary, nullable=True),  # how the second person did
     _int("decided_at"),
     _int("ledger_index"),
     Index("decision_of_person", "person_id"),
@@ -154,6 +268,8 @@ proposal = Table(
     _text("reason"),
     _bytes("sealed"),  # the legal basis
     _text("proposed_by"),
+    Column("proposed_by_account", LargeBinary, nullable=True),
+    Column("authorisation_id", LargeBinary, nullable=True),
     _int("created_at"),
     _int("expires_at"),
     _int("consumed_at", null=True),
@@ -169,6 +285,7 @@ offer = Table(
     _text("type"),
     _text("nonce"),
     _text("created_by"),
+    Column("authorisation_id", LargeBinary, nullable=True),
     _int("expires_at"),
     _int("consumed_at", null=True),
 )
@@ -268,6 +385,8 @@ look = Table(
     _text("status_list", null=True),
     Column("status_index", BigInteger, nullable=True),
     Index("look_at_copy", "status_list", "status_index"),
+    Index("look_at_person", "person_id"),
+    Index("look_of_actor", "actor", "looked_at"),
 )
 
 # The ledger. ``shard`` is in every key: a lost log is followed by a new shard, never rewritten.

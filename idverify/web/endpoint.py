@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from aiohttp import ClientPayloadError, web
+from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from idverify.auth.session_tokens import csrf_matches
+from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
-from idverify.errors import DocumentError, MalformedRequest, NotAuthenticated, TooLarge
+from idverify.errors import CrossSite, DocumentError, MalformedRequest, NotAuthenticated
 from idverify.formats.strict_json import parse_json
+from idverify.services import sessions, step_up
 from idverify.services.access import Gate
+from idverify.services.ceremonies import Given
 from idverify.services.office import Office
+from idverify.web import schema
+from idverify.web.body import read_body
+from idverify.web.pages.same_origin import require_same_origin
+from idverify.web.pages.session_cookie import token_of
+from idverify.web.problems import problem_response
 
 OFFICE: Final = web.AppKey("office", Office)
 GATE: Final = web.AppKey("gate", Gate)
-MAX_BODY: Final = 1024 * 1024
-BODY_SECONDS: Final = 15.0
+MAX_STEP_UP: Final = 8000
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
 
 
@@ -29,21 +38,26 @@ class Caller(Enum):
     """Who may call a route; what they may do is the services' policy."""
 
     ANYBODY = "anybody"
-    API_KEY = "an API key"
+    KNOWN = "an API key or a session"
+    PERSON = "a session"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, as a handler sees it. ``body`` is the declared model; ``principal`` is set for API keys."""
+    """One request, as a handler sees it. ``body`` is the declared model; ``principal`` is set where one is asked for.
+
+    ``given`` is the caller's confirmation of this very act, if one came along.
+    """
 
     office: Office
     principal: Principal | None
     body: Any
     request: web.Request
+    given: Given | None = None
 
     @property
     def caller(self) -> Principal:
-        """The principal of a route that asks for an API key."""
+        """The principal of a route that asks who is calling."""
         assert self.principal is not None
         return self.principal
 
@@ -60,6 +74,7 @@ class Reply:
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    dress: Callable[[web.Response], None] | None = None  # sets or takes away a cookie
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +96,21 @@ class Endpoint:
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Recognise the caller, read the body, do the work, answer."""
-        principal = await _principal(request) if self.caller is Caller.API_KEY else None
+        office, principal = request.app[OFFICE], await _principal(request, self.caller)
         body = await _body(request, self.takes) if self.takes is not None else None
-        reply = await self.handler(Call(request.app[OFFICE], principal, body, request))
+        given = _given(request) if "Step-Up" in self.headers else None
+        try:
+            reply = await self.handler(Call(office, principal, body, request, given))
+        except StepUpRequired as asked:
+            return await _ask_to_confirm(office, principal, asked)
         if isinstance(reply, BaseModel):
             reply = Reply(reply)
         raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
         headers = {"Content-Type": reply.content_type, **reply.headers}
-        return web.Response(body=raw, status=reply.status, headers=headers)
+        response = web.Response(body=raw, status=reply.status, headers=headers)
+        if reply.dress is not None:
+            reply.dress(response)
+        return response
 
 
 def bearer_token(request: web.Request, hint: str) -> str:
@@ -100,27 +122,58 @@ def bearer_token(request: web.Request, hint: str) -> str:
     return form[1]
 
 
-async def _principal(request: web.Request) -> Principal:
-    hint = "Send one header 'Authorization: Bearer idv_...' with an API key of this service."
+async def _principal(request: web.Request, caller: Caller) -> Principal | None:
+    if caller is Caller.ANYBODY:
+        return None
+    token = token_of(request)
+    if caller is Caller.PERSON or (token is not None and "Authorization" not in request.headers):
+        return await _person(request, token)
+    hint = "Send one header 'Authorization: Bearer idv_...' with an API key of this service, or sign in."
     return await request.app[GATE].recognise(bearer_token(request, hint))
 
 
+async def _person(request: web.Request, token: str | None) -> Principal:
+    """Who is signed in. What changes anything must come from our own pages, or from a program that acts as one."""
+    if token is None:
+        raise NotAuthenticated("Sign in first: POST /api/v1/sign-in/options.")
+    principal = await sessions.recognise(request.app[OFFICE], token)
+    if request.method not in SAFE_METHODS:
+        require_same_origin(request, request.app[OFFICE].deployment.iss)
+        if not csrf_matches(token, request.headers.get("X-CSRF-Token", "")):
+            raise CrossSite("Send the header X-CSRF-Token with the csrf_token that you got when you signed in.")
+    return principal
+
+
+def _given(request: web.Request) -> Given | None:
+    """The header ``Step-Up``: base64url of ``{"ceremony": ..., "response": ...}``, the answer to ``step_up``."""
+    sent = request.headers.getall("Step-Up", [])
+    if not sent:
+        return None
+    hint = 'Send one header Step-Up: base64url of {"ceremony": ..., "response": ...}.'
+    if len(sent) > 1 or len(sent[0]) > MAX_STEP_UP:
+        raise MalformedRequest(hint)
+    try:
+        raw = base64.b64decode(sent[0] + "=" * (-len(sent[0]) % 4), altchars=b"-_", validate=True)
+        parse_json(raw, "Step-Up")
+        return schema.CeremonyAnswer.model_validate_json(raw, strict=True).given()
+    except (ValueError, DocumentError) as wrong:  # pydantic's ValidationError is a ValueError
+        raise MalformedRequest(hint) from wrong
+
+
+async def _ask_to_confirm(office: Office, principal: Principal | None, asked: StepUpRequired) -> web.Response:
+    assert principal is not None
+    begun = await step_up.begin(office, principal, asked.action)
+    confirm = {"ceremony": begun.ceremony.hex(), "public_key": begun.options, "action": asked.action.to_json()}
+    return problem_response(asked, {"step_up": confirm})
+
+
 async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
-    if request.content_length is not None and request.content_length > MAX_BODY:
-        raise TooLarge(f"The body may be {MAX_BODY} bytes long; got {request.content_length}.")
     if request.content_type != "application/json":
         raise MalformedRequest(f"The body must be application/json; got {request.content_type}.")
-    if "Content-Encoding" in request.headers:  # nothing is unpacked for a client: a bomb stays as small as it came
-        raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
+    raw = await read_body(request)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            raw = await request.read()
         parse_json(raw, "The body")  # one reading only: no name twice, no number that parsers round
         return model.model_validate_json(raw, strict=True)
-    except TimeoutError as late:
-        raise MalformedRequest(f"The body must arrive within {BODY_SECONDS:g} seconds.") from late
-    except (ConnectionError, ClientPayloadError) as gone:
-        raise MalformedRequest("The body did not arrive whole.") from gone
     except DocumentError as wrong:
         raise MalformedRequest("The body is not JSON as it must be.", [{"at": "/", "expected": str(wrong)}]) from wrong
     except ValidationError as error:

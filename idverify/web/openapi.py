@@ -12,11 +12,13 @@ from pydantic.json_schema import models_json_schema
 
 from idverify import __version__
 from idverify.web.endpoint import Caller, Endpoint
+from idverify.web.pages.session_cookie import NAME as COOKIE
 from idverify.web.problems import CONTENT_TYPE
 from idverify.web.schema import Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})+)\}")
+_SECURITY: Final = {Caller.ANYBODY: (), Caller.KNOWN: ("apiKey", "session"), Caller.PERSON: ("session",)}
 _REQUIRED_HEADERS: Final = {"Idempotency-Key", "Authorization"}
 
 
@@ -41,7 +43,10 @@ def describe(routes: Iterable[Endpoint]) -> bytes:
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
-            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "idv_<id>_<secret>"}},
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "idv_<id>_<secret>"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
     return orjson.dumps(description, option=orjson.OPT_INDENT_2)
@@ -66,8 +71,9 @@ def _operation(route: Endpoint) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.takes is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _refer(route.takes)}}}
-    if route.caller is Caller.API_KEY or "Authorization" in route.headers:
-        operation["security"] = [{"apiKey": []}]
+    security = list(_SECURITY[route.caller])
+    if security or "Authorization" in route.headers:
+        operation["security"] = [{scheme: []} for scheme in security or ["apiKey"]]
     return operation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from idverify.services import decide, offer, people
-from idverify.services.decide import Decided, Ruling
+from idverify.services.decide import Decided, Ruling, Waiting
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
 
@@ -41,7 +41,7 @@ async def make_decision(call: Call) -> Reply:
     asked: schema.NewDecision = call.body
     permission = None if asked.permission is None else asked.permission.model_dump(mode="json")
     ruling = Ruling(call.handle("person"), asked.kind, asked.reason, asked.legal_basis, permission)
-    outcome = await decide.decide(call.office, call.caller, ruling)
+    outcome = await decide.decide(call.office, call.caller, ruling, call.given)
     if isinstance(outcome, Decided):
         return Reply(_made(outcome), status=201)
     waiting = schema.ProposalMade(proposal=outcome.handle.hex(), expires_at=schema.instant(outcome.expires_at))
@@ -50,31 +50,25 @@ async def make_decision(call: Call) -> Reply:
 
 async def approve_proposal(call: Call) -> Reply:
     """Carry out what another officer proposed."""
-    return Reply(_made(await decide.approve(call.office, call.caller, call.handle("proposal"))), status=201)
+    decided = await decide.approve(call.office, call.caller, call.handle("proposal"), call.given)
+    return Reply(_made(decided), status=201)
 
 
 async def list_proposals(call: Call) -> schema.Proposals:
     """Every decision that waits for a second officer."""
-    return schema.Proposals(
-        proposals=[
-            schema.ProposalView(
-                proposal=waiting.handle.hex(),
-                person=waiting.ruling.person.hex(),
-                kind=waiting.ruling.kind,
-                reason=waiting.ruling.reason,
-                legal_basis=waiting.ruling.legal_basis,
-                permission=waiting.ruling.permission,
-                proposed_by=waiting.proposed_by,
-                expires_at=schema.instant(waiting.expires_at),
-            )
-            for waiting in await decide.waiting(call.office, call.caller)
-        ]
-    )
+    proposals = await decide.waiting(call.office, call.caller)
+    return schema.Proposals(proposals=[schema.ProposalView(**_waiting(proposal)) for proposal in proposals])
+
+
+async def read_proposal(call: Call) -> schema.ProposalDetail:
+    """One proposal with all that it says; its subject sees that it was read."""
+    waiting, ruling = await decide.proposal(call.office, call.caller, call.handle("proposal"))
+    return schema.ProposalDetail(**_waiting(waiting), legal_basis=ruling.legal_basis, permission=ruling.permission)
 
 
 async def make_offer(call: Call) -> Reply:
     """Give a person the one-time right to collect a credential."""
-    made = await offer.offer(call.office, call.caller, call.handle("person"), call.body.type)
+    made = await offer.offer(call.office, call.caller, call.handle("person"), call.body.type, call.given)
     shown = schema.OfferMade(
         issuer=made.issuer,
         type=made.type,
@@ -92,6 +86,17 @@ def _made(decided: Decided) -> schema.DecisionMade:
         ledger_index=decided.ledger_index,
         credentials_changed=decided.copies,
     )
+
+
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    return {
+        "proposal": waiting.handle.hex(),
+        "person": waiting.person.hex(),
+        "kind": waiting.kind,
+        "reason": waiting.reason,
+        "proposed_by": waiting.proposed_by,
+        "expires_at": schema.instant(waiting.expires_at),
+    }
 
 
 def _decision(row: Any, legal_basis: str) -> schema.DecisionView:

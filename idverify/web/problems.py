@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -21,6 +21,8 @@ from idverify.errors import (
 )
 
 CONTENT_TYPE: Final = "application/problem+json"
+ErrorPage = Callable[[web.Request, IdverifyError], "web.Response | None"]
+PAGE: Final[web.AppKey[ErrorPage]] = web.AppKey("error_page")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger()
 
@@ -46,24 +48,31 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except IdverifyError as error:
-        return problem_response(error)
+        return _told(request, error)
     except web.HTTPException as error:
         known = _OF_AIOHTTP.get(error.status)
         if known is None:
             raise
-        return problem_response(known())
+        return _told(request, known())
     except Exception:
         log.exception("unexpected_error", route=route_name(request))
         return problem_response(IdverifyError("It was logged. Please try again, and tell us if it stays."))
 
 
-def problem_response(error: IdverifyError) -> web.Response:
-    """One error as a response. Details of server faults stay in the log."""
+def _told(request: web.Request, error: IdverifyError) -> web.Response:
+    """Programs get a problem. Who opened an address in a browser gets a page, where the application has pages."""
+    page = None if request.path.startswith("/api/") or PAGE not in request.app else request.app[PAGE](request, error)
+    return problem_response(error) if page is None else page
+
+
+def problem_response(error: IdverifyError, extension: Mapping[str, Any] | None = None) -> web.Response:
+    """One error as a response, with extension members (RFC 9457 section 3.2). Faults of ours stay in the log."""
     body: dict[str, Any] = {
         "type": f"/problems/{error.slug}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
+        **(extension or {}),
     }
     headers = {}
     if isinstance(error, MalformedRequest) and error.errors:

@@ -6,10 +6,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from idverify.web import collect, people, public, schema, verify
+from idverify.web import collect, metrics, people, public, schema, signing_in, verify
 from idverify.web.endpoint import Caller, Endpoint
 
-KEY, ANY = Caller.API_KEY, Caller.ANYBODY
+ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
 V1: Final = "/api/v1"
 PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
@@ -19,25 +19,41 @@ HEALTH: Final[Answers] = {200: schema.Health, 503: schema.Health}
 DECIDED: Final[Answers] = {201: schema.DecisionMade, 202: schema.ProposalMade}
 REQUESTED: Final[Answers] = {201: schema.VerificationRequestMade}
 OTHER_MEDIA: Final[Answers] = {200: None}
+BEGUN: Final[Answers] = {201: schema.CeremonyBegun}
+SESSION: Final[Answers] = {200: schema.SignedIn}
+CODE: Final[Answers] = {201: schema.EnrolmentCode}
+GONE: Final[Answers] = {204: None}
+CONFIRMED: Final = ("Step-Up",)
 
 # fmt: off
 ROUTES: Final[tuple[Endpoint, ...]] = (
+    # people
+    Endpoint("POST", V1 + "/sign-in/options", signing_in.sign_in_options, ANY, BEGUN),
+    Endpoint("POST", V1 + "/sign-in", signing_in.sign_in_answer, ANY, SESSION, schema.CeremonyAnswer),
+    Endpoint("POST", V1 + "/enrolments/options", signing_in.enrolment_options, ANY, BEGUN, schema.EnrolmentOpened),
+    Endpoint("POST", V1 + "/enrolments", signing_in.enrolment_answer, ANY, SESSION, schema.EnrolmentAnswer),
+    Endpoint("POST", V1 + "/sign-out", signing_in.sign_out, PERSON_ONLY, GONE),
+    Endpoint("POST", V1 + "/sign-out-everywhere", signing_in.sign_out_everywhere, PERSON_ONLY, GONE),
     # officers
-    Endpoint("POST", V1 + "/people", people.create, KEY, {201: schema.PersonReference}, schema.NewPerson),
-    Endpoint("POST", V1 + "/people/search", people.search, KEY, {200: schema.PersonReference}, schema.PersonSearch),
-    Endpoint("GET", PERSON, people.read, KEY, {200: schema.PersonView}),
-    Endpoint("POST", PERSON + "/decisions", people.make_decision, KEY, DECIDED, schema.NewDecision),
-    Endpoint("POST", PERSON + "/offers", people.make_offer, KEY, {201: schema.OfferMade}, schema.NewOffer),
-    Endpoint("GET", V1 + "/proposals", people.list_proposals, KEY, {200: schema.Proposals}),
-    Endpoint("POST", PROPOSAL + "/approval", people.approve_proposal, KEY, {201: schema.DecisionMade}),
+    Endpoint("POST", V1 + "/people", people.create, KNOWN, {201: schema.PersonReference}, schema.NewPerson),
+    Endpoint("POST", V1 + "/people/search", people.search, KNOWN, {200: schema.PersonReference}, schema.PersonSearch),
+    Endpoint("GET", PERSON, people.read, KNOWN, {200: schema.PersonView}),
+    Endpoint("POST", PERSON + "/decisions", people.make_decision, KNOWN, DECIDED, schema.NewDecision, CONFIRMED),
+    Endpoint("POST", PERSON + "/offers", people.make_offer, KNOWN, {201: schema.OfferMade}, schema.NewOffer,
+             CONFIRMED),
+    Endpoint("POST", PERSON + "/enrolments", signing_in.invite_citizen, KNOWN, CODE, None, CONFIRMED),
+    Endpoint("GET", V1 + "/proposals", people.list_proposals, KNOWN, {200: schema.Proposals}),
+    Endpoint("GET", PROPOSAL, people.read_proposal, KNOWN, {200: schema.ProposalDetail}),
+    Endpoint("POST", PROPOSAL + "/approval", people.approve_proposal, KNOWN, {201: schema.DecisionMade}, None,
+             CONFIRMED),
     # holders
     Endpoint("POST", V1 + "/credentials", collect.collect, ANY, {201: schema.Collected}, schema.Collection,
              ("Idempotency-Key", "Prefer")),
     Endpoint("GET", CREDENTIAL + "/receipt", collect.receipt, ANY, OTHER_MEDIA, None, ("Authorization", "Prefer")),
     # verifiers
-    Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KEY, REQUESTED,
+    Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KNOWN, REQUESTED,
              schema.NewVerificationRequest),
-    Endpoint("POST", V1 + "/verify", verify.verify, KEY, {200: schema.VerdictView}, schema.Submitted),
+    Endpoint("POST", V1 + "/verify", verify.verify, KNOWN, {200: schema.VerdictView}, schema.Submitted),
     # everybody
     Endpoint("GET", V1 + "/trust-bundle", public.trust_bundle, ANY, OTHER_MEDIA),
     Endpoint("GET", "/status/{list:[0-9]{1,9}}", public.status_list, ANY, OTHER_MEDIA),
@@ -45,5 +61,6 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/pki/crl.der", public.crl, ANY, OTHER_MEDIA),
     Endpoint("GET", "/livez", public.livez, ANY, {200: schema.Health}),
     Endpoint("GET", "/readyz", public.readyz, ANY, HEALTH),
+    Endpoint("GET", "/metrics", metrics.metrics, KNOWN, OTHER_MEDIA),
     Endpoint("GET", "/openapi.json", public.openapi, ANY, OTHER_MEDIA),
 )

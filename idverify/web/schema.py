@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails, TravelDocument
+from idverify.core.policy import Role
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.services.ceremonies import Given
 
 Handle = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128-bit reference in hex")]
 Instant = Annotated[dt.datetime, Field(description="RFC 3339, UTC")]
@@ -122,8 +124,6 @@ class ProposalView(Model):
     person: Handle
     kind: DecisionKind
     reason: str
-    legal_basis: str
-    permission: dict[str, Any] | None
     proposed_by: str
     expires_at: Instant
 
@@ -132,6 +132,13 @@ class Proposals(Model):
     """Every decision that waits."""
 
     proposals: list[ProposalView]
+
+
+class ProposalDetail(ProposalView):
+    """A proposal with all that it says of the person."""
+
+    legal_basis: str
+    permission: dict[str, Any] | None
 
 
 class NewOffer(Model):
@@ -218,6 +225,63 @@ class VerdictView(Model):
     next_step: str
     type: str | None
     claims: dict[str, Any] | None
+
+
+class CeremonyBegun(Model):
+    """A challenge for a security key: pass ``public_key`` to the browser's credentials API; good once."""
+
+    ceremony: Handle
+    public_key: dict[str, Any]
+    expires_at: Instant
+
+
+class CeremonyAnswer(Model):
+    """What the security key answered: ``PublicKeyCredential.toJSON()``."""
+
+    ceremony: Handle
+    response: Annotated[dict[str, Any], Field(description="PublicKeyCredential.toJSON() (WebAuthn section 5.1)")]
+
+    def given(self) -> Given:
+        """As services take it."""
+        return Given(bytes.fromhex(self.ceremony), self.response)
+
+
+PersonName = Annotated[str | None, Field(max_length=100, description="Asked of staff whose link names nobody")]
+
+
+class EnrolmentOpened(Model):
+    """A one-time code, to start registering a security key with it."""
+
+    code: Annotated[str, Field(max_length=60)]
+    name: PersonName = None
+
+
+class EnrolmentAnswer(EnrolmentOpened):
+    """The registration that completes an enrolment."""
+
+    ceremony: Handle
+    response: dict[str, Any]
+    key_name: Annotated[str, Field(max_length=60, description="What you call this key")] = "My key"
+
+    def given(self) -> Given:
+        """As services take it."""
+        return Given(bytes.fromhex(self.ceremony), self.response)
+
+
+class SignedIn(Model):
+    """A session: the cookie came with this answer. Send ``csrf_token`` as X-CSRF-Token with whatever changes things."""
+
+    role: Role
+    actor: str
+    csrf_token: str
+    expires_at: Instant
+
+
+class EnrolmentCode(Model):
+    """A one-time code with which a person registers a security key; shown this once."""
+
+    code: str
+    expires_at: Instant
 
 
 class Health(Model):

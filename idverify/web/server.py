@@ -10,9 +10,14 @@ from aiohttp import web
 
 from idverify.services.access import Gate
 from idverify.services.office import Office
-from idverify.web.endpoint import GATE, MAX_BODY, OFFICE
+from idverify.web import assets
+from idverify.web.body import MAX_BODY
+from idverify.web.docs import docs_page
+from idverify.web.endpoint import GATE, OFFICE
+from idverify.web.metrics import METRICS, Metrics
 from idverify.web.openapi import describe
-from idverify.web.problems import Handler, problems, route_name
+from idverify.web.pages.application import add_pages, error_for_people
+from idverify.web.problems import PAGE, Handler, problems, route_name
 from idverify.web.public import OPENAPI
 from idverify.web.routes import ROUTES
 
@@ -29,13 +34,18 @@ GRACE_SECONDS: Final = 5.0
 log = structlog.get_logger()
 
 
-def make_app(office: Office) -> web.Application:
-    """The application over an open office. Nothing here does I/O."""
+def make_app(office: Office, *, demo: bool = False) -> web.Application:
+    """The application over an open office. Reads what pages are made of from disk, and does no other I/O."""
     app = web.Application(middlewares=[observe, problems], client_max_size=MAX_BODY)
-    app[OFFICE], app[GATE] = office, Gate(office.store)
-    app[OPENAPI] = describe(ROUTES)
+    assert isinstance(office.tally, Metrics)  # whoever serves an office counts what it does
+    app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store), office.tally
+    app[OPENAPI], app[assets.ASSETS] = describe(ROUTES), assets.load()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.respond)
+    app.router.add_get(assets.ROUTE, app[assets.ASSETS].serve)
+    app.router.add_get("/docs", docs_page)
+    add_pages(app, app[assets.ASSETS], demo=demo)
+    app[PAGE] = error_for_people
     return app
 
 
@@ -49,12 +59,9 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line per request, by route pattern: no path, no query, no body, no person."""
     started = time.perf_counter()
     response = await handler(request)
-    response.headers.update(SECURITY_HEADERS)
-    log.info(
-        "request",
-        method=request.method,
-        route=route_name(request),
-        status=response.status,
-        ms=round((time.perf_counter() - started) * 1000, 2),
-    )
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    seconds, route = time.perf_counter() - started, route_name(request)
+    request.app[METRICS].answered(request.method, route, response.status, seconds)
+    log.info("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 2))
     return response

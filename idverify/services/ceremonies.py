@@ -1,0 +1,104 @@
+"""Challenges: handed out, stored, and burned before anything that answers them is looked at.
+
+A challenge is good once. A wrong answer uses it up as a right one does, so nobody can try twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from idverify.auth.webauthn import Expectation
+from idverify.errors import Conflict, Gone, NotFound
+from idverify.services.office import HANDLE_BYTES, Office
+from idverify.stores import queries, tables
+from idverify.stores.writes import Consume, Insert, WriteSet
+
+CHALLENGE_BYTES: Final = 32
+UNKNOWN: Final = "There is no such ceremony. Start again."
+
+
+class Ceremony(StrEnum):
+    """What a challenge was handed out for; one for another kind answers nothing."""
+
+    SIGN_IN = "sign-in"
+    ENROL = "enrol"
+    ADD_KEY = "add-key"
+    STEP_UP = "step-up"
+
+
+# How long each may take: a new key may first have to be unpacked and given a PIN.
+SECONDS: Final[Mapping[Ceremony, int]] = {
+    Ceremony.SIGN_IN: 300,
+    Ceremony.ENROL: 600,
+    Ceremony.ADD_KEY: 600,
+    Ceremony.STEP_UP: 120,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A ceremony that has begun: its handle, and the options for the browser (WebAuthn section 5.1.8 or 5.1.9)."""
+
+    ceremony: bytes
+    options: dict[str, Any]
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A ceremony's answer: its handle, and ``PublicKeyCredential.toJSON()`` as the client sent it."""
+
+    ceremony: bytes
+    response: Mapping[str, Any]
+
+
+async def keep(office: Office, kind: Ceremony, challenge: bytes, at: int, **bound: bytes | None) -> bytes:
+    """Store a challenge that was handed out at ``at``, bound to account, session and act; its handle."""
+    handle = office.entropy(HANDLE_BYTES)
+    row = {
+        "id": office.new_id(),
+        "handle": handle,
+        "kind": kind.value,
+        "challenge": challenge,
+        "created_at": at,
+        "expires_at": at + SECONDS[kind],
+        "consumed_at": None,
+        **dict.fromkeys(("account_id", "session_id", "enrolment_id", "user_handle", "nonce", "action_digest")),
+        **bound,
+    }
+    await office.store.commit(WriteSet((Insert(tables.ceremony, row),)))
+    return handle
+
+
+async def burn(office: Office, kind: Ceremony, handle: bytes) -> Any:
+    """Use a challenge up, for good and before its answer is looked at; the row.
+
+    Raises ``NotFound``, ``Conflict`` for one that was used, ``Gone`` for one that expired.
+    """
+    row: Any = await office.store.fetch_one(queries.CEREMONY, {"handle": handle})
+    if row is None or row["kind"] != kind.value:
+        raise NotFound(UNKNOWN)
+    consume = Consume(
+        tables.ceremony,
+        row["id"],
+        office.clock.now(),
+        used=Conflict("This ceremony was answered already. Start again."),
+        expired=Gone("This took too long. Start again."),
+        unknown=NotFound(UNKNOWN),
+    )
+    await office.store.commit(WriteSet((consume,)))
+    return row
+
+
+def expectation(office: Office, challenge: bytes, *, account_known: bool = False) -> Expectation:
+    """What every answer must say: our RP ID, our one origin, this challenge, user verified."""
+    ours = office.deployment
+    return Expectation(ours.rp_id, frozenset({ours.iss}), challenge, account_known=account_known)
+
+
+def credentials(rows: Sequence[Any]) -> list[tuple[bytes, tuple[str, ...]]]:
+    """Credential ids with their transports, as options list them."""
+    return [(row["credential_id"], tuple(filter(None, row["transports"].split(" ")))) for row in rows]

@@ -1,0 +1,125 @@
+"""A person's own security keys: see them, name them, add another, remove one that was lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idverify.auth import options
+from idverify.auth.key_policy import KEY_POLICIES
+from idverify.auth.webauthn import check_registration
+from idverify.core.action import Action
+from idverify.core.policy import Principal, require_person
+from idverify.errors import CeremonyRefused, Conflict, NotFound
+from idverify.services import step_up
+from idverify.services.ceremonies import (
+    CHALLENGE_BYTES,
+    SECONDS,
+    Beginning,
+    Ceremony,
+    Given,
+    burn,
+    credentials,
+    expectation,
+    keep,
+)
+from idverify.services.enrol import already_registered, bound_entry, key_row, require_key_name, user_name
+from idverify.services.office import Office
+from idverify.services.people import read_by_id
+from idverify.services.sessions import ending
+from idverify.services.step_up import Authorisation
+from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
+from idverify.stores.vault import PersonKey
+from idverify.stores.writes import Change, Insert, WriteSet
+
+
+async def mine(office: Office, principal: Principal) -> list[Any]:
+    """Rows of the caller's keys in use, oldest first; one has the id that ``principal.signed_in`` names."""
+    account = require_person(principal).account
+    return await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
+
+
+async def begin_adding(office: Office, principal: Principal, given: Given | None) -> Beginning:
+    """Start registering another key; the one at hand confirms it first."""
+    person, held = require_person(principal), await mine(office, principal)
+    policy = KEY_POLICIES[principal.role]
+    if len(held) >= policy.most_keys:
+        raise Conflict(f"You have {len(held)} keys, and {policy.most_keys} is the most. Remove one first.")
+    confirmed = await step_up.require(office, principal, Action("add-security-key"), given)
+    await _record(office, principal, confirmed)
+    now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
+    account: Any = await office.store.fetch_one(queries.ACCOUNT, {"id": person.account})
+    bound = {"account_id": person.account, "session_id": person.session, "user_handle": account["user_handle"]}
+    handle = await keep(office, Ceremony.ADD_KEY, challenge, now, **bound)
+    asked = options.creation_options(
+        office.deployment.rp_id,
+        office.deployment.name,
+        account["user_handle"],
+        user_name(principal.role, account["actor"], account["user_handle"]),
+        challenge,
+        credentials(held),
+        policy,
+    )
+    return Beginning(handle, asked, now + SECONDS[Ceremony.ADD_KEY])
+
+
+async def finish_adding(office: Office, principal: Principal, given: Given, name: str) -> None:
+    """Register another key of the caller."""
+    person = require_person(principal)
+    with office.tally.ceremony(Ceremony.ADD_KEY):
+        ceremony = await burn(office, Ceremony.ADD_KEY, given.ceremony)
+        if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
+            raise CeremonyRefused("session")
+        registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
+    row = key_row(office, person.account, principal.role, registered, name)
+    entry = await bound_entry(office, "authenticator.bound", registered.cose_key, person.person)
+    await office.store.commit(WriteSet((Insert(tables.security_key, row, already_registered()),), (entry,)))
+
+
+async def rename(office: Office, principal: Principal, key: bytes, name: str) -> None:
+    """Call a key something else. ``key`` is its handle."""
+    mine_alone = {"handle": key, "account_id": require_person(principal).account, "removed_at": None}
+    named = Change(tables.security_key, mine_alone, {"name": require_key_name(name)}, _unknown())
+    await office.store.commit(WriteSet((named,)))
+
+
+async def remove(office: Office, principal: Principal, key: bytes, given: Given | None) -> None:
+    """Remove a key and end the sessions that it opened. The last key stays: nobody locks themselves out."""
+    person = require_person(principal)
+    row = next((held for held in await mine(office, principal) if held["handle"] == key), None)
+    if row is None:
+        raise _unknown()
+    confirmed = await step_up.require(office, principal, Action("remove-security-key", key.hex()), given)
+    about = await _about(office, principal)
+    removed = await bound_entry(office, "authenticator.removed", row["cose_key"], person.person)
+    now = office.clock.now()
+    gone = Change(tables.security_key, {"id": row["id"], "removed_at": None}, {"removed_at": now}, _unknown())
+    work = WriteSet(
+        (*confirmed.writes(0), gone, ending({"security_key_id": row["id"]}, now)),
+        (confirmed.entry(office, about), removed),
+    )
+
+    def unless_it_is_the_last(transaction: Transaction) -> None:
+        if len(transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})) < 2:
+            raise Conflict("This is your only key. Add another one before you remove it.")
+        transaction.apply(work)
+
+    await office.store.write(unless_it_is_the_last)
+
+
+async def _record(office: Office, principal: Principal, confirmed: Authorisation) -> None:
+    entry = confirmed.entry(office, await _about(office, principal))
+    await office.store.commit(WriteSet(confirmed.writes(0), (entry,)))
+
+
+async def _about(office: Office, principal: Principal) -> tuple[bytes, PersonKey] | None:
+    """The person whom an act on one's own account is about: for citizens, themselves."""
+    person_id = require_person(principal).person
+    if person_id is None:
+        return None
+    person = await read_by_id(office, person_id)
+    return person.id, person.key
+
+
+def _unknown() -> NotFound:
+    return NotFound("You have no such key.")

@@ -1,0 +1,82 @@
+"""Signing in with a security key, and with nothing else: no name is asked, the key says whose it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from idverify.auth import options
+from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
+from idverify.core.policy import Role
+from idverify.errors import CeremonyRefused
+from idverify.services import sessions
+from idverify.services.ceremonies import CHALLENGE_BYTES, SECONDS, Beginning, Ceremony, Given, burn, expectation, keep
+from idverify.services.office import Office
+from idverify.services.sessions import Opened, open_session
+from idverify.stores import queries, tables
+from idverify.stores.writes import Change, Write, WriteSet
+
+log = structlog.get_logger()
+
+
+async def begin(office: Office) -> Beginning:
+    """A challenge for whoever comes; the options list no key, so nobody learns who is registered."""
+    now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
+    handle = await keep(office, Ceremony.SIGN_IN, challenge, now)
+    asked = options.request_options(office.deployment.rp_id, challenge)
+    return Beginning(handle, asked, now + SECONDS[Ceremony.SIGN_IN])
+
+
+async def finish(office: Office, given: Given, replacing: str | None = None) -> Opened:
+    """Open a session for the owner of the key that answered; ``replacing`` is the session token that came along.
+
+    Raises ``CeremonyMalformed``, ``CeremonyRefused`` or ``UserVerificationNeeded``.
+    """
+    with office.tally.ceremony(Ceremony.SIGN_IN):
+        ceremony = await burn(office, Ceremony.SIGN_IN, given.ceremony)
+        row, asserted = await _recognised(office, ceremony["challenge"], given)
+    opened, session = open_session(office, {**row, "id": row["account_id"]}, row["id"])
+    writes: list[Write] = [used_key(row, asserted, office.clock.now()), session]
+    if replacing is not None:
+        writes.append(sessions.replaced(office, replacing))
+    await office.store.commit(WriteSet(tuple(writes)))
+    office.tally.session_opened(opened.principal.role)
+    return opened
+
+
+async def _recognised(office: Office, challenge: bytes, given: Given) -> tuple[Any, Asserted]:
+    expected = expectation(office, challenge)
+    row: Any = await office.store.fetch_one(
+        queries.SECURITY_KEY_BY_CREDENTIAL, {"credential_id": credential_id_of(given.response)}
+    )
+    if row is None:
+        check_nothing(expected, given.response)
+    asserted = check_assertion(expected, known_key(row), given.response)
+    require_no_clone(asserted, Role(row["role"]), row["handle"])
+    return row, asserted
+
+
+def known_key(row: Any) -> KnownKey:
+    """A ``security_key`` row joined with its account, as the check of an assertion takes it."""
+    return KnownKey(
+        row["credential_id"], row["cose_key"], row["sign_count"], bool(row["backup_eligible"]), row["user_handle"]
+    )
+
+
+def used_key(row: Any, asserted: Asserted, at: int) -> Change:
+    """What an assertion leaves on the key's row. A key removed meanwhile opens and confirms nothing."""
+    left = {"sign_count": asserted.sign_count, "backed_up": int(asserted.backed_up), "last_used_at": at}
+    return Change(tables.security_key, {"id": row["id"], "removed_at": None}, left, CeremonyRefused("removed"))
+
+
+def require_no_clone(asserted: Asserted, role: Role, key: bytes) -> None:
+    """A counter that did not rise tells of a copy of the key (WebAuthn section 7.2 step 22).
+
+    Staff are refused. Citizens are not locked out for it: some keys of theirs never count.
+    """
+    if not asserted.counter_anomaly:
+        return
+    log.warning("sign_count_did_not_rise", role=role.value, key=key.hex())
+    if role is not Role.CITIZEN:
+        raise CeremonyRefused("sign-count")

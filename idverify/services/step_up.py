@@ -1,0 +1,140 @@
+"""Step-up: whoever does what cannot be taken back lightly signs that very act with their security key.
+
+The challenge is made from the act's digest and from who confirms it where (``auth.step_up``). The answer is checked
+against the act as it was sent, so a field that was swapped meanwhile is refused. What is left is the evidence: a row
+that commits together with what was done, and its hash on the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from idverify.auth import options, step_up
+from idverify.auth.step_up import Context
+from idverify.auth.webauthn import Asserted, check_assertion
+from idverify.core.action import Action, StepUpRequired
+from idverify.core.policy import Principal, SignedIn, require_person
+from idverify.errors import CeremonyRefused, Conflict, NotAuthenticated
+from idverify.ledger.commitment import Record
+from idverify.services.ceremonies import (
+    CHALLENGE_BYTES,
+    SECONDS,
+    Beginning,
+    Ceremony,
+    Given,
+    burn,
+    credentials,
+    expectation,
+    keep,
+)
+from idverify.services.office import Office
+from idverify.services.records import about_ourselves, about_person
+from idverify.services.sign_in import known_key, require_no_clone, used_key
+from idverify.stores import queries, tables
+from idverify.stores.vault import PersonKey
+from idverify.stores.writes import Change, IndexOf, Insert, Recorded, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """A confirmed act, to be committed in the transaction that carries it out."""
+
+    id: bytes
+    handle: bytes
+    act: str
+    row: dict[str, Any]
+    key_used: Change
+
+    @property
+    def evidence_digest(self) -> bytes:
+        """SHA-256 of the evidence: what the ledger commits to."""
+        return hashlib.sha256(self.row["evidence"]).digest()
+
+    def writes(self, position: int) -> tuple[Write, ...]:
+        """Its rows; ``position`` is that of its entry in the same write set."""
+        return self.key_used, Insert(tables.authorisation, {**self.row, "ledger_index": IndexOf(position)})
+
+    def entry(self, office: Office, about: tuple[bytes, PersonKey] | None = None) -> Recorded:
+        """Its ledger entry; ``about`` is the person (row id, key) whom the act is about, if it is about one."""
+        record = Record("authorisation", self.evidence_digest, reason=self.act)
+        if about is None:
+            return about_ourselves(record, self.handle, office.entropy)
+        return about_person(record, self.handle, *about, office.entropy)
+
+
+async def begin(office: Office, principal: Principal, action: Action) -> Beginning:
+    """A challenge for this act, by this person in this session, with the key that opened it."""
+    person = require_person(principal)
+    now, nonce, digest = office.clock.now(), office.entropy(CHALLENGE_BYTES), action.digest()
+    expires_at = now + SECONDS[Ceremony.STEP_UP]
+    challenge = step_up.challenge(nonce, digest, _context(office, person, now, expires_at))
+    key = await _key_of(office, person)
+    bound = {"account_id": person.account, "session_id": person.session, "nonce": nonce, "action_digest": digest}
+    handle = await keep(office, Ceremony.STEP_UP, challenge, now, **bound)
+    allowed = credentials([key])
+    return Beginning(handle, options.request_options(office.deployment.rp_id, challenge, allowed), expires_at)
+
+
+async def require(office: Office, principal: Principal, action: Action, given: Given | None) -> Authorisation:
+    """The confirmation of this act. Raises ``StepUpRequired`` if none was given, or why it does not hold."""
+    person = require_person(principal)
+    if given is None:
+        raise StepUpRequired(action)
+    with office.tally.ceremony(Ceremony.STEP_UP):
+        return await _confirmed(office, principal, person, action, given)
+
+
+async def _confirmed(
+    office: Office, principal: Principal, person: SignedIn, action: Action, given: Given
+) -> Authorisation:
+    ceremony = await burn(office, Ceremony.STEP_UP, given.ceremony)
+    if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
+        raise CeremonyRefused("session")
+    if ceremony["action_digest"] != action.digest():
+        raise Conflict("What was sent is not the act that was to be confirmed. Nothing was done; start again.")
+    key = await _key_of(office, person)
+    context = _context(office, person, ceremony["created_at"], ceremony["expires_at"])
+    challenge = step_up.challenge(ceremony["nonce"], action.digest(), context)
+    expected = expectation(office, challenge, account_known=True)
+    asserted = check_assertion(expected, known_key(key), given.response)
+    require_no_clone(asserted, principal.role, key["handle"])
+    return _authorisation(office, action, ceremony, key, context, asserted)
+
+
+async def _key_of(office: Office, person: SignedIn) -> Any:
+    """The key that opened the session, unless it was removed while this request was on its way."""
+    key: Any = await office.store.fetch_one(queries.SECURITY_KEY, {"id": person.security_key})
+    if key is None:
+        raise NotAuthenticated("Your session has ended: its security key was removed. Sign in with another one.")
+    return key
+
+
+def _authorisation(
+    office: Office, action: Action, ceremony: Any, key: Any, context: Context, asserted: Asserted
+) -> Authorisation:
+    evidence = step_up.evidence(
+        ceremony["nonce"], action.digest(), context, frozenset({office.deployment.iss}), known_key(key), asserted
+    )
+    now, authorisation_id, handle = office.clock.now(), office.new_id(), office.new_handle()
+    row = {
+        "id": authorisation_id,
+        "handle": handle,
+        "ceremony_id": ceremony["id"],
+        "account_id": key["account_id"],
+        "security_key_id": key["id"],
+        "act": action.act,
+        "action_digest": action.digest(),
+        "evidence": evidence,
+        "confirmed_at": now,
+    }
+    return Authorisation(authorisation_id, handle, action.act, row, used_key(key, asserted, now))
+
+
+def _context(office: Office, person: SignedIn, issued_at: int, expires_at: int) -> Context:
+    """Row ids stay inside; evidence names them by their hashes."""
+    account, session, key = (
+        hashlib.sha256(row_id).hexdigest() for row_id in (person.account, person.session, person.security_key)
+    )
+    return Context(account, session, key, office.deployment.rp_id, issued_at, expires_at)

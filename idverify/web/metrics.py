@@ -1,0 +1,137 @@
+"""`/metrics`: what this process did and how it is, in Prometheus' text format.
+
+Labels come from closed sets, and from route patterns and rules that stand in our own code: never from a client,
+never about a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import product
+from typing import Final
+
+from aiohttp import hdrs, web
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from idverify.core.policy import Act, Role, require_may
+from idverify.core.types import CREDENTIAL_TYPES
+from idverify.core.verdict import Channel, Outcome
+from idverify.errors import IdverifyError
+from idverify.ports import Tally
+from idverify.services.office import Office
+from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.web.endpoint import Call, Reply
+
+LATENCY_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+HELD: Final = "held"
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter, which nobody asks for
+
+
+STAGES: Final = ("proposed", "made")
+
+
+async def _status_list_age(office: Office) -> float:
+    listed = office.statuses.kept()[office.board.uri]
+    return office.clock.now() - listed.issued_at
+
+
+async def _ledger_entries(office: Office) -> float:
+    return (await SqliteLedger(office.store).tree_state()).size
+
+
+# Name: what it says, and how it is read when somebody asks
+GAUGES: Final[Mapping[str, tuple[str, Callable[[Office], Awaitable[float]]]]] = {
+    "idverify_status_list_age_seconds": ("Time since our status list was last signed", _status_list_age),
+    "idverify_ledger_entries": ("Entries on the ledger, published or not yet", _ledger_entries),
+}
+
+
+class Metrics(Tally):
+    """The figures of one application: each method counts one thing that happened."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Histogram(
+            "idverify_http_request_seconds",
+            "Time from a request's head to its answer",
+            ("method", "route", "status"),
+            buckets=LATENCY_SECONDS,
+            registry=self.registry,
+        )
+        self._verdicts = self._counter("verdicts", "Documents checked", outcome=Outcome, channel=Channel)
+        self._sessions = self._counter("sessions_opened", "Sessions opened", role=Role)
+        self._decisions = self._counter("decisions", "Decisions on people", stage=STAGES)
+        self._issued = self._counter("credentials_issued", "Credentials issued", type=CREDENTIAL_TYPES)
+        self._ceremonies = Counter(
+            "idverify_ceremonies",
+            "Security keys' answers: held, or the rule that they broke",
+            ("kind", "outcome"),
+            registry=self.registry,
+        )
+        self._gauges = {name: Gauge(name, says, registry=self.registry) for name, (says, _) in GAUGES.items()}
+
+    def _counter(self, name: str, says: str, **labels: Iterable[str]) -> Counter:
+        """A counter with every series at 0 from the start, so that the first event is a rise."""
+        counter = Counter(f"idverify_{name}", says, tuple(labels), registry=self.registry)
+        for values in product(*labels.values()):
+            counter.labels(*values)
+        return counter
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered. ``route`` is the pattern, not the path."""
+        method = method if method in hdrs.METH_ALL else "other"  # a parser may let a client make up its own
+        self._requests.labels(method, route, status).observe(seconds)
+
+    def checked(self, outcome: Outcome, channel: Channel) -> None:
+        """A document got its verdict."""
+        self._verdicts.labels(outcome, channel).inc()
+
+    def session_opened(self, role: Role) -> None:
+        """Somebody signed in."""
+        self._sessions.labels(role).inc()
+
+    def decided(self, stage: str) -> None:
+        """A decision was ``proposed`` or ``made``."""
+        self._decisions.labels(stage).inc()
+
+    def issued(self, vct: str) -> None:
+        """A credential of this type was collected."""
+        self._issued.labels(vct).inc()
+
+    @contextmanager
+    def ceremony(self, kind: str) -> Iterator[None]:
+        """Around the call that finishes a ceremony: counts what became of it, by rule where it was refused."""
+        try:
+            yield
+        except IdverifyError as error:
+            self._ceremonies.labels(kind, getattr(error, "rule", error.slug)).inc()
+            raise
+        self._ceremonies.labels(kind, HELD).inc()
+
+    async def text(self, office: Office) -> bytes:
+        """Everything counted so far, and the gauges as they stand now."""
+        for name, (_, read) in GAUGES.items():
+            self._gauges[name].set(await read(office))
+        return generate_latest(self.registry)
+
+
+METRICS: Final = web.AppKey("metrics", Metrics)
+
+
+async def metrics(call: Call) -> Reply:
+    """What this process did and how it is (Prometheus text format)."""
+    require_may(call.caller, Act.READ_METRICS)
+    text = await call.request.app[METRICS].text(call.office)
+    return Reply(text, content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,69 @@
+"""People's routes: enrol a security key, sign in with it, sign out."""
+
+from __future__ import annotations
+
+from idverify.auth.session_tokens import csrf_token
+from idverify.services import enrol, sessions, sign_in
+from idverify.services.ceremonies import Beginning
+from idverify.services.sessions import Opened
+from idverify.web import schema
+from idverify.web.endpoint import Call, Reply
+from idverify.web.pages.session_cookie import forget, remember, token_of
+
+
+async def sign_in_options(call: Call) -> Reply:
+    """A challenge to sign in with; no name is asked, the key says whose it is."""
+    return _begun(await sign_in.begin(call.office))
+
+
+async def sign_in_answer(call: Call) -> Reply:
+    """Sign in with a security key; the session is a cookie."""
+    return _opened(await sign_in.finish(call.office, call.body.given(), token_of(call.request)))
+
+
+async def enrolment_options(call: Call) -> Reply:
+    """A challenge to register a security key with, for a one-time code."""
+    return _begun(await enrol.begin(call.office, call.body.code, call.body.name))
+
+
+async def enrolment_answer(call: Call) -> Reply:
+    """Register a security key with a one-time code, and be signed in."""
+    body: schema.EnrolmentAnswer = call.body
+    return _opened(await enrol.finish(call.office, body.code, body.name, body.given(), body.key_name))
+
+
+async def sign_out(call: Call) -> Reply:
+    """End this session."""
+    await sessions.end(call.office, call.caller)
+    return Reply(b"", 204, dress=forget)
+
+
+async def sign_out_everywhere(call: Call) -> Reply:
+    """End every session of the account, this one too."""
+    await sessions.end_all(call.office, call.caller)
+    return Reply(b"", 204, dress=forget)
+
+
+async def invite_citizen(call: Call) -> Reply:
+    """Give a person at the counter a one-time code to register a security key with."""
+    made = await enrol.invite_citizen(call.office, call.caller, call.handle("person"), call.given)
+    shown = schema.EnrolmentCode(code=made.code, expires_at=schema.instant(made.expires_at))
+    return Reply(shown, 201, headers={"Cache-Control": "no-store"})
+
+
+def _begun(begun: Beginning) -> Reply:
+    shown = schema.CeremonyBegun(
+        ceremony=begun.ceremony.hex(), public_key=begun.options, expires_at=schema.instant(begun.expires_at)
+    )
+    return Reply(shown, 201, headers={"Cache-Control": "no-store"})
+
+
+def _opened(opened: Opened) -> Reply:
+    shown = schema.SignedIn(
+        role=opened.principal.role,
+        actor=opened.principal.actor,
+        csrf_token=csrf_token(opened.token),
+        expires_at=schema.instant(opened.expires_at),
+    )
+    headers = {"Cache-Control": "no-store"}
+    return Reply(shown, 200, headers=headers, dress=lambda response: remember(response, opened))
