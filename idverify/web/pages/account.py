@@ -1,0 +1,104 @@
+"""One's own security keys: what there is, what they are called, another one, one less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idverify.errors import NotFound
+from idverify.services import keys as service
+from idverify.web.pages.call import Answer, PageCall, Redirect
+from idverify.web.pages.ceremony_form import shown
+from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
+from idverify.web.pages.render import Html
+from idverify.web.pages.words import N_
+
+LIST = "/account/keys"
+_DONE = {
+    "added": N_("The key is registered. You can sign in with it from now on."),
+    "renamed": N_("The key has its new name."),
+    "removed": N_("The key is removed. It opens nothing here any more."),
+}
+
+
+class KeyNameForm(Form):
+    """What a key is called."""
+
+    key_name: Annotated[
+        str,
+        Field(max_length=60),
+        Says(N_("Give the key a name that you will know it by"), N_("Give the key a name of at most 60 characters")),
+    ]
+
+
+async def list_keys(call: PageCall) -> Html:
+    """The keys that open this account."""
+    done = _DONE.get(call.request.query.get("done", ""))
+    return Html("account/keys.html", {"keys": await _keys(call), "done": done})
+
+
+async def one_key(call: PageCall) -> Html:
+    """One key, to be renamed or removed."""
+    return Html("account/key.html", {"key": await _key(call), "form": Filled[KeyNameForm]()})
+
+
+async def rename_key(call: PageCall) -> Answer:
+    """Call a key something else."""
+    form = call.read(KeyNameForm)
+    if form.model is None:
+        return Html("account/key.html", {"key": await _key(call), "form": form}, form.status)
+    await service.rename(call.office, call.caller, call.handle("key"), form.model.key_name)
+    return Redirect(f"{LIST}?done=renamed")
+
+
+async def remove_key(call: PageCall) -> Redirect:
+    """Remove a key, once confirmed. Whoever removes the key that they signed in with is signed out."""
+    mine = (await _key(call))["is_current"]
+    await service.remove(call.office, call.caller, call.handle("key"), call.given)
+    return Redirect("/sign-in?signed-out", signed_out=True) if mine else Redirect(f"{LIST}?done=removed")
+
+
+async def ask_new_key(call: PageCall) -> Html:
+    """Ask what another key is to be called."""
+    return call.ceremony_page("account/new_key.html", {"form": Filled[KeyNameForm]()})
+
+
+async def begin_new_key(call: PageCall) -> Html:
+    """Register another key, once a key that is known confirmed it."""
+    form = call.read(KeyNameForm)
+    if form.model is None:
+        return Html("account/new_key.html", {"form": form, "trouble": None}, form.status)
+    beginning = await service.begin_adding(call.office, call.caller, call.given)
+    context = {"ceremony": shown("create", beginning), "key_name": form.model.key_name, "trouble": None}
+    return Html("account/register_key.html", context)
+
+
+async def add_key(call: PageCall) -> Answer:
+    """Keep the key that was just registered. Where it was not, everything starts again: confirmations are used up."""
+    form = call.read(KeyNameForm)
+    if call.given is None or form.model is None:
+        return call.ceremony_page("account/new_key.html", {"form": form})
+    await service.finish_adding(call.office, call.caller, call.given, form.model.key_name)
+    return Redirect(f"{LIST}?done=added")
+
+
+async def _keys(call: PageCall) -> list[dict[str, Any]]:
+    signed_in = call.caller.signed_in
+    assert signed_in is not None
+    return [
+        {
+            "handle": row["handle"].hex(),
+            "name": row["name"],
+            "created_at": row["created_at"],
+            "last_used_at": row["last_used_at"],
+            "is_current": row["id"] == signed_in.security_key,
+        }
+        for row in await service.mine(call.office, call.caller)
+    ]
+
+
+async def _key(call: PageCall) -> dict[str, Any]:
+    asked = call.request.match_info["key"]
+    found = next((key for key in await _keys(call) if key["handle"] == asked), None)
+    if found is None:
+        raise NotFound("You have no such key.")
+    return found

@@ -1,0 +1,112 @@
+"""Acts that need confirming, in the words of whoever confirms them: a table, so that none goes unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from idverify.core.action import Action
+from idverify.core.credential_type import Purpose
+from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.policy import Role
+from idverify.core.types import CREDENTIAL_TYPES
+from idverify.web.pages.said import Said, said
+from idverify.web.pages.words import N_
+
+
+@dataclass(frozen=True, slots=True)
+class ActInWords:
+    """``question`` is the page's heading, ``lines`` all that the signature will cover."""
+
+    question: str
+    lines: tuple[Said, ...]
+
+
+DECISIONS: Final[Mapping[DecisionKind, str]] = {
+    DecisionKind.GRANT: N_("Grant a permission"),
+    DecisionKind.VARY: N_("Change a permission"),
+    DecisionKind.SUSPEND: N_("Suspend a permission"),
+    DecisionKind.REINSTATE: N_("Reinstate a permission"),
+    DecisionKind.REVOKE: N_("Revoke a permission"),
+}
+ROLES: Final[Mapping[Role, str]] = {
+    Role.OFFICER: N_("Officer"),
+    Role.CITIZEN: N_("Citizen"),
+    Role.RELYING_PARTY: N_("Checking organisation"),
+    Role.ADMIN: N_("Administrator"),
+}
+PURPOSES: Final[Mapping[Purpose, str]] = {
+    Purpose.WORK: N_("Right to work"),
+    Purpose.RENT: N_("Right to rent"),
+    Purpose.TRAVEL: N_("Right to travel here"),
+    Purpose.AGE: N_("Over 18"),
+    Purpose.CHOSEN: N_("Whatever the holder chooses to show"),
+}
+TYPES: Final[Mapping[str, str]] = {"urn:idverify:immigration-status:1": N_("Immigration status")}
+assert TYPES.keys() == CREDENTIAL_TYPES.keys()
+
+_REFERENCE: Final = N_("Person's reference")
+_PURPOSE: Final = N_("Purpose")
+
+
+def in_words(action: Action) -> ActInWords:
+    """The act in words. Raises ``KeyError`` for an act that this table does not know: it cannot be confirmed."""
+    question, lines = _ACTS[action.act]
+    return ActInWords(question, tuple(lines(action)))
+
+
+def _decision(action: Action) -> list[Said]:
+    content = action.content
+    kind = DecisionKind(content["kind"])
+    lines = [
+        Said(N_("Decision"), DECISIONS[kind], translated=True),
+        Said(_REFERENCE, str(action.subject)),
+        Said(N_("Reason"), REASONS[kind][content["reason"]], translated=True),
+        Said(N_("Legal basis"), content["legal_basis"]),
+    ]
+    return lines if content["permission"] is None else lines + list(said(content["permission"]))
+
+
+def _enrolment(action: Action) -> list[Said]:
+    content = action.content
+    lines = [Said(N_("Role"), ROLES[Role(content["role"])], translated=True)]
+    if content["actor"] is not None:
+        lines.append(Said(N_("Name"), content["actor"]))
+    if content["purpose"] is not None:
+        lines.append(Said(_PURPOSE, PURPOSES[Purpose(content["purpose"])], translated=True))
+    return lines
+
+
+def _account(action: Action) -> list[Said]:
+    return [Said(N_("Name"), action.content["actor"]), Said(N_("Account's reference"), str(action.subject))]
+
+
+def _api_key(action: Action) -> list[Said]:
+    purpose = PURPOSES[Purpose(action.content["purpose"])]
+    return [Said(N_("Organisation"), action.content["actor"]), Said(_PURPOSE, purpose, translated=True)]
+
+
+def _offer(action: Action) -> list[Said]:
+    kind = Said(N_("Document"), TYPES[action.content["type"]], translated=True)
+    return [kind, Said(_REFERENCE, str(action.subject))]
+
+
+def _subject(label: str) -> Callable[[Action], list[Said]]:
+    return lambda action: [Said(label, str(action.subject))]
+
+
+_ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
+    "decide": (N_("Do you confirm this decision?"), _decision),
+    "offer-credential": (N_("Do you confirm that this document is handed out?"), _offer),
+    "enrol-citizen": (N_("Do you confirm that this person gets a code to register a key?"), _subject(_REFERENCE)),
+    "enrol-staff": (N_("Do you confirm that this person or organisation gets a link to register a key?"), _enrolment),
+    "end-account": (N_("Do you confirm that this account ends, and every session of it?"), _account),
+    "create-api-key": (N_("Do you confirm that this organisation gets an API key?"), _api_key),
+    "revoke-api-key": (N_("Do you confirm that this API key stops working?"), _subject(N_("API key"))),
+    "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
+    "remove-security-key": (
+        N_("Do you confirm that this security key opens nothing here any more?"),
+        _subject(N_("Key's reference")),
+    ),
+}

@@ -1,0 +1,99 @@
+"""Administration: who works here, and the one-time links that let staff and organisations register a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from idverify.core.credential_type import Purpose
+from idverify.core.policy import Role, require_person
+from idverify.errors import Unprocessable
+from idverify.services import enrol, staff
+from idverify.services.enrol import Invited
+from idverify.web.pages.act_words import PURPOSES, ROLES
+from idverify.web.pages.call import Answer, PageCall, Redirect
+from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
+from idverify.web.pages.render import Html
+from idverify.web.pages.words import N_
+
+# Citizens get their code from an officer, who sees them.
+_INVITED: Final[Mapping[Role, str]] = {role: ROLES[role] for role in Role if role is not Role.CITIZEN}
+_DONE: Final = {"ended": N_("The account has ended, and every session of it.")}
+_CHOOSE_PURPOSE: Final = N_("Choose a purpose for a checking organisation, and none for anybody else")
+
+
+class InvitationForm(Form):
+    """Who may enrol."""
+
+    role: Annotated[
+        Literal[Role.OFFICER, Role.RELYING_PARTY, Role.ADMIN],
+        Says(N_("Choose what they do here"), N_("Choose one of the answers")),
+    ]
+    name: Annotated[
+        str | None,
+        Field(max_length=enrol.MOST_NAME),
+        Says(N_("Give the name"), N_("Use a name of at most 100 characters")),
+    ] = None
+    purpose: Annotated[Purpose | None, Says(_CHOOSE_PURPOSE, _CHOOSE_PURPOSE)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountShown:
+    """An account of staff or of an organisation; ``role`` and ``purpose`` are in the catalogue."""
+
+    handle: str
+    name: str
+    role: str
+    purpose: str | None
+    created_at: int
+    ended_at: int | None
+    is_own: bool
+
+
+async def desk(call: PageCall) -> Html:
+    """Who is enrolled."""
+    rows = await staff.accounts(call.office, call.caller)
+    done = _DONE.get(call.request.query.get("done", ""))
+    return Html("admin/desk.html", {"accounts": [_shown(call, row) for row in rows], "done": done})
+
+
+async def end_account(call: PageCall) -> Redirect:
+    """End an account, once confirmed."""
+    await staff.end(call.office, call.caller, call.handle("account"), call.given)
+    return Redirect("/admin?done=ended")
+
+
+async def ask_invitation(call: PageCall) -> Html:
+    """Ask who is to be enrolled."""
+    return _form(call, Filled())
+
+
+async def invite(call: PageCall) -> Answer:
+    """Make the link, once confirmed, and show it this once."""
+    form = call.read(InvitationForm)
+    if form.model is None:
+        return _form(call, form)
+    asked = form.model
+    if (asked.role is Role.RELYING_PARTY) != (asked.purpose is not None):
+        return _form(call, form.with_error("purpose", _CHOOSE_PURPOSE))
+    invited = Invited(asked.role, asked.name, asked.purpose)
+    try:
+        invitation = await enrol.invite_staff(call.office, call.caller, invited, call.given)
+    except Unprocessable as wrong:
+        return _form(call, form.with_error("name", wrong.detail))
+    link = f"{call.office.deployment.iss}/enrol/{invitation.code}"
+    context = {"link": link, "expires_at": invitation.expires_at, "role": ROLES[asked.role], "name": asked.name}
+    return Html("admin/link.html", context)
+
+
+def _form(call: PageCall, form: Filled[Any]) -> Html:
+    context = {"form": form, "roles": call.choices(_INVITED), "purposes": call.choices(PURPOSES)}
+    return Html("admin/invitation.html", context, form.status)
+
+
+def _shown(call: PageCall, row: Any) -> AccountShown:
+    own = require_person(call.caller).account == row["id"]
+    purpose = None if row["purpose"] is None else PURPOSES[Purpose(row["purpose"])]
+    handle, role = row["handle"].hex(), ROLES[Role(row["role"])]
+    return AccountShown(handle, row["actor"], role, purpose, row["created_at"], row["ended_at"], own)

@@ -1,0 +1,50 @@
+"""A citizen's desk: what they may do, what was decided, their copies, and who looked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+from idverify.core.decision import PersonStatus
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.services import offer, people
+from idverify.web.pages.call import PageCall
+from idverify.web.pages.offer_file import as_wallets_read, data_url
+from idverify.web.pages.record_words import in_words
+from idverify.web.pages.render import Html
+from idverify.web.pages.standing import standing
+from idverify.web.pages.wallet_words import wallet_words
+
+# A copy speaks of the one status that there is; another type would be chosen here.
+_COLLECTED: Final = IMMIGRATION_STATUS.vct
+
+
+async def desk(call: PageCall) -> Html:
+    """Everything that is held on the visitor."""
+    held = await people.own_record(call.office, call.caller)
+    today = dt.datetime.fromtimestamp(call.office.clock.now(), dt.UTC).date()
+    now = standing(call.language, PersonStatus(held["status"]), held["permission"], today)
+    return Html("citizen/desk.html", {"record": in_words(held), "standing": now})
+
+
+async def collect(call: PageCall) -> Html:
+    """Make the right to collect one copy, once confirmed, and show it this once."""
+    made = await offer.offer_to_self(call.office, call.caller, _COLLECTED, call.given)
+    context = {
+        "offer": as_wallets_read(made),
+        "expires_at": made.expires_at,
+        "download": data_url(made),
+        "words": await _words(call),
+    }
+    return Html("citizen/offer.html", context, connects=True)
+
+
+async def wallet(call: PageCall) -> Html:
+    """The demo wallet, which lives in the browser alone."""
+    return Html("citizen/wallet.html", {"words": await _words(call)}, connects=True)
+
+
+async def _words(call: PageCall) -> dict[str, Any]:
+    """What the wallet's script needs; each person has a wallet of their own, also in a shared browser."""
+    person = await people.own_person(call.office, call.caller)
+    return wallet_words(call.language, person.handle.hex())

@@ -1,0 +1,95 @@
+"""Registering the first security key, with a one-time code from a slip or a link."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from idverify.errors import ClientError, Conflict, MalformedRequest, Unprocessable
+from idverify.services import enrol as service
+from idverify.web.pages.call import Answer, PageCall, Redirect
+from idverify.web.pages.ceremony_form import shown
+from idverify.web.pages.desks import home_of
+from idverify.web.pages.form_body import Posted
+from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
+from idverify.web.pages.render import Html
+from idverify.web.pages.words import N_
+
+_WRONG_CODE = N_("Enter the code as it is printed: 20 letters and digits, in groups of four")
+_NO_NAME = N_("Enter your name")
+KEY_NAME = N_("My security key")
+
+
+class CodeForm(Form):
+    """The code from a slip."""
+
+    code: Annotated[str, Field(max_length=60), Says(N_("Enter the code from your slip"), _WRONG_CODE)]
+
+
+class NameForm(Form):
+    """Who enrols, where the code does not say it, and what the key is called."""
+
+    name: Annotated[
+        str | None,
+        Field(max_length=service.MOST_NAME),
+        Says(_NO_NAME, N_("Enter a name of at most 100 characters")),
+    ] = None
+    key_name: Annotated[
+        str | None,
+        Field(max_length=60),
+        Says(N_("Give the key a name"), N_("Give the key a name of at most 60 characters")),
+    ] = None
+
+
+async def ask_code(_call: PageCall) -> Html:
+    """Ask for the code."""
+    return Html("enrol/code.html", {"form": Filled[CodeForm]()})
+
+
+async def open_code(call: PageCall) -> Answer:
+    """Go on with a code that can still be used."""
+    form = call.read(CodeForm)
+    if form.model is None:
+        return Html("enrol/code.html", {"form": form}, form.status)
+    try:
+        await service.look_up(call.office, form.model.code)
+    except ClientError as refused:
+        return _refused(form, refused)
+    return Redirect(f"/enrol/{quote(''.join(filter(str.isalnum, form.model.code)))}")
+
+
+async def register(call: PageCall) -> Answer:
+    """Register a key with a code, which signs its owner in. Staff whose link has no name on it give theirs first."""
+    code = call.request.match_info["code"]
+    try:
+        enrolment = await service.look_up(call.office, code)
+    except ClientError as refused:
+        return _refused(Filled(typed=Posted((("code", code),))), refused)
+    form = call.read(NameForm)
+    if form.model is None or (enrolment.asks_name and form.model.name is None):
+        return _ask_name(call, form)
+    if call.given is None:
+        return await _begin(call, code, form, form.model)
+    key_name = form.model.key_name or call.translate(KEY_NAME)
+    opened = await service.finish(call.office, code, form.model.name, call.given, key_name)
+    return Redirect(home_of(opened.principal.role), opened=opened)
+
+
+async def _begin(call: PageCall, code: str, form: Filled[NameForm], said: NameForm) -> Html:
+    try:
+        beginning = await service.begin(call.office, code, said.name)
+    except (Conflict, Unprocessable) as wrong:
+        return _ask_name(call, form.with_error("name", wrong.detail))
+    return call.ceremony_page("enrol/register.html", {"ceremony": shown("create", beginning), "form": form})
+
+
+def _ask_name(call: PageCall, form: Filled[NameForm]) -> Html:
+    """The page for the name; whoever sent it back empty is told so."""
+    if call.request.method == "POST" and not form.errors:
+        form = form.with_error("name", _NO_NAME)
+    return Html("enrol/name.html", {"form": form}, form.status)
+
+
+def _refused(form: Filled[CodeForm], refused: ClientError) -> Html:
+    """The page for the code, with what is wrong with this one."""
+    sentence = _WRONG_CODE if isinstance(refused, MalformedRequest) else refused.detail
+    return Html("enrol/code.html", {"form": form.with_error("code", sentence)}, refused.status)

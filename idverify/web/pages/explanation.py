@@ -1,0 +1,140 @@
+"""What went wrong, for people: what happened and what to do next, per problem type and per error of a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from idverify.errors import ClientError, IdverifyError
+from idverify.web.pages.words import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``title`` and ``next_step`` are in the catalogue; ``happened`` too, unless a service put it together."""
+
+    title: str
+    happened: str
+    next_step: str
+    status: int = 200
+
+
+_TRY_AGAIN: Final = N_("Go back and try again.")
+_START_AGAIN: Final = N_("Start again. You have a few minutes each time.")
+_ANOTHER_KEY: Final = N_("Use another security key, or ask whoever enrolled you for help.")
+_WAIT: Final = N_("Wait a minute and try again. If you repeat what you sent, it is not done twice.")
+
+# By the slug of the error's class (``errors``): a title that people understand, and what they can do
+_OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
+    "bad-request": (N_("This cannot be done as it was sent"), _TRY_AGAIN),
+    "malformed-request": (N_("What was sent could not be read"), _TRY_AGAIN),
+    "ceremony-malformed": (
+        N_("The security key's answer could not be read"),
+        N_("Try again. If it stays so, use another browser or another security key."),
+    ),
+    "not-authenticated": (N_("You are not signed in"), N_("Sign in with your security key.")),
+    "verification-failed": (
+        N_("The security key could not be verified"),
+        N_("Try again with the key that you registered here. If you lost it, ask whoever enrolled you for a new code."),
+    ),
+    "user-verification-needed": (
+        N_("The security key must ask for its PIN"),
+        N_("Set a PIN on this key first, in the settings of your computer or browser, then try again."),
+    ),
+    "not-allowed": (N_("You may not do this"), N_("If you need to, ask somebody whose task it is.")),
+    "key-not-allowed": (N_("This security key cannot be used here"), _ANOTHER_KEY),
+    "cross-site": (
+        N_("Nothing was done, to keep you safe"),
+        N_("Open the page here again and send it from there. If you signed in again since, that is why."),
+    ),
+    "not-found": (N_("There is no such page"), N_("Check the address, or go to the start page.")),
+    "method-not-allowed": (N_("There is no such page"), N_("Check the address, or go to the start page.")),
+    "conflict": (
+        N_("This does not fit what is on record"),
+        N_("Look at the record again: somebody may have changed it, or it was done already."),
+    ),
+    "key-already-registered": (
+        N_("This security key is registered already"),
+        N_("Sign in with it, or use another key."),
+    ),
+    "expired": (N_("This has expired"), _START_AGAIN),
+    "too-large": (N_("This is too large"), N_("Send a smaller file. One megabyte is the most.")),
+    "unprocessable": (N_("A rule does not allow this"), N_("Go back, change what the rule is about, and try again.")),
+    "unavailable": (N_("A part of the service is away"), _WAIT),
+    "busy": (N_("The service is busy"), _WAIT),
+    "outcome-unknown": (N_("It is not known whether this was done"), _WAIT),
+    "internal": (N_("Something went wrong on our side"), _WAIT),
+    "setup": (N_("Something went wrong on our side"), _WAIT),
+}
+_LOGGED: Final = N_("It is not your fault. What happened was written down for those who look after the service.")
+
+# By the name of the DOMException that navigator.credentials gives (WebAuthn section 5.1.3 step 29, 5.1.4.1)
+_NOT_DONE: Final = N_("The security key did not answer")
+_OF_BROWSERS: Final[Mapping[str, Explanation]] = {
+    "NotAllowedError": Explanation(
+        _NOT_DONE,
+        N_(
+            "It was not touched in time, the question was closed, it has no key for this service, or it has no PIN yet."
+        ),
+        N_(
+            "Plug the key in and try again; touch it when it blinks. "
+            "If it has no PIN, set a PIN on this key first, in the settings of your computer or browser."
+        ),
+    ),
+    "InvalidStateError": Explanation(
+        N_("This security key is registered already"),
+        N_("The key that answered is one of those that you have here."),
+        N_("Sign in with it. To add another, plug in a different key."),
+    ),
+    "SecurityError": Explanation(
+        N_("The browser does not trust this address"),
+        N_("Security keys work at this service's own address only, over a secure connection."),
+        N_("Open the service by the address that you were given, letter by letter, and try again."),
+    ),
+    "NotSupportedError": Explanation(
+        N_("This browser or key cannot do it"),
+        N_("The browser is too old for security keys, or the key is of a kind that is not used here."),
+        N_("Use a current browser, or another security key."),
+    ),
+    "AbortError": Explanation(
+        N_("It was stopped"),
+        N_("You or the browser stopped it before the key answered."),
+        N_("Try again when you are ready."),
+    ),
+    "ConstraintError": Explanation(
+        N_("This key cannot do what is needed"),
+        N_("The key cannot ask for a PIN or a fingerprint, or has no room for another account."),
+        N_("Set a PIN on this key first, or free room on it. Otherwise use another security key."),
+    ),
+    "UnknownError": Explanation(
+        N_("The security key failed"),
+        N_("The key reported a fault: it may be full, or it was pulled out too early."),
+        N_("Plug it in again and try once more. If it stays so, use another security key."),
+    ),
+    "JavaScriptNotEnabled": Explanation(
+        N_("JavaScript is switched off"),
+        N_("A browser talks to a security key by JavaScript alone. Everything else here works without it."),
+        N_(
+            "Switch JavaScript on for this site and load the page again, or use another computer, "
+            "such as one in a library. If you cannot, an officer at a counter can help you."
+        ),
+    ),
+}
+_OF_ANY_BROWSER: Final = Explanation(
+    N_("The security key could not be used"),
+    N_("The browser gave a reason that we do not know."),
+    N_("Try again. If it stays so, use another browser or another security key."),
+)
+
+
+def of_error(error: IdverifyError) -> Explanation:
+    """An error in words for people. What a server fault was about stays in the log."""
+    title, next_step = _OF_ERRORS[error.slug]
+    happened = error.detail if isinstance(error, ClientError) else _LOGGED
+    return Explanation(title, happened, next_step, error.status)
+
+
+def of_browser(name: str) -> Explanation:
+    """What the browser said instead of an answer, by the name of its error."""
+    return _OF_BROWSERS.get(name, _OF_ANY_BROWSER)

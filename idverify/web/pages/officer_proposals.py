@@ -1,0 +1,56 @@
+"""Decisions that wait for a second officer: the list, one with all that it says, and its approval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from idverify.core.policy import name_as_read
+from idverify.services import decide
+from idverify.services.decide import Waiting
+from idverify.web.pages.act_words import DECISIONS, in_words
+from idverify.web.pages.call import PageCall
+from idverify.web.pages.officer_decisions import decided
+from idverify.web.pages.officer_people import path_of
+from idverify.web.pages.render import Html
+
+LIST = "/officer/proposals"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingShown:
+    """A proposal: its page, what is proposed, by whom, until when (Unix seconds), whether it is one's own."""
+
+    path: str
+    title: str
+    proposed_by: str
+    expires_at: int
+    is_own: bool
+
+
+async def list_proposals(call: PageCall) -> Html:
+    """Everything that waits."""
+    waiting = await decide.waiting(call.office, call.caller)
+    return Html("officer/proposals.html", {"proposals": [_shown(call, proposal) for proposal in waiting]})
+
+
+async def show(call: PageCall) -> Html:
+    """One proposal, to be approved by whoever did not make it."""
+    waiting, ruling = await decide.proposal(call.office, call.caller, call.handle("proposal"))
+    context = {
+        "proposal": _shown(call, waiting),
+        "lines": in_words(ruling.action()).lines,
+        "record": path_of(waiting.person),
+        "expired": waiting.expires_at <= call.office.clock.now(),
+    }
+    return Html("officer/proposal.html", context)
+
+
+async def approve(call: PageCall) -> Html:
+    """Carry a proposal out."""
+    return decided(await decide.approve(call.office, call.caller, call.handle("proposal"), call.given))
+
+
+def _shown(call: PageCall, waiting: Waiting) -> WaitingShown:
+    own = name_as_read(waiting.proposed_by) == name_as_read(call.caller.actor)
+    path = f"{LIST}/{waiting.handle.hex()}"
+    return WaitingShown(path, DECISIONS[waiting.kind], waiting.proposed_by, waiting.expires_at, own)

@@ -1,0 +1,86 @@
+"""What an officer prints and hands over: a code to register a key with, or a document to collect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from idverify.services import enrol, offer
+from idverify.web.pages.act_words import TYPES
+from idverify.web.pages.call import PageCall
+from idverify.web.pages.forms import Annotated, Form, Says
+from idverify.web.pages.offer_file import as_wallets_read, data_url
+from idverify.web.pages.officer_people import path_of
+from idverify.web.pages.render import Html
+from idverify.web.pages.words import N_, Language, moment_in_words, translate
+
+_HEADING: Final = N_("Register your security key")
+_STEPS: Final = (
+    N_("Take a security key and any computer with a browser, such as one in a library."),
+    N_("Open the address on this sheet and type the code. Small letters and missing hyphens do not matter."),
+    N_("Do what the page says: plug the key in, give it a PIN if it has none, and touch it when it blinks."),
+    N_("From then on you sign in with the key alone. It needs no phone number and no e-mail address."),
+)
+_ONCE: Final = N_("The code works once, until %(moment)s.")
+_CARE: Final = N_(
+    "Keep this sheet to yourself: whoever has it can register a key in your name. If you lose it, tell any counter."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetText:
+    """The sheet's words in one language."""
+
+    language: Language
+    heading: str
+    steps: Sequence[str]
+    once: str
+    care: str
+
+
+class OfferForm(Form):
+    """Which type of document to hand out."""
+
+    type: Annotated[str, Says(N_("Choose the document"), N_("Choose the document"))]
+
+
+async def enrolment(call: PageCall) -> Html:
+    """A sheet with a one-time code, in both languages: whoever takes it home may read either."""
+    person = call.handle("person")
+    invitation = await enrol.invite_citizen(call.office, call.caller, person, call.given)
+    context = {
+        "code": invitation.code,
+        "address": f"{call.office.deployment.iss}/enrol",
+        "texts": [_sheet_text(language, invitation.expires_at) for language in Language],
+        "record": path_of(person),
+    }
+    return Html("officer/enrolment.html", context)
+
+
+async def hand_out(call: PageCall) -> Html:
+    """The one-time right to collect a document into a wallet."""
+    person = call.handle("person")
+    form = call.read(OfferForm)
+    vct = "" if form.model is None else form.model.type
+    made = await offer.offer(call.office, call.caller, person, vct, call.given)
+    context = {
+        "title": TYPES[made.type],
+        "offered": as_wallets_read(made),
+        "file": data_url(made),
+        "expires_at": made.expires_at,
+        "record": path_of(person),
+    }
+    return Html("officer/offer.html", context)
+
+
+def _sheet_text(language: Language, expires_at: int) -> SheetText:
+    moment = {"moment": moment_in_words(language, expires_at)}
+    steps = [translate(language, step) for step in _STEPS]
+    return SheetText(
+        language,
+        translate(language, _HEADING),
+        steps,
+        translate(language, _ONCE) % moment,
+        translate(language, _CARE),
+    )

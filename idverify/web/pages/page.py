@@ -1,0 +1,193 @@
+"""One row of the page table: method, path, who does it, for whom. And the way of every visit, step by step.
+
+1. The language, and whose session the cookie is.
+2. Who may see the page: a browser that is not signed in is sent to sign in.
+3. A form must come from our own pages: ``Origin`` or ``Sec-Fetch-Site`` and, in a session, its CSRF token.
+4. The form is read, capped. A security key's answer in it becomes ``call.given``.
+5. The handler does the work. If its service needs the act confirmed, the page that asks for it is shown with every
+   field of the form in it, and posts to the same path: the act is made up anew from what comes back.
+6. Every error becomes a page in the visitor's language. No bytes of a client end as a fault of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote
+
+import structlog
+from aiohttp import web
+
+from idverify.auth import session_tokens
+from idverify.core.action import StepUpRequired
+from idverify.core.policy import Role
+from idverify.errors import (
+    CeremonyMalformed,
+    CeremonyRefused,
+    CrossSite,
+    Gone,
+    IdverifyError,
+    KeyAlreadyRegistered,
+    KeyNotAllowed,
+    NotAllowed,
+    NotAuthenticated,
+    UserVerificationNeeded,
+)
+from idverify.services import sessions
+from idverify.web.body import read_body
+from idverify.web.endpoint import OFFICE
+from idverify.web.pages import ceremony_form, confirm, explanation, form_body, session_cookie
+from idverify.web.pages.call import AROUND, Answer, Download, PageCall, Redirect
+from idverify.web.pages.language import language_of
+from idverify.web.pages.local_path import local_path
+from idverify.web.pages.render import Frame, Html
+from idverify.web.pages.same_origin import require_same_origin
+from idverify.web.problems import route_name
+
+Who = frozenset[Role] | None
+ANYBODY: Final[Who] = None
+SIGNED_IN: Final[Who] = frozenset(Role)
+OFFICER: Final[Who] = frozenset({Role.OFFICER})
+CITIZEN: Final[Who] = frozenset({Role.CITIZEN})
+RELYING_PARTY: Final[Who] = frozenset({Role.RELYING_PARTY})
+ADMIN: Final[Who] = frozenset({Role.ADMIN})
+
+# A key's answer that did not do: the visitor may try again where they are
+_TRY_AGAIN: Final = (
+    CeremonyMalformed,
+    CeremonyRefused,
+    UserVerificationNeeded,
+    KeyNotAllowed,
+    KeyAlreadyRegistered,
+    Gone,
+)
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page."""
+
+    method: str
+    path: str
+    handler: Callable[[PageCall], Awaitable[Answer]]
+    who: Who
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Answer one visit."""
+        call = PageCall(request.app[OFFICE], request, language_of(request))
+        try:
+            call = await _recognised(call)
+            answer = await self._answer(call)
+        except IdverifyError as error:
+            if error.status >= 500:
+                log.warning("page_failed", route=route_name(request), error=type(error).__name__)
+            answer = error_page(error)
+        except Exception:
+            log.exception("unexpected_error", route=route_name(request))
+            answer = error_page(IdverifyError())
+        return write(call, answer)
+
+    async def _answer(self, call: PageCall) -> Answer:
+        if self.who is not None:
+            if call.principal is None:
+                return _sign_in_first(call)
+            if call.principal.role not in self.who:
+                raise NotAllowed("This page is for others than you.")
+        if self.method == "POST":
+            require_same_origin(call.request, call.office.deployment.iss)
+            posted = form_body.read(await read_body(call.request), call.request.headers.get("Content-Type", ""))
+            if self.who is not None:
+                _require_csrf(call, posted)
+            call = _with_form(call, posted)
+        return await self._carried_out(call)
+
+    async def _carried_out(self, call: PageCall) -> Answer:
+        try:
+            return await self.handler(call)
+        except StepUpRequired as needed:
+            return await confirm.ask(call, needed.action)
+        except _TRY_AGAIN as refused:
+            if call.given is None:
+                raise
+            # The handler without an answer begins a new ceremony; whatever else is wrong it says again.
+            log.info("ceremony_refused", route=route_name(call.request), rule=getattr(refused, "rule", refused.slug))
+            return await self._carried_out(replace(call, given=None, trouble=explanation.of_error(refused)))
+
+
+def error_page(error: IdverifyError) -> Html:
+    """An error as a page: what happened, what to do next."""
+    return Html("error.html", {"explained": explanation.of_error(error)}, error.status)
+
+
+def write(call: PageCall, answer: Answer) -> web.Response:
+    """An answer as the browser gets it."""
+    match answer:
+        case Html():
+            return call.request.app[AROUND].renderer.respond(answer, _frame(call))
+        case Redirect():
+            response = web.Response(status=303, headers={"Location": answer.path, "Cache-Control": "no-store"})
+            if answer.opened is not None:
+                session_cookie.remember(response, answer.opened)
+            if answer.signed_out:
+                session_cookie.forget(response)
+            return response
+        case Download():
+            disposition = f'attachment; filename="{answer.file_name}"'
+            headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+            return web.Response(body=answer.body, content_type=answer.content_type, headers=headers)
+
+
+def _frame(call: PageCall) -> Frame:
+    around, request = call.request.app[AROUND], call.request
+    back = request.path_qs if request.method == "GET" else _opened_above(request, around.readable)
+    return Frame(
+        call.language,
+        call.office.deployment.name,
+        around.demo,
+        request.path,
+        local_path(back, "/"),
+        call.principal,
+        "" if call.token is None or call.principal is None else session_tokens.csrf_token(call.token),
+    )
+
+
+def _opened_above(request: web.Request, readable: frozenset[str]) -> str:
+    """Where a form that was sent here stood, more or less: the nearest path above it that a browser can open."""
+    path, pattern = request.path, route_name(request)
+    while pattern not in readable and pattern != "/":
+        path, pattern = path.rpartition("/")[0], pattern.rpartition("/")[0] or "/"
+    return path or "/"
+
+
+async def _recognised(call: PageCall) -> PageCall:
+    token = session_cookie.token_of(call.request)
+    if token is None:
+        return call
+    try:
+        return replace(call, token=token, principal=await sessions.recognise(call.office, token))
+    except NotAuthenticated:
+        return replace(call, token=token)
+
+
+def _sign_in_first(call: PageCall) -> Redirect:
+    if "text/html" not in call.request.headers.get("Accept", "text/html"):
+        raise NotAuthenticated("You are not signed in, or your session has ended.")
+    return Redirect(f"/sign-in?next={quote(_frame(call).back, safe='')}")
+
+
+def _require_csrf(call: PageCall, posted: form_body.Posted) -> None:
+    if call.token is None or not session_tokens.csrf_matches(call.token, posted.text(ceremony_form.CSRF)):
+        raise CrossSite("The form does not belong to your session, so nothing was done.")
+
+
+def _with_form(call: PageCall, posted: form_body.Posted) -> PageCall:
+    given, said = None, posted.text(ceremony_form.BROWSER_ERROR)
+    trouble = explanation.of_browser(said) if said else None
+    if trouble is None:
+        try:
+            given = ceremony_form.given(posted)
+        except CeremonyMalformed as malformed:
+            trouble = explanation.of_error(malformed)
+    return replace(call, posted=ceremony_form.without_frame(posted), given=given, trouble=trouble)

@@ -1,0 +1,139 @@
+"""What is held on a person, in words: the same for the officer who reads it and for whom it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core.credential_type import Purpose
+from idverify.core.decision import REASONS, CopyStatus, DecisionKind, PersonStatus
+from idverify.core.person import PersonDetails
+from idverify.core.policy import Role
+from idverify.core.verdict import Channel
+from idverify.web.pages.act_words import PURPOSES, ROLES, TYPES
+from idverify.web.pages.verdict_words import WORDS
+from idverify.web.pages.words import N_
+
+STATUSES: Final[Mapping[PersonStatus, str]] = {
+    PersonStatus.NONE: N_("No permission was ever granted."),
+    PersonStatus.ACTIVE: N_("The person holds a permission."),
+    PersonStatus.SUSPENDED: N_("The permission is suspended. It may be reinstated."),
+    PersonStatus.REVOKED: N_("The permission was revoked."),
+}
+DECIDED: Final[Mapping[DecisionKind, str]] = {
+    DecisionKind.GRANT: N_("A permission was granted"),
+    DecisionKind.VARY: N_("The permission was changed"),
+    DecisionKind.SUSPEND: N_("The permission was suspended"),
+    DecisionKind.REINSTATE: N_("The permission was reinstated"),
+    DecisionKind.REVOKE: N_("The permission was revoked"),
+}
+COPIES: Final[Mapping[CopyStatus, str]] = {
+    CopyStatus.VALID: N_("In force"),
+    CopyStatus.INVALID: N_("Withdrawn"),
+    CopyStatus.SUSPENDED: N_("Suspended"),
+}
+# How somebody looked: ``look.channel``
+CHANNELS: Final[Mapping[str, str]] = {
+    "record": N_("Opened the record"),
+    "enrolment": N_("Made a code to register a security key"),
+    "offer": N_("Offered a credential"),
+    Channel.DOCUMENT: N_("Checked a document"),
+    Channel.PRESENTATION: N_("Checked a document shown by a wallet"),
+}
+# What they found: ``look.verdict``
+FOUND: Final[Mapping[str, str]] = {
+    "viewed": N_("Read"),
+    "made": N_("Done"),
+    **{outcome.value: word for outcome, word in WORDS.items()},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionShown:
+    """A decision: what, why, on what legal basis, by whom, when (Unix seconds), and its place on the ledger."""
+
+    title: str
+    reason: str
+    legal_basis: str
+    decided_by: str
+    approved_by: str | None
+    at: int
+    ledger_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyShown:
+    """A copy of a credential; times in Unix seconds."""
+
+    type: str
+    status: str
+    issued_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookShown:
+    """Who looked, when (Unix seconds), in which role, for what purpose, how, and with what result."""
+
+    at: int
+    actor: str
+    role: str
+    purpose: str | None
+    channel: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordShown:
+    """A record with every code in words, all newest first. The sentences are in the catalogue."""
+
+    reference: str
+    details: PersonDetails
+    status: PersonStatus
+    status_in_words: str
+    decisions: tuple[DecisionShown, ...]
+    copies: tuple[CopyShown, ...]
+    looks: tuple[LookShown, ...]
+
+
+def in_words(held: Mapping[str, Any]) -> RecordShown:
+    """What ``services.people`` holds on a person, in words."""
+    status = PersonStatus(held["status"])
+    return RecordShown(
+        held["reference"].hex(),
+        held["details"],
+        status,
+        STATUSES[status],
+        tuple(_decision(row, basis) for row, basis in reversed(held["decisions"])),
+        tuple(_copy(row) for row in reversed(held["credentials"])),
+        tuple(_look(row) for row in reversed(held["looks"])),
+    )
+
+
+def _decision(row: Any, legal_basis: str) -> DecisionShown:
+    kind = DecisionKind(row["kind"])
+    return DecisionShown(
+        DECIDED[kind],
+        REASONS[kind][row["reason"]],
+        legal_basis,
+        row["decided_by"],
+        row["approved_by"],
+        row["decided_at"],
+        row["ledger_index"],
+    )
+
+
+def _copy(row: Any) -> CopyShown:
+    return CopyShown(TYPES[row["type"]], COPIES[CopyStatus(row["status"])], row["issued_at"], row["expires_at"])
+
+
+def _look(row: Any) -> LookShown:
+    return LookShown(
+        row["looked_at"],
+        row["actor"],
+        ROLES[Role(row["role"])],
+        None if row["purpose"] is None else PURPOSES[Purpose(row["purpose"])],
+        CHANNELS[row["channel"]],
+        FOUND[row["verdict"]],
+    )

@@ -1,0 +1,95 @@
+"""Every page on one screen: method, path, who does it, for whom."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idverify.core.decision import DecisionKind
+from idverify.web.pages import (
+    account,
+    admin,
+    api_keys,
+    citizen,
+    enrol,
+    home,
+    officer_decisions,
+    officer_desk,
+    officer_people,
+    officer_proposals,
+    officer_slips,
+    relying_party,
+    sign_in,
+    verifying,
+)
+from idverify.web.pages.page import ADMIN, ANYBODY, CITIZEN, OFFICER, RELYING_PARTY, SIGNED_IN, Page
+
+KEY: Final = "/account/keys/{key:[0-9a-f]{32}}"
+PERSON: Final = "/officer/people/{person:[0-9a-f]{32}}"
+DECISION: Final = f"{PERSON}/decide/{{kind:{'|'.join(DecisionKind)}}}"
+PROPOSAL: Final = "/officer/proposals/{proposal:[0-9a-f]{32}}"
+CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,30}}"
+API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
+
+# fmt: off
+PAGES: Final[tuple[Page, ...]] = (
+    # everybody
+    Page("GET", "/", home.home, ANYBODY),
+    Page("GET", "/sign-in", sign_in.sign_in, ANYBODY),
+    Page("POST", "/sign-in", sign_in.sign_in, ANYBODY),
+    Page("GET", "/enrol", enrol.ask_code, ANYBODY),
+    Page("POST", "/enrol", enrol.open_code, ANYBODY),
+    Page("GET", CODE, enrol.register, ANYBODY),
+    Page("POST", CODE, enrol.register, ANYBODY),
+    # whoever is signed in
+    Page("POST", "/sign-out", sign_in.sign_out, SIGNED_IN),
+    Page("GET", "/account/keys", account.list_keys, SIGNED_IN),
+    Page("POST", "/account/sign-out-everywhere", sign_in.sign_out_everywhere, SIGNED_IN),
+    Page("GET", "/account/keys/new", account.ask_new_key, SIGNED_IN),
+    Page("POST", "/account/keys/new", account.begin_new_key, SIGNED_IN),
+    Page("POST", "/account/keys", account.add_key, SIGNED_IN),
+    Page("GET", KEY, account.one_key, SIGNED_IN),
+    Page("POST", KEY + "/name", account.rename_key, SIGNED_IN),
+    Page("POST", KEY + "/removal", account.remove_key, SIGNED_IN),
+    # officers
+    Page("GET", "/officer", officer_desk.desk, OFFICER),
+    Page("GET", "/officer/people/new", officer_people.ask_new, OFFICER),
+    Page("POST", "/officer/people/new", officer_people.create, OFFICER),
+    Page("GET", "/officer/people/search", officer_desk.to_desk, OFFICER),
+    Page("POST", "/officer/people/search", officer_desk.search, OFFICER),
+    Page("GET", PERSON, officer_people.show, OFFICER),
+    Page("GET", DECISION, officer_decisions.ask, OFFICER),
+    Page("POST", DECISION, officer_decisions.decide, OFFICER),
+    Page("GET", PERSON + "/enrolment", officer_people.to_record, OFFICER),
+    Page("POST", PERSON + "/enrolment", officer_slips.enrolment, OFFICER),
+    Page("GET", PERSON + "/offer", officer_people.to_record, OFFICER),
+    Page("POST", PERSON + "/offer", officer_slips.hand_out, OFFICER),
+    Page("GET", "/officer/proposals", officer_proposals.list_proposals, OFFICER),
+    Page("GET", PROPOSAL, officer_proposals.show, OFFICER),
+    Page("POST", PROPOSAL, officer_proposals.approve, OFFICER),
+    Page("GET", "/officer/verify", verifying.ask, OFFICER),
+    Page("POST", "/officer/verify", verifying.check, OFFICER),
+    Page("GET", "/officer/verify" + verifying.REQUEST, verifying.to_form, OFFICER),
+    Page("POST", "/officer/verify" + verifying.REQUEST, verifying.ask_wallet, OFFICER),
+    # citizens
+    Page("GET", "/citizen", citizen.desk, CITIZEN),
+    Page("POST", "/citizen/collect", citizen.collect, CITIZEN),
+    Page("GET", "/citizen/wallet", citizen.wallet, CITIZEN),
+    # organisations that check
+    Page("GET", "/relying-party", relying_party.desk, RELYING_PARTY),
+    Page("GET", "/relying-party/verify", verifying.ask, RELYING_PARTY),
+    Page("POST", "/relying-party/verify", verifying.check, RELYING_PARTY),
+    Page("GET", "/relying-party/verify/request", verifying.to_form, RELYING_PARTY),
+    Page("POST", "/relying-party/verify/request", verifying.ask_wallet, RELYING_PARTY),
+    Page("GET", "/relying-party/keys", api_keys.list_keys, RELYING_PARTY),
+    Page("POST", "/relying-party/keys", api_keys.create_own, RELYING_PARTY),
+    Page("POST", "/relying-party/keys/" + API_KEY, api_keys.revoke, RELYING_PARTY),
+    Page("GET", "/relying-party/usage", relying_party.usage, RELYING_PARTY),
+    # administrators
+    Page("GET", "/admin", admin.desk, ADMIN),
+    Page("GET", "/admin/enrolment", admin.ask_invitation, ADMIN),
+    Page("POST", "/admin/enrolment", admin.invite, ADMIN),
+    Page("POST", "/admin/accounts/{account:[0-9a-f]{32}}/end", admin.end_account, ADMIN),
+    Page("GET", "/admin/keys", api_keys.list_keys, ADMIN),
+    Page("POST", "/admin/keys", api_keys.create, ADMIN),
+    Page("POST", "/admin/keys/" + API_KEY, api_keys.revoke, ADMIN),
+)

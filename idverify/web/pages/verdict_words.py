@@ -1,0 +1,171 @@
+"""A verdict for people: one big word, the one sentence that matters, every check in plain words, what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.verdict import Check, CheckId, Outcome, Result, Verdict
+from idverify.services.check import Answer
+from idverify.web.pages.act_words import TYPES
+from idverify.web.pages.said import Said, said
+from idverify.web.pages.words import N_, Language, date_in_words, translate
+
+WORDS: Final[Mapping[Outcome, str]] = {
+    Outcome.ACCEPT: N_("Accepted"),
+    Outcome.REFER: N_("Check by hand"),
+    Outcome.REJECT: N_("Rejected"),
+}
+_ACCEPTED: Final = N_("The document is genuine, and it holds today.")
+
+_PASS, _FAIL, _UNKNOWN = Result.PASS, Result.FAIL, Result.UNKNOWN
+# One sentence per check and result; a test holds the table against core.verdict
+SENTENCES: Final[Mapping[tuple[CheckId, Result], str]] = {
+    (CheckId.SIZE, _PASS): N_("The document is of a usual size."),
+    (CheckId.SIZE, _FAIL): N_("What was sent is too large to be one document."),
+    (CheckId.SIZE, _UNKNOWN): N_("The size was not looked at."),
+    (CheckId.FORMAT, _PASS): N_("The document is written as its format demands."),
+    (CheckId.FORMAT, _FAIL): N_("This is not a document that can be read here."),
+    (CheckId.FORMAT, _UNKNOWN): N_("Whether the document can be read was not looked at."),
+    (CheckId.SIGNATURE, _PASS): N_("Nobody changed it since it was signed."),
+    (CheckId.SIGNATURE, _FAIL): N_("The signature is wrong: the document was changed or forged."),
+    (CheckId.SIGNATURE, _UNKNOWN): N_("The signature could not be checked."),
+    (CheckId.ISSUER_TRUSTED, _PASS): N_("An authority that is trusted here issued it."),
+    (CheckId.ISSUER_TRUSTED, _FAIL): N_("Whoever issued it is not trusted here."),
+    (CheckId.ISSUER_TRUSTED, _UNKNOWN): N_("Whether its issuer is trusted could not be told."),
+    (CheckId.TYPE_ALLOWED, _PASS): N_("It is a kind of document that is accepted here."),
+    (CheckId.TYPE_ALLOWED, _FAIL): N_("It is another kind of document than the one that is needed."),
+    (CheckId.TYPE_ALLOWED, _UNKNOWN): N_("What kind of document it is could not be told."),
+    (CheckId.VALIDITY, _PASS): N_("It is within its dates."),
+    (CheckId.VALIDITY, _FAIL): N_("It is outside its dates: not valid yet, or no longer."),
+    (CheckId.VALIDITY, _UNKNOWN): N_("Whether it is within its dates could not be told."),
+    (CheckId.STATUS, _PASS): N_("It is not revoked and not suspended."),
+    (CheckId.STATUS, _FAIL): N_("It was withdrawn: revoked, suspended, or replaced by a newer one."),
+    (CheckId.STATUS, _UNKNOWN): N_("Whether it was revoked could not be learnt."),
+    (CheckId.FRESHNESS, _PASS): N_("What is known of its status is recent."),
+    (CheckId.FRESHNESS, _FAIL): N_("What is known of its status is too old."),
+    (CheckId.FRESHNESS, _UNKNOWN): N_("How recent the known status is could not be told."),
+    (CheckId.HOLDER_BINDING, _PASS): N_("Whoever showed it holds the key that it was issued to."),
+    (CheckId.HOLDER_BINDING, _FAIL): N_("Whoever showed it does not hold the key that it was issued to."),
+    (CheckId.HOLDER_BINDING, _UNKNOWN): N_("Who showed it is not proven."),
+    (CheckId.AUDIENCE, _PASS): N_("It was shown for this very request."),
+    (CheckId.AUDIENCE, _FAIL): N_("It was shown for somebody else's request, or for an older one."),
+    (CheckId.AUDIENCE, _UNKNOWN): N_("Whether it was shown for this request could not be told."),
+    (CheckId.RECEIPT, _PASS): N_("It stands on the issuer's public ledger."),
+    (CheckId.RECEIPT, _FAIL): N_("The receipt that came with it does not hold."),
+    (CheckId.RECEIPT, _UNKNOWN): N_("Whether it stands on the public ledger was not looked at."),
+}
+_DOES_NOT_APPLY: Final = N_("This check does not apply here.")
+NAMES: Final[Mapping[CheckId, str]] = {
+    CheckId.SIZE: N_("Size"),
+    CheckId.FORMAT: N_("Format"),
+    CheckId.SIGNATURE: N_("Signature"),
+    CheckId.ISSUER_TRUSTED: N_("Issuer"),
+    CheckId.TYPE_ALLOWED: N_("Kind of document"),
+    CheckId.VALIDITY: N_("Dates"),
+    CheckId.STATUS: N_("Status"),
+    CheckId.FRESHNESS: N_("Age of the status"),
+    CheckId.HOLDER_BINDING: N_("Who shows it"),
+    CheckId.AUDIENCE: N_("Request"),
+    CheckId.RECEIPT: N_("Receipt"),
+}
+RESULTS: Final[Mapping[Result, str]] = {
+    Result.PASS: N_("Holds"),
+    Result.FAIL: N_("Does not hold"),
+    Result.UNKNOWN: N_("Could not be told"),
+    Result.NOT_APPLICABLE: N_("Does not apply"),
+}
+_OPEN: Final = frozenset({Result.FAIL, Result.UNKNOWN})
+# What became of a document of ours, by the decision that did it (services.check.WITHDRAWN)
+WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
+    DecisionKind.GRANT: N_("Replaced on %(date)s by decision."),
+    DecisionKind.VARY: N_("Replaced on %(date)s by decision."),
+    DecisionKind.SUSPEND: N_("Suspended on %(date)s by decision."),
+    DecisionKind.REINSTATE: N_("Reinstated on %(date)s by decision."),
+    DecisionKind.REVOKE: N_("Revoked on %(date)s by decision."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCheck:
+    """A check in words. ``detail`` is what the check itself said, in English, for whoever looks closer."""
+
+    id: str
+    name: str
+    result: str
+    sentence: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVerdict:
+    """A verdict in words, translated; ``lines`` are labels and values for the template to translate."""
+
+    outcome: str
+    word: str
+    sentence: str
+    reason: str
+    open: tuple[ShownCheck, ...]
+    folded: tuple[ShownCheck, ...]
+    next_step: str
+    document: str | None
+    lines: tuple[Said, ...]
+    photo: str | None
+
+
+def in_words(language: Language, answer: Answer) -> ShownVerdict:
+    """The verdict in the reader's language."""
+    verdict, claims = answer.verdict, answer.claims or {}
+    told = [(check.result, _check_in_words(language, check)) for check in verdict.checks]
+    decisive = _decisive(verdict)
+    sentence, reason = (
+        (translate(language, _ACCEPTED), "") if decisive is None else _sentence_that_matters(language, decisive)
+    )
+    return ShownVerdict(
+        verdict.verdict.value,
+        translate(language, WORDS[verdict.verdict]),
+        sentence,
+        reason,
+        tuple(check for result, check in told if result in _OPEN),
+        tuple(check for result, check in told if result not in _OPEN),
+        translate(language, verdict.next_step),
+        None if answer.type is None else TYPES.get(answer.type, answer.type),
+        said(claims),
+        _photo(claims),
+    )
+
+
+def _decisive(verdict: Verdict) -> Check | None:
+    """The check that made the verdict: the first that failed, else the first that is not known."""
+    if verdict.verdict is Outcome.ACCEPT:
+        return None
+    wanted = Result.FAIL if verdict.verdict is Outcome.REJECT else Result.UNKNOWN
+    return next((check for check in verdict.checks if check.result is wanted), None)
+
+
+def _sentence_that_matters(language: Language, check: Check) -> tuple[str, str]:
+    """The sentence of the decisive check and, where officers are told it, the reason of a withdrawal."""
+    withdrawn = (check.evidence or {}).get("withdrawn")
+    if withdrawn is None:
+        return translate(language, SENTENCES[check.id, check.result]), ""
+    kind = DecisionKind(withdrawn["kind"])
+    on = {"date": date_in_words(language, withdrawn["on"])}
+    return translate(language, WITHDRAWN[kind]) % on, translate(language, REASONS[kind][withdrawn["reason"]])
+
+
+def _check_in_words(language: Language, check: Check) -> ShownCheck:
+    name = translate(language, NAMES[check.id])
+    if check.result is Result.NOT_APPLICABLE:
+        sentence = translate(language, _DOES_NOT_APPLY)
+    else:
+        sentence, _ = _sentence_that_matters(language, check)
+    return ShownCheck(check.id.value, name, translate(language, RESULTS[check.result]), sentence, check.detail)
+
+
+def _photo(claims: Mapping[str, Any]) -> str | None:
+    """The holder's photo as its ``data:`` URL: only what ``core.person`` would take is ever put on a page."""
+    picture = claims.get("picture")
+    is_jpeg = isinstance(picture, str) and picture.startswith("data:image/jpeg;base64,")
+    return picture if is_jpeg else None

@@ -1,0 +1,76 @@
+"""What the demo wallet's script needs from the page: every sentence it shows, and what each purpose needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from idverify.core.credential_type import Purpose
+from idverify.core.types import CREDENTIAL_TYPES
+from idverify.web.pages.act_words import PURPOSES, TYPES
+from idverify.web.pages.permission_form import ALLOWED, YES_NO
+from idverify.web.pages.said import LABELS
+from idverify.web.pages.words import MONTHS, N_, Language, translate
+
+# By the names that static/wallet*.js gives
+MESSAGES: Final[Mapping[str, str]] = {
+    "other-issuer": N_("This offer is another service's. Open it in a wallet of your own."),
+    "refused": N_("The offer is used up or has expired. Make a new one from the page with your status."),
+    "try-again": N_("The service could not be reached or was busy. Try again: nothing is made twice."),
+    "cannot-keep": N_(
+        "This browser does not let the wallet keep anything. Use a window that is not private, or download the offer."
+    ),
+    "request-unreadable": N_("This is not a verification request. Paste all of the text that you were given."),
+    "request-expired": N_("This request has expired. Ask whoever checks for a new one."),
+    "no-such-copy": N_("You hold no document of the kind that was asked for. Collect one first."),
+    "copied": N_("The answer is copied. Paste it where you were asked for it."),
+    "removed": N_("The document is gone from this browser."),
+    "removed-everything": N_("Nothing of yours is left in this browser. Now sign out."),
+}
+# Claims that are a picture, or made of lines none of which has the whole claim's name
+_TITLES: Final[Mapping[str, str]] = {"picture": N_("Photo"), "travel_document": N_("Travel document")}
+# By the text that JavaScript makes of a value
+_VALUES: Final[Mapping[str, str]] = {
+    **ALLOWED,
+    "true": YES_NO["yes"],
+    "false": YES_NO["no"],
+    "null": N_("None"),
+}
+# What it means that a claim has no value, where that is more than nothing
+_WITHOUT: Final[Mapping[str, str]] = {"permission_end": N_("No end date")}
+
+
+def wallet_words(language: Language, holder: str) -> dict[str, Any]:
+    """For ``static/wallet-view.js``. ``holder`` tells apart the wallets of people who share a browser."""
+
+    def translated(table: Mapping[Any, str]) -> dict[str, str]:
+        return {str(code): translate(language, sentence) for code, sentence in table.items()}
+
+    titles = _titles()
+    return {
+        "holder": holder,
+        "messages": translated(MESSAGES),
+        "types": translated(TYPES),
+        "purposes": translated(PURPOSES),
+        "views": {kind.vct: _needed(kind.views) for kind in CREDENTIAL_TYPES.values()},
+        "titles": translated(titles),
+        "order": list(titles),
+        "lines": translated(LABELS),
+        "values": translated(_VALUES),
+        "without": translated(_WITHOUT),
+        "months": [translate(language, month) for month in MONTHS],
+    }
+
+
+def _titles() -> dict[str, str]:
+    """What a whole claim is called: as its first line is. In the order in which people read them, the photo last."""
+    titles: dict[str, str] = {}
+    for path, label in LABELS.items():
+        name = path.partition(".")[0]
+        titles.setdefault(name, _TITLES.get(name, label))
+    return {**titles, **_TITLES}
+
+
+def _needed(views: Mapping[Purpose, frozenset[str] | None]) -> dict[str, list[str]]:
+    """What each purpose needs. One that leaves the choice to the holder needs nothing."""
+    return {str(purpose): sorted(view or ()) for purpose, view in views.items()}
