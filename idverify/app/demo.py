@@ -1,18 +1,20 @@
-"""The demo: a few synthetic people with decisions, and API keys in files that only their owner can read.
+"""The demo: a few synthetic people with decisions, and programs' API keys in files that only their owner can read.
 
 Nothing of this exists outside demo mode. The people are invented; Utopia is the specimen country of ICAO 9303.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from idverify.app.private import write_private
+from idverify.app.software_officer import SoftwareOfficer, software_officer
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails
-from idverify.core.policy import Principal, Role
+from idverify.core.policy import Role
 from idverify.core.types.immigration_status import ImmigrationPermission
 from idverify.services import access, decide, people
 from idverify.services.decide import Ruling
@@ -21,11 +23,12 @@ from idverify.services.office import Office
 FOLDER: Final = "demo"
 REFERENCES: Final = "people.txt"
 
+SET_UP: Final = "Demo set-up"
+"""How the names of accounts begin that nobody can sign in to: one for every time the demo was begun."""
+
 KEYS: Final[tuple[tuple[str, str, Role, Purpose | None], ...]] = (
-    ("officer-1", "Olive Officer", Role.OFFICER, None),
-    ("officer-2", "Oscar Officer", Role.OFFICER, None),
     ("employer", "Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK),
-    ("admin", "Ada Admin", Role.ADMIN, None),
+    ("metrics", "Monitoring", Role.ADMIN, None),
 )
 
 _EVERYTHING: Final = {
@@ -73,13 +76,15 @@ async def furnish(office: Office, data: Path) -> list[str]:
     for file, actor, role, purpose in KEYS:
         token = await access.create_key(office.store, office.clock, office.entropy, actor, role, purpose)
         write_private(folder / f"{file}.key", f"{token}\n")
-    officer = Principal("demo", KEYS[0][1], Role.OFFICER, None)
-    references = []
-    for details, permission in PEOPLE:
-        handle = await people.create(office, officer, PersonDetails.model_validate(details))
-        granted = ImmigrationPermission.model_validate(permission).model_dump(mode="json")
-        ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
-        await decide.decide(office, officer, ruling)
-        references.append(handle.hex())
+    async with software_officer(office, f"{SET_UP} {office.entropy(4).hex()}") as officer:
+        references = [await _person(officer, *described) for described in PEOPLE]
     write_private(listed, "\n".join([*references, ""]))
     return references
+
+
+async def _person(officer: SoftwareOfficer, details: Mapping[str, Any], permission: Mapping[str, Any]) -> str:
+    handle = await people.create(officer.office, officer.principal, PersonDetails.model_validate(details))
+    granted = ImmigrationPermission.model_validate(permission).model_dump(mode="json")
+    ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
+    await officer.confirm(lambda principal, given: decide.decide(officer.office, principal, ruling, given))
+    return handle.hex()

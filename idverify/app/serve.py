@@ -18,6 +18,7 @@ from idverify.app.services import hold, open_office, running
 from idverify.config import Config, Service
 from idverify.errors import SetupError
 from idverify.web.fetch import open_fetcher
+from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
 
 log = structlog.get_logger()
@@ -33,8 +34,12 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
     tls = listener_tls(config.service)
     lock = hold(config.data)
     try:
-        async with open_fetcher() as fetcher, open_office(config, fetcher) as office, running(office) as failed:
-            runner = make_runner(make_app(office))
+        async with (
+            open_fetcher() as fetcher,
+            open_office(config, fetcher, Metrics()) as office,
+            running(office) as failed,
+        ):
+            runner = make_runner(make_app(office, demo=config.service.demo))
             await runner.setup()
             told = _told_to_stop()  # before anybody hears that there is something to stop
             try:

@@ -17,7 +17,7 @@ from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, at
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.publisher import Publisher
-from idverify.ports import StatusFetcher, SystemClock, system_entropy
+from idverify.ports import StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
@@ -34,7 +34,9 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def open_office(config: Config, fetcher: StatusFetcher | None) -> AsyncIterator[Office]:
+async def open_office(
+    config: Config, fetcher: StatusFetcher | None, tally: Tally | None = None
+) -> AsyncIterator[Office]:
     """Everything a service needs, opened; nothing runs in the background yet."""
     clock = SystemClock()
     upgrade_existing(config.database)
@@ -67,6 +69,7 @@ async def open_office(config: Config, fetcher: StatusFetcher | None) -> AsyncIte
             statuses=source,
             clock=clock,
             entropy=system_entropy,
+            tally=tally or Tally(),
         )
 
 

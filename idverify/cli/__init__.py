@@ -24,11 +24,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-apikey = typer.Typer(help="API keys: made here, shown once, kept as hashes.", no_args_is_help=True)
+apikey = typer.Typer(help="API keys of programs: made here, shown once, kept as hashes.", no_args_is_help=True)
+securitykey = typer.Typer(help="A security key in software, for demonstrations and scripts.", no_args_is_help=True)
 trust = typer.Typer(help="What verifiers rely on.", no_args_is_help=True)
 wallet = typer.Typer(help="A demo wallet: holds a key, collects credentials, presents them.", no_args_is_help=True)
 ledger = typer.Typer(help="The transparency ledger.", no_args_is_help=True)
-for name, group in (("apikey", apikey), ("trust", trust), ("wallet", wallet), ("ledger", ledger)):
+GROUPS = {"apikey": apikey, "securitykey": securitykey, "trust": trust, "wallet": wallet, "ledger": ledger}
+for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 Data = Annotated[Path, typer.Option("--data", help="Directory that holds everything the service keeps.")]
@@ -99,18 +101,48 @@ def api(
     method: Annotated[str, typer.Argument(help="GET or POST.")],
     url: Annotated[str, typer.Argument(help="The full address; /openapi.json lists all.")],
     body: Annotated[str | None, typer.Argument(help="JSON; or @FILE; or @- for standard input.")] = None,
-    key: Annotated[Path | None, typer.Option(help="A file with the API key.")] = None,
+    key: Annotated[Path | None, typer.Option(help="A file with a program's API key.")] = None,
+    security_key: Annotated[
+        Path | None, typer.Option(help="A file with your security key: signs in, confirms.")
+    ] = None,
     member: Annotated[str | None, typer.Option(help="Print this member of the answer alone.")] = None,
 ) -> int:
     """Call the API of a running service: 0 done, 1 refused, 2 could not tell."""
     from idverify.cli.api import ApiCall, run
 
-    return run(ApiCall(method, url, body, key, member))
+    return run(ApiCall(method, url, body, key, member, security_key))
+
+
+@app.command()
+def enrol(
+    role: Annotated[str, typer.Option(help="officer, admin or relying-party.")],
+    name: Annotated[str | None, typer.Option(help="Who it is for; without it the page asks.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="For a relying party: work, rent, travel, age or chosen.")] = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Print a one-time link with which a person enrols their security key; good for 15 minutes."""
+    from idverify.cli.enrol import link
+
+    return link(data, role, name, purpose, json=json)
+
+
+@securitykey.command("enrol")
+def securitykey_enrol(
+    link: Annotated[str, typer.Argument(help="The one-time link (from: idverify up, or idverify enrol).")],
+    key: Annotated[Path, typer.Option(help="The file for the key.")],
+    name: Annotated[str | None, typer.Option(help="Your name, where the link does not say it.")] = None,
+    json: Json = False,
+) -> int:
+    """Make a security key in software, in a file, and enrol it by a link: for demonstrations and scripts."""
+    from idverify.cli.security_key import enrol as register
+
+    return register(link, key, name, json=json)
 
 
 @apikey.command("create")
 def apikey_create(
-    actor: Annotated[str, typer.Option(help="Who holds the key: a person or an organisation.")],
+    actor: Annotated[str, typer.Option(help="Whose program holds the key.")],
     role: Annotated[str, typer.Option(help="officer, relying-party or admin.")],
     purpose: Annotated[str | None, typer.Option(help="For a relying party: work, rent, travel, age or chosen.")] = None,
     data: Data = DATA,

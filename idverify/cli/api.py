@@ -10,6 +10,7 @@ import orjson
 
 from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.cli.request import request
+from idverify.cli.signed_in import signed_in
 from idverify.errors import Conflict
 
 
@@ -22,18 +23,28 @@ class ApiCall:
     body: str | None
     key: Path | None
     member: str | None
+    security_key: Path | None = None
 
 
 def run(call: ApiCall) -> int:
     """Make the call and print the answer: 0 done, 1 refused; ``Unavailable`` makes it 2."""
-    headers = {} if call.key is None else {"Authorization": f"Bearer {_key(call.key)}"}
+    if call.key is not None and call.security_key is not None:
+        raise WrongUsage("Give --key (a program's API key) or --security-key (a person's), not both.")
     try:
-        answer = request(call.method.upper(), call.url, _body(call.body), headers)
+        answer = _made(call, call.method.upper(), _body(call.body))
     except Conflict as refused:
         sys.stderr.write(f"{refused}\n")
         return 1
     _show(answer, call.member)
     return 0
+
+
+def _made(call: ApiCall, method: str, body: bytes | None) -> bytes:
+    if call.security_key is not None:
+        with signed_in(call.url, call.security_key) as person:
+            return person.call(method, call.url, body)
+    headers = {} if call.key is None else {"Authorization": f"Bearer {_key(call.key)}"}
+    return request(method, call.url, body, headers)
 
 
 def _key(path: Path) -> str:

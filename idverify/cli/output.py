@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from idverify.errors import IdverifyError
 
 MAX_INPUT = 16 * 1024 * 1024
+E = TypeVar("E", bound=StrEnum)
 
 
 class WrongUsage(IdverifyError):
@@ -39,6 +41,14 @@ def read_json(name: str, members: set[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or not members <= value.keys():
         raise WrongUsage(f"{name} must be a JSON object with {', '.join(sorted(members))}.")
     return value
+
+
+def one_of(kind: type[E], value: str, option: str) -> E:
+    """The member of a closed list that an option names. Raises ``WrongUsage``."""
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise WrongUsage(f"{option} must be one of: {', '.join(kind)}; got {value!r}.") from error
 
 
 def print_json(value: Any) -> None:

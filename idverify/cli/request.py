@@ -6,6 +6,8 @@ import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -44,11 +46,25 @@ class _LoopbackHandler(urllib.request.HTTPHandler):
 _OPENER: Final = urllib.request.build_opener(_NoRedirects, _LoopbackHandler)
 
 
-def request(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
-    """The body of a successful answer; ``body`` is JSON.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service answered, a refusal included."""
 
-    Raises ``WrongUsage`` for what is no web address, ``Conflict`` if the service refuses (below 500), and
-    ``Unavailable`` if it fails or cannot be reached.
+    status: int
+    headers: Message
+    body: bytes
+
+
+def request(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    """The body of a successful answer; ``body`` is JSON. Raises as ``exchange`` and ``accepted`` do."""
+    return accepted(url, exchange(method, url, body, headers))
+
+
+def exchange(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    """One request and its answer; ``body`` is JSON.
+
+    Raises ``WrongUsage`` for what is no web address, and ``Unavailable`` if the service fails (500 and above) or cannot
+    be reached.
     """
     try:
         parts = urlsplit(url)
@@ -61,10 +77,13 @@ def request(method: str, url: str, body: bytes | None, headers: Mapping[str, str
     asked = urllib.request.Request(url, body, sent, method=method)  # noqa: S310  the scheme was checked above
     try:
         with _OPENER.open(asked, timeout=SECONDS) as response:
-            return bytes(response.read())
+            return Answer(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
-        kind = Unavailable if error.code >= 500 else Conflict
-        raise kind(f"{url} answered {error.code}: {_problem(error)}") from error
+        with error:
+            refused = Answer(error.code, error.headers, error.read())
+        if refused.status >= 500:
+            raise Unavailable(_told(url, refused)) from error
+        return refused
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "reason", error)
         raise Unavailable(
@@ -72,11 +91,19 @@ def request(method: str, url: str, body: bytes | None, headers: Mapping[str, str
         ) from error
 
 
-def _problem(error: urllib.error.HTTPError) -> str:
+def accepted(url: str, answer: Answer) -> bytes:
+    """The body of an answer. Raises ``Conflict``, with the service's own sentence, if it is a refusal."""
+    if answer.status >= 300:
+        raise Conflict(_told(url, answer))
+    return answer.body
+
+
+def _told(url: str, refused: Answer) -> str:
     """The sentence of an RFC 9457 problem, and each field that it lists."""
     try:
-        problem = orjson.loads(error.read())
+        problem = orjson.loads(refused.body)
         wrong = (f"{field['at']}: {field['expected']}" for field in problem.get("errors", ()))
-        return "; ".join((problem["detail"], *wrong))
+        said = "; ".join((problem["detail"], *wrong))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return str(error.reason)
+        said = http.client.responses.get(refused.status, "no reason given")
+    return f"{url} answered {refused.status}: {said}"

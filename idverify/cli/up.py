@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from idverify.app.demo import FOLDER, furnish
+from idverify.app.first_officers import first_codes
 from idverify.app.logs import log_to
 from idverify.app.provision import Wishes, provision
 from idverify.app.serve import listener_tls, require_free, serve
@@ -19,7 +20,11 @@ from idverify.cli.output import WrongUsage, say
 from idverify.config import FILE_NAME, Config, Service, load
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import SetupError
+from idverify.ports import SystemClock, system_entropy
+from idverify.services.enrol import LINK_SECONDS
 from idverify.services.status_lists import REFRESH_SECONDS
+from idverify.stores.schema import upgrade_existing
+from idverify.stores.sqlite import SqliteStore
 
 DEFAULT_PORT: Final = 8080
 LOG_FILE: Final = "idverify.log"
@@ -47,9 +52,9 @@ def run(data: Path, listening: Listening) -> int:
         require_free(listening.host or Service().host, wishes.port)
     _plan(data)
     config = asyncio.run(_ready(data, wishes, listening))
-    references = asyncio.run(_furnished(config)) if config.service.demo else []
+    to_tell = asyncio.run(_prepared(config))
     log_to(config.data / LOG_FILE)
-    asyncio.run(serve(config, lambda: _tell(config, references)))
+    asyncio.run(serve(config, lambda: _tell(config, to_tell)))
     say("Stopped.")
     return 0
 
@@ -114,23 +119,38 @@ def _require_same_address(config: Config, listening: Listening) -> None:
         )
 
 
-async def _furnished(config: Config) -> list[str]:
-    lock = hold(config.data)
+@dataclass(frozen=True, slots=True)
+class _ToTell:
+    """References of the demo's people who hold a status now, and codes for the first officers."""
+
+    references: list[str]
+    codes: list[str]
+
+
+async def _prepared(config: Config) -> _ToTell:
+    lock, references = hold(config.data), list[str]()
     try:
-        async with open_office(config, None) as office, running(office):
-            return await furnish(office, config.data)
+        upgrade_existing(config.database)
+        if config.service.demo:
+            async with open_office(config, None) as office, running(office):
+                references = await furnish(office, config.data)
+        clock = SystemClock()
+        async with SqliteStore(config.database, clock) as store:
+            return _ToTell(references, await first_codes(store, clock, system_entropy))
     finally:
         os.close(lock)
 
 
-def _tell(config: Config, references: list[str]) -> None:
+def _tell(config: Config, to_tell: _ToTell) -> None:
     url, data = config.identity.public_url, config.data
     say()
     say(f"idverify serves {url}  (log: {data / LOG_FILE})")
     if config.service.demo:
         say("DEMO: synthetic people, keys in software. Not for real documents.")
-        if references:
-            _tell_walk(url, data / FOLDER, references[0])
+    _tell_officers(url, to_tell.codes)
+    if config.service.demo:
+        if to_tell.references:
+            _tell_walk(url, data, to_tell.references[0])
         else:
             say("Nobody of the demo holds a status any more; start a fresh one with another --data DIR.")
     say(
@@ -139,24 +159,36 @@ def _tell(config: Config, references: list[str]) -> None:
     say("Stop with Ctrl-C.")
 
 
-def _tell_walk(url: str, demo: Path, person: str) -> None:
-    """The README's first walk, with this deployment's own address, keys and person."""
+def _tell_officers(url: str, codes: list[str]) -> None:
+    """Some decisions take two people, so two are enrolled first, each with a key of their own."""
+    say()
+    if not codes:
+        say(f"Open {url}/sign-in and sign in with your security key.")
+        return
+    say(f"Officers to enrol: {len(codes)}. Open each link in a browser, with a security key at hand.")
+    say(f"Each is good once, for {LINK_SECONDS // 60} minutes; after that stop this and start it again.")
+    for code in codes:
+        say(f"  {url}/enrol/{code}")
+    say("There, give your name, click the button and touch your key. You are signed in at once; start with Verify.")
+
+
+def _tell_walk(url: str, data: Path, person: str) -> None:
+    """The README's walk on the command line, with this deployment's own address, keys and person."""
     idverify, asked = "python3 -m idverify", f'\'{{"type":"{IMMIGRATION_STATUS.vct}"}}\''
-    post, officer, employer = f"{idverify} api POST {url}/api/v1", _key(demo, "officer-1"), _key(demo, "employer")
+    post, employer = f"{idverify} api POST {url}/api/v1", f"--key {shlex.quote(str(data / FOLDER / 'employer.key'))}"
+    link = f"{idverify} enrol --role officer --name 'Olive Officer' --data {shlex.quote(str(data))}"
     shown = "--disclose family_name,given_name,work"
     walk = {
-        "an officer offers a credential": f"{post}/people/{person}/offers {asked} {officer} > offer.json",
+        "an officer enrols, here with a security key in a file": f'{idverify} securitykey enrol "$({link})" --key olive.key',
+        "the officer offers a credential, and confirms it": f"{post}/people/{person}/offers {asked} --security-key olive.key > offer.json",
         "the person's wallet collects it": f"{idverify} wallet receive offer.json",
         "an employer asks for a presentation": f"{post}/verification-requests {asked} {employer} > request.json",
         "the wallet shows name and work, nothing else": f"{idverify} wallet present --request request.json {shown} > presentation.json",
         "the employer checks it": f"{post}/verify @presentation.json {employer}",
     }
-    say("Try, in another terminal:")
+    say()
+    say("Or try it without a browser, in another terminal:")
     for comment, command in walk.items():
         say(f"  # {comment}")
         say(f"  {command}")
     say()
-
-
-def _key(demo: Path, name: str) -> str:
-    return f"--key {shlex.quote(str(demo / f'{name}.key'))}"

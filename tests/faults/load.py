@@ -13,6 +13,8 @@ from tests.simulators.service import Api, Deployment, client, start
 ISSUERS = 32
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting."""
+PROGRESS = 60.0
+"""Seconds after which it gives up waiting for work to be done."""
 
 
 @asynccontextmanager
@@ -34,6 +36,14 @@ async def prepared(deployment: Deployment) -> AsyncIterator[Issuers]:
         issuers = Issuers(Api(session, deployment))
         await issuers.prepare(ISSUERS)
         yield issuers
+
+
+async def acknowledged(issuers: Issuers, more: int) -> None:
+    """Wait until so many more credentials are acknowledged, however slow the machine is."""
+    wanted = len(issuers.answers) + more
+    async with asyncio.timeout(PROGRESS):
+        while len(issuers.answers) < wanted:  # noqa: ASYNC110 the answers tell nobody
+            await asyncio.sleep(0.01)
 
 
 async def restarted(deployment: Deployment) -> subprocess.Popen[bytes]:

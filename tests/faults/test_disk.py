@@ -6,7 +6,7 @@ import asyncio
 import resource
 
 from tests.faults.commands import COULD_NOT_TELL
-from tests.faults.load import PATIENCE, prepared, restarted, rushing
+from tests.faults.load import PATIENCE, acknowledged, prepared, restarted, rushing
 from tests.simulators.service import Deployment, start, stop
 
 ROOM = 64 * 1024
@@ -20,7 +20,7 @@ async def test_a_disk_that_fails_under_load(deployment: Deployment) -> None:
     try:
         async with prepared(deployment) as issuers:
             async with rushing(issuers):
-                await asyncio.sleep(0.3)
+                await acknowledged(issuers, 1)
                 limit = max(wal.stat().st_size, log.stat().st_size) + ROOM
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
                 assert await asyncio.to_thread(process.wait, PATIENCE) == COULD_NOT_TELL

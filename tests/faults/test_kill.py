@@ -13,11 +13,12 @@ from contextlib import closing
 from pathlib import Path
 
 from idverify.stores.sqlite import connect
-from tests.faults.load import ISSUERS, PATIENCE, prepared, restarted, rushing
+from tests.faults.load import ISSUERS, PATIENCE, acknowledged, prepared, restarted, rushing
 from tests.simulators.service import Deployment, kill, start, stop, workers_of
 
 ROUNDS = 20
-LOAD_SECONDS = (0.1, 1.2)
+ACKNOWLEDGED = (ISSUERS // 4, ISSUERS)  # in each round before the kill, which then comes at any moment
+JITTER_SECONDS = 0.2
 WORKER_KILLS = 5
 
 
@@ -43,13 +44,14 @@ async def test_kill_under_load(deployment: Deployment) -> None:
         async with prepared(deployment) as issuers:
             for number in range(ROUNDS):
                 async with rushing(issuers):
-                    await asyncio.sleep(chance.uniform(*LOAD_SECONDS))
+                    await acknowledged(issuers, chance.randint(*ACKNOWLEDGED))
+                    await asyncio.sleep(chance.uniform(0, JITTER_SECONDS))
                     kill(process)
-                acknowledged, cut_off = len(issuers.answers), len(issuers.unanswered)
-                sys.stdout.write(f"round {number}: {acknowledged} acknowledged so far, {cut_off} cut off\n")
+                answered, cut_off = len(issuers.answers), len(issuers.unanswered)
+                sys.stdout.write(f"round {number}: {answered} acknowledged so far, {cut_off} cut off\n")
                 process = await restarted(deployment)
                 await issuers.settle(deployment.database)
-            assert len(issuers.answers) > ROUNDS * ISSUERS
+            assert len(issuers.answers) > ROUNDS * ACKNOWLEDGED[0]
     finally:
         stop(process)
 
@@ -84,7 +86,7 @@ async def test_killing_the_signer_loses_no_request(deployment: Deployment) -> No
         async with prepared(deployment) as issuers:
             async with rushing(issuers):
                 for _ in range(WORKER_KILLS):
-                    await asyncio.sleep(0.5)
+                    await acknowledged(issuers, ISSUERS // 4)
                     for worker in workers_of(process.pid):
                         os.kill(worker, signal.SIGKILL)
             assert len(issuers.answers) > ISSUERS
@@ -103,7 +105,7 @@ async def test_stop_under_load(deployment: Deployment) -> None:
         async with prepared(deployment) as issuers:
             workers = workers_of(process.pid)
             async with rushing(issuers):
-                await asyncio.sleep(0.5)
+                await acknowledged(issuers, ISSUERS)
                 process.send_signal(signal.SIGTERM)
                 assert await asyncio.to_thread(process.wait, PATIENCE) == 0
                 assert still_there(workers) == []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from idverify.ports import SystemClock, system_entropy
-from idverify.services.access import create_key
-from idverify.stores.sqlite import SqliteStore
+from idverify.core.policy import Role
+from idverify.services.enrol import Invited
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import (
     collection,
@@ -17,7 +16,7 @@ from tests.simulators.holder import (
     results,
     shown,
 )
-from tests.simulators.service import DETAILS, KEYS, PERMISSION, VCT, Deployment
+from tests.simulators.service import DETAILS, PERMISSION, VCT
 from tests.simulators.soft_wallet import SoftWallet
 
 CHOSEN = ["family_name", "work"]
@@ -76,26 +75,47 @@ async def test_revoked_for_good(api: JudgedApi) -> None:
 
 
 async def test_one_officer_is_not_two(api: JudgedApi) -> None:
-    """Whoever proposed cannot approve: not with the same key, and not with another key of theirs."""
+    """Whoever proposed cannot approve, and no other role and no API key can; another officer can, once."""
     person = await api.person_with_status()
-    api.deployment.keys["officer again"] = await _another_key(api.deployment, "officer")
     waiting = await api.ok("POST", f"/api/v1/people/{person}/decisions", "officer", REVOKE)
     approval = f"/api/v1/proposals/{waiting['proposal']}/approval"
 
-    refusals = [await api.call("POST", approval, who) for who in ("officer", "officer again", "employer", "admin")]
+    refusals = [await api.call("POST", approval, who) for who in ("officer", "register", "employer", "admin")]
 
     assert [status for status, _ in refusals] == [403, 403, 403, 403]
-    assert "Another officer" in refusals[1][1]["detail"]
+    assert "Another officer" in refusals[0][1]["detail"]
+    assert "an API key cannot" in refusals[1][1]["detail"]
     assert (await api.ok("GET", f"/api/v1/people/{person}", "officer"))["status"] == "active"
     assert (await api.ok("POST", approval, "second"))["status"] == "revoked"
     status, problem = await api.call("POST", approval, "second")
     assert (status, problem["type"]) == (409, "/problems/conflict")
 
 
-async def _another_key(deployment: Deployment, who: str) -> str:
-    actor, role, purpose = KEYS[who]
-    async with SqliteStore(deployment.data / "idverify.sqlite", SystemClock()) as store:
-        return await create_key(store, SystemClock(), system_entropy, actor, role, purpose)
+async def test_nobody_enrols_twice_under_one_name(api: JudgedApi) -> None:
+    """Two accounts of one officer would be two people to the rule: a name that reads the same is taken."""
+    await api.identity("officer")
+    code = await api.deployment.invite(Invited(Role.OFFICER))
+
+    status, problem = await api.call(
+        "POST", "/api/v1/enrolments/options", None, {"code": code, "name": "OLIVE officer"}
+    )
+
+    assert (status, problem["type"]) == (409, "/problems/conflict")
+
+
+async def test_an_officers_system_keeps_people_and_no_more(api: JudgedApi) -> None:
+    """An API key of an officers' system records, finds, reads and checks; it neither decides, offers nor enrols."""
+    held = await holding(api)
+    recorded = (await api.ok("POST", "/api/v1/people", "register", {"details": DETAILS}))["person"]
+    await api.ok("GET", f"/api/v1/people/{recorded}", "register")
+    await api.ok("GET", "/api/v1/proposals", "register")
+    assert (await shown(api, "register", held, CHOSEN))["verdict"] == "accept"
+
+    attempts = {"decisions": SUSPEND, "offers": {"type": VCT}, "enrolments": None}
+    for act, body in attempts.items():
+        status, problem = await api.call("POST", f"/api/v1/people/{held.person}/{act}", "register", body)
+        assert (status, problem["type"]) == (403, "/problems/not-allowed"), act
+        assert "an API key cannot" in problem["detail"]
 
 
 async def test_a_proposal_waits_until_it_is_carried_out(api: JudgedApi) -> None:

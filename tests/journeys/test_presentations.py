@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
 from typing import Any
@@ -60,12 +61,26 @@ async def test_nothing_is_told_of_a_rejected_document(api: JudgedApi, held: Hold
     """Of a rejected document not one claim is told, neither as a claim nor inside a sentence."""
     await decided_by_two(api, held.person, "revoke", "fraud-found")
 
-    answer = await shown(api, "officer", held, EVERYTHING)
+    answers = [await shown(api, who, held, EVERYTHING) for who in ("officer", "employer")]
 
-    assert (answer["verdict"], answer["claims"]) == ("reject", None)
-    told = orjson.dumps(answer).decode()
-    for value in ("SPECIMEN", "ANNA", "1974-08-12", "SKILLED-WORKER", "fraud", "Sponsored"):
-        assert value not in told
+    for answer in answers:
+        assert (answer["verdict"], answer["claims"]) == ("reject", None)
+        told = orjson.dumps(answer).decode()
+        for value in ("SPECIMEN", "ANNA", "1974-08-12", "SKILLED-WORKER", "Sponsored"):
+            assert value not in told
+
+
+async def test_the_reason_of_a_withdrawal_is_for_officers(api: JudgedApi, held: Holding) -> None:
+    """An officer learns when and why a document was withdrawn; a relying party that it was, and no more."""
+    await decided_by_two(api, held.person, "revoke", "fraud-found")
+
+    to_officer, to_employer = [await shown(api, who, held, WHO) for who in ("officer", "employer")]
+
+    (withdrawn,) = (check["evidence"]["withdrawn"] for check in to_officer["checks"] if check["id"] == "status")
+    assert (withdrawn["kind"], withdrawn["reason"]) == ("revoke", "fraud-found")
+    assert re.fullmatch(r"Revoked on \d+ [A-Z][a-z]+ \d{4} by decision\. .+", detail(to_officer, "status"))
+    assert "fraud" not in orjson.dumps(to_employer).decode()
+    assert detail(to_employer, "status").startswith("Revoked: ")
 
 
 async def test_a_request_is_answered_once(api: JudgedApi, held: Holding) -> None:
@@ -181,6 +196,7 @@ async def test_the_subject_s_record_shows_every_look(api: JudgedApi, held: Holdi
         ("Example Employer Ltd", "relying-party", "work", "presentation", "accept"),
         ("Example Homes Ltd", "relying-party", "rent", "presentation", "accept"),
         ("Olive Officer", "officer", None, "document", "refer"),
+        ("Olive Officer", "officer", None, "offer", "made"),
         ("Olive Officer", "officer", None, "record", "viewed"),
     ]
 
@@ -194,11 +210,11 @@ async def test_a_forged_document_puts_no_look_on_anybody(api: JudgedApi, held: H
 
     assert answer["verdict"] == "reject"
     looks = (await api.ok("GET", f"/api/v1/people/{held.person}", "officer"))["looks"]
-    assert [look["channel"] for look in looks] == ["record"]  # the officer's own view, just now
+    assert [look["channel"] for look in looks] == ["offer", "record"]  # the officer's own, before and just now
 
 
 async def test_roles_do_not_reach_over_each_other(api: JudgedApi, held: Holding) -> None:
-    """A relying party sees no person and offers nothing; an admin's key verifies nothing; without a key, nothing."""
+    """A relying party sees no person and offers nothing; an admin verifies nothing; without a key, nothing."""
     person = f"/api/v1/people/{held.person}"
     attempts: list[tuple[str, str, str | None, Any, int]] = [
         ("GET", person, "employer", None, 403),

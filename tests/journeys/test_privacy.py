@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from idverify.core.policy import Role
+from idverify.services.enrol import Invited
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import Holding, asked, decided_by_two, holding, shown
 from tests.simulators.service import PERMISSION, Deployment
+from tests.simulators.signed_in import from_text
 
 CANARIES = {
     "family name": "QUILLIGFEATHER",
@@ -131,13 +134,20 @@ async def test_no_credential_lies_open(lived: Holding, deployment: Deployment) -
 
 
 async def test_no_secret_lies_open(lived: Holding, api: JudgedApi, deployment: Deployment) -> None:
-    """API keys, PINs, offer codes and receipt tokens are in neither the log nor the database."""
+    """Keys, PINs, codes and tokens of programs and people are in neither the log nor the database."""
+    await api.enrol_citizen(lived.person)
+    code = await deployment.invite(Invited(Role.OFFICER))
     offer, request = await api.offer(lived.person), await asked(api, "employer")
     pins = {str(path): path.read_text() for path in (deployment.data / "tokens").glob("*/*pin")}
     secrets = {who: token.split("_")[2] for who, token in deployment.keys.items()} | pins
     secrets |= {"offer": offer["code"], "receipt token": lived.answer["receipt_token"]}
+    secrets |= {"link": code, "link as it is hashed": code.replace("-", "")}
+    for who, person in deployment.people.items():
+        secrets |= {f"session of {who}": person.token, f"CSRF token of {who}": person.csrf}
+        assert all(from_text(person.token) not in (deployment.data / name).read_bytes() for name in kept(deployment))
 
     assert len(pins) == 4
+    assert len(deployment.people) >= 3
     assert leaks(deployment.data, kept(deployment), secrets) == []
     assert leaks(deployment.data, ["service.log"], {"nonce": request["nonce"], "handle": lived.person}) == []
 

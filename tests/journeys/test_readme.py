@@ -97,14 +97,28 @@ def shortened(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_up_prints_the_readmes_first_walk(demo: Demo) -> None:
-    """What ``up`` tells to try is the README's first walk, with its own address, keys and person."""
-    person = (demo.folder / "data" / "demo" / "people.txt").read_text().split()[0]
-    ours = {f":{README_PORT}/": f":{demo.port}/", "$PERSON": person, "data/": f"{demo.folder / 'data'}/"}
+    """What ``up`` tells to try is the README's walk without a browser, with its own address, keys and person."""
+    data = demo.folder / "data"
+    person = (data / "demo" / "people.txt").read_text().split()[0]
+    ours = {
+        f":{README_PORT}/": f":{demo.port}/",
+        "$PERSON": person,
+        "data/": f"{data}/",
+        "--data data": f"--data {data}",
+    }
     expected = blocks()[0]
     for in_readme, here in ours.items():
         expected = expected.replace(in_readme, here)
 
     assert commands(demo.printed) == [words for words in commands(expected) if "demo/people.txt" not in words]
+
+
+def test_up_prints_a_link_for_each_of_the_first_two_officers(demo: Demo) -> None:
+    """Two links, each with a code of its own on the service's own address, and what to do with them."""
+    links = re.findall(rf"^  http://localhost:{demo.port}/enrol/([0-9A-Z-]+)$", demo.printed, re.MULTILINE)
+
+    assert len(set(links)) == 2
+    assert "good once, for 15 minutes" in demo.printed
 
 
 def test_readme_commands_do_what_it_says(demo: Demo) -> None:
@@ -125,7 +139,7 @@ def test_readme_commands_do_what_it_says(demo: Demo) -> None:
     issued, revoked, offline, audited = parts[0:-1:2]
     statuses = parts[1::2]
 
-    assert done.stderr == ""
+    assert [line.split('"')[3] for line in done.stderr.splitlines()] == ["offer-credential", "decide", "decide"]
     assert statuses == ["0", "0", "1", "0"], done.stdout
     accepted, rejected = (orjson.loads(part[part.index('{\n  "verdict"') :]) for part in (issued, revoked))
     assert accepted["verdict"] == "accept"

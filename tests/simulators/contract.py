@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import orjson
 from jsonschema import Draft202012Validator
+from multidict import CIMultiDictProxy
 
 from idverify.web.openapi import describe
 from idverify.web.routes import ROUTES
@@ -55,13 +57,13 @@ def contract() -> Contract:
 class JudgedApi(Api):
     """An ``Api`` each of whose answers is held against the description."""
 
-    async def call(
-        self, method: str, path: str, who: str | None = None, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        """One request, judged."""
-        status, answer = await super().call(method, path, who, body, headers)
+    async def send(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any, CIMultiDictProxy[str]]:
+        """One exchange, judged."""
+        status, answer, received = await super().send(method, path, body, headers)
         contract().require_kept(method, path.removeprefix(self.deployment.url), status, answer)
-        return status, answer
+        return status, answer, received
 
 
 def _pattern(path: str) -> str:

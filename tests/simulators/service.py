@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
 import orjson
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+from multidict import CIMultiDictProxy
 
 from idverify.app.provision import Wishes, provision
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
-from idverify.ports import SystemClock, system_entropy
+from idverify.ports import Clock, SystemClock, system_entropy
 from idverify.services.access import create_key
+from idverify.services.enrol import Invited, invite
 from idverify.stores.sqlite import SqliteStore
+from tests.simulators.signed_in import COOKIE, STAFF, SignedInPerson
 
 ROOT = Path(__file__).resolve().parents[2]
 VCT = "urn:idverify:immigration-status:1"
@@ -39,12 +44,12 @@ PERMISSION = {
     "travel": {"allowed": "yes"},
     "public_funds": {"recourse": False},
 }
+# Programs, which call with API keys; people are in ``signed_in.STAFF``.
 KEYS: dict[str, tuple[str, Role, Purpose | None]] = {
-    "officer": ("Olive Officer", Role.OFFICER, None),
-    "second": ("Oscar Officer", Role.OFFICER, None),
+    "register": ("Case System", Role.OFFICER, None),
     "employer": ("Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK),
     "landlord": ("Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT),
-    "admin": ("Ada Admin", Role.ADMIN, None),
+    "monitor": ("Monitoring", Role.ADMIN, None),
 }
 
 
@@ -57,11 +62,13 @@ def free_port() -> int:
 
 @dataclass
 class Deployment:
-    """A provisioned data directory, with API keys for everybody in ``KEYS``."""
+    """A provisioned data directory, with API keys for everybody in ``KEYS``, and people once they are asked for."""
 
     data: Path
     port: int
+    clock: Clock = field(default_factory=SystemClock)
     keys: dict[str, str] = field(default_factory=dict)
+    people: dict[str, SignedInPerson] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -73,14 +80,23 @@ class Deployment:
         """The SQLite file."""
         return self.data / "idverify.sqlite"
 
+    async def make_key(self, name: str, actor: str, role: Role, purpose: Purpose | None) -> None:
+        """An API key, made as ``idverify apikey create`` makes it; kept under a name."""
+        async with SqliteStore(self.database, self.clock) as store:
+            self.keys[name] = await create_key(store, self.clock, system_entropy, actor, role, purpose)
+
+    async def invite(self, invited: Invited) -> str:
+        """A one-time code, made as ``idverify enrol`` makes it."""
+        async with SqliteStore(self.database, self.clock) as store:
+            return (await invite(store, self.clock, system_entropy, invited, "operator")).code
+
 
 async def deploy(data: Path) -> Deployment:
     """Provision a data directory as ``idverify up`` does, without the demo's people."""
     deployment = Deployment(data, free_port())
-    config = await provision(data, Wishes(deployment.url, deployment.port, demo=False))
-    async with SqliteStore(config.database, SystemClock()) as store:
-        for name, (actor, role, purpose) in KEYS.items():
-            deployment.keys[name] = await create_key(store, SystemClock(), system_entropy, actor, role, purpose)
+    await provision(data, Wishes(deployment.url, deployment.port, demo=False))
+    for name, key in KEYS.items():
+        await deployment.make_key(name, *key)
     return deployment
 
 
@@ -140,26 +156,102 @@ def workers_of(pid: int) -> list[int]:
 
 
 class Api:
-    """A caller of the service. ``who`` is a name in ``KEYS`` or ``None``; answers are (status, decoded body)."""
+    """Callers of the service: programs by their name in ``KEYS``, people by theirs, ``None`` for a stranger.
+
+    People of ``STAFF`` enrol when they are first asked for. Whoever's session is over signs in again, and whoever is
+    asked to confirm what they do confirms it.
+    """
 
     def __init__(self, session: ClientSession, deployment: Deployment) -> None:
         self.session, self.deployment = session, deployment
+        self._one_at_a_time = asyncio.Lock()
 
-    async def call(
-        self, method: str, path: str, who: str | None = None, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        """One request."""
-        sent = dict(headers or {})
-        if who is not None:
-            sent["Authorization"] = f"Bearer {self.deployment.keys[who]}"
+    async def send(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any, CIMultiDictProxy[str]]:
+        """One exchange, as it is: status, decoded body, headers."""
         url = path if path.startswith("http") else self.deployment.url + path
-        data = None
+        sent, data = dict(headers or {}), None
         if body is not None:
             data, sent["Content-Type"] = orjson.dumps(body), "application/json"
         async with self.session.request(method, url, data=data, headers=sent) as response:
             raw = await response.read()
-            decoded = orjson.loads(raw) if "json" in response.content_type else raw
-            return response.status, decoded
+            decoded = orjson.loads(raw) if raw and "json" in response.content_type else raw
+            return response.status, decoded, response.headers
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        who: str | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        confirm: bool = True,
+    ) -> tuple[int, Any]:
+        """What ``who`` gets done; ``confirm`` is whether they use their security key when they are asked to."""
+        sent = {**await self.identity(who), **(headers or {})}
+        status, answer, _ = await self.send(method, path, body, sent)
+        person = self.deployment.people.get(who or "")
+        if person is not None and _is_problem(answer, "not-authenticated"):
+            await self._sign_in_again(person, sent)
+            sent |= person.headers(self.deployment.url)
+            status, answer, _ = await self.send(method, path, body, sent)
+        if person is not None and confirm and _is_problem(answer, "step-up-required"):
+            sent |= person.step_up(answer["step_up"], self.deployment.url)
+            status, answer, _ = await self.send(method, path, body, sent)
+        return status, answer
+
+    async def identity(self, who: str | None) -> dict[str, str]:
+        """The headers by which the service knows somebody."""
+        if who is None:
+            return {}
+        if who in self.deployment.keys:
+            return {"Authorization": f"Bearer {self.deployment.keys[who]}"}
+        async with self._one_at_a_time:
+            if who not in self.deployment.people:
+                await self.enrol(who, await self.deployment.invite(STAFF[who]))
+        return self.deployment.people[who].headers(self.deployment.url)
+
+    async def enrol(self, who: str, code: str, name: str | None = None) -> SignedInPerson:
+        """Somebody registers a new security key with a one-time code, and is signed in."""
+        person, body = SignedInPerson(), {"code": code, "name": name}
+        begun = await self.begun("/api/v1/enrolments/options", body)
+        response = person.key.create(begun["public_key"], self.deployment.url)
+        answered = {**body, "ceremony": begun["ceremony"], "response": response}
+        await self._open(person, "/api/v1/enrolments", answered)
+        self.deployment.people[who] = person
+        return person
+
+    async def enrol_citizen(self, person: str) -> str:
+        """A person on record registers a security key with a code from an officer; their name for ``call``."""
+        code = (await self.ok("POST", f"/api/v1/people/{person}/enrolments", "officer"))["code"]
+        await self.enrol(f"citizen {person}", code)
+        return f"citizen {person}"
+
+    async def sign_in(self, person: SignedInPerson, headers: Mapping[str, str] | None = None) -> None:
+        """Somebody signs in with their security key."""
+        begun = await self.begun("/api/v1/sign-in/options")
+        response = person.key.get(begun["public_key"], self.deployment.url)
+        await self._open(person, "/api/v1/sign-in", {"ceremony": begun["ceremony"], "response": response}, headers)
+
+    async def begun(self, path: str, body: Any = None) -> Any:
+        """A ceremony that begins: its handle and the options for a security key."""
+        status, answer, _ = await self.send("POST", path, body)
+        assert status == 201, answer
+        return answer
+
+    async def _open(
+        self, person: SignedInPerson, path: str, body: Any, headers: Mapping[str, str] | None = None
+    ) -> None:
+        status, answer, received = await self.send("POST", path, body, headers)
+        assert status == 200, answer
+        person.opened(SimpleCookie(received["Set-Cookie"])[COOKIE].value, answer["csrf_token"])
+
+    async def _sign_in_again(self, person: SignedInPerson, refused: Mapping[str, str]) -> None:
+        async with self._one_at_a_time:
+            if person.headers(self.deployment.url)["Cookie"] == refused["Cookie"]:
+                await self.sign_in(person)
 
     async def ok(self, method: str, path: str, who: str | None = None, body: Any = None, **headers: str) -> Any:
         """One request that must succeed; underscores in header names stand for hyphens."""
@@ -187,10 +279,14 @@ class Api:
 
 def client() -> ClientSession:
     """A session for ``Api``; use it as an async context manager."""
-    return ClientSession(timeout=ClientTimeout(total=30))
+    return ClientSession(timeout=ClientTimeout(total=30), cookie_jar=DummyCookieJar())  # each person has their own
 
 
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_problem(answer: Any, slug: str) -> bool:
+    return isinstance(answer, dict) and answer.get("type") == f"/problems/{slug}"

@@ -6,12 +6,13 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,10 +22,13 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idverify.app.services import running
-from idverify.errors import IdverifyError
+from idverify.core.action import StepUpRequired
+from idverify.core.policy import Principal
+from idverify.errors import IdverifyError, NotAuthenticated
 from idverify.ledger.publisher import Publisher
 from idverify.ports import system_entropy
-from idverify.services.access import create_key
+from idverify.services import step_up
+from idverify.services.ceremonies import Given
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, establish
 from idverify.services.office import (
     CHECKPOINT_SIGNER,
@@ -35,18 +39,21 @@ from idverify.services.office import (
     load_keys,
     load_trust,
 )
+from idverify.services.sessions import recognise
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.vault import Vault
+from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
 from tests.simulators import service
 from tests.simulators.service import KEYS, Api, client, free_port
 
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 LABEL: Final = "in memory"
+T = TypeVar("T")
 
 
 class StandingClock:
@@ -141,18 +148,36 @@ class SoftwareOffice:
     clock: StandingClock
     api: Api
 
+    async def principal(self, who: str) -> Principal:
+        """Somebody signed in, as services see them."""
+        await self.api.identity(who)
+        person = self.api.deployment.people[who]
+        try:
+            return await recognise(self.office, person.token)
+        except NotAuthenticated:
+            await self.api.sign_in(person)
+            return await recognise(self.office, person.token)
+
+    async def confirmed(self, who: str, act: Callable[[Principal, Given | None], Awaitable[T]]) -> T:
+        """What ``act`` gives once ``who`` has confirmed with their security key what it asks to be confirmed."""
+        principal, person = await self.principal(who), self.api.deployment.people[who]
+        with pytest.raises(StepUpRequired) as asked:
+            await act(principal, None)
+        begun = await step_up.begin(self.office, principal, asked.value.action)
+        return await act(principal, Given(begun.ceremony, person.key.get(begun.options, self.office.deployment.iss)))
+
 
 @asynccontextmanager
 async def software_office(data: Path) -> AsyncIterator[SoftwareOffice]:
     """Establish a deployment in ``data`` and serve it on a free port of this process."""
     port, token, clock = free_port(), SoftToken(LABEL), StandingClock()
-    deployment = service.Deployment(data, port)
+    deployment = service.Deployment(data, port, clock)
     path = data / "idverify.sqlite"
     upgrade(path)
     async with SqliteStore(path, clock) as store, client() as session:
         await _establish(store, deployment.url, token, clock)
-        for name, (actor, role, purpose) in KEYS.items():
-            deployment.keys[name] = await create_key(store, clock, system_entropy, actor, role, purpose)
+        for name, key in KEYS.items():
+            await deployment.make_key(name, *key)
         office = await _office(store, token, clock)
         async with running(office), _listening(office, port):
             yield SoftwareOffice(office, token, clock, Api(session, deployment))
@@ -193,4 +218,5 @@ async def _office(store: SqliteStore, token: SoftToken, clock: StandingClock) ->
         statuses=source,
         clock=clock,
         entropy=system_entropy,
+        tally=Metrics(),
     )

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from idverify.app.provision import Wishes, provision
 from idverify.app.services import open_office
+from idverify.app.software_officer import SoftwareOfficer, software_officer
 from idverify.config import Config
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.person import PersonDetails
-from idverify.core.policy import Principal, Role
+from idverify.core.policy import Role
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
@@ -29,8 +31,7 @@ from idverify.services.decide import Ruling
 from idverify.services.offer import Offer, offer
 from idverify.services.office import Office
 
-_OFFICER: Final = Principal("bench", "Olive Officer", Role.OFFICER, None)
-_AT_ONCE: Final = 64
+_DESKS: Final = 32
 _SHOWN: Final = ("family_name", "given_name", "work")
 _DETAILS: Final = {"family_name": "SPECIMEN", "given_name": "ANNA", "birthdate": "1974-08-12", "nationalities": ["QU"]}
 _PERMISSION: Final = {
@@ -64,17 +65,35 @@ async def deploy(data: Path, people_wanted: int) -> Deployment:
         key = await access.create_key(
             office.store, office.clock, office.entropy, "Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK
         )
-        gate = asyncio.Semaphore(_AT_ONCE)
-        offers = await asyncio.gather(*(_person_with_offer(office, gate) for _ in range(people_wanted)))
+        offers = await _offers(office, people_wanted)
     return Deployment(config, key, tuple(offers))
 
 
-async def _person_with_offer(office: Office, gate: asyncio.Semaphore) -> Offer:
-    async with gate:
-        person = await people.create(office, _OFFICER, PersonDetails.model_validate(_DETAILS))
-        granted = Ruling(person, DecisionKind.GRANT, "application-granted", "Rules, part 1", _PERMISSION)
-        await decide.decide(office, _OFFICER, granted)
-        return await offer(office, _OFFICER, person, IMMIGRATION_STATUS.vct)
+async def _offers(office: Office, wanted: int) -> list[Offer]:
+    """People queue at desks, each with an officer who confirms one act at a time."""
+    free: asyncio.Queue[SoftwareOfficer] = asyncio.Queue()
+    async with AsyncExitStack() as desks:
+        for number in range(_DESKS):
+            free.put_nowait(await desks.enter_async_context(software_officer(office, f"Officer {number}")))
+        return await asyncio.gather(*(_served(free) for _ in range(wanted)))
+
+
+async def _served(free: asyncio.Queue[SoftwareOfficer]) -> Offer:
+    officer = await free.get()
+    try:
+        return await _person_with_offer(officer)
+    finally:
+        free.put_nowait(officer)
+
+
+async def _person_with_offer(officer: SoftwareOfficer) -> Offer:
+    office = officer.office
+    person = await people.create(office, officer.principal, PersonDetails.model_validate(_DETAILS))
+    granted = Ruling(person, DecisionKind.GRANT, "application-granted", "Rules, part 1", _PERMISSION)
+    await officer.confirm(lambda principal, given: decide.decide(office, principal, granted, given))
+    return await officer.confirm(
+        lambda principal, given: offer(office, principal, person, IMMIGRATION_STATUS.vct, given)
+    )
 
 
 class Holder:

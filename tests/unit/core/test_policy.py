@@ -8,7 +8,16 @@ import pytest
 
 from idverify.core.credential_type import Runs
 from idverify.core.decision import PersonStatus
-from idverify.core.policy import Act, Principal, Role, may_issue, require_may, require_second_person
+from idverify.core.policy import (
+    Act,
+    Principal,
+    Role,
+    SignedIn,
+    may_issue,
+    require_may,
+    require_person,
+    require_second_person,
+)
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, NINETY_DAYS
 from idverify.errors import NotAllowed, Unprocessable
 
@@ -17,31 +26,57 @@ MIDNIGHT = 1_790_035_200  # 22 September 2026
 NOON = MIDNIGHT + DAY // 2
 
 MAY = {
-    Role.OFFICER: set(Act),
-    Role.RELYING_PARTY: {Act.VERIFY, Act.REQUEST_PRESENTATION},
-    Role.ADMIN: set(),
+    Role.OFFICER: {
+        Act.KEEP_PEOPLE,
+        Act.DECIDE,
+        Act.OFFER,
+        Act.VERIFY,
+        Act.REQUEST_PRESENTATION,
+        Act.ENROL_CITIZENS,
+    },
+    Role.RELYING_PARTY: {Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE},
+    Role.ADMIN: {Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS},
+    Role.CITIZEN: {Act.SEE_OWN_RECORD, Act.COLLECT},
 }
 
 
-def principal(role: Role, actor: str = "Somebody", key: str = "key") -> Principal:
-    return Principal(key, actor, role, None)
+def person(actor: str, account: bytes) -> Principal:
+    """An officer who signed in."""
+    return Principal(account.hex(), actor, Role.OFFICER, None, SignedIn(account, b"session", b"key", None))
 
 
 @pytest.mark.parametrize(("role", "act"), sorted(product(Role, Act)))
 def test_roles(role: Role, act: Act) -> None:
     """Each role may do what the table says and is refused all else, with the roles that may."""
+    caller = Principal("key", "Somebody", role, None)
     if act in MAY[role]:
-        require_may(principal(role), act)
+        require_may(caller, act)
     else:
-        with pytest.raises(NotAllowed, match=f"needs the role officer.*your key has the role {role.value}"):
-            require_may(principal(role), act)
+        with pytest.raises(NotAllowed, match=f"needs the role [a-z -]+; yours is {role.value}"):
+            require_may(caller, act)
 
 
-def test_two_people_are_two_actors() -> None:
-    """Another key of the same person is the same person; the same role of another person is another."""
-    with pytest.raises(NotAllowed, match="Another officer must"):
-        require_second_person("Olive", principal(Role.OFFICER, "Olive", "another key"))
-    require_second_person("Olive", principal(Role.OFFICER, "Oscar"))
+def test_every_act_is_somebodys() -> None:
+    """No act is out of everybody's reach."""
+    assert set().union(*MAY.values()) == set(Act)
+
+
+def test_a_program_is_nobody() -> None:
+    """An API key has the role, and still is no person who could confirm anything or be the second one."""
+    program = Principal("key", "Case System", Role.OFFICER, None)
+
+    with pytest.raises(NotAllowed, match="an API key cannot"):
+        require_person(program)
+    with pytest.raises(NotAllowed, match="an API key cannot"):
+        require_second_person("Olive", b"olive", program)
+
+
+def test_two_people_are_two_accounts_and_two_names() -> None:
+    """The same account is the same person, and so is another one under the same name; both must differ."""
+    for same in (person("Olive", b"olive"), person("Olive", b"other"), person("Oscar", b"olive")):
+        with pytest.raises(NotAllowed, match="Another officer must"):
+            require_second_person("Olive", b"olive", same)
+    require_second_person("Olive", b"olive", person("Oscar", b"oscar"))
 
 
 @pytest.mark.parametrize("status", set(PersonStatus) - {PersonStatus.ACTIVE})
@@ -83,4 +118,4 @@ def test_a_permission_that_has_not_begun() -> None:
 def test_a_name_written_otherwise_is_the_same_person(actor: str) -> None:
     """Spaces, case and look-alike letters make nobody a second person."""
     with pytest.raises(NotAllowed):
-        require_second_person("Olive Officer", principal(Role.OFFICER, actor))
+        require_second_person("Olive Officer", b"olive", person(actor, b"other"))

@@ -13,14 +13,13 @@ from idverify.core.policy import Principal, Role
 from idverify.core.types.immigration_status import ImmigrationPermission
 from idverify.errors import Conflict, Gone, IdverifyError, NotAllowed, NotFound, Unprocessable
 from idverify.services.decide import PROPOSAL_SECONDS, Decided, Proposed, Ruling, approve, decide
+from idverify.services.enrol import Invited
 from idverify.services.people import read
 from tests.simulators.holder import holding
 from tests.simulators.service import PERMISSION
 from tests.simulators.software_office import SoftwareOffice
 
 MOVED_ON = "The person's permission has changed since this was proposed; it must be proposed again."
-OLIVE = Principal("key 1", "Olive Officer", Role.OFFICER, None)
-OSCAR = Principal("key 2", "Oscar Officer", Role.OFFICER, None)
 PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
 
 
@@ -34,6 +33,14 @@ async def person(served: SoftwareOffice) -> bytes:
     return bytes.fromhex(await served.api.person_with_status())
 
 
+async def _decided(served: SoftwareOffice, one: Ruling) -> Decided | Proposed:
+    return await served.confirmed("officer", lambda officer, given: decide(served.office, officer, one, given))
+
+
+async def _approved(served: SoftwareOffice, proposal: bytes, who: str = "second") -> Decided:
+    return await served.confirmed(who, lambda officer, given: approve(served.office, officer, proposal, given))
+
+
 async def _proposed(
     served: SoftwareOffice,
     person: bytes,
@@ -41,7 +48,7 @@ async def _proposed(
     reason: str,
     permission: dict[str, Any] | None = None,
 ) -> bytes:
-    outcome = await decide(served.office, OLIVE, ruling(person, kind, reason, permission))
+    outcome = await _decided(served, ruling(person, kind, reason, permission))
     assert isinstance(outcome, Proposed)
     return outcome.handle
 
@@ -65,15 +72,15 @@ async def test_rulings_that_make_no_sense(
 ) -> None:
     """A ruling that contradicts itself or the person's status is refused, and says what would fit."""
     with pytest.raises(Unprocessable, match=sentence):
-        await decide(served.office, OLIVE, ruling(person, kind, reason, permission))
+        await _decided(served, ruling(person, kind, reason, permission))
 
 
 async def test_nobody_there(served: SoftwareOffice) -> None:
     """There is no deciding on somebody, or approving something, that is not on record."""
     with pytest.raises(NotFound):
-        await decide(served.office, OLIVE, ruling(bytes(16), DecisionKind.SUSPEND, "under-review"))
+        await _decided(served, ruling(bytes(16), DecisionKind.SUSPEND, "under-review"))
     with pytest.raises(NotFound):
-        await approve(served.office, OSCAR, bytes(16))
+        await _approved(served, bytes(16))
 
 
 async def test_a_proposal_runs_out(served: SoftwareOffice, person: bytes) -> None:
@@ -82,10 +89,10 @@ async def test_a_proposal_runs_out(served: SoftwareOffice, person: bytes) -> Non
     late = await _proposed(served, person, DecisionKind.REVOKE, "fraud-found")
 
     served.clock.advance(PROPOSAL_SECONDS - 1)
-    suspended = await approve(served.office, OSCAR, early)
+    suspended = await _approved(served, early)
     served.clock.advance(1)
     with pytest.raises(Gone):
-        await approve(served.office, OSCAR, late)
+        await _approved(served, late)
 
     assert suspended.status == "suspended"
     assert (await read(served.office, person)).status == "suspended"
@@ -94,10 +101,10 @@ async def test_a_proposal_runs_out(served: SoftwareOffice, person: bytes) -> Non
 async def test_a_proposal_is_carried_out_once(served: SoftwareOffice, person: bytes) -> None:
     """Of approvals that come at the same time one succeeds; the others are told."""
     proposal = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
-    carol = replace(OSCAR, id="key 3", actor="Carol Officer")
+    await served.api.enrol("carol", await served.api.deployment.invite(Invited(Role.OFFICER, "Carol Officer")))
 
     outcomes = await asyncio.gather(
-        *(approve(served.office, officer, proposal) for officer in (OSCAR, carol, OSCAR)), return_exceptions=True
+        *(_approved(served, proposal, who) for who in ("second", "carol", "second")), return_exceptions=True
     )
 
     assert sum(isinstance(outcome, Decided) for outcome in outcomes) == 1
@@ -105,23 +112,28 @@ async def test_a_proposal_is_carried_out_once(served: SoftwareOffice, person: by
 
 
 async def test_who_may_decide(served: SoftwareOffice, person: bytes) -> None:
-    """Deciding and approving are an officer's; approving is another officer's."""
+    """Deciding and approving are an officer's who signed in; approving is another officer's, not another account's."""
     proposal = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
     employer = Principal("key 4", "Example Employer Ltd", Role.RELYING_PARTY, None)
+    program = Principal("key 5", "Case System", Role.OFFICER, None)
+    namesake = replace(await served.principal("second"), actor="olive \uff2fFFICER")
+    revocation = ruling(person, DecisionKind.REVOKE, "fraud-found")
 
-    with pytest.raises(NotAllowed, match="role officer"):
-        await decide(served.office, employer, ruling(person, DecisionKind.REVOKE, "fraud-found"))
-    with pytest.raises(NotAllowed, match="role officer"):
-        await approve(served.office, employer, proposal)
-    with pytest.raises(NotAllowed, match="Another officer"):
-        await approve(served.office, replace(OLIVE, id="another key"), proposal)
+    for caller, sentence in ((employer, "role officer"), (program, "an API key cannot")):
+        with pytest.raises(NotAllowed, match=sentence):
+            await decide(served.office, caller, revocation, None)
+        with pytest.raises(NotAllowed, match=sentence):
+            await approve(served.office, caller, proposal, None)
+    for caller in (await served.principal("officer"), namesake):
+        with pytest.raises(NotAllowed, match="Another officer"):
+            await approve(served.office, caller, proposal, None)
 
 
 async def test_decisions_at_the_same_time(served: SoftwareOffice, person: bytes) -> None:
     """Of four proposals on one permission, approved at once, one is carried out; the others must be made again."""
     waiting = [await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED) for _ in range(4)]
 
-    outcomes = await asyncio.gather(*(approve(served.office, OSCAR, one) for one in waiting), return_exceptions=True)
+    outcomes = await asyncio.gather(*(_approved(served, one) for one in waiting), return_exceptions=True)
 
     made = [outcome for outcome in outcomes if isinstance(outcome, Decided)]
     shown = await served.api.ok("GET", f"/api/v1/people/{person.hex()}", "officer")
@@ -155,7 +167,7 @@ async def test_a_record_that_never_rests(served: SoftwareOffice, person: bytes) 
     waiting = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)
 
     with pytest.raises(Conflict, match="keeps changing"):
-        await approve(office, OSCAR, waiting)
+        await served.confirmed("second", lambda officer, given: approve(office, officer, waiting, given))
 
     assert (await read(served.office, person)).permission_decision_id == before
 
@@ -165,7 +177,7 @@ async def test_every_copy_changes_with_the_decision(served: SoftwareOffice) -> N
     old = await holding(served.api)
     person = bytes.fromhex(old.person)
     varied = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)
-    await approve(served.office, OSCAR, varied)
+    await _approved(served, varied)
     for _ in range(2):
         await holding(served.api, old.person)
 
@@ -179,7 +191,7 @@ async def test_every_copy_changes_with_the_decision(served: SoftwareOffice) -> N
         (DecisionKind.REINSTATE, "review-closed"),
         (DecisionKind.REVOKE, "permission-cancelled"),
     ):
-        made = await approve(served.office, OSCAR, await _proposed(served, person, kind, reason))
+        made = await _approved(served, await _proposed(served, person, kind, reason))
         seen.append(await copies())
         assert made.copies == 2
 
@@ -196,6 +208,6 @@ async def test_a_decision_needs_no_hsm_signature(served: SoftwareOffice, person:
     waiting = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)  # their key is at hand now
     served.token.away = IdverifyError("away")
 
-    outcome = await approve(served.office, OSCAR, waiting)
+    outcome = await _approved(served, waiting)
 
     assert isinstance(outcome, Decided)

@@ -10,14 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from idverify.core.decision import DecisionKind
-from idverify.core.policy import Principal, Role
-from idverify.core.types.immigration_status import ImmigrationPermission
 from idverify.errors import Conflict, Gone, Unavailable, Unprocessable
 from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.formats.status_list import StatusValue
-from idverify.services import decide
-from idverify.services.decide import Ruling
 from idverify.services.issue import Collected, CollectionRequest, collect
 from idverify.services.offer import OFFER_SECONDS
 from idverify.services.office import Office
@@ -30,7 +25,6 @@ from tests.simulators.soft_wallet import SoftWallet
 from tests.simulators.software_office import SoftToken, SoftwareOffice
 
 DAY = 86_400
-OFFICER = Principal("key", "Olive Officer", Role.OFFICER, None)
 
 
 class PowerCut(Exception):
@@ -134,12 +128,10 @@ async def test_a_decision_comes_in_between(served: SoftwareOffice) -> None:
     request = await _request(served, person)
 
     async def vary() -> None:
-        permission = ImmigrationPermission.model_validate(PERMISSION | {"work": {"allowed": "no"}})
-        said = permission.model_dump(mode="json")
-        ruling = Ruling(bytes.fromhex(person), DecisionKind.VARY, "extended", "Rules, part 2", said)
-        waiting = await decide.decide(served.office, OFFICER, ruling)
-        second = Principal("key 2", "Oscar Officer", Role.OFFICER, None)
-        await decide.approve(served.office, second, waiting.handle)
+        said = PERMISSION | {"work": {"allowed": "no"}}
+        ruling = {"kind": "vary", "reason": "extended", "legal_basis": "Rules, part 2", "permission": said}
+        waiting = await served.api.ok("POST", f"/api/v1/people/{person}/decisions", "officer", ruling)
+        await served.api.ok("POST", f"/api/v1/proposals/{waiting['proposal']}/approval", "second")
 
     with pytest.raises(Conflict, match="decision on this person was taken"):
         await collect(replace(served.office, signer=Interrupted(served.token, vary)), request)

@@ -29,10 +29,20 @@ def _broken(served: SoftwareOffice) -> set[str]:
             "the row of an entry bears its handle",
         ),
         ("DELETE FROM ledger_record WHERE ledger_index = 1", "an entry has its row, and a row its entry"),
+        ("UPDATE authorisation SET handle = randomblob(16)", "an authorisation has an entry of its own handle"),
+        ("DELETE FROM authorisation", "an entry of an authorisation has its evidence"),
+        ("UPDATE decision SET authorisation_id = NULL", "since people sign in, whoever decides confirms it"),
+        (
+            "UPDATE decision SET authorisation_id = (SELECT id FROM authorisation WHERE act = 'offer-credential')",
+            "since people sign in, whoever decides confirms it",
+        ),
+        ("UPDATE decision SET approval_id = NULL", "two people confirm the same act"),
+        ("UPDATE authorisation SET action_digest = randomblob(32)", "two people confirm the same act"),
+        ("UPDATE authorisation SET account_id = (SELECT min(id) FROM account)", "two people confirm the same act"),
     ],
 )
 async def test_rows_that_were_changed(change: str, rule: str, served: SoftwareOffice) -> None:
-    """Un-revoking with one statement, deleting a copy, renaming a decision: each is found, and named."""
+    """Un-revoking with one statement, deleting a copy, deciding without confirmation: each is found, and named."""
     held = await holding(served.api)
     await decided_by_two(served.api, held.person, "revoke", "fraud-found")
     assert _broken(served) == set()

@@ -108,11 +108,19 @@ def test_a_route_s_bodies(route: Endpoint) -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 def test_a_route_s_security(route: Endpoint) -> None:
-    """A route that wants a bearer says so; a route for anybody does not."""
-    wants_bearer = route.caller is Caller.API_KEY or "Authorization" in route.headers
+    """A route says how it learns who calls: by an API key or a session, by a session alone, by a token, not at all."""
+    by_token = ["apiKey"] if "Authorization" in route.headers else []
+    ways = {Caller.KNOWN: ["apiKey", "session"], Caller.PERSON: ["session"], Caller.ANYBODY: by_token}
 
-    assert operation(route).get("security", []) == ([{"apiKey": []}] if wants_bearer else [])
-    assert DESCRIPTION["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    assert operation(route).get("security", []) == [{way: []} for way in ways[route.caller]]
+
+
+def test_the_ways_to_be_known() -> None:
+    """An API key is a bearer token, a session a cookie that no other host can set."""
+    schemes = DESCRIPTION["components"]["securitySchemes"]
+
+    assert schemes["apiKey"]["scheme"] == "bearer"
+    assert schemes["session"] == {"type": "apiKey", "in": "cookie", "name": "__Host-idverify"}
 
 
 def test_every_reference_resolves_and_every_model_is_used() -> None:

@@ -1,0 +1,22 @@
+"""The first two officers: nobody could enrol them but whoever starts the service, and there is no default password."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from idverify.app.demo import SET_UP
+from idverify.core.policy import Role
+from idverify.ports import Clock, Entropy
+from idverify.services.enrol import Invited, invite
+from idverify.stores import queries
+from idverify.stores.sqlite import SqliteStore
+
+NEEDED: Final = 2  # some decisions take two people
+
+
+async def first_codes(store: SqliteStore, clock: Clock, entropy: Entropy) -> list[str]:
+    """A one-time code for each of the first officers who is not enrolled yet; each gives their name on the page."""
+    staff: list[Any] = await store.fetch(queries.STAFF, {})
+    enrolled = sum(row["role"] == Role.OFFICER and not row["actor"].startswith(SET_UP) for row in staff)
+    invitations = [await invite(store, clock, entropy, Invited(Role.OFFICER), "up") for _ in range(NEEDED - enrolled)]
+    return [invitation.code for invitation in invitations]

@@ -1,0 +1,27 @@
+"""Commands that work straight on the database, whether or not the service runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from idverify.config import load
+from idverify.ports import SystemClock
+from idverify.stores.schema import upgrade_existing
+from idverify.stores.sqlite import SqliteStore
+
+T = TypeVar("T")
+
+
+def with_store(data: Path, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
+    """What ``work`` makes of the store of a data directory."""
+
+    async def run() -> T:
+        database = load(data).database
+        upgrade_existing(database)
+        async with SqliteStore(database, SystemClock()) as store:
+            return await work(store)
+
+    return asyncio.run(run())

@@ -1,0 +1,77 @@
+"""Examining a page: its language, what axe-core finds, and whether it fits a narrow screen."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import Page
+
+from idverify.web.assets import NODE_MODULES
+from idverify.web.pages.words import Language
+
+AXE: Final = NODE_MODULES / "axe-core" / "axe.min.js"
+RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+NARROW: Final = {"width": 320, "height": 640}  # WCAG 2.2, 1.4.10
+
+_RUN_AXE: Final = """tags => axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})"""
+_OVERHANG: Final = """() => {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const out = [...document.body.querySelectorAll("*")].filter(one => one.getBoundingClientRect().right > clientWidth);
+  return scrollWidth > clientWidth ? out.map(one => one.cloneNode().outerHTML) : [];
+}"""
+
+
+class Examiner:
+    """Examines each page once per language. Pages are told apart by the route that they came from, and their title."""
+
+    def __init__(self, routes: tuple[str, ...]) -> None:
+        self.examined: set[tuple[str, str, Language]] = set()
+        self._routes = [(re.compile(_pattern(route)), route) for route in routes]
+
+    async def examine(self, page: Page, language: Language) -> list[str]:
+        """Every fault of the page that is shown, unless it was examined before."""
+        path = urlsplit(page.url).path
+        route = next((route for pattern, route in self._routes if pattern.fullmatch(path)), path)
+        seen = (route, await page.title(), language)
+        if seen in self.examined:
+            return []
+        self.examined.add(seen)
+        faults = [*await _language(page, language), *await _violations(page), *await _overhang(page)]
+        return [f"{route} in {language}: {fault}" for fault in faults]
+
+
+def _pattern(route: str) -> str:
+    """A route's pattern (aiohttp's ``{name:expression}``) as a regular expression."""
+    return re.sub(r"\{\w+(?::((?:[^{}]|\{[^{}]*\})*))?\}", lambda found: f"(?:{found[1] or '[^/]+'})", route)
+
+
+async def _language(page: Page, language: Language) -> list[str]:
+    said = await page.locator("html").get_attribute("lang")
+    return [] if said == language else [f"says that its language is {said}"]
+
+
+async def _violations(page: Page) -> list[str]:
+    await page.evaluate(_axe())  # by the debugger's own way in, which the page's policy does not govern
+    report: dict[str, Any] = await page.evaluate(_RUN_AXE, RULES)
+    return [
+        f"{violation['id']}: {node['failureSummary']} {node['html']}"
+        for violation in report["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+async def _overhang(page: Page) -> list[str]:
+    before = page.viewport_size
+    assert before is not None
+    await page.set_viewport_size(NARROW)
+    overhanging: list[str] = await page.evaluate(_OVERHANG)
+    await page.set_viewport_size(before)
+    return [f"does not fit a screen of {NARROW['width']} pixels: {element}" for element in overhanging]
+
+
+@cache
+def _axe() -> str:
+    return AXE.read_text()

@@ -1,0 +1,122 @@
+"""Every page of the table, in each language: axe-core's rules, a narrow screen, and nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from idverify.core.credential_type import Purpose
+from idverify.core.policy import Role
+from idverify.services.enrol import Invited
+from idverify.web.pages.page import Page
+from idverify.web.pages.routes import PAGES
+from idverify.web.pages.words import Language
+from tests.browser import desks
+from tests.browser.conftest import Newcomer
+from tests.browser.desks import Subject
+from tests.browser.people import Person, confirm, enrol, enrol_with_slip
+from tests.browser.visitor import Town, Visitor
+from tests.simulators.service import Deployment
+
+READABLE = [page for page in PAGES if page.method == "GET"]
+STAFF = {
+    Role.OFFICER: Invited(Role.OFFICER),
+    Role.ADMIN: Invited(Role.ADMIN),
+    Role.RELYING_PARTY: Invited(Role.RELYING_PARTY, purpose=Purpose.TRAVEL),
+}
+MOST_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A person of every role at a page of theirs, and what stands for the parameters of paths."""
+
+    people: Mapping[Role, Visitor]
+    parameters: Mapping[str, str]
+
+
+async def test_every_page_can_be_read_by_everybody(town: Town, newcomer: Newcomer, deployment: Deployment) -> None:
+    """Each page is opened by somebody whom it is for, in each language; the visit's own judges look at it."""
+    scene, anybody, opened = await _scene(newcomer, deployment), await newcomer(), set()
+    for language in Language:
+        for visitor in (anybody, *scene.people.values()):
+            await visitor.speak(language)
+        for page in READABLE:
+            visitor = anybody if page.who is None else scene.people[min(page.who)]
+            path = _filled_in(page, scene.parameters)
+            await visitor.go(path)
+            await visitor.page.locator("h1").wait_for()
+            assert "/sign-in?next=" not in visitor.page.url
+            if visitor.page.url == visitor.origin + path:  # the others lead on to a page of the same desk
+                opened.add((page.path, language))
+    assert opened <= {(route, language) for route, _, language in town.examiner.examined}
+    assert len(opened) > len(READABLE)
+
+
+async def test_the_language_is_kept_from_page_to_page(newcomer: Newcomer) -> None:
+    """Whoever changes it stays where they are, and reads every later page in it."""
+    visitor = await newcomer()
+    await visitor.go("/enrol")
+    visitor.language = Language.CY
+    await visitor.follow("Cymraeg")
+    assert visitor.page.url == f"{visitor.origin}/enrol"
+    await visitor.reads("Use the code from your slip")
+    await visitor.go("/sign-in")
+    await visitor.reads("Sign in with your security key")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/officer/people/x", "/enrol/0", "/assets/none.css"])
+async def test_an_address_that_leads_nowhere_is_a_page(newcomer: Newcomer, path: str) -> None:
+    """With a heading, what to do, and a way back."""
+    visitor = await newcomer()
+    await visitor.go(path)
+    await visitor.reads("There is no such page")
+    await visitor.follow("Go to the start page")
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/enrol"])
+async def test_a_first_visit_is_light(newcomer: Newcomer, path: str) -> None:
+    """With all that it loads, a page is under 100 kB on the wire."""
+    visitor, sizes = await newcomer(), []
+    visitor.page.on("requestfinished", lambda request: sizes.append(request.sizes()))
+    await visitor.go(path)
+    told = [await size for size in sizes]
+    assert len(told) > 1
+    assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in told) < MOST_BYTES
+
+
+async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
+    people: dict[Role, Visitor] = {}
+    for role, invited in STAFF.items():
+        people[role] = await newcomer()
+        await enrol(people[role], await deployment.invite(invited), Person(f"{role.value} of every page"))
+    officer, subject = people[Role.OFFICER], Subject("PAGES", "PERCY", "PAGES1")
+    await desks.record(officer, subject)
+    person = officer.page.url.rpartition("/")[2]
+    await desks.grant(officer)
+    await confirm(officer)
+    await desks.find(officer, subject)
+    people[Role.CITIZEN] = await newcomer()
+    await enrol_with_slip(people[Role.CITIZEN], await desks.enrolment_code(officer))
+    await desks.find(officer, subject)
+    await desks.propose_to_revoke(officer)
+    await confirm(officer)
+    proposal = await _last_part(officer, "/officer/proposals")
+    key = await _last_part(officer, "/account/keys")
+    code = await deployment.invite(STAFF[Role.OFFICER])
+    return Scene(people, {"person": person, "kind": "vary", "proposal": proposal, "key": key, "code": code})
+
+
+async def _last_part(visitor: Visitor, path: str) -> str:
+    """The last part of where a list's last entry leads."""
+    await visitor.go(path)
+    link = visitor.page.locator("main .govuk-summary-list__actions a").last
+    return (await link.get_attribute("href") or "").rpartition("/")[2]
+
+
+def _filled_in(page: Page, parameters: Mapping[str, str]) -> str:
+    """The page's path with a value for each parameter."""
+    return re.sub(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}", lambda found: parameters[found[1]], page.path)

@@ -1,0 +1,70 @@
+"""Administration and the checking organisation's desk: links, API keys, and everybody kept to their own pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from idverify.core.policy import Role
+from idverify.services.enrol import Invited
+from idverify.web.pages.act_words import PURPOSES, ROLES
+from idverify.web.pages.routes import PAGES
+from idverify.web.pages.words import Language
+from tests.browser.conftest import Newcomer
+from tests.browser.people import Person, confirm, enrol, sign_in
+from tests.browser.security_key import SecurityKey
+from tests.simulators.service import Deployment
+
+NAMES = {
+    Language.EN: ("Agnes Admin", "Example Homes and Co"),
+    Language.CY: ("Alwen Gweinyddwr", "Cartrefi Enghraifft"),
+}
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_an_admin_enrols_an_organisation_that_makes_an_api_key(
+    newcomer: Newcomer, deployment: Deployment, language: Language
+) -> None:
+    """By a one-time link, confirmed with the admin's key; the organisation's key is shown once and can be revoked."""
+    (name, organisation), admin = NAMES[language], await newcomer(language)
+    await enrol(admin, await deployment.invite(Invited(Role.ADMIN)), Person(name))
+    await admin.press("Enrol somebody")
+    await admin.press("Make the link")
+    await admin.reads("There is a problem")
+    await admin.choose("What they do here", ROLES[Role.RELYING_PARTY])
+    await admin.fill("Name", organisation)
+    await admin.page.get_by_label(admin.words("What a checking organisation checks for")).select_option("rent")
+    await admin.press("Make the link")
+    await confirm(admin)
+    link = await admin.page.locator("#link").inner_text()
+    await admin.go("/admin")
+    assert organisation not in await admin.text()
+
+    partner = await newcomer(language)
+    await partner.plug_in(SecurityKey())
+    await partner.go(link.removeprefix(partner.origin))
+    await partner.press("Register this key")
+    await admin.go("/admin")
+    await admin.reads(organisation)
+    await partner.reads(organisation)
+    await partner.go("/relying-party/keys")
+    await partner.press("Make an API key")
+    await confirm(partner)
+    token = await partner.page.locator("#api-key").inner_text()
+    assert token.startswith("idv_")
+    await partner.reads(PURPOSES["rent"])
+    await partner.follow("Back to the API keys")
+    assert token not in await partner.page.content()
+    await partner.use(partner.page.locator("main .govuk-button--warning"))
+    await confirm(partner)
+    await partner.reads("The API key is revoked. It opens nothing here any more.")
+
+
+async def test_nobody_opens_the_pages_of_another_role(newcomer: Newcomer, olive: Person) -> None:
+    """Each page of another desk says so to an officer, and does not show itself."""
+    officer = await newcomer()
+    await sign_in(officer, olive.key)
+    others = [page.path for page in PAGES if page.method == "GET" and page.who and Role.OFFICER not in page.who]
+    assert others
+    for path in others:
+        await officer.go(path)
+        await officer.reads("You may not do this")

@@ -1,0 +1,229 @@
+"""Signing in: the key says whose it is, and whoever has no key here learns nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from idverify.core.policy import Role
+from idverify.errors import CeremonyMalformed, CeremonyRefused, Conflict, Gone, NotAuthenticated, UserVerificationNeeded
+from idverify.services import keys, sign_in
+from idverify.services.ceremonies import SECONDS, Ceremony, Given
+from idverify.services.sessions import Opened, recognise
+from tests.simulators.authenticator import UP, UV
+from tests.simulators.signed_in import PersonalKey
+from tests.simulators.software_office import SoftwareOffice
+
+SIGN_IN = "/api/v1/sign-in"
+
+
+async def _person(served: SoftwareOffice, who: str) -> PersonalKey:
+    await served.api.identity(who)
+    return served.api.deployment.people[who].key
+
+
+async def _answer(served: SoftwareOffice, key: PersonalKey, **said: int) -> Given:
+    begun = await sign_in.begin(served.office)
+    return Given(begun.ceremony, key.get(begun.options, served.office.deployment.iss, **said))
+
+
+def _stranger(owner: PersonalKey) -> PersonalKey:
+    """Another key that says it is somebody's."""
+    key = PersonalKey()
+    key.user_handle = owner.user_handle
+    return key
+
+
+@pytest.mark.parametrize(
+    ("who", "role", "actor"),
+    [
+        ("officer", Role.OFFICER, "Olive Officer"),
+        ("admin", Role.ADMIN, "Ada Admin"),
+        ("partner", Role.RELYING_PARTY, "Example Bank plc"),
+    ],
+)
+async def test_the_key_says_whose_it_is(served: SoftwareOffice, who: str, role: Role, actor: str) -> None:
+    """The options name nobody, and the session is that of the key's owner."""
+    key = await _person(served, who)
+    begun = await sign_in.begin(served.office)
+
+    opened = await sign_in.finish(
+        served.office, Given(begun.ceremony, key.get(begun.options, served.office.deployment.iss))
+    )
+
+    assert begun.options["allowCredentials"] == []
+    assert begun.options["userVerification"] == "required"
+    assert (opened.principal.role, opened.principal.actor) == (role, actor)
+    assert await recognise(served.office, opened.token) == opened.principal
+
+
+async def test_a_session_is_new_each_time(served: SoftwareOffice) -> None:
+    """The session that a browser brings along when it signs in again is over; one of another browser goes on."""
+    key = await _person(served, "officer")
+    first, elsewhere = [await sign_in.finish(served.office, await _answer(served, key)) for _ in range(2)]
+
+    second = await sign_in.finish(served.office, await _answer(served, key), first.token)
+
+    assert len({first.token, elsewhere.token, second.token}) == 3
+    with pytest.raises(NotAuthenticated):
+        await recognise(served.office, first.token)
+    assert await recognise(served.office, elsewhere.token) == elsewhere.principal
+    assert await recognise(served.office, second.token) == second.principal
+
+
+async def test_a_cookie_of_somewhere_else_does_not_hinder(served: SoftwareOffice) -> None:
+    """Whatever stands in the cookie, whoever has the key signs in."""
+    key = await _person(served, "officer")
+
+    opened = await sign_in.finish(served.office, await _answer(served, key), "this is no token")
+
+    assert await recognise(served.office, opened.token) == opened.principal
+
+
+async def _refusals(served: SoftwareOffice, owner: PersonalKey) -> dict[str, tuple[int, Any]]:
+    """What the service answers to keys that it knows and to keys that it does not."""
+    unknown, known = PersonalKey(), _stranger(owner)
+    known.authenticator.credential_id = owner.authenticator.credential_id
+    refused = {}
+    for what, key in {"an unknown key": unknown, "another's id": _stranger(owner), "a wrong signature": known}.items():
+        begun = await served.api.begun("/api/v1/sign-in/options")
+        response = key.get(begun["public_key"], served.office.deployment.iss)
+        if not key.user_handle:
+            response["response"]["userHandle"] = "AAAA"
+        refused[what] = await served.api.call(
+            "POST", SIGN_IN, None, {"ceremony": begun["ceremony"], "response": response}
+        )
+    return refused
+
+
+async def test_an_unknown_user_is_not_told_from_a_wrong_key(served: SoftwareOffice) -> None:
+    """The same status, the same body to the last byte: nobody learns who is registered."""
+    (status, problem), *others = (await _refusals(served, await _person(served, "officer"))).values()
+
+    assert (status, problem["type"]) == (401, "/problems/verification-failed")
+    assert others == [(status, problem)] * 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_key_that_asked_for_no_pin(served: SoftwareOffice, known: bool) -> None:  # noqa: FBT001  a parameter
+    """User verification is required of every key, ours or not, in the same words."""
+    owner = await _person(served, "officer")
+    key = owner if known else _stranger(owner)
+
+    with pytest.raises(UserVerificationNeeded, match="Set a PIN"):
+        await sign_in.finish(served.office, await _answer(served, key, flags=UP))
+
+
+async def test_a_removed_key_signs_nobody_in(served: SoftwareOffice) -> None:
+    """A key that its owner removed is an unknown key."""
+    lost = await _person(served, "officer")
+    spare = await _another_key(served, "officer")
+    held = await keys.mine(served.office, await served.principal("officer"))
+    (handle,) = (row["handle"] for row in held if row["credential_id"] == spare.authenticator.credential_id)
+    await served.confirmed("officer", lambda who, given: keys.remove(served.office, who, handle, given))
+
+    with pytest.raises(CeremonyRefused) as refused:
+        await sign_in.finish(served.office, await _answer(served, spare))
+
+    assert refused.value.rule == "unknown-credential"
+    assert await sign_in.finish(served.office, await _answer(served, lost))
+
+
+async def _another_key(served: SoftwareOffice, who: str) -> PersonalKey:
+    key = PersonalKey()
+    begun = await served.confirmed(who, lambda person, given: keys.begin_adding(served.office, person, given))
+    answer = key.create(begun.options, served.office.deployment.iss)
+    await keys.finish_adding(served.office, await served.principal(who), Given(begun.ceremony, answer), "spare")
+    return key
+
+
+async def test_a_wrong_answer_uses_the_challenge_up(served: SoftwareOffice) -> None:
+    """Nobody may try answers to one challenge until one fits."""
+    key = await _person(served, "officer")
+    begun = await sign_in.begin(served.office)
+    right = Given(begun.ceremony, key.get(begun.options, served.office.deployment.iss))
+    wrong = Given(begun.ceremony, _stranger(key).get(begun.options, served.office.deployment.iss))
+
+    with pytest.raises(CeremonyRefused):
+        await sign_in.finish(served.office, wrong)
+    with pytest.raises(Conflict, match="answered already"):
+        await sign_in.finish(served.office, right)
+
+
+async def test_of_many_at_once_one_is_signed_in(served: SoftwareOffice) -> None:
+    """One answer, sent two hundred times at the same moment, opens one session."""
+    given = await _answer(served, await _person(served, "officer"))
+
+    outcomes = await asyncio.gather(*(sign_in.finish(served.office, given) for _ in range(200)), return_exceptions=True)
+
+    assert sum(isinstance(outcome, Opened) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 199
+
+
+async def test_an_answer_to_another_challenge(served: SoftwareOffice) -> None:
+    """A genuine answer belongs to the challenge that it signed, and to no other."""
+    key = await _person(served, "officer")
+    earlier, later = await sign_in.begin(served.office), await sign_in.begin(served.office)
+
+    with pytest.raises(CeremonyRefused) as refused:
+        await sign_in.finish(
+            served.office, Given(later.ceremony, key.get(earlier.options, served.office.deployment.iss))
+        )
+
+    assert refused.value.rule == "challenge"
+
+
+async def test_an_answer_given_to_another_site(served: SoftwareOffice) -> None:
+    """What a look-alike page got out of a key does not hold here."""
+    key = await _person(served, "officer")
+    begun = await sign_in.begin(served.office)
+
+    with pytest.raises(CeremonyRefused) as refused:
+        await sign_in.finish(served.office, Given(begun.ceremony, key.get(begun.options, "https://idverify.example")))
+
+    assert refused.value.rule == "origin"
+
+
+async def test_an_answer_that_took_too_long(served: SoftwareOffice) -> None:
+    """After its time a challenge is gone."""
+    given = await _answer(served, await _person(served, "officer"))
+    served.clock.advance(SECONDS[Ceremony.SIGN_IN])
+
+    with pytest.raises(Gone):
+        await sign_in.finish(served.office, given)
+
+
+async def test_an_answer_that_is_none(served: SoftwareOffice) -> None:
+    """What is no answer of a key is malformed, and the challenge is used up all the same."""
+    begun = await sign_in.begin(served.office)
+
+    with pytest.raises(CeremonyMalformed):
+        await sign_in.finish(served.office, Given(begun.ceremony, {}))
+    with pytest.raises(Conflict):
+        await sign_in.finish(served.office, Given(begun.ceremony, {}))
+
+
+@pytest.mark.parametrize("count", [5, 4, 0])
+async def test_a_counter_that_does_not_rise_tells_of_a_copy(served: SoftwareOffice, count: int) -> None:
+    """Staff whose key counts backwards, or not at all any more, are refused; the true key goes on."""
+    key = await _person(served, "officer")
+    await sign_in.finish(served.office, await _answer(served, key, count=5))
+
+    with pytest.raises(CeremonyRefused) as refused:
+        await sign_in.finish(served.office, await _answer(served, key, count=count))
+
+    assert refused.value.rule == "sign-count"
+    assert await sign_in.finish(served.office, await _answer(served, key, count=6, flags=UP | UV))
+
+
+async def test_a_citizen_is_not_locked_out_by_a_counter(served: SoftwareOffice) -> None:
+    """Some keys never count, and a citizen may have no other; it is logged, and they are in."""
+    citizen = await served.api.enrol_citizen(await served.api.person_with_status())
+    key = await _person(served, citizen)
+
+    for count in (7, 3):
+        opened = await sign_in.finish(served.office, await _answer(served, key, count=count))
+
+    assert opened.principal.role is Role.CITIZEN

@@ -1,0 +1,100 @@
+"""Administration: who is enrolled, and one-time links."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from idverify.stores import queries
+from tests.simulators.plain_browser import PlainBrowser, Shown
+from tests.unit.web.pages.conftest import People
+
+FORM = "/admin/enrolment"
+LINK = re.compile(r"/enrol/([0-9A-Z]{4}(?:-[0-9A-Z]{4}){4})")
+
+
+async def test_an_officer_enrols_with_the_link_of_an_admin(people: People) -> None:
+    """The link opens once, asks for a name, and whoever used it is on the list."""
+    ada, olive = await people.staff("admin"), people.browser()
+    made = await _link(ada, role="officer")
+    code = LINK.search(made.text)
+    assert code is not None
+    desk = await olive.enrol(code[1], name="Otto Officer")
+    assert desk.heading == "Officer's desk"
+    assert "Otto Officer" in (await ada.open("/admin")).text
+    assert (await people.browser().open(f"/enrol/{code[1]}")).status == 409
+
+
+async def test_a_link_is_shown_once(people: People) -> None:
+    """No page that is opened later has it."""
+    ada = await people.staff("admin")
+    found = LINK.search((await _link(ada, role="admin", name="Ann Admin")).text)
+    assert found is not None
+    for path in ("/admin", FORM):
+        assert found[1] not in (await ada.open(path)).html
+
+
+async def test_an_organisation_has_the_purpose_that_was_confirmed(people: People) -> None:
+    """Name and purpose are in what the admin signs, and on the desk of whoever registers."""
+    ada, homes = await people.staff("admin"), people.browser()
+    asked = await ada.fill(await ada.open(FORM), FORM, role="relying-party", name="Example Homes Ltd", purpose="rent")
+    assert "Example Homes Ltd" in asked.text
+    found = LINK.search((await ada.confirm(asked)).text)
+    assert found is not None
+    assert "You check for: Right to rent." in (await homes.enrol(found[1])).text
+
+
+async def test_a_swapped_role_is_refused(people: People) -> None:
+    """The signature was for an officer; nobody becomes an admin by it."""
+    ada = await people.staff("admin")
+    asked = await ada.fill(await ada.open(FORM), FORM, role="officer", name="Otto Officer")
+    refused = await ada.confirm(asked, role="admin")
+    assert (refused.status, LINK.search(refused.text)) == (409, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({}, "Choose what they do here"),
+        ({"role": "citizen"}, "Choose one of the answers"),
+        ({"role": "officer", "purpose": "work"}, "Choose a purpose for a checking organisation"),
+        ({"role": "relying-party"}, "Choose a purpose for a checking organisation"),
+        ({"role": "officer", "name": "x" * 101}, "Use a name of at most 100 characters"),
+        ({"role": "officer", "name": "a\u202eb"}, "A name must be 1 to 100 printable characters."),
+    ],
+)
+async def test_a_form_that_is_wrong_says_what(people: People, typed: dict[str, str], sentence: str) -> None:
+    """Nothing is asked to be confirmed before the form is right."""
+    ada = await people.staff("admin")
+    page = await ada.fill(await ada.open(FORM), FORM, **typed)
+    assert (page.status, page.ceremony) == (400, None)
+    assert sentence in page.text
+
+
+async def _link(admin: PlainBrowser, **typed: str) -> Shown:
+    return await admin.confirm(await admin.fill(await admin.open(FORM), FORM, **typed))
+
+
+async def test_an_account_ends_at_once(people: People) -> None:
+    """Whoever left is signed out everywhere and cannot come back with their key; the list says since when."""
+    ada, olive = await people.staff("admin"), await people.staff("officer")
+    desk = await ada.open("/admin")
+    path = re.search(r'Olive Officer.*?action="(/admin/accounts/[0-9a-f]{32}/end)"', desk.html, re.DOTALL)
+    assert path is not None
+    ended = await ada.confirm(await ada.fill(desk, path[1]))
+    assert "The account has ended" in ended.text
+    assert path[1] not in ended.html
+    assert (await olive.open("/officer")).heading == "Sign in with your security key"
+    assert (await olive.sign_in()).status == 401
+
+
+async def test_nobody_ends_their_own_account(people: People) -> None:
+    """An office keeps an admin."""
+    ada = await people.staff("admin")
+    desk = await ada.open("/admin")
+    own = (await people.served.office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": "ada admin"}))["id"]
+    handle = (await people.served.office.store.fetch_one(queries.ACCOUNT, {"id": own}))["handle"].hex()
+    assert handle not in desk.html
+    csrf = desk.form("/sign-out").fields
+    assert (await ada.send(f"/admin/accounts/{handle}/end", csrf)).status == 403

@@ -1,0 +1,130 @@
+"""Registering the first key with a one-time code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from idverify.core.policy import Role
+from idverify.services.enrol import Invited
+from idverify.web.pages.session_cookie import NAME
+from tests.simulators.signed_in import STAFF
+from tests.unit.web.pages.conftest import People
+
+
+async def invited(people: People, who: Invited = STAFF["officer"]) -> str:
+    """A fresh one-time code."""
+    return await people.served.api.deployment.invite(who)
+
+
+async def test_a_link_registers_a_key_and_opens_the_desk(people: People) -> None:
+    """Signed in at once, and again with the key alone."""
+    browser = people.browser()
+    page = await browser.open(f"/enrol/{await invited(people)}")
+    desk = await browser.confirm(page, key_name="blue key")
+    keys = await browser.open("/account/keys")
+    browser.cookies.clear()
+
+    assert (page.heading, desk.path) == ("Register your security key", "/officer")
+    assert "blue key" in keys.text
+    assert (await browser.sign_in()).path == "/officer"
+
+
+async def test_a_code_can_be_typed_as_people_type(people: People) -> None:
+    """Small letters, spaces and no hyphens are the same code."""
+    browser = people.browser()
+    typed = (await invited(people)).lower().replace("-", " ")
+    page = await browser.fill(await browser.open("/enrol"), "/enrol", code=typed)
+
+    assert page.heading == "Register your security key"
+    assert (await browser.confirm(page)).path == "/officer"
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("", "Enter the code from your slip"),
+        ("1234", "Enter the code as it is printed"),
+        ("U" * 20, "Enter the code as it is printed"),
+        ("x" * 5000, "Enter the code as it is printed"),
+        ("0000-0000-0000-0000-0000", "There is no such code."),
+    ],
+)
+async def test_a_code_that_cannot_be_used_says_why_at_its_field(people: People, code: str, sentence: str) -> None:
+    """What was typed stays there to be mended."""
+    browser = people.browser()
+    page = await browser.fill(await browser.open("/enrol"), "/enrol", code=code)
+
+    assert page.status in {400, 404}
+    assert sentence in page.text
+    assert 'href="#code"' in page.html
+
+
+async def test_a_code_works_once_and_for_a_while(people: People) -> None:
+    """The link of a used or expired one leads to the same page, with what to do."""
+    browser, code, late = people.browser(), await invited(people), await invited(people, STAFF["second"])
+    await browser.enrol(code)
+    used = await people.browser().open(f"/enrol/{code}")
+    people.served.clock.advance(15 * 60 + 1)
+    expired = await people.browser().open(f"/enrol/{late}")
+
+    assert (used.status, expired.status) == (409, 410)
+    assert "This code was used already." in used.text
+    assert "This code has expired." in expired.text
+
+
+async def test_who_has_no_name_on_the_link_gives_one(people: People) -> None:
+    """It is asked for first, and carried through the ceremony."""
+    browser, code = people.browser(), await invited(people, Invited(Role.OFFICER))
+    path = f"/enrol/{code}"
+    asked = await browser.open(path)
+    empty = await browser.fill(asked, path)
+    page = await browser.fill(asked, path, name="Nora Newcomer")
+    desk = await browser.confirm(page)
+
+    assert (asked.heading, empty.status) == ("Who are you?", 400)
+    assert "Enter your name" in empty.text
+    assert desk.path == "/officer"
+
+
+async def test_nobody_takes_somebody_elses_name(people: People) -> None:
+    """However it is spelt: two people decide, not two accounts of one."""
+    await people.browser().enrol(await invited(people))
+    browser, code = people.browser(), await invited(people, Invited(Role.OFFICER))
+    page = await browser.fill(await browser.open(f"/enrol/{code}"), f"/enrol/{code}", name="olive  OFFICER")
+
+    assert page.status == 400
+    assert 'href="#name"' in page.html
+    assert "Somebody with this name is enrolled already." in page.text
+
+
+async def test_a_refused_key_may_try_again_with_the_same_code(people: People) -> None:
+    """A ceremony that failed does not use up the code."""
+    browser, code = people.browser(), await invited(people)
+    page = await browser.open(f"/enrol/{code}")
+    failed = await browser.confirm(page, browser_error="NotAllowedError")
+    refused = await browser.confirm(failed, response='{"id": "AA"}')
+
+    assert (failed.status, refused.status) == (200, 400)
+    assert "The security key did not answer" in failed.text
+    assert (await browser.confirm(refused)).path == "/officer"
+
+
+async def test_a_ceremony_of_one_code_registers_nothing_for_another(people: People) -> None:
+    """Codes cannot be mixed."""
+    browser, other = people.browser(), await invited(people, STAFF["admin"])
+    page = await browser.open(f"/enrol/{await invited(people)}")
+    fields: dict[str, Any] = {**page.forms[0].fields, **browser.answered(page)}
+    shown = await browser.send(f"/enrol/{other}", fields)
+
+    assert shown.status == 401
+    assert NAME not in browser.cookies
+
+
+async def test_a_citizen_enrols_from_a_slip_and_signs_in_again(people: People) -> None:
+    """In Welsh, and without being asked for a name."""
+    browser = await people.citizen(await people.person(), "cy")
+    browser.cookies.pop(NAME)
+
+    assert (await browser.sign_in()).path == "/citizen"

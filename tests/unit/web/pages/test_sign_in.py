@@ -1,0 +1,184 @@
+"""Signing in with a key, what is said when it does not work, and signing out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from idverify.auth.software_key import SoftwareKey
+from idverify.web.pages.explanation import of_browser
+from idverify.web.pages.session_cookie import NAME
+from idverify.web.pages.words import Language, translate
+from tests.simulators.signed_in import STAFF
+from tests.unit.web.pages.conftest import People
+
+REFUSED = "The security key could not be verified"
+BROWSER_ERRORS = (
+    "NotAllowedError",
+    "InvalidStateError",
+    "SecurityError",
+    "NotSupportedError",
+    "AbortError",
+    "ConstraintError",
+    "UnknownError",
+    "JavaScriptNotEnabled",
+    "SomethingThatNoBrowserSays",
+)
+
+
+async def test_the_key_alone_opens_the_desk(people: People) -> None:
+    """No name, no password; the cookie is for this host alone and out of the reach of scripts."""
+    browser = await people.staff("officer")
+    await browser.fill(await browser.open("/officer"), "/sign-out")
+    page = await browser.open("/sign-in")
+    async with browser._session.post(
+        f"{browser.origin}/sign-in",
+        data={**page.forms[0].fields, **browser.answered(page)},
+        headers={"Origin": browser.origin},
+        allow_redirects=False,
+    ) as opened:
+        cookie = opened.headers["Set-Cookie"]
+
+        assert (opened.status, opened.headers["Location"]) == (303, "/officer")
+        assert cookie.startswith(f"{NAME}=")
+        assert {part.strip() for part in cookie.split(";")[1:]} == {"HttpOnly", "Path=/", "SameSite=Strict", "Secure"}
+
+
+async def test_a_citizens_session_is_kept_when_a_link_leads_here(people: People) -> None:
+    """Lax for the public, Strict for staff."""
+    browser = await people.citizen(await people.person())
+    await browser.fill(await browser.open("/account/keys"), "/sign-out")
+    page = await browser.open("/sign-in")
+    async with browser._session.post(
+        f"{browser.origin}/sign-in",
+        data={**page.forms[0].fields, **browser.answered(page)},
+        headers={"Origin": browser.origin},
+        allow_redirects=False,
+    ) as opened:
+        assert opened.headers["Location"] == "/citizen"
+        assert "SameSite=Lax" in opened.headers["Set-Cookie"]
+
+
+async def test_signing_in_again_ends_the_session_before(people: People) -> None:
+    """The token changes at every sign-in, and the old one opens nothing."""
+    browser = await people.staff("officer")
+    before = browser.cookies[NAME]
+    await browser.sign_in()
+    after, browser.cookies = browser.cookies[NAME], {NAME: before}
+
+    assert before != after
+    assert (await browser.open("/officer")).path.startswith("/sign-in")
+
+
+async def test_who_is_registered_cannot_be_learnt(people: People) -> None:
+    """A key that nobody registered and a wrong signature of one that somebody did get the same page."""
+    browser = await people.staff("officer")
+    browser.cookies.clear()
+    page = await browser.open("/sign-in")
+    stranger = SoftwareKey()
+    stranger.create(await _registration(people), browser.origin)
+    unknown = await browser.confirm(page, stranger)
+    page = await browser.open("/sign-in")
+    answer = json.loads(browser.answered(page)["response"])
+    answer["response"]["signature"] = answer["response"]["signature"][:-4] + "AAAA"
+    wrong = await browser.confirm(page, response=json.dumps(answer))
+
+    assert (unknown.status, wrong.status) == (401, 401)
+    assert REFUSED in unknown.text
+    assert unknown.text == wrong.text
+    assert NAME not in browser.cookies
+
+
+async def _registration(people: People) -> dict[str, object]:
+    """Options for a key that is made and never registered."""
+    code = await people.served.api.deployment.invite(STAFF["partner"])
+    page = await people.browser().open(f"/enrol/{code}")
+    assert page.ceremony is not None
+    return dict(page.ceremony["public_key"])
+
+
+async def test_a_refused_key_may_try_again_on_the_spot(people: People) -> None:
+    """The page has a fresh challenge; the address that was asked for is not lost."""
+    browser = await people.staff("officer")
+    browser.cookies.clear()
+    page = await browser.open("/account/keys")
+    refused = await browser.confirm(page, response='{"id": "AA"}')
+    done = await browser.confirm(refused)
+
+    assert refused.status == 400
+    assert refused.ceremony is not None
+    assert page.ceremony is not None
+    assert refused.ceremony["public_key"]["challenge"] != page.ceremony["public_key"]["challenge"]
+    assert done.path == "/account/keys"
+
+
+async def test_a_challenge_is_good_once_and_for_a_while(people: People) -> None:
+    """A second use is refused in words, a late one starts again on the spot."""
+    browser = await people.staff("officer")
+    browser.cookies.clear()
+    page = await browser.open("/sign-in")
+    await browser.confirm(page)
+    browser.cookies.clear()
+    twice = await browser.confirm(page)
+    page = await browser.open("/sign-in")
+    people.served.clock.advance(301)
+    late = await browser.confirm(page)
+
+    assert (twice.status, twice.heading) == (409, "This does not fit what is on record")
+    assert late.status == 410
+    assert "This took too long. Start again." in late.text
+    assert (await browser.confirm(late)).path == "/officer"
+
+
+@pytest.mark.parametrize("name", BROWSER_ERRORS)
+@pytest.mark.parametrize("language", Language)
+async def test_what_the_browser_says_becomes_a_sentence_and_a_next_step(
+    people: People, name: str, language: Language
+) -> None:
+    """Each name that a browser may give, in both languages, with a fresh ceremony below."""
+    browser = people.browser(language)
+    page = await browser.open("/sign-in")
+    shown = await browser.send("/sign-in", {**page.forms[0].fields, "browser_error": name})
+    explained = of_browser(name)
+
+    assert shown.status == 200
+    assert shown.ceremony is not None
+    for sentence in (explained.title, explained.happened, explained.next_step):
+        assert translate(language, sentence) in shown.text
+
+
+async def test_without_javascript_the_page_explains_itself(people: People) -> None:
+    """Before the button is pressed, and after."""
+    browser = people.browser()
+    page = await browser.open("/sign-in")
+    pressed = await browser.fill(page, "/sign-in")
+
+    assert "<noscript>" in page.html
+    assert page.forms[0].fields["browser_error"] == "JavaScriptNotEnabled"
+    assert "JavaScript is switched off" in pressed.text
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example/", "/\\evil.example"])
+async def test_signing_in_leads_nowhere_else(people: People, wanted: str) -> None:
+    """Neither the address nor a changed form sends anybody to another site."""
+    browser = await people.staff("officer")
+    browser.cookies.clear()
+    page = await browser.open(f"/sign-in?next={wanted}")
+    done = await browser.confirm(page, next=wanted)
+
+    assert done.path == "/officer"
+
+
+async def test_signing_out_everywhere_ends_the_other_sessions(people: People) -> None:
+    """The same person at two computers; somebody else stays signed in."""
+    here, second = await people.staff("officer"), await people.staff("second")
+    there = people.browser()
+    there.key = here.key
+    await there.sign_in()
+    left = await here.fill(await here.open("/account/keys"), "/account/sign-out-everywhere")
+
+    assert (left.path, NAME in here.cookies) == ("/sign-in?signed-out", False)
+    assert "You are signed out." in left.text
+    assert (await there.open("/officer")).path.startswith("/sign-in")
+    assert (await second.open("/officer")).path == "/officer"

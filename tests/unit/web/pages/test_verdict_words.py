@@ -1,0 +1,159 @@
+"""Verdicts and acts in words: the tables are whole, and the one sentence is the one that matters."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idverify import services
+from idverify.core.action import Action
+from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result, fold
+from idverify.services.check import WITHDRAWN as WITHDRAWN_THERE
+from idverify.services.check import Answer
+from idverify.web.pages import act_words, verdict_words
+from idverify.web.pages.render import Frame, Renderer
+from idverify.web.pages.said import LABELS, said
+from idverify.web.pages.words import Language
+from tests.simulators.service import DETAILS, PERMISSION
+
+WITHDRAWN = {"withdrawn": {"kind": "revoke", "on": "2026-05-03", "reason": "fraud-found"}}
+
+
+def answer(*failing: Check, claims: dict[str, Any] | None = None) -> Answer:
+    """An answer in which all checks pass but those given."""
+    odd = {check.id: check for check in failing}
+    checks = [odd.get(check, Check(check, Result.PASS, "As it must be.")) for check in CheckId]
+    return Answer(fold(checks, Channel.DOCUMENT), IMMIGRATION_STATUS.vct, claims)
+
+
+def shown(asked: Answer, language: Language = Language.EN) -> str:
+    """The HTML of a verdict."""
+    environment = Renderer(lambda name: name)._environments[language]
+    template = environment.from_string(
+        '{% from "verdict.html" import verdict_panel with context %}{{ verdict_panel(v) }}'
+    )
+    frame = Frame(language, "An authority", demo=False, path="/", back="/")
+    return template.render(v=verdict_words.in_words(language, asked), page=frame)
+
+
+def test_every_check_has_a_sentence_for_every_result() -> None:
+    """What does not apply has one for all."""
+    results = set(Result) - {Result.NOT_APPLICABLE}
+
+    assert verdict_words.SENTENCES.keys() == {(check, result) for check in CheckId for result in results}
+    assert verdict_words.NAMES.keys() == set(CheckId)
+    assert verdict_words.RESULTS.keys() == set(Result)
+    assert verdict_words.WORDS.keys() == set(Outcome)
+    assert verdict_words.WITHDRAWN.keys() == WITHDRAWN_THERE.keys() == set(DecisionKind)
+
+
+def test_a_withdrawn_document_says_when_and_why() -> None:
+    """In the reader's language, with the date in words."""
+    revoked = answer(Check(CheckId.STATUS, Result.FAIL, "Revoked.", WITHDRAWN))
+    english, welsh = (verdict_words.in_words(language, revoked) for language in Language)
+
+    assert (english.word, english.sentence) == ("Rejected", "Revoked on 3 May 2026 by decision.")
+    assert english.reason == REASONS[DecisionKind.REVOKE]["fraud-found"]
+    assert (welsh.word, welsh.sentence) == ("Gwrthodwyd", "Diddymwyd ar 3 Mai 2026 trwy benderfyniad.")
+
+
+def test_the_first_failed_check_speaks_for_a_rejection() -> None:
+    """Not one that is merely unknown, even if it comes first."""
+    words = verdict_words.in_words(
+        Language.EN,
+        answer(
+            Check(CheckId.SIGNATURE, Result.FAIL, "Wrong."),
+            Check(CheckId.FORMAT, Result.UNKNOWN, "?"),
+            Check(CheckId.VALIDITY, Result.FAIL, "Over."),
+        ),
+    )
+
+    assert words.sentence == "The signature is wrong: the document was changed or forged."
+    assert [check.id for check in words.open] == ["format", "signature", "validity"]
+
+
+def test_what_could_not_be_told_is_checked_by_hand_and_is_never_green() -> None:
+    """The word, the class of its colour, and the sentence."""
+    html = shown(answer(Check(CheckId.STATUS, Result.UNKNOWN, "No network.")))
+
+    assert "idv-verdict--refer" in html
+    assert "Check by hand" in html
+    assert "Whether it was revoked could not be learnt." in html
+
+
+@pytest.mark.parametrize(("language", "word"), [(Language.EN, "Accepted"), (Language.CY, "Derbyniwyd")])
+def test_an_accepted_document_shows_what_it_says_and_the_photo(language: Language, word: str) -> None:
+    """One big word, claims with labels, the photo to be compared by a person, passed checks folded."""
+    claims = {**DETAILS, **PERMISSION, "picture": "data:image/jpeg;base64,/9j/"}
+    html = shown(answer(claims=claims), language)
+
+    assert f'<h1 class="idv-verdict__word" id="verdict">{word}</h1>' in html
+    assert 'src="data:image/jpeg;base64,/9j/"' in html
+    assert "SPECIMEN" in html
+    assert html.count("<details") == 1
+
+
+@pytest.mark.parametrize("picture", ["https://evil.example/x.jpg", "data:text/html,x", "javascript:alert(1)", 5, ["x"]])
+def test_only_a_jpeg_of_our_own_is_ever_a_picture(picture: Any) -> None:
+    """Whatever else a document carries as its picture is not put on a page."""
+    assert verdict_words.in_words(Language.EN, answer(claims={"picture": picture})).photo is None
+
+
+def test_a_forged_document_cannot_write_our_page() -> None:
+    """Its type, its claims and what a check quotes of it are text."""
+    hostile = "<script>alert(1)</script>"
+    asked = Answer(
+        answer(Check(CheckId.FORMAT, Result.FAIL, hostile)).verdict, hostile, {hostile: [hostile], "x": {hostile: 1}}
+    )
+
+    assert "<script" not in shown(asked)
+
+
+def test_everything_that_a_permission_says_has_a_label() -> None:
+    """Whoever confirms a decision sees every member of it."""
+    whole = {
+        "status_type": {"code": "A", "text": "B"},
+        "permission_start": "2026-01-01",
+        "permission_end": None,
+        "conditions": ["C"],
+        "work": {"allowed": "yes", "occupations_text": "D", "hours_per_week": 20, "self_employed": False},
+        "study": {"allowed": "no"},
+        "rent": {"allowed": "limited"},
+        "travel": {"allowed": "yes"},
+        "public_funds": {"recourse": True, "benefits_text": "E"},
+        "sponsor_ref": "F",
+    }
+    lines = said(ImmigrationPermission.model_validate(whole).model_dump(mode="json"))
+
+    assert {line.label for line in lines} <= set(LABELS.values())
+    assert len(lines) == 15
+    assert next(line for line in lines if line.label == "Ends").value == "No end date"
+
+
+def test_every_act_of_the_services_has_words() -> None:
+    """An act that nobody could read cannot be confirmed."""
+    named = {
+        node.args[0].value
+        for path in Path(services.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Action"
+        if isinstance(node.args[0], ast.Constant)
+    }
+
+    assert named == act_words._ACTS.keys()
+
+
+def test_a_decision_is_confirmed_with_all_that_it_says() -> None:
+    """The kind, the reason, the legal basis and the whole permission stand on the page."""
+    content = {"kind": "grant", "reason": "application-granted", "legal_basis": "Act 1, s. 2", "permission": PERMISSION}
+    words = act_words.in_words(Action("decide", "ab" * 16, content))
+    values = [line.value for line in words.lines]
+
+    assert values[:4] == ["Grant a permission", "ab" * 16, "The application was granted.", "Act 1, s. 2"]
+    assert "Sponsored occupation only" in values
+    assert "2024-01-15" in values

@@ -1,0 +1,152 @@
+"""The verify page: whatever is handed over gets a verdict or a clear page, and the request on the page counts."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from tests.simulators.holder import Holding, holding
+from tests.simulators.plain_browser import PlainBrowser, Shown
+from tests.unit.web.pages.conftest import People
+
+VERIFY = "/officer/verify"
+NOT_ONE: tuple[tuple[dict[str, str | bytes], str], ...] = (
+    ({}, "Paste the document, or choose a file"),
+    ({"file": b""}, "Paste the document, or choose a file"),
+    ({"document": "a", "file": b"b"}, "Paste the document or choose a file, not both"),
+)
+
+
+async def asked(officer: PlainBrowser, verify: str = VERIFY) -> tuple[Shown, dict[str, str]]:
+    """The page with a request for the wallet, and the request."""
+    page = await officer.fill(await officer.open(verify), f"{verify}/request")
+    request: dict[str, str] = orjson.loads("{" + page.text.partition("{")[2].partition("}")[0] + "}")
+    return page, request
+
+
+def answer(held: Holding, request: dict[str, str]) -> bytes:
+    """What the wallet prints."""
+    shown = held.present(request, ["family_name", "given_name", "birthdate", "work", "permission_end"])
+    printed = {"document": shown, "receipt": None, "verification_request": request["verification_request"]}
+    return orjson.dumps(printed)
+
+
+@pytest.mark.parametrize("way", ["document", "file"])
+async def test_a_wallets_answer_is_accepted(people: People, way: str) -> None:
+    """Pasted or uploaded, the answer to the request on the page is accepted, with what the holder showed."""
+    held = await holding(people.served.api)
+    officer = await people.staff("second")
+    page, request = await asked(officer)
+    given = answer(held, request)
+    verdict = await officer.fill(page, VERIFY, **{way: given.decode() if way == "document" else given})
+    assert verdict.status == 200
+    assert verdict.heading == "Accepted"
+    for said in ("SPECIMEN", "12 August 1974", "With limits"):
+        assert said in verdict.text
+
+
+async def test_an_organisation_sees_what_its_purpose_allows(people: People) -> None:
+    """On the same page, somebody who checks the right to work is not shown the date of birth."""
+    held = await holding(people.served.api)
+    partner, verify = await people.staff("partner"), "/relying-party/verify"
+    page, request = await asked(partner, verify)
+    verdict = await partner.fill(page, verify, document=answer(held, request).decode())
+    assert verdict.heading == "Accepted"
+    assert "SPECIMEN" in verdict.text
+    assert "1974" not in verdict.text
+
+
+async def test_an_answer_is_good_once(people: People) -> None:
+    """The second time, the page says that the request is over and asks for a new one."""
+    held = await holding(people.served.api)
+    officer = await people.staff("second")
+    page, request = await asked(officer)
+    given = answer(held, request).decode()
+    await officer.fill(page, VERIFY, document=given)
+    again = await officer.fill(page, VERIFY, document=given)
+    assert again.status == 400
+    assert "This verification request cannot be answered any more." in again.text
+    assert "verification_request" not in again.form(VERIFY).fields
+
+
+async def test_the_request_on_the_page_counts(people: People) -> None:
+    """An answer to another request of the same officer is not taken for the one to this."""
+    held = await holding(people.served.api)
+    officer = await people.staff("second")
+    _, earlier = await asked(officer)
+    page, _ = await asked(officer)
+    verdict = await officer.fill(page, VERIFY, document=answer(held, earlier).decode())
+    assert verdict.heading == "Rejected"
+
+
+async def test_somebody_elses_request_answers_nothing(people: People) -> None:
+    """A request that another made is as good as none."""
+    held = await holding(people.served.api)
+    _, request = await asked(await people.staff("partner"), "/relying-party/verify")
+    officer = await people.staff("second")
+    page = await officer.fill(await officer.open(VERIFY), VERIFY, document=answer(held, request).decode())
+    assert page.status == 400
+    assert "This verification request cannot be answered any more." in page.text
+
+
+async def test_a_document_without_its_holder_is_checked_by_hand(people: People) -> None:
+    """The credential itself, handed over, proves nobody: the word is to check by hand."""
+    held = await holding(people.served.api)
+    officer = await people.staff("second")
+    verdict = await officer.fill(await officer.open(VERIFY), VERIFY, document=f"\n{held.credential}\n")
+    assert verdict.heading == "Check by hand"
+    assert "compare the photo" in verdict.text
+
+
+async def test_junk_is_rejected_not_a_fault(people: People) -> None:
+    """Whatever bytes a file holds, the answer is a verdict."""
+    officer = await people.staff("officer")
+    page = await officer.open(VERIFY)
+    for junk in (b"\x00\xff\xfe", b"{" * 1000, b"%PDF-1.7", b"x" * 70_000, "\U0001f600".encode(), b"a.b.c~d~"):
+        verdict = await officer.fill(page, VERIFY, file=junk)
+        assert (verdict.status, verdict.heading) == (200, "Rejected"), junk
+
+
+async def test_an_oversized_upload_is_a_clear_page(people: People) -> None:
+    """A file over a megabyte is not read; the page says how large it may be."""
+    officer = await people.staff("officer")
+    page = await officer.fill(await officer.open(VERIFY), VERIFY, file=bytes(1024 * 1024))
+    assert page.status == 413
+    assert "One megabyte is the most." in page.text
+
+
+async def test_one_document_at_a_time(people: People) -> None:
+    """Nothing, or two things, are asked about again; a request made before stays good for the next try."""
+    officer = await people.staff("officer")
+    page, request = await asked(officer)
+    for given, sentence in NOT_ONE:
+        again = await officer.fill(page, VERIFY, **given)
+        assert again.status == 400
+        assert sentence in again.text
+        assert again.form(VERIFY).fields["verification_request"] == request["verification_request"]
+
+
+async def test_a_check_is_in_the_history_of_the_shift(people: People) -> None:
+    """What was checked and what came out stands on the officer's desk, without whom it was about."""
+    held = await holding(people.served.api)
+    officer = await people.staff("second")
+    await officer.fill(await officer.open(VERIFY), VERIFY, document=held.credential)
+    desk = await officer.open("/officer")
+    assert "Checked a document: Check by hand" in desk.text
+    assert "SPECIMEN" not in desk.text
+
+
+async def test_a_verdict_says_why_a_document_was_withdrawn(people: People) -> None:
+    """After two officers revoked, the one sentence that matters names the day and the reason."""
+    held = await holding(people.served.api)
+    revoked = {"kind": "revoke", "reason": "fraud-found", "legal_basis": "Rules, part 9"}
+    api = people.served.api
+    made = await api.ok("POST", f"/api/v1/people/{held.person}/decisions", "officer", revoked)
+    await api.ok("POST", f"/api/v1/proposals/{made['proposal']}/approval", "second")
+    officer = people.browser("cy")
+    await officer.enrol(await people.invite_officer("Vera Verifier"))
+    verdict = await officer.fill(await officer.open(VERIFY), VERIFY, document=held.credential)
+    assert verdict.heading == "Gwrthodwyd"
+    assert "Diddymwyd ar" in verdict.text
+    assert "Fe'i cafwyd trwy ddatganiad neu ddogfen ffug." in verdict.text
+    assert "SPECIMEN" not in verdict.text

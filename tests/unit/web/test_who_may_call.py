@@ -1,0 +1,151 @@
+"""Each role against each route: nobody reaches what is not theirs, and nobody learns more than that from trying."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from idverify.core.policy import ALLOWED, Act, Role
+from idverify.web.endpoint import Caller, Endpoint
+from idverify.web.routes import ROUTES
+from tests.simulators.contract import contract
+from tests.simulators.holder import Holding, holding
+from tests.simulators.service import DETAILS, PERMISSION, VCT
+from tests.simulators.software_office import SoftwareOffice, software_office
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+# What each route that asks who is calling needs; ``None``: nothing but a session.
+NEEDS: Final[dict[str, Act | None]] = {
+    "POST /api/v1/sign-out": None,
+    "POST /api/v1/sign-out-everywhere": None,
+    "POST /api/v1/people": Act.KEEP_PEOPLE,
+    "POST /api/v1/people/search": Act.KEEP_PEOPLE,
+    "GET /api/v1/people/{person}": Act.KEEP_PEOPLE,
+    "POST /api/v1/people/{person}/decisions": Act.DECIDE,
+    "POST /api/v1/people/{person}/offers": Act.OFFER,
+    "POST /api/v1/people/{person}/enrolments": Act.ENROL_CITIZENS,
+    "GET /api/v1/proposals": Act.DECIDE,
+    "GET /api/v1/proposals/{proposal}": Act.DECIDE,
+    "POST /api/v1/proposals/{proposal}/approval": Act.DECIDE,
+    "POST /api/v1/verification-requests": Act.REQUEST_PRESENTATION,
+    "POST /api/v1/verify": Act.VERIFY,
+    "GET /metrics": Act.READ_METRICS,
+}
+BODIES: Final[dict[str, Any]] = {
+    "POST /api/v1/people": {"details": DETAILS},
+    "POST /api/v1/people/search": {
+        "travel_document": {"type": "P", "number": "X1", "issuing_state": "UTO", "expiry": "2031-01-01"}
+    },
+    "POST /api/v1/people/{person}/decisions": {
+        "kind": "vary",
+        "reason": "extended",
+        "legal_basis": "Rules, part 1",
+        "permission": PERMISSION,
+    },
+    "POST /api/v1/people/{person}/offers": {"type": VCT},
+    "POST /api/v1/verification-requests": {"type": VCT},
+    "POST /api/v1/verify": {"document": "a.b.c~"},
+}
+PROGRAMS: Final = {"register": Role.OFFICER, "employer": Role.RELYING_PARTY, "monitor": Role.ADMIN}
+PEOPLE: Final = {"officer": Role.OFFICER, "partner": Role.RELYING_PARTY, "admin": Role.ADMIN, "citizen": Role.CITIZEN}
+STEP_UP: Final = "/problems/step-up-required"
+
+
+def name_of(route: Endpoint) -> str:
+    """Method and path, parameters without their patterns."""
+    path = re.sub(r"\{(\w+):.*?\}(?=/|$)", r"{\1}", route.path)
+    return f"{route.method} {path}"
+
+
+GUARDED: Final = [route for route in ROUTES if route.caller is not Caller.ANYBODY]
+
+
+@dataclass(frozen=True)
+class Town:
+    """An office, a person whom everything is about, a proposal on them, and that person's own account."""
+
+    served: SoftwareOffice
+    held: Holding
+    proposal: str
+    citizen: str
+
+    async def call(self, name: str, who: str | None) -> tuple[int, Any]:
+        """One exchange, unconfirmed, about the person on record."""
+        method, path = name.split(" ")
+        path = path.replace("{person}", self.held.person).replace("{proposal}", self.proposal)
+        caller = self.citizen if who == "citizen" else who
+        headers = await self.served.api.identity(caller)
+        status, answer, _ = await self.served.api.send(method, path, BODIES.get(name), headers)
+        contract().require_kept(method, path, status, answer)
+        return status, answer
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """One office for all routes; nothing that is tried changes it."""
+    async with software_office(tmp_path_factory.mktemp("town")) as served:
+        held = await holding(served.api)
+        ruling = {"kind": "suspend", "reason": "under-review", "legal_basis": "Rules, part 9"}
+        waiting = await served.api.ok("POST", f"/api/v1/people/{held.person}/decisions", "second", ruling)
+        yield Town(served, held, waiting["proposal"], await served.api.enrol_citizen(held.person))
+
+
+async def test_the_table_has_every_route() -> None:
+    """A route that is new must say here what it needs."""
+    assert {name_of(route) for route in GUARDED} == NEEDS.keys()
+
+
+@pytest.mark.parametrize("name", [name_of(route) for route in GUARDED])
+async def test_a_stranger_gets_nowhere(town: Town, name: str) -> None:
+    """Without a key or a session: 401, whatever is asked for."""
+    status, problem = await town.call(name, None)
+
+    assert (status, problem["type"]) == (401, "/problems/not-authenticated")
+
+
+@pytest.mark.parametrize("who", [*PROGRAMS, *PEOPLE])
+@pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if act is not None])
+async def test_each_role_at_each_route(town: Town, name: str, who: str) -> None:
+    """Whose role lacks the act is refused; whose has it is answered, or asked to confirm if they can."""
+    act, role = NEEDS[name], (PROGRAMS | PEOPLE)[who]
+    confirmed = next(route for route in GUARDED if name_of(route) == name).headers == ("Step-Up",)
+
+    status, answer = await town.call(name, who)
+
+    if act not in ALLOWED[role]:
+        assert (status, answer["type"]) == (403, "/problems/not-allowed")
+        assert f"yours is {role.value}" in answer["detail"]
+    elif not confirmed:
+        assert status in {200, 201, 404}
+    elif who in PROGRAMS:
+        assert (status, answer["type"]) == (403, "/problems/not-allowed")
+        assert "an API key cannot" in answer["detail"]
+    else:
+        assert (status, answer["type"]) == (401, STEP_UP)
+
+
+@pytest.mark.parametrize("who", PROGRAMS)
+@pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if act is None])
+async def test_a_program_cannot_sign_out(town: Town, name: str, who: str) -> None:
+    """What belongs to a session is out of an API key's reach."""
+    status, problem = await town.call(name, who)
+
+    assert (status, problem["type"]) == (401, "/problems/not-authenticated")
+
+
+@pytest.mark.parametrize("who", ["officer", "register"])
+@pytest.mark.parametrize("name", [name for name in NEEDS if "{" in name])
+async def test_what_is_not_there(town: Town, name: str, who: str) -> None:
+    """A reference that was made up finds nothing, or nothing that could be done."""
+    method, path = name.split(" ")
+    made_up = path.replace("{person}", "0" * 32).replace("{proposal}", "0" * 32)
+
+    status, answer = await town.served.api.call(method, made_up, who, BODIES.get(name), confirm=False)
+
+    assert (status, answer["type"]) == (404, "/problems/not-found")
