@@ -17,6 +17,11 @@ NEEDED: Final = 2  # some decisions take two people
 async def first_codes(store: SqliteStore, clock: Clock, entropy: Entropy) -> list[str]:
     """A one-time code for each of the first officers who is not enrolled yet; each gives their name on the page."""
     staff: list[Any] = await store.fetch(queries.STAFF, {})
-    enrolled = sum(row["role"] == Role.OFFICER and not row["actor"].startswith(SET_UP) for row in staff)
+    enrolled = sum(map(_is_an_officer, staff))
     invitations = [await invite(store, clock, entropy, Invited(Role.OFFICER), "up") for _ in range(NEEDED - enrolled)]
     return [invitation.code for invitation in invitations]
+
+
+def _is_an_officer(account: Any) -> bool:
+    here = account["role"] == Role.OFFICER and account["ended_at"] is None
+    return here and not account["actor"].startswith(SET_UP)

@@ -19,6 +19,7 @@ from idverify.config import Config, Service
 from idverify.errors import SetupError
 from idverify.web.fetch import open_fetcher
 from idverify.web.metrics import Metrics
+from idverify.web.pages.call import AROUND
 from idverify.web.server import make_app, make_runner
 
 log = structlog.get_logger()
@@ -39,8 +40,10 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
             open_office(config, fetcher, Metrics()) as office,
             running(office) as failed,
         ):
-            runner = make_runner(make_app(office, demo=config.service.demo))
+            app = make_app(office, demo=config.service.demo)
+            runner = make_runner(app)
             await runner.setup()
+            templates = asyncio.create_task(asyncio.to_thread(app[AROUND].renderer.compile_all))
             told = _told_to_stop()  # before anybody hears that there is something to stop
             try:
                 await _listen(runner, config.service, tls)
@@ -49,6 +52,7 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
                 await _until(told, failed)
             finally:
                 await runner.cleanup()
+                await templates
     finally:
         os.close(lock)
 

@@ -86,6 +86,7 @@ async def running(office: Office) -> AsyncIterator[asyncio.Future[Any]]:
         asyncio.create_task(office.board.run(), name="status list"),
         asyncio.create_task(_publish(office), name="checkpoints"),
         asyncio.create_task(_keep_house(office), name="retention"),
+        asyncio.create_task(_drop_ceremonies(office), name="ceremonies"),
     ]
     failed: asyncio.Future[Any] = asyncio.ensure_future(_first_failure(tasks))
     try:
@@ -135,6 +136,12 @@ async def _keep_house(office: Office) -> None:
         await close_forgotten_issuances(office)
         await retention.sweep(office.store, office.clock.now())
         await asyncio.sleep(retention.EVERY_SECONDS)
+
+
+async def _drop_ceremonies(office: Office) -> None:
+    while True:
+        await retention.sweep_ceremonies(office.store, office.clock.now())
+        await asyncio.sleep(retention.CEREMONIES_EVERY_SECONDS)
 
 
 async def publish_or_wait(office: Office) -> None:

@@ -45,11 +45,13 @@ def creation_options(
     }
 
 
-def request_options(rp_id: str, challenge: bytes, allow: Sequence[Known] = ()) -> dict[str, Any]:
+def request_options(
+    rp_id: str, challenge: bytes, allow: Sequence[Known] = (), seconds: int = CEREMONY_SECONDS
+) -> dict[str, Any]:
     """``PublicKeyCredentialRequestOptionsJSON``; with nothing in ``allow``, any key that knows an account of ours."""
     return {
         "challenge": base64url.encode(challenge),
-        "timeout": CEREMONY_SECONDS * 1000,
+        "timeout": seconds * 1000,
         "rpId": rp_id,
         "allowCredentials": _descriptors(allow),
         "userVerification": "required",

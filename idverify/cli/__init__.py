@@ -108,9 +108,16 @@ def api(
     member: Annotated[str | None, typer.Option(help="Print this member of the answer alone.")] = None,
 ) -> int:
     """Call the API of a running service: 0 done, 1 refused, 2 could not tell."""
-    from idverify.cli.api import ApiCall, run
+    from idverify.cli.api import ApiCall, as_program, run
 
-    return run(ApiCall(method, url, body, key, member, security_key))
+    call = ApiCall(method, url, body, member)
+    if security_key is None:
+        return run(call, as_program(key))
+    if key is not None:
+        raise WrongUsage("Give --key (a program's API key) or --security-key (a person's), not both.")
+    from idverify.cli.signed_in import as_person
+
+    return run(call, as_person(security_key))
 
 
 @app.command()

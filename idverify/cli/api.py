@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import orjson
 
 from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.cli.request import request
-from idverify.cli.signed_in import signed_in
 from idverify.errors import Conflict
+
+Sender = Callable[[str, str, bytes | None], bytes]
+"""Makes a call (method, address, body) as somebody, and gives the body of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +24,13 @@ class ApiCall:
     method: str
     url: str
     body: str | None
-    key: Path | None
     member: str | None
-    security_key: Path | None = None
 
 
-def run(call: ApiCall) -> int:
+def run(call: ApiCall, send: Sender) -> int:
     """Make the call and print the answer: 0 done, 1 refused; ``Unavailable`` makes it 2."""
-    if call.key is not None and call.security_key is not None:
-        raise WrongUsage("Give --key (a program's API key) or --security-key (a person's), not both.")
     try:
-        answer = _made(call, call.method.upper(), _body(call.body))
+        answer = send(call.method.upper(), call.url, _body(call.body))
     except Conflict as refused:
         sys.stderr.write(f"{refused}\n")
         return 1
@@ -39,12 +38,10 @@ def run(call: ApiCall) -> int:
     return 0
 
 
-def _made(call: ApiCall, method: str, body: bytes | None) -> bytes:
-    if call.security_key is not None:
-        with signed_in(call.url, call.security_key) as person:
-            return person.call(method, call.url, body)
-    headers = {} if call.key is None else {"Authorization": f"Bearer {_key(call.key)}"}
-    return request(method, call.url, body, headers)
+def as_program(key: Path | None) -> Sender:
+    """A call with the API key in a file, or with none."""
+    headers = {} if key is None else {"Authorization": f"Bearer {_key(key)}"}
+    return lambda method, url, body: request(method, url, body, headers)
 
 
 def _key(path: Path) -> str:

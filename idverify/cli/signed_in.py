@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from idverify.cli.api import Sender
 from idverify.cli.output import printable
 from idverify.cli.request import Answer, accepted, exchange
 from idverify.cli.security_key import answer, post
@@ -43,6 +44,16 @@ class SignedIn:
         response = answer(self.path, lambda key: key.get(asked["public_key"], self.origin))
         given = orjson.dumps({"ceremony": asked["ceremony"], "response": response})
         return base64.urlsafe_b64encode(given).decode().rstrip("=")
+
+
+def as_person(key: Path) -> Sender:
+    """A call by whoever the security key in a file belongs to, in a session of its own."""
+
+    def send(method: str, url: str, body: bytes | None) -> bytes:
+        with signed_in(url, key) as person:
+            return person.call(method, url, body)
+
+    return send
 
 
 @contextmanager

@@ -56,7 +56,8 @@ async def keys_kept_by(office: Office, keeper: Principal) -> list[Any]:
     require_may(keeper, Act.KEEP_API_KEYS)
     if keeper.role is Role.ADMIN:
         return await office.store.fetch(queries.API_KEYS, {})
-    return await office.store.fetch(queries.API_KEYS_OF_ACTOR, {"actor": keeper.actor, "role": keeper.role.value})
+    own = {"actor": keeper.actor, "role": keeper.role.value, "purpose": keeper.purpose}
+    return await office.store.fetch(queries.API_KEYS_OF_ACTOR, own)
 
 
 async def revoke_key_for(office: Office, keeper: Principal, key_id: str, given: Given | None) -> None:

@@ -65,7 +65,9 @@ async def _with_reason(office: Office, verified: Verified) -> Verdict:
     """For officers: when and why our own document was withdrawn. Nobody else needs to learn that."""
     verdict, presented = verified.verdict, verified.presented
     withdrawn = any(check.id is CheckId.STATUS and check.result is Result.FAIL for check in verdict.checks)
-    if not withdrawn or presented is None or presented.status is None or presented.iss != office.deployment.iss:
+    if not withdrawn or not verified.genuine():  # a forged document names anybody's copy
+        return verdict
+    if presented is None or presented.status is None or presented.iss != office.deployment.iss:
         return verdict
     copy = {"status_list": presented.status.uri, "status_index": presented.status.index}
     row = await office.store.fetch_one(queries.DECISION_BEHIND_COPY, copy)

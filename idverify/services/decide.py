@@ -101,12 +101,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Deciders:
-    """Who decides, and how each confirmed it. ``proposal`` is the authorisation of whoever proposed it, if one did."""
+    """Who decides, and how each confirmed it. ``proposed`` is the authorisation row of whoever proposed it."""
 
     decided_by: str
     approved_by: str | None
     confirmed: Authorisation
-    proposal: bytes | None = None
+    proposed: Any = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -114,9 +114,15 @@ class _Deciders:
         return {
             "decided_by": self.decided_by,
             "approved_by": self.approved_by,
-            "authorisation_id": self.confirmed.id if alone else self.proposal,
+            "authorisation_id": self.confirmed.id if alone else self.proposed["id"],
             "approval_id": None if alone else self.confirmed.id,
         }
+
+    @property
+    def evidence(self) -> list[str]:
+        """SHA-256 of how each confirmed it, the first person's first, in hex."""
+        own = self.confirmed.evidence_digest.hex()
+        return [own] if self.proposed is None else [hashlib.sha256(self.proposed["evidence"]).hexdigest(), own]
 
 
 class _MovedOn(Conflict):
@@ -126,9 +132,10 @@ class _MovedOn(Conflict):
 async def decide(office: Office, officer: Principal, ruling: Ruling, given: Given | None) -> Decided | Proposed:
     """Record the decision, or a proposal where it takes two people. Raises ``StepUpRequired`` without ``given``."""
     require_may(officer, Act.DECIDE)
+    require_person(officer)
     require_reason(ruling.kind, ruling.reason)
     person = await read(office, ruling.person)
-    effect = transition(ruling.kind, person.status)
+    effect = await _transition_seen(office, officer, ruling.kind, person)
     if effect.carries_permission and ruling.permission is None:
         raise Unprocessable(f"A decision to {ruling.kind.value} needs the permission that it gives.")
     if not effect.carries_permission and ruling.permission is not None:
@@ -139,12 +146,23 @@ async def decide(office: Office, officer: Principal, ruling: Ruling, given: Give
     return await _execute(office, ruling, _Deciders(officer.actor, None, confirmed), ())
 
 
+async def _transition_seen(office: Office, officer: Principal, kind: DecisionKind, person: Person) -> Effect:
+    """The effect; a refusal tells the officer the person's status, so it is a look like any other."""
+    try:
+        return transition(kind, person.status)
+    except Unprocessable:
+        await record_view(office, officer, person.id)
+        raise
+
+
 async def approve(office: Office, officer: Principal, proposal: bytes, given: Given | None) -> Decided:
     """Carry out what another officer proposed. Raises ``StepUpRequired`` without ``given``."""
     require_may(officer, Act.DECIDE)
     row = await office.store.fetch_one(queries.PROPOSAL, {"handle": proposal})
     if row is None:
         raise NotFound("There is no such proposal.")
+    if row["authorisation_id"] is None:
+        raise Gone("This was proposed before proposals were confirmed with a key; it must be proposed again.")
     require_second_person(row["proposed_by"], row["proposed_by_account"], officer)
     used = Conflict("This proposal was carried out already.")
     if row["consumed_at"] is not None:  # what it decided is done, so the person's status would refuse it first
@@ -165,7 +183,8 @@ async def approve(office: Office, officer: Principal, proposal: bytes, given: Gi
     if row["expires_at"] <= office.clock.now():
         raise consume.expired
     confirmed = await step_up.require(office, officer, ruling.action(), given)
-    deciders = _Deciders(row["proposed_by"], officer.actor, confirmed, row["authorisation_id"])
+    proposed = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
+    deciders = _Deciders(row["proposed_by"], officer.actor, confirmed, proposed)
     return await _execute(office, ruling, deciders, (consume, still))
 
 
@@ -286,6 +305,7 @@ class _Decision:
             self.ruling.reason,
             self.deciders.decided_by,
             self.deciders.approved_by,
+            self.deciders.evidence,
             self.at,
             self.content.model_dump(mode="json"),
         ]

@@ -16,7 +16,7 @@ from idverify.auth.key_policy import KEY_POLICIES, require_taken
 from idverify.auth.webauthn import RegisteredKey, check_registration
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
-from idverify.core.policy import Act, Principal, Role, name_as_read, require_may
+from idverify.core.policy import Act, Principal, Role, name_as_read, require_may, require_person
 from idverify.errors import CeremonyRefused, Conflict, Gone, KeyAlreadyRegistered, NotFound, Unprocessable
 from idverify.ledger.commitment import Record
 from idverify.ports import Clock, Entropy, uuid7
@@ -35,17 +35,17 @@ from idverify.services.ceremonies import (
 from idverify.services.office import Office
 from idverify.services.people import look, read, read_by_id
 from idverify.services.records import about_ourselves, about_person
-from idverify.services.sessions import Opened, open_session
+from idverify.services.sessions import Opened, open_session, replaced
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.writes import Consume, Insert, Recorded, Write, WriteSet
+from idverify.stores.writes import Change, Consume, Insert, Recorded, Write, WriteSet
 
 LINK_SECONDS: Final = 15 * 60
 SLIP_SECONDS: Final = 7 * 86_400
 USER_HANDLE_BYTES: Final = 64
 MOST_NAME: Final = 100
 _UNKNOWN: Final = "There is no such code. Check every character, or ask for a new one."
-_USED: Final = "This code was used already. Sign in with the key that you registered, or ask for a new code."
+_USED: Final = "This code was used, or replaced by a newer one. Sign in with your key, or ask for a new code."
 _EXPIRED: Final = "This code has expired. Ask for a new one."
 _TAKEN: Final = "Somebody with this name is enrolled already. Give a name that tells you apart."
 
@@ -103,16 +103,17 @@ async def invite_staff(office: Office, admin: Principal, invited: Invited, given
 async def invite_citizen(office: Office, officer: Principal, handle: bytes, given: Given | None) -> Invitation:
     """A code for the person at the counter; for one who has an account already, it adds a key to it."""
     require_may(officer, Act.ENROL_CITIZENS)
+    require_person(officer)
     person = await read(office, handle)
     confirmed = await step_up.require(office, officer, Action("enrol-citizen", handle.hex()), given)
     invited = Invited(Role.CITIZEN)
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, officer.actor, SLIP_SECONDS)
     row |= {"id": office.new_id(), "person_id": person.id, "authorisation_id": confirmed.id}
-    entry, seen = (
-        confirmed.entry(office, (person.id, person.key)),
-        look(office, officer, person.id, "enrolment", "made"),
-    )
-    await office.store.commit(WriteSet((*confirmed.writes(0), Insert(tables.enrolment, row), seen), (entry,)))
+    entry = confirmed.entry(office, (person.id, person.key))
+    older = cancelling({"person_id": person.id}, office.clock.now())
+    seen = look(office, officer, person.id, "enrolment", "made")
+    writes = (*confirmed.writes(0), older, Insert(tables.enrolment, row), seen)
+    await office.store.commit(WriteSet(writes, (entry,)))
     return invitation
 
 
@@ -152,8 +153,13 @@ async def begin(office: Office, code: str, name: str | None) -> Beginning:
     return Beginning(handle, asked, now + SECONDS[Ceremony.ENROL])
 
 
-async def finish(office: Office, code: str, name: str | None, given: Given, key_name: str) -> Opened:
-    """Register the key, make the account unless there is one, and sign its owner in: all of it or nothing."""
+async def finish(
+    office: Office, code: str, name: str | None, given: Given, key_name: str, replacing: str | None = None
+) -> Opened:
+    """Register the key, make the account unless there is one, and sign its owner in: all of it or nothing.
+
+    ``replacing`` is the session token that came along; that session ends.
+    """
     enrolment = await look_up(office, code)
     actor = await _named(office, enrolment, name)
     account: Any = await _account_of(office, enrolment)
@@ -171,6 +177,10 @@ async def finish(office: Office, code: str, name: str | None, given: Given, key_
     key = key_row(office, account["id"], Role(account["role"]), registered, key_name)
     opened, session = open_session(office, account, key["id"])
     writes += [Insert(tables.security_key, key, already_registered()), session]
+    if enrolment.person is not None:
+        writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
+    if replacing is not None:
+        writes.append(replaced(office, replacing))
     entry = await bound_entry(office, "authenticator.bound", registered.cose_key, enrolment.person)
     await office.store.commit(WriteSet(tuple(writes), (entry,)))
     office.tally.session_opened(opened.principal.role)
@@ -250,6 +260,8 @@ def _require_sensible(invited: Invited) -> None:
         raise Unprocessable("Citizens are enrolled by an officer at the counter, from their record.")
     if (invited.role is Role.RELYING_PARTY) != (invited.purpose is not None):
         raise Unprocessable("A relying party needs a purpose; nobody else has one.")
+    if invited.role is Role.RELYING_PARTY and invited.actor is None:  # or it could call itself another
+        raise Unprocessable("A relying party needs a name from whoever invites it.")
     if invited.actor is not None:
         require_name(invited.actor)
 
@@ -296,6 +308,11 @@ def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_h
         "created_at": office.clock.now(),
         "ended_at": None,
     }
+
+
+def cancelling(whose: dict[str, bytes | str], at: int) -> Change:
+    """Makes every code that waits for its use useless: those of a person, or those that somebody made."""
+    return Change(tables.enrolment, {**whose, "consumed_at": None}, {"consumed_at": at})
 
 
 def _used(enrolment: Enrolment, at: int) -> Consume:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from idverify.core.action import Action
-from idverify.core.policy import Act, Principal, require_active, require_may
+from idverify.core.policy import Act, Principal, require_active, require_may, require_person
 from idverify.core.types import credential_type
+from idverify.errors import Unprocessable
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
@@ -36,6 +37,7 @@ class Offer:
 async def offer(office: Office, officer: Principal, person: bytes, vct: str, given: Given | None) -> Offer:
     """An officer makes an offer for a person whose status allows it."""
     require_may(officer, Act.OFFER)
+    require_person(officer)
     holder = await read(office, person)
     return await _make(office, officer, holder, vct, given, (look(office, officer, holder.id, "offer", "made"),))
 
@@ -50,7 +52,11 @@ async def _make(
     office: Office, maker: Principal, holder: Person, vct: str, given: Given | None, looks: tuple[Insert, ...]
 ) -> Offer:
     kind, now = credential_type(vct), office.clock.now()
-    require_active(holder.status)
+    try:
+        require_active(holder.status)
+    except Unprocessable:  # which tells whoever asked the status
+        await office.store.commit(WriteSet(looks))
+        raise
     action = Action("offer-credential", holder.handle.hex(), {"type": kind.vct})
     confirmed = await step_up.require(office, maker, action, given)
     code, nonce = random_text(office, CODE_BYTES), random_text(office, NONCE_BYTES)

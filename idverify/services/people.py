@@ -31,6 +31,10 @@ class Person:
     key: PersonKey
 
 
+class _Known(Conflict):
+    """The travel document is that of a person on record."""
+
+
 async def create(office: Office, officer: Principal, details: PersonDetails) -> bytes:
     """Record a person; their handle. A travel document that is known already is a ``Conflict``."""
     require_may(officer, Act.KEEP_PEOPLE)
@@ -54,9 +58,14 @@ async def create(office: Office, officer: Principal, details: PersonDetails) -> 
             "mac": await _blind(office, details.travel_document),
             "person_id": person_id,
         }
-        known = Conflict("A person with this travel document is on record already. Search for them instead.")
+        known = _Known("A person with this travel document is on record already. Search for them instead.")
         writes.append(Insert(tables.person_lookup, blinded, known))
-    await office.store.commit(WriteSet(tuple(writes)))
+    try:
+        await office.store.commit(WriteSet(tuple(writes)))
+    except _Known:  # which tells the officer that this person is on record: a look like a search
+        if details.travel_document is not None:
+            await find(office, officer, details.travel_document)
+        raise
     return handle
 
 

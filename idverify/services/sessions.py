@@ -79,6 +79,15 @@ def ending(whose: dict[str, bytes], at: int) -> Write:
     return Change(tables.session, {**whose, "ended_at": None}, {"ended_at": at})
 
 
+def still_signed_in(person: SignedIn) -> tuple[Change, Change]:
+    """Preconditions of a write: the account has not ended, and this session has not."""
+    over = NotAuthenticated(_OVER)
+    return (
+        Change(tables.account, {"id": person.account, "ended_at": None}, {"ended_at": None}, over),
+        Change(tables.session, {"id": person.session, "ended_at": None}, {"ended_at": None}, over),
+    )
+
+
 def replaced(office: Office, token: str) -> Write:
     """Ends the session that a browser brought along when it signed in again."""
     try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from idverify.core.action import Action
-from idverify.core.policy import Act, Principal, require_may, require_person
+from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, NotAllowed, NotFound
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
+from idverify.services.enrol import cancelling
 from idverify.services.office import Office
 from idverify.services.sessions import ending
 from idverify.stores import queries, tables
-from idverify.stores.writes import Change, WriteSet
+from idverify.stores.writes import Change, Write, WriteSet
 
 
 async def accounts(office: Office, admin: Principal) -> list[Any]:
@@ -24,7 +25,8 @@ async def accounts(office: Office, admin: Principal) -> list[Any]:
 async def end(office: Office, admin: Principal, handle: bytes, given: Given | None) -> None:
     """End an account at once, with every session of it: somebody left, or a key of theirs is in other hands.
 
-    What they decided and confirmed stays as it is. Nobody ends their own account: an office keeps an admin.
+    Codes that they made and that wait for their use end with it, and so do an organisation's API keys. What they
+    decided and confirmed stays as it is. Nobody ends their own account: an office keeps an admin.
     """
     require_may(admin, Act.ENROL_STAFF)
     row: Any = await office.store.fetch_one(queries.ACCOUNT_BY_HANDLE, {"handle": handle})
@@ -38,5 +40,13 @@ async def end(office: Office, admin: Principal, handle: bytes, given: Given | No
     now = office.clock.now()
     over = Conflict("This account has ended already.")
     ended = Change(tables.account, {"id": row["id"], "ended_at": None}, {"ended_at": now}, over)
-    writes = (*confirmed.writes(0), ended, ending({"account_id": row["id"]}, now))
+    writes = (*confirmed.writes(0), ended, ending({"account_id": row["id"]}, now), *_left_behind(row, now))
     await office.store.commit(WriteSet(writes, (confirmed.entry(office),)))
+
+
+def _left_behind(account: Any, at: int) -> tuple[Write, ...]:
+    codes = cancelling({"created_by": account["actor"]}, at)
+    if account["role"] != Role.RELYING_PARTY:
+        return (codes,)
+    named = {"actor": account["actor"], "role": account["role"], "purpose": account["purpose"], "revoked_at": None}
+    return codes, Change(tables.api_key, named, {"revoked_at": at})

@@ -31,6 +31,7 @@ from idverify.services.ceremonies import (
 )
 from idverify.services.office import Office
 from idverify.services.records import about_ourselves, about_person
+from idverify.services.sessions import still_signed_in
 from idverify.services.sign_in import known_key, require_no_clone, used_key
 from idverify.stores import queries, tables
 from idverify.stores.vault import PersonKey
@@ -45,7 +46,7 @@ class Authorisation:
     handle: bytes
     act: str
     row: dict[str, Any]
-    key_used: Change
+    preconditions: tuple[Change, ...]
 
     @property
     def evidence_digest(self) -> bytes:
@@ -53,8 +54,12 @@ class Authorisation:
         return hashlib.sha256(self.row["evidence"]).digest()
 
     def writes(self, position: int) -> tuple[Write, ...]:
-        """Its rows; ``position`` is that of its entry in the same write set."""
-        return self.key_used, Insert(tables.authorisation, {**self.row, "ledger_index": IndexOf(position)})
+        """Its rows; ``position`` is that of its entry in the same write set.
+
+        The account must be open, the session must hold and the key be in use at this very moment: whoever is shown
+        the door carries nothing out any more.
+        """
+        return *self.preconditions, Insert(tables.authorisation, {**self.row, "ledger_index": IndexOf(position)})
 
     def entry(self, office: Office, about: tuple[bytes, PersonKey] | None = None) -> Recorded:
         """Its ledger entry; ``about`` is the person (row id, key) whom the act is about, if it is about one."""
@@ -73,8 +78,8 @@ async def begin(office: Office, principal: Principal, action: Action) -> Beginni
     key = await _key_of(office, person)
     bound = {"account_id": person.account, "session_id": person.session, "nonce": nonce, "action_digest": digest}
     handle = await keep(office, Ceremony.STEP_UP, challenge, now, **bound)
-    allowed = credentials([key])
-    return Beginning(handle, options.request_options(office.deployment.rp_id, challenge, allowed), expires_at)
+    rp_id, seconds = office.deployment.rp_id, SECONDS[Ceremony.STEP_UP]
+    return Beginning(handle, options.request_options(rp_id, challenge, credentials([key]), seconds), expires_at)
 
 
 async def require(office: Office, principal: Principal, action: Action, given: Given | None) -> Authorisation:
@@ -100,7 +105,7 @@ async def _confirmed(
     expected = expectation(office, challenge, account_known=True)
     asserted = check_assertion(expected, known_key(key), given.response)
     require_no_clone(asserted, principal.role, key["handle"])
-    return _authorisation(office, action, ceremony, key, context, asserted)
+    return _authorisation(office, person, action, ceremony, key, context, asserted)
 
 
 async def _key_of(office: Office, person: SignedIn) -> Any:
@@ -112,7 +117,7 @@ async def _key_of(office: Office, person: SignedIn) -> Any:
 
 
 def _authorisation(
-    office: Office, action: Action, ceremony: Any, key: Any, context: Context, asserted: Asserted
+    office: Office, person: SignedIn, action: Action, ceremony: Any, key: Any, context: Context, asserted: Asserted
 ) -> Authorisation:
     evidence = step_up.evidence(
         ceremony["nonce"], action.digest(), context, frozenset({office.deployment.iss}), known_key(key), asserted
@@ -129,7 +134,8 @@ def _authorisation(
         "evidence": evidence,
         "confirmed_at": now,
     }
-    return Authorisation(authorisation_id, handle, action.act, row, used_key(key, asserted, now))
+    preconditions = (used_key(key, asserted, now), *still_signed_in(person))
+    return Authorisation(authorisation_id, handle, action.act, row, preconditions)
 
 
 def _context(office: Office, person: SignedIn, issued_at: int, expires_at: int) -> Context:

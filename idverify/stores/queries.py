@@ -39,7 +39,11 @@ TRUSTED_ISSUERS: Final = select(trusted_issuer)
 CRLS: Final = select(crl)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("id"))
 API_KEYS: Final = select(api_key).order_by(api_key.c.created_at)
-API_KEYS_OF_ACTOR: Final = API_KEYS.where(api_key.c.actor == bindparam("actor"), api_key.c.role == bindparam("role"))
+API_KEYS_OF_ACTOR: Final = API_KEYS.where(
+    api_key.c.actor == bindparam("actor"),
+    api_key.c.role == bindparam("role"),
+    api_key.c.purpose == bindparam("purpose"),
+)
 
 ACCOUNT: Final = select(account).where(account.c.id == bindparam("id"))
 ACCOUNT_OF_PERSON: Final = select(account).where(account.c.person_id == bindparam("person_id"))
@@ -78,6 +82,7 @@ SESSION: Final = (
     )
 )
 SESSION_BY_ID: Final = select(session).where(session.c.id == bindparam("id"))
+AUTHORISATION: Final = select(authorisation).where(authorisation.c.id == bindparam("id"))
 AUTHORISATIONS_OF_DECISION: Final = (
     select(authorisation)
     .join(

@@ -19,10 +19,29 @@ RETENTION: Final = {
     "DELETE FROM verification_request WHERE expires_at < ?": DAY,
     "DELETE FROM offer WHERE expires_at < ? AND id NOT IN (SELECT offer_id FROM issuance)": DAY,
     "DELETE FROM proposal WHERE expires_at < ? AND consumed_at IS NULL": 30 * DAY,
-    "DELETE FROM ceremony WHERE expires_at < ?": DAY,
     "DELETE FROM enrolment WHERE expires_at < ? AND consumed_at IS NULL": 30 * DAY,
     "DELETE FROM session WHERE expires_at < ?": 30 * DAY,
 }
+
+
+# Anybody may begin a ceremony, so what is left of one goes within minutes, a bounded number in each transaction.
+_CEREMONIES: Final = "DELETE FROM ceremony WHERE id IN (SELECT id FROM ceremony WHERE expires_at < ? LIMIT 2000)"
+CEREMONY_GRACE_SECONDS: Final = 600  # so long "used" and "expired" are told apart
+CEREMONIES_EVERY_SECONDS: Final = 60
+
+
+async def sweep_ceremonies(store: SqliteStore, now: int) -> None:
+    """Drop ceremonies that are over, without holding up the writer."""
+
+    def some(transaction: Transaction) -> int:
+        return transaction.connection.execute(_CEREMONIES, (now - CEREMONY_GRACE_SECONDS,)).rowcount
+
+    try:
+        while await store.write(some):
+            pass
+    except Unavailable:
+        if store.stopped_by() is not None:
+            raise
 
 
 async def sweep(store: SqliteStore, now: int) -> None:

@@ -41,7 +41,22 @@ ROW_RULES: Final[Mapping[str, str]] = {
         SELECT d.ledger_index FROM decision d JOIN authorisation first ON first.id = d.authorisation_id
         LEFT JOIN authorisation second ON second.id = d.approval_id
         WHERE d.approved_by IS NOT NULL
-        AND (second.action_digest IS NOT first.action_digest OR second.account_id = first.account_id)""",
+        AND (second.action_digest IS NOT first.action_digest OR second.account_id = first.account_id
+        OR second.security_key_id = first.security_key_id)""",
+    "since people sign in, what takes two people has two confirmations": """
+        SELECT ledger_index FROM decision WHERE kind IN ('vary', 'suspend', 'reinstate', 'revoke')
+        AND (approval_id IS NULL OR approved_by IS NULL)
+        AND ledger_index > (SELECT min(ledger_index) FROM authorisation)""",
+    "a confirmation carries one decision": """
+        SELECT max(ledger_index) FROM (
+            SELECT authorisation_id AS id, ledger_index FROM decision
+            UNION ALL SELECT approval_id, ledger_index FROM decision
+        ) WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1""",
+    "whoever confirmed is named": """
+        SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = d.authorisation_id
+        JOIN account first ON first.id = a.account_id LEFT JOIN authorisation b ON b.id = d.approval_id
+        LEFT JOIN account second ON second.id = b.account_id
+        WHERE first.actor IS NOT d.decided_by OR second.actor IS NOT d.approved_by""",
     "the status list says what the row of the copy says": """
         SELECT c.ledger_index FROM credential c LEFT JOIN status_entry s USING (status_list, status_index)
         WHERE coalesce(s.value, 0) <> CASE c.status WHEN 'valid' THEN 0 WHEN 'invalid' THEN 1 ELSE 2 END""",

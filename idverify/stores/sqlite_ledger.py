@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from idverify.ledger.errors import ForkError
 from idverify.ledger.sequencer import TreeState, decode_bundle
+from idverify.stores.evidence import evidence_findings
 from idverify.stores.row_rules import ROW_RULES
 from idverify.stores.sqlite import SHARD, SqliteStore, connect
 from idverify.stores.transaction import Transaction
@@ -158,6 +159,7 @@ class SqliteLogSource:
         for rule, query in ROW_RULES.items():
             for row in self._connection.execute(query):
                 yield row[0], rule
+        yield from evidence_findings(self._connection)
 
     def deployment(self) -> sqlite3.Row:
         """Whose log it is."""

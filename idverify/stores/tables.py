@@ -173,6 +173,7 @@ ceremony = Table(
     _int("created_at"),
     _int("expires_at"),
     _int("consumed_at", null=True),
+    Index("ceremony_expires", "expires_at"),
 )
 
 # That somebody confirmed an act with their security key, kept so that a third party can check it again.

@@ -29,6 +29,7 @@ SECURITY_HEADERS: Final = {
     "Server": "idverify",
 }
 
+HSTS: Final = "max-age=63072000"  # two years, this host alone: what its siblings do is not ours to say
 GRACE_SECONDS: Final = 5.0
 
 log = structlog.get_logger()
@@ -61,6 +62,10 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.path.startswith("/api/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    if request.app[OFFICE].deployment.iss.startswith("https:"):
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
     seconds, route = time.perf_counter() - started, route_name(request)
     request.app[METRICS].answered(request.method, route, response.status, seconds)
     log.info("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 2))

@@ -29,7 +29,8 @@ async def enrolment_options(call: Call) -> Reply:
 async def enrolment_answer(call: Call) -> Reply:
     """Register a security key with a one-time code, and be signed in."""
     body: schema.EnrolmentAnswer = call.body
-    return _opened(await enrol.finish(call.office, body.code, body.name, body.given(), body.key_name))
+    replacing = token_of(call.request)
+    return _opened(await enrol.finish(call.office, body.code, body.name, body.given(), body.key_name, replacing))
 
 
 async def sign_out(call: Call) -> Reply:

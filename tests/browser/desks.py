@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from idverify.core.decision import DecisionKind
 from idverify.web.pages.act_words import DECISIONS, TYPES
@@ -75,6 +78,14 @@ async def enrolment_code(officer: Visitor) -> str:
     await officer.press("Print a code to register a security key")
     await confirm(officer)
     return await officer.page.locator("#code").inner_text()
+
+
+async def hand_out(officer: Visitor) -> dict[str, Any]:
+    """Make an offer for the person whose record is shown; the file that the page gives for it."""
+    await officer.press("Hand out: %(document)s", document=officer.words(TYPES[VCT]))
+    await confirm(officer)
+    offered: dict[str, Any] = orjson.loads(await officer.save("Download the offer", "link"))
+    return offered
 
 
 async def collect(citizen: Visitor) -> None:

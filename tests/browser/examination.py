@@ -7,14 +7,14 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import Page
+from playwright.async_api import Page, ViewportSize
 
 from idverify.web.assets import NODE_MODULES
 from idverify.web.pages.words import Language
 
 AXE: Final = NODE_MODULES / "axe-core" / "axe.min.js"
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-NARROW: Final = {"width": 320, "height": 640}  # WCAG 2.2, 1.4.10
+NARROW: Final[ViewportSize] = {"width": 320, "height": 640}  # WCAG 2.2, 1.4.10
 
 _RUN_AXE: Final = """tags => axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})"""
 _OVERHANG: Final = """() => {

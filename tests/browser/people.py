@@ -19,11 +19,18 @@ class Person:
 
 
 async def enrol(visitor: Visitor, code: str, person: Person) -> None:
-    """Open a one-time link, give a name, and register the person's key; it stays plugged in."""
+    """Open a one-time link that has no name on it, give one, and register the person's key; it stays plugged in."""
     await visitor.plug_in(person.key)
     await visitor.go(f"/enrol/{code}")
     await visitor.fill("Your name", person.name)
     await visitor.press("Continue")
+    await visitor.press("Register this key")
+
+
+async def enrol_as_named(visitor: Visitor, code: str) -> None:
+    """Open a one-time link that has a name on it, and register a new key, which stays plugged in."""
+    await visitor.plug_in(SecurityKey())
+    await visitor.go(f"/enrol/{code}")
     await visitor.press("Register this key")
 
 

@@ -117,7 +117,7 @@ async def test_a_link_opens_once(newcomer: Newcomer, deployment: Deployment) -> 
     first, second = await newcomer(), await newcomer()
     await enrol(first, code, Person("Una Used"))
     await second.go(f"/enrol/{code}")
-    await second.reads("This code was used already. Sign in with the key that you registered, or ask for a new code.")
+    await second.reads("This code was used, or replaced by a newer one. Sign in with your key, or ask for a new code.")
 
 
 async def test_an_expired_link_and_an_unknown_one_say_so(newcomer: Newcomer, deployment: Deployment) -> None:

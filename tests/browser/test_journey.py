@@ -18,7 +18,7 @@ from idverify.web.pages.words import Language, day_in_words
 from tests.browser import desks
 from tests.browser.conftest import Newcomer
 from tests.browser.desks import Subject
-from tests.browser.people import Person, confirm, enrol, enrol_with_slip
+from tests.browser.people import Person, confirm, enrol, enrol_as_named, enrol_with_slip
 from tests.browser.portrait import portrait
 from tests.browser.visitor import Visitor
 from tests.simulators.service import Deployment
@@ -58,29 +58,32 @@ async def test_a_status_from_grant_to_revocation(
     await confirm(first)
     await first.reads("The decision is recorded")
     await _enrol_at_the_counter(first, citizen, cast.subject)
+    await desks.find(first, cast.subject)
+    assert (await desks.hand_out(first))["issuer"] == deployment.url
     await desks.collect(citizen)
 
     await _accepted(first, citizen)
     await _accepted_with_what_work_needs(employer, citizen)
     kept = await citizen.save("Download the document", "button")
+    await _judged(second, kept, "Check by hand")  # nobody proved that it is theirs
 
     await desks.find(first, cast.subject)
     await desks.propose_to_revoke(first)
     await confirm(first)
     await first.reads("It waits for a second officer")
     await _approve(first, second)
-    await _rejected(second, kept)
+    await _judged(second, kept, "Rejected")
+    await second.reads(WITHDRAWN[DecisionKind.REVOKE], date=day_in_words(language, SystemClock().now()))
+    await second.reads("The permission was cancelled by decision.")
     await _saw_every_look(citizen, cast, first, second)
 
 
 async def _staff(newcomer: Newcomer, deployment: Deployment, language: Language) -> list[Visitor]:
     """Two officers and an employer, each enrolled by a one-time link at a browser of their own."""
-    cast, there = CASTS[language], []
-    officer, checks_work = Invited(Role.OFFICER), Invited(Role.RELYING_PARTY, purpose=Purpose.WORK)
-    for name, invited in ((cast.first, officer), (cast.second, officer), (cast.employer, checks_work)):
-        visitor = await newcomer(language)
-        await enrol(visitor, await deployment.invite(invited), Person(name))
-        there.append(visitor)
+    cast, there = CASTS[language], [await newcomer(language) for _ in range(3)]
+    for officer, name in zip(there, (cast.first, cast.second), strict=False):
+        await enrol(officer, await deployment.invite(Invited(Role.OFFICER)), Person(name))
+    await enrol_as_named(there[2], await deployment.invite(Invited(Role.RELYING_PARTY, cast.employer, Purpose.WORK)))
     return there
 
 
@@ -140,25 +143,23 @@ async def _approve(proposer: Visitor, approver: Visitor) -> None:
     await approver.reads("The decision is recorded")
 
 
-async def _rejected(officer: Visitor, document: bytes) -> None:
-    """The document that was accepted is rejected, with the day and the reason of the decision."""
+async def _judged(officer: Visitor, document: bytes, verdict: str) -> None:
+    """Somebody brings the document itself as a file, without the wallet that it lives in."""
     await officer.go("/officer/verify")
-    await desks.check(officer, document.decode())
-    await officer.reads("Rejected")
-    today = day_in_words(officer.language, SystemClock().now())
-    await officer.reads(WITHDRAWN[DecisionKind.REVOKE], date=today)
-    await officer.reads("The permission was cancelled by decision.")
+    await officer.choose_file("Or choose a file", "document.sdjwt", document)
+    await officer.press("Check")
+    await officer.reads(verdict)
 
 
 async def _saw_every_look(citizen: Visitor, cast: Cast, *officers: Visitor) -> None:
-    """The citizen's list has a row for every look of the officers' shifts, and the employer's one."""
+    """The citizen's list has a row for every look of the officers' shifts, the employer's one, and their own new key."""
     made = 0
     for officer in officers:
         await officer.go("/officer")
         made += await officer.page.locator("main .govuk-summary-list__row").count()
     await citizen.go("/citizen")
     rows = citizen.page.locator("main tbody tr")
-    assert await rows.count() == made + 1
+    assert await rows.count() == made + 2
     for name in (cast.first, cast.second, cast.employer):
         await citizen.reads(name)
     await citizen.reads("Your permission was revoked")

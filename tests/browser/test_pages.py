@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
+from playwright.async_api import Request
 
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
@@ -17,15 +18,15 @@ from idverify.web.pages.words import Language
 from tests.browser import desks
 from tests.browser.conftest import Newcomer
 from tests.browser.desks import Subject
-from tests.browser.people import Person, confirm, enrol, enrol_with_slip
+from tests.browser.people import confirm, enrol_as_named, enrol_with_slip
 from tests.browser.visitor import Town, Visitor
 from tests.simulators.service import Deployment
 
 READABLE = [page for page in PAGES if page.method == "GET"]
 STAFF = {
-    Role.OFFICER: Invited(Role.OFFICER),
-    Role.ADMIN: Invited(Role.ADMIN),
-    Role.RELYING_PARTY: Invited(Role.RELYING_PARTY, purpose=Purpose.TRAVEL),
+    Role.OFFICER: Invited(Role.OFFICER, "Olga Officer"),
+    Role.ADMIN: Invited(Role.ADMIN, "Adam Admin"),
+    Role.RELYING_PARTY: Invited(Role.RELYING_PARTY, "Example Airways", Purpose.TRAVEL),
 }
 MOST_BYTES = 100_000
 
@@ -80,19 +81,19 @@ async def test_an_address_that_leads_nowhere_is_a_page(newcomer: Newcomer, path:
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/enrol"])
 async def test_a_first_visit_is_light(newcomer: Newcomer, path: str) -> None:
     """With all that it loads, a page is under 100 kB on the wire."""
-    visitor, sizes = await newcomer(), []
-    visitor.page.on("requestfinished", lambda request: sizes.append(request.sizes()))
+    visitor, asked = await newcomer(), list[Request]()
+    visitor.page.on("requestfinished", lambda request: asked.append(request))  # noqa: PLW0108  it takes no built-in
     await visitor.go(path)
-    told = [await size for size in sizes]
-    assert len(told) > 1
-    assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in told) < MOST_BYTES
+    sizes = [await request.sizes() for request in tuple(asked)]
+    assert len(sizes) > 1
+    assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes) < MOST_BYTES
 
 
 async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     people: dict[Role, Visitor] = {}
     for role, invited in STAFF.items():
         people[role] = await newcomer()
-        await enrol(people[role], await deployment.invite(invited), Person(f"{role.value} of every page"))
+        await enrol_as_named(people[role], await deployment.invite(invited))
     officer, subject = people[Role.OFFICER], Subject("PAGES", "PERCY", "PAGES1")
     await desks.record(officer, subject)
     person = officer.page.url.rpartition("/")[2]
@@ -106,7 +107,7 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await confirm(officer)
     proposal = await _last_part(officer, "/officer/proposals")
     key = await _last_part(officer, "/account/keys")
-    code = await deployment.invite(STAFF[Role.OFFICER])
+    code = await deployment.invite(Invited(Role.OFFICER))
     return Scene(people, {"person": person, "kind": "vary", "proposal": proposal, "key": key, "code": code})
 
 

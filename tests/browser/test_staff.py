@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.services.enrol import Invited
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.routes import PAGES
 from idverify.web.pages.words import Language
 from tests.browser.conftest import Newcomer
-from tests.browser.people import Person, confirm, enrol, sign_in
-from tests.browser.security_key import SecurityKey
+from tests.browser.people import Person, confirm, enrol, enrol_as_named, sign_in
 from tests.simulators.service import Deployment
 
 NAMES = {
@@ -32,7 +32,7 @@ async def test_an_admin_enrols_an_organisation_that_makes_an_api_key(
     await admin.reads("There is a problem")
     await admin.choose("What they do here", ROLES[Role.RELYING_PARTY])
     await admin.fill("Name", organisation)
-    await admin.page.get_by_label(admin.words("What a checking organisation checks for")).select_option("rent")
+    await admin.page.get_by_label(admin.words("What a checking organisation checks for")).select_option(Purpose.RENT)
     await admin.press("Make the link")
     await confirm(admin)
     link = await admin.page.locator("#link").inner_text()
@@ -40,9 +40,7 @@ async def test_an_admin_enrols_an_organisation_that_makes_an_api_key(
     assert organisation not in await admin.text()
 
     partner = await newcomer(language)
-    await partner.plug_in(SecurityKey())
-    await partner.go(link.removeprefix(partner.origin))
-    await partner.press("Register this key")
+    await enrol_as_named(partner, link.removeprefix(f"{partner.origin}/enrol/"))
     await admin.go("/admin")
     await admin.reads(organisation)
     await partner.reads(organisation)
@@ -51,7 +49,7 @@ async def test_an_admin_enrols_an_organisation_that_makes_an_api_key(
     await confirm(partner)
     token = await partner.page.locator("#api-key").inner_text()
     assert token.startswith("idv_")
-    await partner.reads(PURPOSES["rent"])
+    await partner.reads(PURPOSES[Purpose.RENT])
     await partner.follow("Back to the API keys")
     assert token not in await partner.page.content()
     await partner.use(partner.page.locator("main .govuk-button--warning"))

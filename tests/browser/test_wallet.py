@@ -63,6 +63,7 @@ class Holder:
 
     async def ticked(self) -> set[str]:
         """What would be shown."""
+        await self.page.locator("#wallet-choice").wait_for()
         boxes = await self.page.locator("#wallet-claims :checked").all()
         return {await box.input_value() for box in boxes}
 

@@ -54,7 +54,7 @@ async def _signed_in(newcomer: Newcomer, person: Person) -> Visitor:
     """A browser without JavaScript that was given a session: nobody can sign in there."""
     elsewhere, visitor = await newcomer(), await newcomer(java_script_enabled=False)
     await sign_in(elsewhere, person.key)
-    [session] = await elsewhere.page.context.cookies()
-    await visitor.page.context.add_cookies([session])
+    cookies = await elsewhere.page.context.cookies()
+    await visitor.page.context.add_cookies(cookies)
     await visitor.go("/officer")
     return visitor

@@ -20,7 +20,7 @@ from idverify.web.pages.words import Language, translate
 from tests.browser.examination import Examiner
 from tests.browser.security_key import SecurityKey
 
-PATIENCE_MS: Final = 8_000
+PATIENCE_MS: Final = 20_000
 # Chromium reports an answer of 4xx to a form as an error, too; the page it carries says why
 _REFUSAL: Final = "Failed to load resource: the server responded with a status of 4"
 
@@ -62,13 +62,13 @@ class Visitor:
         self.language = language
         await self.go(f"/language/{language}?back=/")
 
-    async def press(self, name: str, within: Locator | None = None, **values: str) -> None:
+    async def press(self, name: str, **values: str) -> None:
         """Press a button, and wait for the page that it leads to."""
-        await self.use((within or self.page).get_by_role("button", name=self.words(name, **values), exact=True))
+        await self.use(self.page.get_by_role("button", name=self.words(name, **values), exact=True))
 
-    async def follow(self, name: str, within: Locator | None = None, **values: str) -> None:
+    async def follow(self, name: str) -> None:
         """Follow a link, and wait for the page that it leads to."""
-        await self.use((within or self.page).get_by_role("link", name=self.words(name, **values), exact=True))
+        await self.use(self.page.get_by_role("link", name=self.words(name), exact=True))
 
     async def use(self, control: Locator) -> None:
         """Press or follow whatever it is, and wait for the page that it leads to."""
@@ -77,9 +77,9 @@ class Visitor:
             await control.click()
         await self._examine()
 
-    async def fill(self, label: str, text: str, **values: str) -> None:
+    async def fill(self, label: str, text: str) -> None:
         """Type into a field."""
-        await (await self._there(self.page.get_by_label(self.words(label, **values), exact=True))).fill(text)
+        await (await self._there(self.page.get_by_label(self.words(label), exact=True))).fill(text)
 
     async def choose(self, question: str, answer: str) -> None:
         """Choose one of the answers to a question."""

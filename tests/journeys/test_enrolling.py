@@ -51,7 +51,7 @@ async def test_a_link_is_used_up(idverify: Command, link: str, tmp_path: Path) -
     second = await idverify("securitykey", "enrol", link, "--key", tmp_path / "other")
 
     assert (first.status, first.json["role"]) == (0, "officer")
-    assert (second.status, "used already" in second.errors) == (2, True)
+    assert (second.status, "This code was used" in second.errors) == (2, True)
     assert not (tmp_path / "other").exists()
 
 
@@ -147,4 +147,4 @@ async def test_somebody_loses_their_link_to_another(api: JudgedApi) -> None:
     status, problem = await api.call("POST", "/api/v1/enrolments", None, asked)
 
     assert (status, problem["type"]) == (409, "/problems/conflict")
-    assert "used already" in problem["detail"]
+    assert "This code was used" in problem["detail"]

@@ -83,6 +83,17 @@ async def test_the_reason_of_a_withdrawal_is_for_officers(api: JudgedApi, held: 
     assert detail(to_employer, "status").startswith("Revoked: ")
 
 
+async def test_a_forged_document_tells_no_reason(api: JudgedApi, held: Holding) -> None:
+    """A forged document names anybody's copy; not even an officer learns from it what was decided on them."""
+    await decided_by_two(api, held.person, "revoke", "fraud-found")
+
+    answer = await api.ok("POST", VERIFY, "officer", {"document": _forged(held)})
+
+    assert "signature" in failed(answer)
+    assert "by decision" not in orjson.dumps(answer).decode()
+    assert "fraud" not in orjson.dumps(answer).decode()
+
+
 async def test_a_request_is_answered_once(api: JudgedApi, held: Holding) -> None:
     """The second answer to the same request is a conflict, whether it is the same presentation or a new one."""
     request = await asked(api, "employer")
@@ -203,10 +214,7 @@ async def test_the_subject_s_record_shows_every_look(api: JudgedApi, held: Holdi
 
 async def test_a_forged_document_puts_no_look_on_anybody(api: JudgedApi, held: Holding) -> None:
     """A document whose signature does not hold names a status index that nobody may write looks to."""
-    signed, tilde, rest = held.credential.partition("~")
-    forged = signed[:-4] + ("AAAA" if not signed.endswith("AAAA") else "BBBB") + tilde + rest
-
-    answer = await api.ok("POST", VERIFY, "employer", {"document": forged})
+    answer = await api.ok("POST", VERIFY, "employer", {"document": _forged(held)})
 
     assert answer["verdict"] == "reject"
     looks = (await api.ok("GET", f"/api/v1/people/{held.person}", "officer"))["looks"]
@@ -234,3 +242,9 @@ async def test_roles_do_not_reach_over_each_other(api: JudgedApi, held: Holding)
 
 def _answer(held: Holding, request: dict[str, Any]) -> dict[str, Any]:
     return {"document": held.present(request, WHO), "verification_request": request["verification_request"]}
+
+
+def _forged(held: Holding) -> str:
+    """The credential with another signature."""
+    signed, tilde, rest = held.credential.partition("~")
+    return signed[:-4] + ("AAAA" if not signed.endswith("AAAA") else "BBBB") + tilde + rest

@@ -264,6 +264,7 @@ def registration_cases() -> Iterator[Case]:
     yield Case("backed up", KEY.register(said=authenticator_data(flags | BE | BS, tail=KEY.attested())))
     yield Case("an id of 1023 bytes", long.register())
     yield Case("no transports", KEY.register(inner={"transports": ...}))
+    yield Case("eight transports", KEY.register(inner={"transports": ["usb"] * 8}))
     yield from client_cases("webauthn.create", lambda client: KEY.register(client=client))
     yield from malformed_client_cases("webauthn.create", lambda client: KEY.register(client=client))
     yield from flag_cases(flags, lambda said: KEY.register(said=said), KEY.attested())

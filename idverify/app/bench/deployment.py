@@ -73,8 +73,9 @@ async def _offers(office: Office, wanted: int) -> list[Offer]:
     """People queue at desks, each with an officer who confirms one act at a time."""
     free: asyncio.Queue[SoftwareOfficer] = asyncio.Queue()
     async with AsyncExitStack() as desks:
-        for number in range(_DESKS):
-            free.put_nowait(await desks.enter_async_context(software_officer(office, f"Officer {number}")))
+        arriving = (desks.enter_async_context(software_officer(office, f"Officer {n}")) for n in range(_DESKS))
+        for officer in await asyncio.gather(*arriving):
+            free.put_nowait(officer)
         return await asyncio.gather(*(_served(free) for _ in range(wanted)))
 
 

@@ -70,7 +70,7 @@ async def register(call: PageCall) -> Answer:
     if call.given is None:
         return await _begin(call, code, form, form.model)
     key_name = form.model.key_name or call.translate(KEY_NAME)
-    opened = await service.finish(call.office, code, form.model.name, call.given, key_name)
+    opened = await service.finish(call.office, code, form.model.name, call.given, key_name, call.token)
     return Redirect(home_of(opened.principal.role), opened=opened)
 
 

@@ -45,6 +45,7 @@ CHANNELS: Final[Mapping[str, str]] = {
 FOUND: Final[Mapping[str, str]] = {
     "viewed": N_("Read"),
     "made": N_("Done"),
+    "registered": N_("A security key was registered"),
     **{outcome.value: word for outcome, word in WORDS.items()},
 }
 

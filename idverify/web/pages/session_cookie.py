@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from aiohttp import web
@@ -10,11 +11,18 @@ from idverify.auth.key_policy import SESSION_LIMITS
 from idverify.services.sessions import Opened
 
 NAME: Final = "__Host-idverify"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def token_of(request: web.Request) -> str | None:
-    """The session token that the browser sent."""
-    return request.cookies.get(NAME)
+    """The session token that the browser sent: of the one cookie with exactly this name.
+
+    Lenient parsers take look-alikes for it, which other hosts may set: the prefix would protect nothing. Two cookies
+    of this name are none.
+    """
+    pairs = (pair.strip(" \t") for header in request.headers.getall("Cookie", []) for pair in header.split(";"))
+    values = [pair.removeprefix(f"{NAME}=") for pair in pairs if pair.startswith(f"{NAME}=")]
+    return values[0] if len(values) == 1 and _TOKEN.fullmatch(values[0]) else None
 
 
 def remember(response: web.StreamResponse, opened: Opened) -> None:

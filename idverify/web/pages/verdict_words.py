@@ -19,6 +19,7 @@ WORDS: Final[Mapping[Outcome, str]] = {
     Outcome.REJECT: N_("Rejected"),
 }
 _ACCEPTED: Final = N_("The document is genuine, and it holds today.")
+_COMPARE: Final = N_("Compare the photo with the person in front of you. If it is them, there is nothing more to do.")
 
 _PASS, _FAIL, _UNKNOWN = Result.PASS, Result.FAIL, Result.UNKNOWN
 # One sentence per check and result; a test holds the table against core.verdict
@@ -119,7 +120,7 @@ def in_words(language: Language, answer: Answer) -> ShownVerdict:
     """The verdict in the reader's language."""
     verdict, claims = answer.verdict, answer.claims or {}
     told = [(check.result, _check_in_words(language, check)) for check in verdict.checks]
-    decisive = _decisive(verdict)
+    decisive, photo = _decisive(verdict), _photo(claims)
     sentence, reason = (
         (translate(language, _ACCEPTED), "") if decisive is None else _sentence_that_matters(language, decisive)
     )
@@ -130,10 +131,10 @@ def in_words(language: Language, answer: Answer) -> ShownVerdict:
         reason,
         tuple(check for result, check in told if result in _OPEN),
         tuple(check for result, check in told if result not in _OPEN),
-        translate(language, verdict.next_step),
+        translate(language, verdict.next_step if photo is None or decisive is not None else _COMPARE),
         None if answer.type is None else TYPES.get(answer.type, answer.type),
         said(claims),
-        _photo(claims),
+        photo,
     )
 
 

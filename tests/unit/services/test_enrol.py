@@ -15,6 +15,7 @@ from idverify.errors import (
     Conflict,
     Gone,
     KeyAlreadyRegistered,
+    KeyNotAllowed,
     MalformedRequest,
     NotAllowed,
     NotFound,
@@ -25,6 +26,7 @@ from idverify.services.ceremonies import Beginning, Given
 from idverify.services.enrol import LINK_SECONDS, SLIP_SECONDS, Invitation, Invited
 from idverify.services.sessions import Opened, recognise
 from idverify.stores import queries, tables
+from tests.simulators.authenticator import BE, BS, UP, UV
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
 
@@ -76,7 +78,7 @@ async def test_a_code_is_good_once(served: SoftwareOffice) -> None:
         enrol.begin(served.office, code, None),
         enrol.finish(served.office, code, None, _given(served, begun), "another"),
     ):
-        with pytest.raises(Conflict, match="used already"):
+        with pytest.raises(Conflict, match="was used, or replaced"):
             await again
 
 
@@ -221,6 +223,21 @@ async def test_a_key_has_a_name(served: SoftwareOffice, label: str) -> None:
     with pytest.raises(Unprocessable, match="key's name"):
         await _enrolled(served, code, label=label)
 
+    assert await enrol.look_up(served.office, code)
+
+
+async def test_a_key_that_is_copied_to_other_devices(served: SoftwareOffice) -> None:
+    """Staff need a key that stays where it is; a citizen may use the passkey that their phone keeps for them."""
+    code, slip = await _code(served), await _slip(served, await served.api.person_with_status())
+
+    async def enrolled(one: str) -> Opened:
+        begun = await enrol.begin(served.office, one, None)
+        answer = PersonalKey().create(begun.options, served.office.deployment.iss, UP | UV | BE | BS)
+        return await enrol.finish(served.office, one, None, Given(begun.ceremony, answer), "passkey")
+
+    with pytest.raises(KeyNotAllowed, match="security key of your own"):
+        await enrolled(code)
+    assert (await enrolled(slip.code)).principal.role is Role.CITIZEN
     assert await enrol.look_up(served.office, code)
 
 

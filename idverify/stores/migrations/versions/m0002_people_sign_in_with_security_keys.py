@@ -29,6 +29,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("handle"),
     )
+    with op.batch_alter_table("ceremony", schema=None) as batch_op:
+        batch_op.create_index("ceremony_expires", ["expires_at"], unique=False)
+
     op.create_table(
         "account",
         sa.Column("id", sa.LargeBinary(), nullable=False),

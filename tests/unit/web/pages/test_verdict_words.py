@@ -98,6 +98,15 @@ def test_an_accepted_document_shows_what_it_says_and_the_photo(language: Languag
     assert html.count("<details") == 1
 
 
+def test_an_accepted_photo_is_compared_before_there_is_nothing_more_to_do() -> None:
+    """A key shows whose document it is; a person sees who stands there."""
+    with_photo = verdict_words.in_words(Language.EN, answer(claims={"picture": "data:image/jpeg;base64,/9j/"}))
+    without = verdict_words.in_words(Language.EN, answer(claims={}))
+
+    assert with_photo.next_step.startswith("Compare the photo")
+    assert without.next_step == "Nothing more to do."
+
+
 @pytest.mark.parametrize("picture", ["https://evil.example/x.jpg", "data:text/html,x", "javascript:alert(1)", 5, ["x"]])
 def test_only_a_jpeg_of_our_own_is_ever_a_picture(picture: Any) -> None:
     """Whatever else a document carries as its picture is not put on a page."""
