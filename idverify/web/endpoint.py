@@ -106,7 +106,8 @@ class Endpoint:
         if isinstance(reply, BaseModel):
             reply = Reply(reply)
         raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
-        headers = {"Content-Type": reply.content_type, **reply.headers}
+        typed = {} if reply.status == 204 else {"Content-Type": reply.content_type}  # no content is of no type
+        headers = {**typed, **reply.headers}
         response = web.Response(body=raw, status=reply.status, headers=headers)
         if reply.dress is not None:
             reply.dress(response)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Page, ViewportSize
 
 from idverify.web.assets import NODE_MODULES
-from idverify.web.pages.words import Language
+from idverify.web.pages.words import Language, translate
 
 AXE: Final = NODE_MODULES / "axe-core" / "axe.min.js"
 RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
@@ -25,7 +25,10 @@ _OVERHANG: Final = """() => {
 
 
 class Examiner:
-    """Examines each page once per language. Pages are told apart by the route that they came from, and their title."""
+    """Examines each page once per language.
+
+    Pages are told apart by their route and title; what went wrong reads the same wherever it did, so by title alone.
+    """
 
     def __init__(self, routes: tuple[str, ...]) -> None:
         self.examined: set[tuple[str, str, Language]] = set()
@@ -35,7 +38,8 @@ class Examiner:
         """Every fault of the page that is shown, unless it was examined before."""
         path = urlsplit(page.url).path
         route = next((route for pattern, route in self._routes if pattern.fullmatch(path)), path)
-        seen = (route, await page.title(), language)
+        title = await page.title()
+        seen = ("" if title.startswith(translate(language, "Error:")) else route, title, language)
         if seen in self.examined:
             return []
         self.examined.add(seen)

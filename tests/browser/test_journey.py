@@ -152,7 +152,7 @@ async def _judged(officer: Visitor, document: bytes, verdict: str) -> None:
 
 
 async def _saw_every_look(citizen: Visitor, cast: Cast, *officers: Visitor) -> None:
-    """The citizen's list has a row for every look of the officers' shifts, the employer's one, and their own new key."""
+    """The citizen's list has a row for every look of the officers' shifts, the employer's one, and their new key."""
     made = 0
     for officer in officers:
         await officer.go("/officer")

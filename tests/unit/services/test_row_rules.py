@@ -4,17 +4,52 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from idverify.services.keys import begin_adding
 from idverify.stores.sqlite_ledger import SqliteLogSource
 from tests.simulators.holder import decided_by_two, holding
-from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.software_office import SoftwareOffice, software_office
 
 
-def _broken(served: SoftwareOffice) -> set[str]:
-    with closing(SqliteLogSource(served.office.store.path)) as source:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an office left that granted, offered, suspended and revoked; its officer confirmed one act twice over."""
+    folder = tmp_path_factory.mktemp("office")
+    async with software_office(folder) as served:
+        held = await holding(served.api)
+        await decided_by_two(served.api, held.person, "suspend", "under-review")
+        await decided_by_two(served.api, held.person, "revoke", "fraud-found")
+        for _ in range(2):
+            await _begun_adding_a_key(served)
+        return served.office.store.path
+
+
+async def _begun_adding_a_key(served: SoftwareOffice) -> None:
+    await served.confirmed("officer", lambda officer, given: begin_adding(served.office, officer, given))
+
+
+def _broken(database: Path) -> set[str]:
+    with closing(SqliteLogSource(database)) as source:
         return {rule for _, rule in source.row_findings()}
+
+
+def _changed(database: Path, folder: Path, change: str) -> Path:
+    """A copy in which one statement was run."""
+    copy = folder / "changed.sqlite"
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        assert target.execute(change).rowcount > 0
+        target.commit()
+    return copy
+
+
+def test_untouched_rows(at_rest: Path) -> None:
+    """What the service wrote breaks no rule."""
+    assert _broken(at_rest) == set()
 
 
 @pytest.mark.parametrize(
@@ -31,6 +66,16 @@ def _broken(served: SoftwareOffice) -> set[str]:
         ("DELETE FROM ledger_record WHERE ledger_index = 1", "an entry has its row, and a row its entry"),
         ("UPDATE authorisation SET handle = randomblob(16)", "an authorisation has an entry of its own handle"),
         ("DELETE FROM authorisation", "an entry of an authorisation has its evidence"),
+    ],
+)
+def test_rows_that_were_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+    """Un-revoking with one statement, deleting a copy: each is found, and named."""
+    assert rule in _broken(_changed(at_rest, tmp_path, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
         ("UPDATE decision SET authorisation_id = NULL", "since people sign in, whoever decides confirms it"),
         (
             "UPDATE decision SET authorisation_id = (SELECT id FROM authorisation WHERE act = 'offer-credential')",
@@ -39,16 +84,63 @@ def _broken(served: SoftwareOffice) -> set[str]:
         ("UPDATE decision SET approval_id = NULL", "two people confirm the same act"),
         ("UPDATE authorisation SET action_digest = randomblob(32)", "two people confirm the same act"),
         ("UPDATE authorisation SET account_id = (SELECT min(id) FROM account)", "two people confirm the same act"),
+        (
+            "UPDATE authorisation SET security_key_id = (SELECT min(id) FROM security_key)",
+            "two people confirm the same act",
+        ),
+        (
+            "UPDATE decision SET approved_by = NULL, approval_id = NULL WHERE kind = 'revoke'",
+            "since people sign in, what takes two people has two confirmations",
+        ),
+        (
+            "UPDATE decision SET approved_by = NULL, authorisation_id = approval_id WHERE kind = 'revoke'",
+            "since people sign in, what takes two people has two confirmations",
+        ),
+        (
+            "UPDATE decision SET authorisation_id = (SELECT authorisation_id FROM decision WHERE kind = 'suspend'), "
+            "approval_id = (SELECT approval_id FROM decision WHERE kind = 'suspend') WHERE kind = 'revoke'",
+            "a confirmation carries one decision",
+        ),
+        ("UPDATE decision SET approval_id = authorisation_id WHERE kind = 'revoke'", "two people confirm the same act"),
+        (
+            "UPDATE decision SET authorisation_id = approval_id, approval_id = authorisation_id WHERE kind = 'revoke'",
+            "whoever confirmed is named",
+        ),
+        ("UPDATE decision SET decided_by = 'Nina Nobody' WHERE kind = 'grant'", "whoever confirmed is named"),
+        ("UPDATE decision SET approved_by = 'Nina Nobody' WHERE kind = 'revoke'", "whoever confirmed is named"),
     ],
 )
-async def test_rows_that_were_changed(change: str, rule: str, served: SoftwareOffice) -> None:
-    """Un-revoking with one statement, deleting a copy, deciding without confirmation: each is found, and named."""
-    held = await holding(served.api)
-    await decided_by_two(served.api, held.person, "revoke", "fraud-found")
-    assert _broken(served) == set()
+def test_who_decided_was_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+    """Deciding alone, without confirmation, with another's or with one for something else: each is found."""
+    assert rule in _broken(_changed(at_rest, tmp_path, change))
 
-    with closing(sqlite3.connect(served.office.store.path)) as database:
-        database.execute(change)
-        database.commit()
 
-    assert rule in _broken(served)
+LATER_EVIDENCE = "SELECT evidence FROM authorisation WHERE act = 'add-security-key' ORDER BY ledger_index DESC LIMIT 1"
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("UPDATE authorisation SET evidence = x'00'", "the evidence of a confirmation holds"),
+        (
+            "UPDATE authorisation SET evidence = replace(evidence, '\"nonce\":\"', '\"nonce\":\"0')",
+            "the evidence of a confirmation holds",
+        ),
+        (
+            "UPDATE authorisation SET action_digest = randomblob(32) WHERE act = 'offer-credential'",
+            "evidence is of the act and the key that its row names",
+        ),
+        (
+            f"UPDATE authorisation SET evidence = ({LATER_EVIDENCE}) WHERE act = 'offer-credential'",
+            "evidence is of the act and the key that its row names",
+        ),
+        ("UPDATE security_key SET cose_key = x'00'", "evidence is of the act and the key that its row names"),
+        (
+            f"UPDATE authorisation SET evidence = ({LATER_EVIDENCE}) WHERE act = 'add-security-key'",
+            "the entry of a confirmation commits to its evidence",
+        ),
+    ],
+)
+def test_evidence_that_was_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+    """What somebody signed is checked again, against the row, against the key, and against the log."""
+    assert rule in _broken(_changed(at_rest, tmp_path, change))
