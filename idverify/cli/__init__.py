@@ -87,7 +87,7 @@ def verify(
 
 @app.command()
 def bench(
-    only: Annotated[str | None, typer.Option(help="One group: hsm, ledger or http.")] = None,
+    only: Annotated[str | None, typer.Option(help="One group: hsm, ledger, webauthn or http.")] = None,
     json: Json = False,
 ) -> int:
     """Measure against this machine's own limit, in the same run; exit 1 if a target is missed."""

@@ -8,7 +8,7 @@ from typing import Final
 import hsm.bench
 from hsm import HsmError
 from hsm.rows import Row
-from idverify.app.bench import http, ledger
+from idverify.app.bench import http, ledger, webauthn
 from idverify.app.bench.effort import FULL, Effort
 from idverify.app.tokens import at_start
 
@@ -22,6 +22,7 @@ __all__ = ["GROUPS", "Row", "measure"]
 GROUPS: Final[Mapping[str, Callable[[Effort], Awaitable[list[Row]]]]] = {
     "hsm": _hsm,
     "ledger": ledger.measure,
+    "webauthn": webauthn.measure,
     "http": http.measure,
 }
 

@@ -76,6 +76,14 @@ async def test_ledger_group() -> None:
         require_shape(shown)
 
 
+async def test_webauthn_group() -> None:
+    """One row, without any token."""
+    (shown,) = await groups.measure("webauthn", TINY)
+
+    assert shown["name"] == "WebAuthn assertion, checked"
+    require_shape(shown)
+
+
 def test_the_middle_round_speaks() -> None:
     """One round that a neighbour disturbed, for better or worse, does not move the figure."""
     shown = row("x", "per second", "y", 0.5, [Pair(1.0, 0.9), Pair(4.0, 2.0), Pair(100.0, 1.0)])
