@@ -13,11 +13,13 @@ from typing import TypeVar
 
 from idverify.auth.software_key import SoftwareKey
 from idverify.core.action import StepUpRequired
-from idverify.core.policy import Principal, Role
+from idverify.core.policy import Principal, Role, require_person
 from idverify.services import enrol, sessions, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.enrol import Invited
 from idverify.services.office import Office
+from idverify.stores import tables
+from idverify.stores.writes import Change, WriteSet
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class SoftwareOfficer:
 
 @asynccontextmanager
 async def software_officer(office: Office, name: str) -> AsyncIterator[SoftwareOfficer]:
-    """An officer of a name that nobody has yet; on the way out the session ends, and nobody has the key any more."""
+    """An officer of a name that nobody has yet; on the way out the account ends, and nobody has the key any more."""
     invitation = await enrol.invite(office.store, office.clock, office.entropy, Invited(Role.OFFICER, name), name)
     begun, key = await enrol.begin(office, invitation.code, None), SoftwareKey(office.entropy)
     given = Given(begun.ceremony, key.create(begun.options, office.deployment.iss))
@@ -50,4 +52,6 @@ async def software_officer(office: Office, name: str) -> AsyncIterator[SoftwareO
     try:
         yield SoftwareOfficer(office, opened.principal, key)
     finally:
-        await sessions.end_all(office, opened.principal)
+        account, now = require_person(opened.principal).account, office.clock.now()
+        gone = Change(tables.account, {"id": account}, {"ended_at": now})
+        await office.store.commit(WriteSet((gone, sessions.ending({"account_id": account}, now))))

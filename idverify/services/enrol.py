@@ -170,6 +170,8 @@ async def finish(
         if account is not None and account["user_handle"] != ceremony["user_handle"]:  # made by another slip meanwhile
             raise CeremonyRefused("user-handle")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
+    if account is not None:
+        await require_room(office, account["id"], Role(account["role"]))
     writes: list[Write] = [_used(enrolment, office.clock.now())]
     if account is None:
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
@@ -185,6 +187,14 @@ async def finish(
     await office.store.commit(WriteSet(tuple(writes), (entry,)))
     office.tally.session_opened(opened.principal.role)
     return opened
+
+
+async def require_room(office: Office, account: bytes, role: Role) -> list[Any]:
+    """The account's keys. Raises ``Conflict`` if there can be no more of them."""
+    held = await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
+    if len(held) >= KEY_POLICIES[role].most_keys:
+        raise Conflict("You have as many keys as one account may have. Remove one first.")
+    return held
 
 
 def user_name(role: Role, actor: str | None, user_handle: bytes) -> str:

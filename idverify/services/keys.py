@@ -22,7 +22,14 @@ from idverify.services.ceremonies import (
     expectation,
     keep,
 )
-from idverify.services.enrol import already_registered, bound_entry, key_row, require_key_name, user_name
+from idverify.services.enrol import (
+    already_registered,
+    bound_entry,
+    key_row,
+    require_key_name,
+    require_room,
+    user_name,
+)
 from idverify.services.office import Office
 from idverify.services.people import read_by_id
 from idverify.services.sessions import ending, still_signed_in
@@ -41,7 +48,8 @@ async def mine(office: Office, principal: Principal) -> list[Any]:
 
 async def begin_adding(office: Office, principal: Principal, given: Given | None) -> Beginning:
     """Start registering another key; the one at hand confirms it first."""
-    person, held = require_person(principal), await _require_room(office, principal)
+    person = require_person(principal)
+    held = await require_room(office, person.account, principal.role)
     confirmed = await step_up.require(office, principal, Action("add-security-key"), given)
     await _record(office, principal, confirmed)
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
@@ -68,7 +76,7 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
             raise CeremonyRefused("session")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
-    await _require_room(office, principal)
+    await require_room(office, person.account, principal.role)
     row = key_row(office, person.account, principal.role, registered, name)
     entry = await bound_entry(office, "authenticator.bound", registered.cose_key, person.person)
     writes = (*still_signed_in(person), Insert(tables.security_key, row, already_registered()))
@@ -104,14 +112,6 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
         transaction.apply(work)
 
     await office.store.write(unless_it_is_the_last)
-
-
-async def _require_room(office: Office, principal: Principal) -> list[Any]:
-    """The caller's keys. Raises ``Conflict`` if there can be no more of them."""
-    held, most = await mine(office, principal), KEY_POLICIES[principal.role].most_keys
-    if len(held) >= most:
-        raise Conflict("You have as many keys as one account may have. Remove one first.")
-    return held
 
 
 async def _record(office: Office, principal: Principal, confirmed: Authorisation) -> None:

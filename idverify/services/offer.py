@@ -14,7 +14,7 @@ from idverify.errors import Unprocessable
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
-from idverify.services.people import Person, look, own_person, read
+from idverify.services.people import Person, look, own_person, read, record_view
 from idverify.stores import tables
 from idverify.stores.writes import Insert, WriteSet
 
@@ -55,7 +55,8 @@ async def _make(
     try:
         require_active(holder.status)
     except Unprocessable:  # which tells whoever asked the status
-        await office.store.commit(WriteSet(looks))
+        if looks:
+            await record_view(office, maker, holder.id)
         raise
     action = Action("offer-credential", holder.handle.hex(), {"type": kind.vct})
     confirmed = await step_up.require(office, maker, action, given)

@@ -13,7 +13,7 @@ from idverify.ledger.commitment import SALT_SIZE, Record
 
 _CONFIRMATIONS: Final = """
     SELECT a.ledger_index, a.action_digest, a.evidence, k.cose_key, r.person_id, r.opening FROM authorisation a
-    JOIN security_key k ON k.id = a.security_key_id AND k.account_id = a.account_id
+    LEFT JOIN security_key k ON k.id = a.security_key_id AND k.account_id = a.account_id
     JOIN ledger_record r USING (handle, ledger_index)
     ORDER BY a.ledger_index"""
 

@@ -52,6 +52,9 @@ ROW_RULES: Final[Mapping[str, str]] = {
             SELECT authorisation_id AS id, ledger_index FROM decision
             UNION ALL SELECT approval_id, ledger_index FROM decision
         ) WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1""",
+    "a decision commits right before the last confirmation of it": """
+        SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = coalesce(d.approval_id, d.authorisation_id)
+        WHERE a.ledger_index <> d.ledger_index + 1""",
     "whoever confirmed is named": """
         SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = d.authorisation_id
         JOIN account first ON first.id = a.account_id LEFT JOIN authorisation b ON b.id = d.approval_id

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 
 from idverify.app.demo import PEOPLE, furnish
 from idverify.app.first_officers import NEEDED, first_codes
 from idverify.app.software_officer import software_officer
 from idverify.core.policy import Principal, Role
+from idverify.services import staff
 from idverify.services.ceremonies import Given
 from idverify.services.enrol import look_up
 from idverify.stores import queries, tables
@@ -30,6 +33,19 @@ async def test_one_code_for_each_who_is_missing(served: SoftwareOffice) -> None:
 
     assert (len(codes), len(left), len(await _codes(served))) == (NEEDED, 1, 0)
     assert {(one.invited.role, one.asks_name) for one in enrolments} == {(Role.OFFICER, True)}
+
+
+async def test_an_officer_who_left_is_missing(served: SoftwareOffice) -> None:
+    """Whose account has ended counts no more: otherwise an office could be left without a second person."""
+    for code, who in zip(await _codes(served), ("Frida First", "Sven Second"), strict=True):
+        await served.api.enrol(who, code, who)
+    account: Any = await served.office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": "sven second"})
+    ended: Any = await served.office.store.fetch_one(queries.ACCOUNT, {"id": account["id"]})
+
+    before = await _codes(served)
+    await served.confirmed("admin", lambda admin, given: staff.end(served.office, admin, ended["handle"], given))
+
+    assert (before, len(await _codes(served))) == ([], 1)
 
 
 async def test_the_demo_s_set_up_is_no_officer(served: SoftwareOffice) -> None:

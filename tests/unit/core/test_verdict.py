@@ -95,5 +95,5 @@ def test_a_verdict_in_json() -> None:
             {"id": "size", "result": "pass", "detail": "Within the limits."},
             {"id": "format", "result": "fail", "detail": "No.", "evidence": {"rule": "json"}},
         ],
-        "next_step": "Do not rely on this document. Ask the person for another one, and tell your supervisor.",
+        "next_step": "Paste it again, whole, or ask for another one.",
     }

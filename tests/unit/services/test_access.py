@@ -13,8 +13,10 @@ from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
 from idverify.services.access import Gate, create_key, revoke_key
+from idverify.services.enrol import Invited
 from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
+from tests.simulators.software_office import SoftwareOffice
 
 CLOCK = SystemClock()
 
@@ -74,6 +76,31 @@ async def test_a_revoked_key(store: SqliteStore, monkeypatch: pytest.MonkeyPatch
         await gate.recognise(token)
     with pytest.raises(NotFound, match=key_id):
         await revoke_key(store, CLOCK, key_id)
+
+
+async def test_keys_of_another_purpose_are_another_s(served: SoftwareOffice) -> None:
+    """Accounts of one name that check for different things see and revoke their own keys; an admin sees them all."""
+    rents = Invited(Role.RELYING_PARTY, "Example Bank plc", Purpose.RENT)
+    await served.api.enrol("lettings", await served.api.deployment.invite(rents))
+
+    async def made(who: str) -> str:
+        token = await served.confirmed(
+            who,
+            lambda keeper, given: access.create_key_for(served.office, keeper, "any name", Purpose.AGE, given),
+        )
+        return token.split("_")[1]
+
+    async def kept(who: str) -> set[tuple[str, str]]:
+        rows = await access.keys_kept_by(served.office, await served.principal(who))
+        return {(row["id"], row["purpose"]) for row in rows}
+
+    work, rent = await made("partner"), await made("lettings")
+
+    assert await kept("partner") == {(work, "work")}
+    assert await kept("lettings") == {(rent, "rent")}
+    assert await kept("admin") >= {(work, "work"), (rent, "rent")}
+    with pytest.raises(NotFound, match=work):
+        await access.revoke_key_for(served.office, await served.principal("lettings"), work, None)
 
 
 async def test_keys_are_kept_as_hashes(store: SqliteStore) -> None:

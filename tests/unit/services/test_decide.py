@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from idverify.core.decision import DecisionKind
 from idverify.core.policy import Principal, Role
@@ -15,6 +18,10 @@ from idverify.errors import Conflict, Gone, IdverifyError, NotAllowed, NotFound,
 from idverify.services.decide import PROPOSAL_SECONDS, Decided, Proposed, Ruling, approve, decide
 from idverify.services.enrol import Invited
 from idverify.services.people import read
+from idverify.services.records import opening_place, split_opening
+from idverify.services.sealed import unseal_content
+from idverify.stores import queries, tables
+from idverify.stores.writes import Change, WriteSet
 from tests.simulators.holder import holding
 from tests.simulators.service import PERMISSION
 from tests.simulators.software_office import SoftwareOffice
@@ -31,6 +38,18 @@ def ruling(person: bytes, kind: DecisionKind, reason: str, permission: dict[str,
 async def person(served: SoftwareOffice) -> bytes:
     """A person with an active status."""
     return bytes.fromhex(await served.api.person_with_status())
+
+
+_DECISIONS = (
+    select(
+        tables.decision.c.id.label("decision_id"),
+        tables.decision.c.handle.label("decision_handle"),
+        *(tables.decision.c[name] for name in ("kind", "reason", "decided_by", "approved_by", "decided_at", "sealed")),
+        tables.ledger_record.c.opening,
+    )
+    .join(tables.ledger_record, tables.ledger_record.c.handle == tables.decision.c.handle)
+    .order_by(tables.decision.c.ledger_index)
+)
 
 
 async def _decided(served: SoftwareOffice, one: Ruling) -> Decided | Proposed:
@@ -96,6 +115,47 @@ async def test_a_proposal_runs_out(served: SoftwareOffice, person: bytes) -> Non
 
     assert suspended.status == "suspended"
     assert (await read(served.office, person)).status == "suspended"
+
+
+async def test_a_proposal_that_nobody_confirmed(served: SoftwareOffice, person: bytes) -> None:
+    """A proposal from before people signed in has no confirmation to show: it cannot be carried out any more."""
+    proposal = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
+    nothing = {"authorisation_id": None, "proposed_by_account": None, "proposed_by": "Case System"}
+    unconfirmed = Change(tables.proposal, {"handle": proposal}, nothing)
+    await served.office.store.commit(WriteSet((unconfirmed,)))
+
+    with pytest.raises(Gone, match="must be proposed again"):
+        await approve(served.office, await served.principal("second"), proposal, None)
+
+    assert (await read(served.office, person)).status == "active"
+
+
+async def test_the_ledger_commits_to_how_it_was_confirmed(served: SoftwareOffice, person: bytes) -> None:
+    """A decision's record opens to all that it says, the evidence of one or of both people included."""
+    await _approved(served, await _proposed(served, person, DecisionKind.SUSPEND, "under-review"))
+    key = (await read(served.office, person)).key
+    rows: list[Any] = await served.office.store.fetch(_DECISIONS, {})
+
+    for row in rows:
+        confirmed = await served.office.store.fetch(
+            queries.AUTHORISATIONS_OF_DECISION, {"handle": row["decision_handle"]}
+        )
+        content = unseal_content(key, "decision", row["decision_id"], row["sealed"])
+        said = [
+            row["decision_handle"].hex(),
+            row["kind"],
+            row["reason"],
+            row["decided_by"],
+            row["approved_by"],
+            [hashlib.sha256(one["evidence"]).hexdigest() for one in confirmed],
+            row["decided_at"],
+            content.model_dump(mode="json"),
+        ]
+        canonical = json.dumps(said, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+        _, record = split_opening(key.unseal(row["opening"], opening_place(row["decision_handle"])))
+        assert record.object_digest == hashlib.sha256(canonical).digest()
+        assert len(confirmed) == {"grant": 1, "suspend": 2}[row["kind"]]
+    assert [row["kind"] for row in rows] == ["grant", "suspend"]
 
 
 async def test_a_proposal_is_carried_out_once(served: SoftwareOffice, person: bytes) -> None:

@@ -18,6 +18,7 @@ from idverify.errors import (
     KeyNotAllowed,
     MalformedRequest,
     NotAllowed,
+    NotAuthenticated,
     NotFound,
     Unprocessable,
 )
@@ -181,6 +182,7 @@ async def test_an_organisation_may_have_several_people(served: SoftwareOffice) -
         (Invited(Role.CITIZEN), "by an officer at the counter"),
         (Invited(Role.OFFICER, None, Purpose.WORK), "nobody else has one"),
         (Invited(Role.RELYING_PARTY, "Example Bank plc"), "needs a purpose"),
+        (Invited(Role.RELYING_PARTY, None, Purpose.WORK), "needs a name from whoever invites it"),
         (Invited(Role.OFFICER, "\x07"), "A name must be"),
     ],
 )
@@ -272,6 +274,50 @@ async def test_a_second_slip_adds_a_key(served: SoftwareOffice) -> None:
     assert again.principal.id == opened.principal.id
     held = await served.office.store.fetch(queries.SECURITY_KEYS, {"account_id": bytes.fromhex(opened.principal.id)})
     assert {row["name"] for row in held} == {"blue key", "second key"}
+
+
+async def test_a_newer_slip_replaces_the_older(served: SoftwareOffice) -> None:
+    """A slip that was lost opens nothing once there is a newer one, also if somebody began with it before."""
+    person, another = [await served.api.person_with_status() for _ in range(2)]
+    lost, others = await _slip(served, person), await _slip(served, another)
+    begun = await enrol.begin(served.office, lost.code, None)
+    newer = await _slip(served, person)
+
+    for late in (
+        enrol.look_up(served.office, lost.code),
+        enrol.finish(served.office, lost.code, None, _given(served, begun), "a thief's"),
+    ):
+        with pytest.raises(Conflict, match="replaced by a newer one"):
+            await late
+
+    assert (await _enrolled(served, newer.code)).principal.role is Role.CITIZEN
+    assert await enrol.look_up(served.office, others.code)
+
+
+async def test_a_registered_key_shows_to_its_subject(served: SoftwareOffice) -> None:
+    """Whoever gets hold of a slip cannot do so unseen: the person sees that, and when, a key was registered."""
+    opened = await _enrolled(served, (await _slip(served, await served.api.person_with_status())).code)
+
+    record: Any = await people.own_record(served.office, opened.principal)
+    seen = [(look["channel"], look["verdict"], look["actor"], look["role"]) for look in record["looks"]]
+
+    assert seen == [
+        ("enrolment", "made", "Olive Officer", "officer"),
+        ("enrolment", "registered", "Account holder", "citizen"),
+    ]
+
+
+async def test_enrolling_ends_the_session_that_came_along(served: SoftwareOffice) -> None:
+    """A browser has one session: the one that it had before is over."""
+    before = await _enrolled(served, await _code(served))
+    code = await _code(served, Invited(Role.ADMIN, "Ann Admin"))
+    begun = await enrol.begin(served.office, code, None)
+
+    after = await enrol.finish(served.office, code, None, _given(served, begun), "key", before.token)
+
+    with pytest.raises(NotAuthenticated):
+        await recognise(served.office, before.token)
+    assert await recognise(served.office, after.token) == after.principal
 
 
 async def test_who_may_invite(served: SoftwareOffice) -> None:

@@ -161,6 +161,26 @@ async def test_an_account_has_so_many_keys(served: SoftwareOffice) -> None:
         await keys.begin_adding(served.office, await served.principal("officer"), None)
 
 
+async def test_one_key_too_many_that_was_begun_before(served: SoftwareOffice) -> None:
+    """Whoever begins several while there is room for one finishes one."""
+    most, olive = KEY_POLICIES[Role.OFFICER].most_keys, await served.principal("officer")
+    for number in range(most - 2):
+        await _added(served, "officer", name=f"key {number}")
+    begun = [
+        await served.confirmed("officer", lambda who, given: keys.begin_adding(served.office, who, given))
+        for _ in range(2)
+    ]
+    first, second = (
+        Given(one.ceremony, PersonalKey().create(one.options, served.office.deployment.iss)) for one in begun
+    )
+
+    await keys.finish_adding(served.office, olive, first, "the last one")
+    with pytest.raises(Conflict, match="as many keys as one account may have"):
+        await keys.finish_adding(served.office, olive, second, "one too many")
+
+    assert len(await keys.mine(served.office, olive)) == most
+
+
 async def test_adding_is_finished_where_it_was_begun(served: SoftwareOffice) -> None:
     """Neither another person nor another session of the same one finishes it."""
     begun = await served.confirmed("officer", lambda who, given: keys.begin_adding(served.office, who, given))

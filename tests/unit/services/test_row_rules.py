@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pytest
 import pytest_asyncio
@@ -73,6 +74,16 @@ def test_rows_that_were_changed(change: str, rule: str, at_rest: Path, tmp_path:
     assert rule in _broken(_changed(at_rest, tmp_path, change))
 
 
+CONFIRMED_AS_ANOTHER: Final = """
+    UPDATE decision SET (authorisation_id, approval_id) =
+        (SELECT authorisation_id, approval_id FROM decision WHERE kind = 'suspend')
+    WHERE kind = 'revoke'"""
+CONFIRMATIONS_EXCHANGED: Final = """
+    UPDATE decision SET authorisation_id = other.authorisation_id, approval_id = other.approval_id
+    FROM (SELECT * FROM decision WHERE approval_id IS NOT NULL) other
+    WHERE decision.approval_id IS NOT NULL AND decision.id <> other.id"""
+
+
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
@@ -96,11 +107,8 @@ def test_rows_that_were_changed(change: str, rule: str, at_rest: Path, tmp_path:
             "UPDATE decision SET approved_by = NULL, authorisation_id = approval_id WHERE kind = 'revoke'",
             "since people sign in, what takes two people has two confirmations",
         ),
-        (
-            "UPDATE decision SET authorisation_id = (SELECT authorisation_id FROM decision WHERE kind = 'suspend'), "
-            "approval_id = (SELECT approval_id FROM decision WHERE kind = 'suspend') WHERE kind = 'revoke'",
-            "a confirmation carries one decision",
-        ),
+        (CONFIRMED_AS_ANOTHER, "a confirmation carries one decision"),
+        (CONFIRMATIONS_EXCHANGED, "a decision commits right before the last confirmation of it"),
         ("UPDATE decision SET approval_id = authorisation_id WHERE kind = 'revoke'", "two people confirm the same act"),
         (
             "UPDATE decision SET authorisation_id = approval_id, approval_id = authorisation_id WHERE kind = 'revoke'",
@@ -115,30 +123,30 @@ def test_who_decided_was_changed(change: str, rule: str, at_rest: Path, tmp_path
     assert rule in _broken(_changed(at_rest, tmp_path, change))
 
 
-LATER_EVIDENCE = "SELECT evidence FROM authorisation WHERE act = 'add-security-key' ORDER BY ledger_index DESC LIMIT 1"
+ANOTHER_ORIGIN: Final = """
+    UPDATE authorisation SET evidence =
+        CAST(replace(CAST(evidence AS TEXT), 'http://localhost', 'http://elsewhere') AS BLOB)"""
+KEY_OF_ANOTHER: Final = """
+    UPDATE authorisation SET security_key_id =
+        (SELECT id FROM security_key WHERE account_id <> authorisation.account_id) WHERE act = 'offer-credential'"""
+EVIDENCE_OF_ANOTHER: Final = """
+    UPDATE authorisation SET evidence =
+        (SELECT evidence FROM authorisation WHERE act = 'add-security-key' ORDER BY ledger_index DESC LIMIT 1)"""
 
 
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
         ("UPDATE authorisation SET evidence = x'00'", "the evidence of a confirmation holds"),
-        (
-            "UPDATE authorisation SET evidence = replace(evidence, '\"nonce\":\"', '\"nonce\":\"0')",
-            "the evidence of a confirmation holds",
-        ),
+        (ANOTHER_ORIGIN, "the evidence of a confirmation holds"),
         (
             "UPDATE authorisation SET action_digest = randomblob(32) WHERE act = 'offer-credential'",
             "evidence is of the act and the key that its row names",
         ),
-        (
-            f"UPDATE authorisation SET evidence = ({LATER_EVIDENCE}) WHERE act = 'offer-credential'",
-            "evidence is of the act and the key that its row names",
-        ),
+        (KEY_OF_ANOTHER, "evidence is of the act and the key that its row names"),
+        (EVIDENCE_OF_ANOTHER, "evidence is of the act and the key that its row names"),
         ("UPDATE security_key SET cose_key = x'00'", "evidence is of the act and the key that its row names"),
-        (
-            f"UPDATE authorisation SET evidence = ({LATER_EVIDENCE}) WHERE act = 'add-security-key'",
-            "the entry of a confirmation commits to its evidence",
-        ),
+        (EVIDENCE_OF_ANOTHER, "the entry of a confirmation commits to its evidence"),
     ],
 )
 def test_evidence_that_was_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from idverify.auth.webauthn import Asserted
 from idverify.core.policy import Role
 from idverify.errors import CeremonyMalformed, CeremonyRefused, Conflict, Gone, NotAuthenticated, UserVerificationNeeded
 from idverify.services import keys, sign_in
 from idverify.services.ceremonies import SECONDS, Ceremony, Given
+from idverify.services.office import Office
 from idverify.services.sessions import Opened, recognise
 from tests.simulators.authenticator import UP, UV
 from tests.simulators.signed_in import PersonalKey
@@ -216,6 +218,30 @@ async def test_a_counter_that_does_not_rise_tells_of_a_copy(served: SoftwareOffi
 
     assert refused.value.rule == "sign-count"
     assert await sign_in.finish(served.office, await _answer(served, key, count=6, flags=UP | UV))
+
+
+@pytest.mark.parametrize(("who", "signed_in"), [("officer", 1), ("citizen", 2)])
+async def test_two_copies_at_the_same_moment(
+    served: SoftwareOffice, who: str, signed_in: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both count on from one number and are found right before either is written: of staff's one is in."""
+    if who == "citizen":
+        who = await served.api.enrol_citizen(await served.api.person_with_status())
+    key = await _person(served, who)
+    await sign_in.finish(served.office, await _answer(served, key, count=5))
+    answers = [await _answer(served, key, count=count) for count in (6, 7)]
+    found_right, both = sign_in._recognised, asyncio.Barrier(2)
+
+    async def at_once(office: Office, challenge: bytes, given: Given) -> tuple[Any, Asserted]:
+        recognised = await found_right(office, challenge, given)
+        await both.wait()
+        return recognised
+
+    monkeypatch.setattr(sign_in, "_recognised", at_once)
+    outcomes = await asyncio.gather(*(sign_in.finish(served.office, one) for one in answers), return_exceptions=True)
+
+    assert sum(isinstance(outcome, Opened) for outcome in outcomes) == signed_in
+    assert sum(isinstance(outcome, CeremonyRefused) for outcome in outcomes) == 2 - signed_in
 
 
 async def test_a_citizen_is_not_locked_out_by_a_counter(served: SoftwareOffice) -> None:

@@ -67,6 +67,7 @@ async def test_an_act_asks_to_be_confirmed(served: SoftwareOffice, ruling: Rulin
     }
     assert len(begun.options["allowCredentials"]) == 1
     assert begun.options["userVerification"] == "required"
+    assert begun.options["timeout"] == SECONDS[Ceremony.STEP_UP] * 1000
     await _nothing_was_done(served)
 
 

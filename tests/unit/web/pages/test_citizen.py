@@ -39,6 +39,8 @@ async def test_looking_at_oneself_is_no_look(people: People) -> None:
     after = await citizen.open("/citizen")
     assert before.text == after.text
     assert after.text.count("Account holder") == 1  # the registration of their key
+    own = after.text.partition("Account holder")[2]
+    assert own.startswith(" Citizen Registered a security key Done")
 
 
 async def test_without_a_permission_nothing_can_be_collected(people: People) -> None:

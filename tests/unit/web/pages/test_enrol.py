@@ -128,3 +128,14 @@ async def test_a_citizen_enrols_from_a_slip_and_signs_in_again(people: People) -
     browser.cookies.pop(NAME)
 
     assert (await browser.sign_in()).path == "/citizen"
+
+
+async def test_another_slip_leads_to_the_keys(people: People) -> None:
+    """Whoever comes back with a new key is told at once to remove one that was lost."""
+    api = people.served.api
+    person = await api.person_with_status()
+    await people.citizen(person)
+    code = (await api.ok("POST", f"/api/v1/people/{person}/enrolments", "officer"))["code"]
+    page = await people.browser().enrol(code)
+    assert "If you lost a key, remove it here now" in page.text
+    assert len({link for link in page.links if link.startswith("/account/keys/") and link != "/account/keys/new"}) == 2

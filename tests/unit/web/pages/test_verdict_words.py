@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from idverify import services
 from idverify.core.action import Action
@@ -74,7 +75,8 @@ def test_the_first_failed_check_speaks_for_a_rejection() -> None:
     )
 
     assert words.sentence == "The signature is wrong: the document was changed or forged."
-    assert [check.id for check in words.open] == ["format", "signature", "validity"]
+    assert [check.id for check in words.open] == ["signature", "validity"]
+    assert words.folded[0].id == "format"
 
 
 def test_what_could_not_be_told_is_checked_by_hand_and_is_never_green() -> None:
@@ -84,6 +86,15 @@ def test_what_could_not_be_told_is_checked_by_hand_and_is_never_green() -> None:
     assert "idv-verdict--refer" in html
     assert "Check by hand" in html
     assert "Whether it was revoked could not be learnt." in html
+
+
+@pytest.mark.parametrize("found", [Result.FAIL, Result.UNKNOWN])
+@pytest.mark.parametrize("check", CheckId)
+def test_the_decisive_sentence_is_said_once(check: CheckId, found: Result) -> None:
+    """In big letters; the list of checks names the check and does not say it again."""
+    html = shown(answer(Check(check, found, "?")))
+
+    assert html.count(str(escape(verdict_words.SENTENCES[check, found]))) == 1
 
 
 @pytest.mark.parametrize(("language", "word"), [(Language.EN, "Accepted"), (Language.CY, "Derbyniwyd")])
@@ -103,8 +114,21 @@ def test_an_accepted_photo_is_compared_before_there_is_nothing_more_to_do() -> N
     with_photo = verdict_words.in_words(Language.EN, answer(claims={"picture": "data:image/jpeg;base64,/9j/"}))
     without = verdict_words.in_words(Language.EN, answer(claims={}))
 
-    assert with_photo.next_step.startswith("Compare the photo")
+    assert with_photo.next_step == "Compare the photo with the person. If it is them, nothing more to do."
     assert without.next_step == "Nothing more to do."
+
+
+@pytest.mark.parametrize(
+    ("claims", "compared"), [({"picture": "data:image/jpeg;base64,/9j/"}, "the photo"), ({}, "the name")]
+)
+def test_only_a_photo_that_is_shown_is_to_be_compared(claims: dict[str, Any], compared: str) -> None:
+    """Whoever is not proven is compared with what the page shows of them."""
+    words = verdict_words.in_words(
+        Language.EN, answer(Check(CheckId.HOLDER_BINDING, Result.UNKNOWN, "?"), claims=claims)
+    )
+
+    assert f"compare {compared}" in words.next_step
+    assert ("photo" in words.next_step) == (words.photo is not None)
 
 
 @pytest.mark.parametrize("picture", ["https://evil.example/x.jpg", "data:text/html,x", "javascript:alert(1)", 5, ["x"]])
@@ -142,6 +166,11 @@ def test_everything_that_a_permission_says_has_a_label() -> None:
     assert {line.label for line in lines} <= set(LABELS.values())
     assert len(lines) == 15
     assert next(line for line in lines if line.label == "Ends").value == "No end date"
+
+
+def test_what_is_not_stated_is_not_called_none() -> None:
+    """A null is silence; an empty list says that there are none."""
+    assert [line.value for line in said({"sponsor_ref": None, "conditions": []})] == ["None", "Not stated"]
 
 
 def test_every_act_of_the_services_has_words() -> None:

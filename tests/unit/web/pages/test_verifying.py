@@ -95,7 +95,8 @@ async def test_a_document_without_its_holder_is_checked_by_hand(people: People) 
     officer = await people.staff("second")
     verdict = await officer.fill(await officer.open(VERIFY), VERIFY, document=f"\n{held.credential}\n")
     assert verdict.heading == "Check by hand"
-    assert "compare the photo" in verdict.text
+    assert "compare the name with a travel document" in verdict.text
+    assert "compare the photo" not in verdict.text
 
 
 async def test_junk_is_rejected_not_a_fault(people: People) -> None:
