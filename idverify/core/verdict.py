@@ -110,14 +110,16 @@ REQUIRED: Mapping[Channel, frozenset[CheckId]] = {
 _REJECTED = "Do not rely on this document. Ask the person for another one, and tell your supervisor."
 _NEXT_STEP_ON_FAIL: Mapping[CheckId, str] = {
     CheckId.SIZE: "Send one credential only, as the wallet or the letter shows it.",
+    CheckId.FORMAT: "Paste it again, whole, or ask for another one.",
     CheckId.VALIDITY: "Ask the person to collect a fresh copy; their status may well still hold.",
     CheckId.STATUS: "Do not rely on this document. The person can ask the issuer for the decision and contest it.",
     CheckId.HOLDER_BINDING: "The document may be someone else's. Ask the person to present it from their own wallet.",
     CheckId.AUDIENCE: "This answer was made for another request. Start a new verification request.",
 }
+UNPROVEN = "The person is not proven: compare the photo, or ask for a presentation."
 _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
-    CheckId.STATUS: "Whether this was revoked could not be learnt. Try again with a network, or check by hand.",
-    CheckId.HOLDER_BINDING: "The person is not proven: compare the photo, or ask for a presentation.",
+    CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
+    CheckId.HOLDER_BINDING: UNPROVEN,
 }
 _ACCEPTED = "Nothing more to do."
 _REFERRED = "Check by hand what could not be told."

@@ -15,6 +15,7 @@ from idverify.web.pages.words import N_
 LIST = "/account/keys"
 _DONE = {
     "added": N_("The key is registered. You can sign in with it from now on."),
+    "enrolled": N_("Your new key is registered. If you lost a key, remove it here now: that also ends what it opened."),
     "renamed": N_("The key has its new name."),
     "removed": N_("The key is removed. It opens nothing here any more."),
 }

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from idverify.errors import ClientError, Conflict, MalformedRequest, Unprocessable
 from idverify.services import enrol as service
+from idverify.services import keys
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.ceremony_form import shown
 from idverify.web.pages.desks import home_of
@@ -71,7 +72,8 @@ async def register(call: PageCall) -> Answer:
         return await _begin(call, code, form, form.model)
     key_name = form.model.key_name or call.translate(KEY_NAME)
     opened = await service.finish(call.office, code, form.model.name, call.given, key_name, call.token)
-    return Redirect(home_of(opened.principal.role), opened=opened)
+    others = len(await keys.mine(call.office, opened.principal)) - 1
+    return Redirect("/account/keys?done=enrolled" if others else home_of(opened.principal.role), opened=opened)
 
 
 async def _begin(call: PageCall, code: str, form: Filled[NameForm], said: NameForm) -> Html:

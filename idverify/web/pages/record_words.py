@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from idverify.core.credential_type import Purpose
@@ -33,6 +33,7 @@ COPIES: Final[Mapping[CopyStatus, str]] = {
     CopyStatus.INVALID: N_("Withdrawn"),
     CopyStatus.SUSPENDED: N_("Suspended"),
 }
+_TOGETHER: Final = 3600  # seconds within which an officer who opens a record again is shown once, with how often
 # How somebody looked: ``look.channel``
 CHANNELS: Final[Mapping[str, str]] = {
     "record": N_("Opened the record"),
@@ -41,11 +42,15 @@ CHANNELS: Final[Mapping[str, str]] = {
     Channel.DOCUMENT: N_("Checked a document"),
     Channel.PRESENTATION: N_("Checked a document shown by a wallet"),
 }
+# What the person did themselves with the code that was made, on the same channel
+_REGISTERED: Final = N_("Registered a security key")
+_OPENED: Final = CHANNELS["record"]
+_OWN_WORK: Final = N_("The authority's own work")
 # What they found: ``look.verdict``
 FOUND: Final[Mapping[str, str]] = {
     "viewed": N_("Read"),
     "made": N_("Done"),
-    "registered": N_("A security key was registered"),
+    "registered": N_("Done"),
     **{outcome.value: word for outcome, word in WORDS.items()},
 }
 
@@ -65,17 +70,20 @@ class DecisionShown:
 
 @dataclass(frozen=True, slots=True)
 class CopyShown:
-    """A copy of a credential; times in Unix seconds."""
+    """A copy of a credential; times in Unix seconds. One that was withdrawn is good no longer."""
 
     type: str
     status: str
     issued_at: int
-    expires_at: int
+    good_until: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class LookShown:
-    """Who looked, when (Unix seconds), in which role, for what purpose, how, and with what result."""
+    """Who looked, in which role, for what purpose, how, and with what result.
+
+    Times in Unix seconds: ``at`` is the last of ``times`` looks alike, ``since`` the first.
+    """
 
     at: int
     actor: str
@@ -83,6 +91,8 @@ class LookShown:
     purpose: str | None
     channel: str
     found: str
+    since: int
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ def in_words(held: Mapping[str, Any]) -> RecordShown:
         STATUSES[status],
         tuple(_decision(row, basis) for row, basis in reversed(held["decisions"])),
         tuple(_copy(row) for row in reversed(held["credentials"])),
-        tuple(_look(row) for row in reversed(held["looks"])),
+        _folded(_look(row) for row in reversed(held["looks"])),
     )
 
 
@@ -126,15 +136,42 @@ def _decision(row: Any, legal_basis: str) -> DecisionShown:
 
 
 def _copy(row: Any) -> CopyShown:
-    return CopyShown(TYPES[row["type"]], COPIES[CopyStatus(row["status"])], row["issued_at"], row["expires_at"])
+    status = CopyStatus(row["status"])
+    good_until = None if status is CopyStatus.INVALID else row["expires_at"]
+    return CopyShown(TYPES[row["type"]], COPIES[status], row["issued_at"], good_until)
 
 
 def _look(row: Any) -> LookShown:
+    registered = (row["channel"], row["verdict"]) == ("enrolment", "registered")
     return LookShown(
         row["looked_at"],
         row["actor"],
         ROLES[Role(row["role"])],
-        None if row["purpose"] is None else PURPOSES[Purpose(row["purpose"])],
-        CHANNELS[row["channel"]],
+        _purpose(row),
+        _REGISTERED if registered else CHANNELS[row["channel"]],
         FOUND[row["verdict"]],
+        since=row["looked_at"],
     )
+
+
+def _purpose(row: Any) -> str | None:
+    """What for. Who looks without a purpose does the authority's work, but for a citizen's own acts."""
+    if row["purpose"] is not None:
+        return PURPOSES[Purpose(row["purpose"])]
+    return None if row["role"] == Role.CITIZEN else _OWN_WORK
+
+
+def _folded(looks: Iterable[LookShown]) -> tuple[LookShown, ...]:
+    """Looks, newest first, in which nobody opens the record twice within an hour: that is one line with the number."""
+    shown: list[LookShown] = []
+    places: dict[tuple[str, str], int] = {}
+    for look in looks:
+        who = look.actor, look.role
+        if look.channel == _OPENED and who in places and shown[places[who]].at - look.at <= _TOGETHER:
+            later = shown[places[who]]
+            shown[places[who]] = replace(later, since=look.at, times=later.times + 1)
+            continue
+        if look.channel == _OPENED:
+            places[who] = len(shown)
+        shown.append(look)
+    return tuple(shown)

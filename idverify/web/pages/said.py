@@ -21,7 +21,8 @@ class Said:
 
 _ENDS: Final = N_("Ends")
 _NO_END: Final = N_("No end date")
-_NONE: Final = N_("None")
+NONE: Final = N_("None")
+NOT_STATED: Final = N_("Not stated")
 _ANSWERS: Final = {True: N_("Yes"), False: N_("No"), "yes": N_("Yes"), "no": N_("No"), "limited": N_("With limits")}
 
 # By path, in the order in which people read them (core.person, core.types.immigration_status)
@@ -80,10 +81,10 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _line(path: str, value: Any) -> Said:
     label = LABELS.get(path, path)
     match value:
-        case None if label == _ENDS:
-            return Said(label, _NO_END, translated=True)
-        case None | [] | ():
-            return Said(label, _NONE, translated=True)
+        case None:
+            return Said(label, _NO_END if label == _ENDS else NOT_STATED, translated=True)
+        case [] | ():
+            return Said(label, NONE, translated=True)
         case bool():
             return Said(label, _ANSWERS[value], translated=True)
         case str() if path.endswith(".allowed") and value in _ANSWERS:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.decision import REASONS, DecisionKind
-from idverify.core.verdict import Check, CheckId, Outcome, Result, Verdict
+from idverify.core.verdict import UNPROVEN, Check, CheckId, Outcome, Result, Verdict
 from idverify.services.check import Answer
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.said import Said, said
@@ -19,7 +19,10 @@ WORDS: Final[Mapping[Outcome, str]] = {
     Outcome.REJECT: N_("Rejected"),
 }
 _ACCEPTED: Final = N_("The document is genuine, and it holds today.")
-_COMPARE: Final = N_("Compare the photo with the person in front of you. If it is them, there is nothing more to do.")
+_COMPARE: Final = N_("Compare the photo with the person. If it is them, nothing more to do.")
+_UNPROVEN_AND_UNSEEN: Final = N_(
+    "Ask the person to present it from their own wallet, or compare the name with a travel document."
+)
 
 _PASS, _FAIL, _UNKNOWN = Result.PASS, Result.FAIL, Result.UNKNOWN
 # One sentence per check and result; a test holds the table against core.verdict
@@ -78,7 +81,7 @@ RESULTS: Final[Mapping[Result, str]] = {
     Result.UNKNOWN: N_("Could not be told"),
     Result.NOT_APPLICABLE: N_("Does not apply"),
 }
-_OPEN: Final = frozenset({Result.FAIL, Result.UNKNOWN})
+_FOLDING: Final = (Result.UNKNOWN, Result.PASS, Result.NOT_APPLICABLE)  # of what is folded away, the worst first
 # What became of a document of ours, by the decision that did it (services.check.WITHDRAWN)
 WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
     DecisionKind.GRANT: N_("Replaced on %(date)s by decision."),
@@ -91,7 +94,10 @@ WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ShownCheck:
-    """A check in words. ``detail`` is what the check itself said, in English, for whoever looks closer."""
+    """A check in words. ``detail`` is what the check itself said, in English, for whoever looks closer.
+
+    The ``sentence`` of the decisive check is empty: it stands in big letters already.
+    """
 
     id: str
     name: str
@@ -119,19 +125,20 @@ class ShownVerdict:
 def in_words(language: Language, answer: Answer) -> ShownVerdict:
     """The verdict in the reader's language."""
     verdict, claims = answer.verdict, answer.claims or {}
-    told = [(check.result, _check_in_words(language, check)) for check in verdict.checks]
     decisive, photo = _decisive(verdict), _photo(claims)
     sentence, reason = (
         (translate(language, _ACCEPTED), "") if decisive is None else _sentence_that_matters(language, decisive)
     )
+    worst = _FAIL if verdict.verdict is Outcome.REJECT else _UNKNOWN
+    told = [(check.result, _check_in_words(language, check, decisive)) for check in verdict.checks]
     return ShownVerdict(
         verdict.verdict.value,
         translate(language, WORDS[verdict.verdict]),
         sentence,
         reason,
-        tuple(check for result, check in told if result in _OPEN),
-        tuple(check for result, check in told if result not in _OPEN),
-        translate(language, verdict.next_step if photo is None or decisive is not None else _COMPARE),
+        tuple(check for result, check in told if result is worst),
+        tuple(check for wanted in _FOLDING if wanted is not worst for result, check in told if result is wanted),
+        translate(language, _next_step(verdict, has_photo=photo is not None)),
         None if answer.type is None else TYPES.get(answer.type, answer.type),
         said(claims),
         photo,
@@ -146,6 +153,15 @@ def _decisive(verdict: Verdict) -> Check | None:
     return next((check for check in verdict.checks if check.result is wanted), None)
 
 
+def _next_step(verdict: Verdict, *, has_photo: bool) -> str:
+    """What the verdict says; but a photo is to be compared exactly where one is shown."""
+    if has_photo and verdict.verdict is Outcome.ACCEPT:
+        return _COMPARE
+    if not has_photo and verdict.next_step == UNPROVEN:
+        return _UNPROVEN_AND_UNSEEN
+    return verdict.next_step
+
+
 def _sentence_that_matters(language: Language, check: Check) -> tuple[str, str]:
     """The sentence of the decisive check and, where officers are told it, the reason of a withdrawal."""
     withdrawn = (check.evidence or {}).get("withdrawn")
@@ -156,9 +172,11 @@ def _sentence_that_matters(language: Language, check: Check) -> tuple[str, str]:
     return translate(language, WITHDRAWN[kind]) % on, translate(language, REASONS[kind][withdrawn["reason"]])
 
 
-def _check_in_words(language: Language, check: Check) -> ShownCheck:
+def _check_in_words(language: Language, check: Check, decisive: Check | None) -> ShownCheck:
     name = translate(language, NAMES[check.id])
-    if check.result is Result.NOT_APPLICABLE:
+    if check is decisive:
+        sentence = ""
+    elif check.result is Result.NOT_APPLICABLE:
         sentence = translate(language, _DOES_NOT_APPLY)
     else:
         sentence, _ = _sentence_that_matters(language, check)

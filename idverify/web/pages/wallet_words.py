@@ -9,7 +9,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.web.pages.act_words import PURPOSES, TYPES
 from idverify.web.pages.permission_form import ALLOWED, YES_NO
-from idverify.web.pages.said import LABELS
+from idverify.web.pages.said import LABELS, NONE, NOT_STATED
 from idverify.web.pages.words import MONTHS, N_, Language, translate
 
 # By the names that static/wallet*.js gives
@@ -29,12 +29,13 @@ MESSAGES: Final[Mapping[str, str]] = {
 }
 # Claims that are a picture, or made of lines none of which has the whole claim's name
 _TITLES: Final[Mapping[str, str]] = {"picture": N_("Photo"), "travel_document": N_("Travel document")}
-# By the text that JavaScript makes of a value
+# By the text that JavaScript makes of a value; of an empty list it makes an empty one
 _VALUES: Final[Mapping[str, str]] = {
     **ALLOWED,
     "true": YES_NO["yes"],
     "false": YES_NO["no"],
-    "null": N_("None"),
+    "null": NOT_STATED,
+    "": NONE,
 }
 # What it means that a claim has no value, where that is more than nothing
 _WITHOUT: Final[Mapping[str, str]] = {"permission_end": N_("No end date")}

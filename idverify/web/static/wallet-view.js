@@ -55,7 +55,7 @@ export function valueInWords(path, value) {
     return find(page.without, path, page.values.null);
   }
   if (Array.isArray(value)) {
-    return value.join(", ") || page.values.null;
+    return value.join(", ") || page.values[""];
   }
   if (typeof value === "object") {
     return membersInWords(Object.entries(value).map(([name, inner]) => [`${path}.${name}`, inner]));

@@ -122,10 +122,9 @@ def test_an_accepted_photo_is_compared_before_there_is_nothing_more_to_do() -> N
     ("claims", "compared"), [({"picture": "data:image/jpeg;base64,/9j/"}, "the photo"), ({}, "the name")]
 )
 def test_only_a_photo_that_is_shown_is_to_be_compared(claims: dict[str, Any], compared: str) -> None:
-    """Whoever is not proven is compared with what the page shows of them."""
-    words = verdict_words.in_words(
-        Language.EN, answer(Check(CheckId.HOLDER_BINDING, Result.UNKNOWN, "?"), claims=claims)
-    )
+    """Whoever is not proven is compared with what the page shows of them, whatever else is not known."""
+    unknown = (Check(check, Result.UNKNOWN, "?") for check in (CheckId.FRESHNESS, CheckId.HOLDER_BINDING))
+    words = verdict_words.in_words(Language.EN, answer(*unknown, claims=claims))
 
     assert f"compare {compared}" in words.next_step
     assert ("photo" in words.next_step) == (words.photo is not None)
