@@ -16,6 +16,7 @@ from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails
 from idverify.core.policy import Role
 from idverify.core.types.immigration_status import ImmigrationPermission
+from idverify.errors import Conflict
 from idverify.services import access, decide, people
 from idverify.services.decide import Ruling
 from idverify.services.office import Office
@@ -54,12 +55,33 @@ _STUDENT: Final = _WORKER | {
     "work": {"allowed": "limited", "hours_per_week": 20, "self_employed": False},
 }
 
+
+def _passport(number: str) -> dict[str, str]:
+    return {"type": "P", "number": number, "issuing_state": "UTO", "expiry": "2034-05-31"}
+
+
 PEOPLE: Final = (
     (
-        {"family_name": "SPECIMEN", "given_name": "ANNA MARIA", "birthdate": "1974-08-12", "nationalities": ["QU"]},
+        {
+            "family_name": "SPECIMEN",
+            "given_name": "ANNA MARIA",
+            "birthdate": "1974-08-12",
+            "nationalities": ["QU"],
+            "travel_document": _passport("X0000001"),
+        },
         _WORKER,
     ),
-    ({"family_name": "MUSTER", "given_name": "ERIK", "birthdate": "2001-02-28", "nationalities": ["QU"]}, _STUDENT),
+    (
+        {
+            "family_name": "MUSTER",
+            "given_name": "ERIK",
+            "birthdate": "2001-02-28",
+            "nationalities": ["QU"],
+            "travel_document": _passport("X0000002"),
+        },
+        _STUDENT,
+    ),
+    # Stateless and without a travel document: found by the reference alone
     ({"family_name": "EXEMPLAR", "given_name": "NIA", "birthdate": "1959-11-03", "nationalities": ["QS"]}, _EVERYTHING),
 )
 
@@ -83,8 +105,16 @@ async def furnish(office: Office, data: Path) -> list[str]:
 
 
 async def _person(officer: SoftwareOfficer, details: Mapping[str, Any], permission: Mapping[str, Any]) -> str:
-    handle = await people.create(officer.office, officer.principal, PersonDetails.model_validate(details))
+    """The reference of a person with a status; a set-up that was cut off has left some of them."""
+    office, who = officer.office, PersonDetails.model_validate(details)
+    try:
+        handle = await people.create(office, officer.principal, who)
+    except Conflict:
+        assert who.travel_document is not None
+        handle = await people.find(office, officer.principal, who.travel_document)
+    if (await people.read(office, handle)).status is not PersonStatus.NONE:
+        return handle.hex()
     granted = ImmigrationPermission.model_validate(permission).model_dump(mode="json")
     ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
-    await officer.confirm(lambda principal, given: decide.decide(officer.office, principal, ruling, given))
+    await officer.confirm(lambda principal, given: decide.decide(office, principal, ruling, given))
     return handle.hex()

@@ -150,6 +150,7 @@ def _tell(config: Config, to_tell: _ToTell) -> None:
     _tell_officers(url, to_tell.codes)
     if config.service.demo:
         if to_tell.references:
+            say(f"One of the demo's people, to find at the officer's desk by reference: {to_tell.references[0]}")
             _tell_walk(url, data, to_tell.references[0])
         else:
             say("Nobody of the demo holds a status any more; start a fresh one with another --data DIR.")

@@ -22,6 +22,7 @@ from idverify.core.decision import (
     require_reason,
     transition,
 )
+from idverify.core.person import PersonDetails
 from idverify.core.policy import Act, Principal, require_may, require_person, require_second_person
 from idverify.errors import Conflict, Gone, NotFound, Unprocessable
 from idverify.formats.status_list import StatusValue
@@ -195,15 +196,15 @@ async def waiting(office: Office, officer: Principal) -> list[Waiting]:
     return [_waiting(row) for row in rows]
 
 
-async def proposal(office: Office, officer: Principal, handle: bytes) -> tuple[Waiting, Ruling]:
-    """One proposal with all that it says. It speaks of a person, who can see that it was read."""
+async def proposal(office: Office, officer: Principal, handle: bytes) -> tuple[Waiting, Ruling, PersonDetails]:
+    """One proposal with all that it says, and whom it is about: who can see that it was read."""
     require_may(officer, Act.DECIDE)
     row: Any = await office.store.fetch_one(queries.PROPOSAL, {"handle": handle})
     if row is None:
         raise NotFound("There is no such proposal.")
     person = await read(office, row["person_handle"])
     await record_view(office, officer, person.id)
-    return _waiting(row), _proposed(row, person.key)
+    return _waiting(row), _proposed(row, person.key), person.details
 
 
 def _waiting(row: Any) -> Waiting:

@@ -127,6 +127,14 @@ async def overview(office: Office, officer: Principal, handle: bytes) -> Mapping
     return await held(office, person)
 
 
+async def identify(office: Office, officer: Principal, handle: bytes) -> PersonDetails:
+    """Who a reference stands for. Raises ``NotFound``; whoever is found can see who asked."""
+    require_may(officer, Act.KEEP_PEOPLE)
+    person = await read(office, handle)
+    await record_view(office, officer, person.id)
+    return person.details
+
+
 async def own_record(office: Office, citizen: Principal) -> Mapping[str, Any]:
     """The same for the person it is about; looking at oneself leaves no look."""
     require_may(citizen, Act.SEE_OWN_RECORD)

@@ -62,7 +62,7 @@ async def list_proposals(call: Call) -> schema.Proposals:
 
 async def read_proposal(call: Call) -> schema.ProposalDetail:
     """One proposal with all that it says; its subject sees that it was read."""
-    waiting, ruling = await decide.proposal(call.office, call.caller, call.handle("proposal"))
+    waiting, ruling, _ = await decide.proposal(call.office, call.caller, call.handle("proposal"))
     return schema.ProposalDetail(**_waiting(waiting), legal_basis=ruling.legal_basis, permission=ruling.permission)
 
 

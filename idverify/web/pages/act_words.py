@@ -48,11 +48,14 @@ assert TYPES.keys() == CREDENTIAL_TYPES.keys()
 
 _REFERENCE: Final = N_("Person's reference")
 _PURPOSE: Final = N_("Purpose")
+_COLLECT: Final = N_("Do you want to collect this document?")
 
 
-def in_words(action: Action) -> ActInWords:
+def in_words(action: Action, role: Role) -> ActInWords:
     """The act in words. Raises ``KeyError`` for an act that this table does not know: it cannot be confirmed."""
     question, lines = _ACTS[action.act]
+    if action.act == "offer-credential" and role is Role.CITIZEN:  # to themselves, so whose it is needs no reference
+        return ActInWords(_COLLECT, (_document(action),))
     return ActInWords(question, tuple(lines(action)))
 
 
@@ -87,9 +90,12 @@ def _api_key(action: Action) -> list[Said]:
     return [Said(N_("Organisation"), action.content["actor"]), Said(_PURPOSE, purpose, translated=True)]
 
 
+def _document(action: Action) -> Said:
+    return Said(N_("Document"), TYPES[action.content["type"]], translated=True)
+
+
 def _offer(action: Action) -> list[Said]:
-    kind = Said(N_("Document"), TYPES[action.content["type"]], translated=True)
-    return [kind, Said(_REFERENCE, str(action.subject))]
+    return [_document(action), Said(_REFERENCE, str(action.subject))]
 
 
 def _subject(label: str) -> Callable[[Action], list[Said]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BeforeValidator
 
 from idverify.errors import NotFound
 from idverify.services import decide, people, shift
 from idverify.web.pages.call import Answer, PageCall, Redirect
-from idverify.web.pages.forms import Filled
+from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.record_words import CHANNELS, FOUND
 from idverify.web.pages.render import Html
 from idverify.web.pages.travel_document_form import SearchForm
@@ -15,6 +18,22 @@ from idverify.web.pages.words import N_
 
 DESK = "/officer"
 _NOBODY = N_("No person with this travel document is on record. Check each field, or record a new person.")
+_NO_REFERENCE = N_("No person with this reference is on record. Check every sign of it.")
+
+
+def _unspaced(typed: Any) -> Any:
+    return "".join(typed.split()).lower() if isinstance(typed, str) else typed
+
+
+class ReferenceForm(Form):
+    """Which record to open: for people without a travel document, from their slip."""
+
+    reference: Annotated[
+        str,
+        Field(pattern=r"^[0-9a-f]{32}$"),
+        BeforeValidator(_unspaced),
+        Says(N_("Give the person's reference"), N_("The reference has 32 signs: digits and the letters a to f")),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +62,29 @@ async def search(call: PageCall) -> Answer:
     return Redirect(f"{DESK}/people/{handle.hex()}")
 
 
+async def by_reference(call: PageCall) -> Answer:
+    """Go to the person with this reference."""
+    form = call.read(ReferenceForm)
+    if form.model is None:
+        return await _desk(call, Filled[SearchForm](), form)
+    try:
+        await people.identify(call.office, call.caller, bytes.fromhex(form.model.reference))
+    except NotFound:
+        return await _desk(call, Filled[SearchForm](), form.with_error("reference", _NO_REFERENCE))
+    return Redirect(f"{DESK}/people/{form.model.reference}")
+
+
 async def to_desk(_: PageCall) -> Redirect:
     """Where the address of a form leads to that somebody opens by itself."""
     return Redirect(DESK)
 
 
-async def _desk(call: PageCall, form: Filled[SearchForm]) -> Html:
+async def _desk(call: PageCall, form: Filled[SearchForm], by_reference: Filled[ReferenceForm] | None = None) -> Html:
+    referred = by_reference or Filled[ReferenceForm]()
     waiting = await decide.waiting(call.office, call.caller)
     looks = [
         LookMade(row["looked_at"], CHANNELS[row["channel"]], FOUND[row["verdict"]])
         for row in await shift.looks_made(call.office, call.caller)
     ]
-    return Html("officer/desk.html", {"form": form, "waiting": len(waiting), "looks": looks}, form.status)
+    context = {"form": form, "by_reference": referred, "waiting": len(waiting), "looks": looks}
+    return Html("officer/desk.html", context, max(form.status, referred.status))

@@ -35,10 +35,11 @@ async def list_proposals(call: PageCall) -> Html:
 
 async def show(call: PageCall) -> Html:
     """One proposal, to be approved by whoever did not make it."""
-    waiting, ruling = await decide.proposal(call.office, call.caller, call.handle("proposal"))
+    waiting, ruling, about = await decide.proposal(call.office, call.caller, call.handle("proposal"))
     context = {
         "proposal": _shown(call, waiting),
-        "lines": in_words(ruling.action()).lines,
+        "lines": in_words(ruling.action(), call.caller.role).lines,
+        "about": about,
         "record": path_of(waiting.person),
         "expired": waiting.expires_at <= call.office.clock.now(),
     }

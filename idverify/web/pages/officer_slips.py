@@ -27,6 +27,8 @@ _CARE: Final = N_(
     "Keep this sheet to yourself: whoever has it can register a key in your name. If you lose it, tell any counter."
 )
 
+_AT_A_COUNTER: Final = N_("Your reference, by which any counter finds your record:")
+
 
 @dataclass(frozen=True, slots=True)
 class SheetText:
@@ -37,6 +39,7 @@ class SheetText:
     steps: Sequence[str]
     once: str
     care: str
+    reference: str
 
 
 class OfferForm(Form):
@@ -53,6 +56,7 @@ async def enrolment(call: PageCall) -> Html:
         "code": invitation.code,
         "address": f"{call.office.deployment.iss}/enrol",
         "texts": [_sheet_text(language, invitation.expires_at) for language in Language],
+        "reference": person.hex(),
         "record": path_of(person),
     }
     return Html("officer/enrolment.html", context)
@@ -83,4 +87,5 @@ def _sheet_text(language: Language, expires_at: int) -> SheetText:
         steps,
         translate(language, _ONCE) % moment,
         translate(language, _CARE),
+        translate(language, _AT_A_COUNTER),
     )

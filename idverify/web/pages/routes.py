@@ -56,6 +56,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", "/officer/people/new", officer_people.create, OFFICER),
     Page("GET", "/officer/people/search", officer_desk.to_desk, OFFICER),
     Page("POST", "/officer/people/search", officer_desk.search, OFFICER),
+    Page("GET", "/officer/people/reference", officer_desk.to_desk, OFFICER),
+    Page("POST", "/officer/people/reference", officer_desk.by_reference, OFFICER),
     Page("GET", PERSON, officer_people.show, OFFICER),
     Page("GET", DECISION, officer_decisions.ask, OFFICER),
     Page("POST", DECISION, officer_decisions.decide, OFFICER),

@@ -70,7 +70,7 @@ async def test_a_demo_that_was_cut_off_is_made_again(served: SoftwareOffice) -> 
 
 
 async def test_a_software_officer_is_gone_afterwards(served: SoftwareOffice) -> None:
-    """What asks for no confirmation is done without; afterwards the session is over, and only the account stays."""
+    """What asks for no confirmation is done without; afterwards the session is over, and the account too."""
 
     async def actor(principal: Principal, given: Given | None) -> str:
         assert given is None

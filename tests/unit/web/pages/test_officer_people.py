@@ -66,6 +66,19 @@ async def test_nobody_with_this_document(people: People) -> None:
     assert page.form("/officer/people/search").fields["document_number"] == "NOBODY1"
 
 
+async def test_a_record_is_opened_by_its_reference(people: People) -> None:
+    """Who has no travel document is found by what their slip says; a reference of nobody is an error at its field."""
+    officer = await people.staff("officer")
+    made = await record(officer)
+    reference, form = made.path.rpartition("/")[2], "/officer/people/reference"
+    desk = await officer.open("/officer")
+    found = await officer.fill(desk, form, reference=f"{reference[:16].upper()} {reference[16:]}")
+    assert (found.path, reference in found.text) == (made.path, True)
+    for typed, said in (("0" * 32, "No person with this reference"), ("12", "The reference has 32 signs")):
+        page = await officer.fill(desk, form, reference=typed)
+        assert (page.status, said in page.text) == (400, True)
+
+
 async def test_a_document_is_on_record_once(people: People) -> None:
     """A second person with the same document is an error at its field, not a second record."""
     officer = await people.staff("officer")

@@ -86,3 +86,14 @@ async def test_there_is_no_offer_of_an_unknown_type(people: People) -> None:
         page = await officer.fill(record, f"{record.path}/offer", type=wrong)
         assert page.status == 422
         assert page.ceremony is None
+
+
+async def test_whoever_confirms_sees_whom_it_is_about(people: People) -> None:
+    """Name and date of birth stand above what is signed, and the person can see that they were shown."""
+    oscar = await people.staff("second")
+    api = people.served.api
+    person = await api.person_with_status()
+    asked = await oscar.fill(await oscar.open(f"/officer/people/{person}"), f"/officer/people/{person}/enrolment")
+    assert "This is about ANNA SPECIMEN, born 12 August 1974." in asked.text
+    slip = await oscar.confirm(asked)
+    assert person in slip.text.replace(" ", "")

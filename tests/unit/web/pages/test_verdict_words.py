@@ -12,6 +12,7 @@ from markupsafe import escape
 from idverify import services
 from idverify.core.action import Action
 from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.policy import Role
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result, fold
 from idverify.services.check import WITHDRAWN as WITHDRAWN_THERE
@@ -188,7 +189,7 @@ def test_every_act_of_the_services_has_words() -> None:
 def test_a_decision_is_confirmed_with_all_that_it_says() -> None:
     """The kind, the reason, the legal basis and the whole permission stand on the page."""
     content = {"kind": "grant", "reason": "application-granted", "legal_basis": "Act 1, s. 2", "permission": PERMISSION}
-    words = act_words.in_words(Action("decide", "ab" * 16, content))
+    words = act_words.in_words(Action("decide", "ab" * 16, content), Role.OFFICER)
     values = [line.value for line in words.lines]
 
     assert values[:4] == ["Grant a permission", "ab" * 16, "The application was granted.", "Act 1, s. 2"]
