@@ -23,9 +23,9 @@ from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.web import schema
 from idverify.web.body import read_body
-from idverify.web.pages.same_origin import require_same_origin
-from idverify.web.pages.session_cookie import token_of
 from idverify.web.problems import problem_response
+from idverify.web.same_origin import require_same_origin
+from idverify.web.session_cookie import token_of
 
 OFFICE: Final = web.AppKey("office", Office)
 GATE: Final = web.AppKey("gate", Gate)

@@ -12,9 +12,9 @@ from pydantic.json_schema import models_json_schema
 
 from idverify import __version__
 from idverify.web.endpoint import Caller, Endpoint
-from idverify.web.pages.session_cookie import NAME as COOKIE
 from idverify.web.problems import CONTENT_TYPE
 from idverify.web.schema import Problem
+from idverify.web.session_cookie import NAME as COOKIE
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})+)\}")

@@ -8,7 +8,7 @@ from idverify.services.ceremonies import Beginning
 from idverify.services.sessions import Opened
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
-from idverify.web.pages.session_cookie import forget, remember, token_of
+from idverify.web.session_cookie import forget, remember, token_of
 
 
 async def sign_in_options(call: Call) -> Reply:

@@ -35,15 +35,16 @@ from idverify.errors import (
     UserVerificationNeeded,
 )
 from idverify.services import sessions
+from idverify.web import session_cookie
 from idverify.web.body import read_body
 from idverify.web.endpoint import OFFICE
-from idverify.web.pages import ceremony_form, confirm, explanation, form_body, session_cookie
+from idverify.web.pages import ceremony_form, confirm, explanation, form_body
 from idverify.web.pages.call import AROUND, Answer, Download, PageCall, Redirect
 from idverify.web.pages.language import language_of
 from idverify.web.pages.local_path import local_path
 from idverify.web.pages.render import Frame, Html
-from idverify.web.pages.same_origin import require_same_origin
 from idverify.web.problems import route_name
+from idverify.web.same_origin import require_same_origin
 
 Who = frozenset[Role] | None
 ANYBODY: Final[Who] = None

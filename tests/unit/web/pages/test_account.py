@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idverify.auth.software_key import SoftwareKey
-from idverify.web.pages.session_cookie import NAME
+from idverify.web.session_cookie import NAME
 from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.unit.web.pages.conftest import People
 

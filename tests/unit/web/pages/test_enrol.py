@@ -8,7 +8,7 @@ import pytest
 
 from idverify.core.policy import Role
 from idverify.services.enrol import Invited
-from idverify.web.pages.session_cookie import NAME
+from idverify.web.session_cookie import NAME
 from tests.simulators.signed_in import STAFF
 from tests.unit.web.pages.conftest import People
 

@@ -14,7 +14,7 @@ from idverify.core.policy import Role
 from idverify.services import sessions
 from idverify.web.pages.page import Page
 from idverify.web.pages.routes import PAGES
-from idverify.web.pages.session_cookie import NAME
+from idverify.web.session_cookie import NAME
 from tests.unit.web.pages.conftest import People
 
 KEYS = "/account/keys"

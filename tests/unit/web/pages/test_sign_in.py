@@ -8,8 +8,8 @@ import pytest
 
 from idverify.auth.software_key import SoftwareKey
 from idverify.web.pages.explanation import of_browser
-from idverify.web.pages.session_cookie import NAME
 from idverify.web.pages.words import Language, translate
+from idverify.web.session_cookie import NAME
 from tests.simulators.signed_in import STAFF
 from tests.unit.web.pages.conftest import People
 
