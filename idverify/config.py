@@ -15,6 +15,7 @@ from idverify.errors import SetupError
 
 FILE_NAME: Final = "idverify.toml"
 DATABASE: Final = "idverify.sqlite"
+NOT_IN_BACKUPS: Final = "not-in-backups"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -52,6 +53,14 @@ class Service(_Section):
     demo: bool = Field(default=False, description="Synthetic people and demo keys; says so loudly.")
 
 
+class Ledger(_Section):
+    """The log and those who watch it."""
+
+    guard: Path | None = Field(
+        default=None, description="Where the largest signed checkpoint is remembered; never part of a backup."
+    )
+
+
 class Config(BaseSettings):
     """All settings. ``data`` is the directory that holds everything the service keeps."""
 
@@ -62,11 +71,17 @@ class Config(BaseSettings):
     online: Token
     root: Token
     service: Service = Service()
+    ledger: Ledger = Ledger()
 
     @property
     def database(self) -> Path:
         """The SQLite file."""
         return self.data / DATABASE
+
+    @property
+    def guard(self) -> Path:
+        """The fork guard's file."""
+        return self.ledger.guard or self.data / NOT_IN_BACKUPS / "last-checkpoint"
 
     @classmethod
     def settings_customise_sources(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,14 +18,16 @@ from hsm import Hsm, HsmError
 from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, at_start, token_config
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
+from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.publisher import Publisher
-from idverify.ports import StatusFetcher, SystemClock, Tally, system_entropy
+from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
-from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
+from idverify.services.office import STATUS_SIGNER, Keys, Log, Office, load_deployment, load_keys, load_logs, load_trust
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries, retention
+from idverify.stores.guard_file import GuardFile
 from idverify.stores.schema import upgrade_existing
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
@@ -44,7 +48,7 @@ async def open_office(
         store = await stack.enter_async_context(SqliteStore(config.database, clock))
         ours = await load_deployment(store)
         require_same_identity(config, ours.iss)
-        keys = await load_keys(store, ours.iss)
+        logs, keys = await load_logs(store), await load_keys(store, ours.iss)
         try:
             hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
         except HsmError as error:
@@ -56,15 +60,14 @@ async def open_office(
         board = Board(f"{ours.status_base}/{FIRST_LIST}", keys.issuer(STATUS_SIGNER))
         yield Office(
             deployment=ours,
+            logs=logs,
             keys=keys,
             trust=await load_trust(store),
             store=store,
             vault=Vault(custodian, system_entropy),
             signer=signer,
             custodian=custodian,
-            publisher=Publisher(
-                SqliteLedger(store), ours.log_origin, _checkpoint_signer(signer, ours.log_origin, keys)
-            ),
+            publisher=_publisher(config, store, logs[-1], signer, keys, clock),
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
             clock=clock,
@@ -118,8 +121,22 @@ def require_same_identity(config: Config, iss: str) -> None:
         )
 
 
-def _checkpoint_signer(signer: HsmSigner, origin: str, keys: Keys) -> HsmCheckpointSigner:
-    return HsmCheckpointSigner(signer, origin, keys.checkpoint_key_id, keys.checkpoint_public_key)
+def _publisher(config: Config, store: SqliteStore, log: Log, signer: HsmSigner, keys: Keys, clock: Clock) -> Publisher:
+    verifier = Ed25519Verifier(log.origin, keys.checkpoint_public_key)
+    return Publisher(
+        SqliteLedger(store, log.shard),
+        log.origin,
+        [HsmCheckpointSigner(signer, keys.checkpoint_key_id, verifier)],
+        now=clock.now,
+        holder=_holder(config.data),
+        guard=GuardFile(config.guard),
+        previous=log.previous,
+    )
+
+
+def _holder(data: Path) -> bytes:
+    """Who publishes: one process at a time holds a data directory, so the next one may go on under its lease."""
+    return hashlib.sha256(f"{socket.gethostname()} {data.resolve()}".encode()).digest()
 
 
 async def _publish(office: Office) -> None:

@@ -8,6 +8,9 @@ from typing import TypeVar
 from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, TokenConfig
 from idverify.config import Token
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
+from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.note import Ed25519Verifier
+from idverify.ports import Signer
 
 T = TypeVar("T")
 
@@ -61,25 +64,19 @@ class HsmCustodian:
 
 
 class HsmCheckpointSigner:
-    """``ledger.publisher.CheckpointSigner`` over one token."""
+    """``ledger.publisher.CheckpointSigner`` over one token: Ed25519 over the note's text."""
 
-    def __init__(self, signer: HsmSigner, name: str, key_id: bytes, public_key: bytes) -> None:
-        self._signer, self._name, self._key_id = signer, name, key_id
-        self._public_key = public_key
-
-    @property
-    def name(self) -> str:
-        """The log's origin."""
-        return self._name
+    def __init__(self, signer: Signer, key_id: bytes, verifier: Ed25519Verifier) -> None:
+        self._signer, self._key_id, self._verifier = signer, key_id, verifier
 
     @property
-    def public_key(self) -> bytes:
-        """32 bytes (RFC 8032)."""
-        return self._public_key
+    def verifier(self) -> Ed25519Verifier:
+        """Its name is the log's origin."""
+        return self._verifier
 
-    async def sign(self, message: bytes) -> bytes:
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
         """64 bytes (RFC 8032)."""
-        return await self._signer.sign(self._key_id, message)
+        return await self._signer.sign(self._key_id, checkpoint.text())
 
 
 async def mapped(call: Callable[[], Awaitable[T]]) -> T:

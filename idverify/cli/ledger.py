@@ -27,7 +27,7 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     try:
         with closing(SqliteLogSource(load(data).database)) as source:
             report = _audited(source, vkey, quiet=json)
-            rows = list(source.row_findings())
+            rows = [*source.record_findings(), *source.row_findings()]
     except (sqlite3.Error, LedgerError) as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
     findings = [

@@ -33,5 +33,5 @@ async def _signed(data: Path) -> tuple[bytes, str, str]:
     async with open_office(load(data), None) as office:
         await office.board.show_published()
         issuer = office.trust.issuers[office.deployment.iss]
-        vkey = vkey_ed25519(office.deployment.log_origin, office.keys.checkpoint_public_key)
+        vkey = vkey_ed25519(office.log.origin, office.keys.checkpoint_public_key)
         return await trust.export(office), fingerprint(issuer.roots[0]).hex(), vkey

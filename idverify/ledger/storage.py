@@ -31,23 +31,41 @@ class LedgerStorage(Protocol):
     async def full_tile(self, level: int, index: int) -> bytes | None:
         """The 8192 bytes of a full tile, None where none was written."""
 
-    async def intend_checkpoint(self, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]) -> None:
+    async def take_lease(self, holder: bytes, now: int, seconds: int) -> int | None:
+        """Become the log's publisher until `now + seconds`, or stay it; the epoch to publish under.
+
+        None while another `holder` (16 random bytes of a process) has the lease. Whoever takes it over from another
+        gets a higher epoch: storage, not the clock, keeps the one before from publishing.
+        """
+
+    async def intend_checkpoint(
+        self, epoch: int, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]
+    ) -> None:
         """Record, durably and before anything is signed, that `root` is going to be signed for `size`.
 
         `tiles` are those that became full since the last checkpoint, by (level, index); tiles are written
         once, and one that exists already must have the same bytes. On a replicated database this commit also
         proves that the entries below it are replicated.
 
-        Raises `ForkError` when another root was ever intended or signed for `size`, or a tile differs.
+        Raises `FencedError` when `epoch` is not the newest one. Raises `ForkError` when another root was ever intended
+        or signed for `size`, or a tile differs.
         """
 
     async def latest_checkpoint(self) -> bytes | None:
         """The signed note of the largest size, None before the first."""
 
-    async def advance_checkpoint(self, previous_size: int | None, size: int, root: bytes, note: bytes) -> bool:
+    async def advance_checkpoint(
+        self, epoch: int, previous_size: int | None, size: int, root: bytes, note: bytes
+    ) -> bool:
         """Compare and swap: make `note` the latest checkpoint if the latest is of `previous_size` (None: none yet).
 
         Durable before it returns, so that no signed byte leaves the process that a restart could forget.
-        Returns False, and changes nothing, when another publisher was faster. Raises `ForkError` when `size`
-        and `root` were not intended.
+        Returns False, and changes nothing, when another publisher was faster, or `epoch` is not the newest one.
+        Raises `ForkError` when `size` and `root` were not intended.
         """
+
+    async def quorum_checkpoint(self) -> bytes | None:
+        """The note of the largest size that a quorum of witnesses signed, None before the first."""
+
+    async def keep_quorum_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep `note` for a signed `size`; durable before it returns. A smaller size than before changes nothing."""

@@ -57,8 +57,8 @@ async def check(
 
 def online_verifier(office: Office) -> Verifier:
     """What this service's own verifications rest on."""
-    log_key = Ed25519Verifier(office.deployment.log_origin, office.keys.checkpoint_public_key)
-    return Verifier(office.trust, office.statuses, (log_key,))
+    log_keys = tuple(Ed25519Verifier(log.origin, office.keys.checkpoint_public_key) for log in office.logs)
+    return Verifier(office.trust, office.statuses, log_keys)
 
 
 async def _with_reason(office: Office, verified: Verified) -> Verdict:

@@ -37,7 +37,7 @@ from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey
-from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Write, WriteSet
+from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, ShardOf, Write, WriteSet
 
 PROPOSAL_SECONDS: Final = 72 * 3600
 ATTEMPTS: Final = 5
@@ -269,9 +269,9 @@ class _Decision:
         self.id, self.handle, self.at = office.new_id(), office.new_handle(), office.clock.now()
         self.content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
 
-    def carry_out(self, first: tuple[Write, ...], transaction: Transaction) -> tuple[int, list[Any]]:
+    async def carry_out(self, first: tuple[Write, ...], transaction: Transaction) -> tuple[int, list[Any]]:
         """Runs on the writer: no copy can be issued between choosing the copies and changing them."""
-        rows = transaction.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": self.person.id})
+        rows = await transaction.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": self.person.id})
         settled = (CopyStatus.INVALID.value, self.effect.copies.value)
         copies = [row for row in rows if row["status"] not in settled]
         person_changes = _person_change(self.person, self.effect, self.id)
@@ -282,7 +282,7 @@ class _Decision:
         for copy in copies:
             entries.append(self._entry(_copy_record(copy, self.effect, self.ruling, self.handle)))
             writes += _copy_changes(copy, self.effect, self.id)
-        return transaction.apply(WriteSet(tuple(writes), tuple(entries)))[0], copies
+        return (await transaction.apply(WriteSet(tuple(writes), tuple(entries))))[0], copies
 
     def _row(self) -> dict[str, Any]:
         return {
@@ -295,6 +295,7 @@ class _Decision:
             "sealed": seal_content(self.person.key, "decision", self.id, self.content),
             **self.deciders.columns,
             "decided_at": self.at,
+            "ledger_shard": ShardOf(),
             "ledger_index": IndexOf(0),
         }
 

@@ -27,8 +27,8 @@ from idverify.ports import Clock, Entropy, Signer
 from idverify.services.office import CHECKPOINT_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
 from idverify.services.records import about_ourselves, public_object
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import SHARD, SqliteStore
-from idverify.stores.transaction import Transaction, start_log
+from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Insert, Recorded, WriteSet
 
 DAY: Final = 86_400
@@ -88,9 +88,9 @@ async def establish(
     crl = await maker.empty_crl(root)
     work = maker.rows(root, certificates, crl)
 
-    def first_transaction(transaction: Transaction) -> None:
-        start_log(transaction.connection, SHARD, deployment.log_origin, genesis(deployment.log_origin))
-        transaction.apply(work)
+    async def first_transaction(transaction: Transaction) -> None:
+        await transaction.start_log(FIRST_SHARD, deployment.log_origin, genesis(deployment.log_origin))
+        await transaction.apply(work)
 
     await store.write(first_transaction)
 

@@ -43,7 +43,7 @@ from idverify.services.sealed import unseal_content, unseal_details
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import Row
 from idverify.stores.vault import PersonKey, place
-from idverify.stores.writes import Change, Consume, IndexOf, Insert, WriteSet
+from idverify.stores.writes import Change, Consume, IndexOf, Insert, ShardOf, WriteSet
 
 RECEIPT_TOKEN_BYTES: Final = 20
 FORMAT: Final = SdJwtVc()
@@ -262,6 +262,7 @@ def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
         "changed_by": None,
         "issued_at": office.clock.now(),
         "expires_at": plan.credential.expires_at,
+        "ledger_shard": ShardOf(),
         "ledger_index": IndexOf(0),
     }
     return Insert(tables.credential, row)

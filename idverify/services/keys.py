@@ -106,10 +106,10 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
         (confirmed.entry(office, about), removed),
     )
 
-    def unless_it_is_the_last(transaction: Transaction) -> None:
-        if len(transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})) < 2:
+    async def unless_it_is_the_last(transaction: Transaction) -> None:
+        if len(await transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})) < 2:
             raise Conflict("This is your only key. Add another one before you remove it.")
-        transaction.apply(work)
+        await transaction.apply(work)
 
     await office.store.write(unless_it_is_the_last)
 

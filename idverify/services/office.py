@@ -15,6 +15,7 @@ from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
 from idverify.formats.x509 import trust_store
+from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.publisher import Publisher
 from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
 from idverify.services.status_lists import StatusBoard
@@ -43,6 +44,15 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """One shard of the ledger. ``previous`` is what it names of the shard before, if there is one."""
+
+    shard: int
+    origin: str
+    previous: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """The keys in use: signers with a certificate by role, and the checkpoint key (Ed25519, 32 bytes public)."""
 
@@ -63,6 +73,7 @@ class Office:
     """Everything a service needs; made once by ``app``."""
 
     deployment: Deployment
+    logs: tuple[Log, ...]
     keys: Keys
     trust: TrustStore
     store: SqliteStore
@@ -75,6 +86,11 @@ class Office:
     clock: Clock
     entropy: Entropy
     tally: Tally
+
+    @property
+    def log(self) -> Log:
+        """The shard that is written to."""
+        return self.logs[-1]
 
     def new_id(self) -> bytes:
         """A fresh row id."""
@@ -95,6 +111,16 @@ async def load_deployment(store: SqliteStore) -> Deployment:
     if row is None:
         raise SetupError("The database has no deployment in it.", "Run: python3 -m idverify up")
     return Deployment(*(row[name] for name in Deployment.__slots__))
+
+
+async def load_logs(store: SqliteStore) -> tuple[Log, ...]:
+    """Every shard of the ledger, oldest first."""
+    rows = await store.fetch(queries.LOGS, {})
+    return tuple(Log(row["shard"], row["origin"], _previous(row["previous"])) for row in rows)
+
+
+def _previous(text: bytes | None) -> Checkpoint | None:
+    return None if text is None else Checkpoint.parse(text)
 
 
 async def load_keys(store: SqliteStore, iss: str) -> Keys:

@@ -43,5 +43,5 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
     hashes, checkpoint = await office.publisher.receipt_proof(index)
     key = await office.person_key(row, row["person_id"])
     salt, record = split_opening(key.unseal(row["opening"], opening_place(handle)))
-    (entry,) = await SqliteLedger(office.store).entries(index, index + 1)
+    (entry,) = await SqliteLedger(office.store, office.log.shard).entries(index, index + 1)
     return TlogProof(index, tuple(hashes), checkpoint, Opening(entry, salt, record).encode()).encode()

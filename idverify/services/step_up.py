@@ -35,7 +35,7 @@ from idverify.services.sessions import still_signed_in
 from idverify.services.sign_in import known_key, require_no_clone, used_key
 from idverify.stores import queries, tables
 from idverify.stores.vault import PersonKey
-from idverify.stores.writes import Change, IndexOf, Insert, Recorded, Write
+from idverify.stores.writes import Change, IndexOf, Insert, Recorded, ShardOf, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Authorisation:
         The account must be open, the session must hold and the key be in use at this very moment: whoever is shown
         the door carries nothing out any more.
         """
-        return *self.preconditions, Insert(tables.authorisation, {**self.row, "ledger_index": IndexOf(position)})
+        place = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(position)}
+        return *self.preconditions, Insert(tables.authorisation, {**self.row, **place})
 
     def entry(self, office: Office, about: tuple[bytes, PersonKey] | None = None) -> Recorded:
         """Its ledger entry; ``about`` is the person (row id, key) whom the act is about, if it is about one."""

@@ -19,7 +19,7 @@ async def export(office: Office) -> bytes:
         issued_at=office.clock.now(),
         trust=tuple(office.trust.issuers.values()),
         crls=tuple((row["issuer_certificate"], row["der"]) for row in crls),
-        log_vkey=vkey_ed25519(office.deployment.log_origin, office.keys.checkpoint_public_key),
+        log_vkey=vkey_ed25519(office.log.origin, office.keys.checkpoint_public_key),
         status_lists={uri: listed.token for uri, listed in office.statuses.kept().items()},
     )
     signer = office.keys.issuer(TRUST_SIGNER)

@@ -14,8 +14,8 @@ from idverify.ledger.commitment import SALT_SIZE, Record
 _CONFIRMATIONS: Final = """
     SELECT a.ledger_index, a.action_digest, a.evidence, k.cose_key, r.person_id, r.opening FROM authorisation a
     LEFT JOIN security_key k ON k.id = a.security_key_id AND k.account_id = a.account_id
-    JOIN ledger_record r USING (handle, ledger_index)
-    ORDER BY a.ledger_index"""
+    JOIN ledger_record r ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index AND r.handle = a.handle
+    ORDER BY a.ledger_shard, a.ledger_index"""
 
 
 def evidence_findings(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:

@@ -18,6 +18,7 @@ from idverify.stores.tables import (
     enrolment,
     issuance,
     ledger_record,
+    ledger_state,
     look,
     offer,
     person,
@@ -34,6 +35,9 @@ from idverify.stores.tables import (
 )
 
 DEPLOYMENT: Final = select(deployment)
+LOGS: Final = select(ledger_state.c.shard, ledger_state.c.origin, ledger_state.c.previous).order_by(
+    ledger_state.c.shard
+)
 SIGNING_KEYS: Final = select(signing_key)
 TRUSTED_ISSUERS: Final = select(trusted_issuer)
 CRLS: Final = select(crl)
@@ -89,7 +93,7 @@ AUTHORISATIONS_OF_DECISION: Final = (
         decision, or_(authorisation.c.id == decision.c.authorisation_id, authorisation.c.id == decision.c.approval_id)
     )
     .where(decision.c.handle == bindparam("handle"))
-    .order_by(authorisation.c.ledger_index)
+    .order_by(authorisation.c.ledger_shard, authorisation.c.ledger_index)
 )
 
 _PERSON_WITH_KEY = (
@@ -114,10 +118,14 @@ PERSON_BY_LOOKUP: Final = _PERSON_WITH_KEY.join(person_lookup, person_lookup.c.p
 )
 
 DECISIONS_OF_PERSON: Final = (
-    select(decision).where(decision.c.person_id == bindparam("person_id")).order_by(decision.c.ledger_index)
+    select(decision)
+    .where(decision.c.person_id == bindparam("person_id"))
+    .order_by(decision.c.ledger_shard, decision.c.ledger_index)
 )
 CREDENTIALS_OF_PERSON: Final = (
-    select(credential).where(credential.c.person_id == bindparam("person_id")).order_by(credential.c.ledger_index)
+    select(credential)
+    .where(credential.c.person_id == bindparam("person_id"))
+    .order_by(credential.c.ledger_shard, credential.c.ledger_index)
 )
 # The decision that last changed a copy.
 DECISION_BEHIND_COPY: Final = (
@@ -212,7 +220,13 @@ RECEIPT: Final = (
         person_key.c.wrapping_key_id,
         person_key.c.wrapped,
     )
-    .join(ledger_record, ledger_record.c.ledger_index == credential.c.ledger_index)
+    .join(
+        ledger_record,
+        and_(
+            ledger_record.c.shard == credential.c.ledger_shard,
+            ledger_record.c.ledger_index == credential.c.ledger_index,
+        ),
+    )
     .join(person_key, person_key.c.person_id == credential.c.person_id)
     .where(credential.c.handle == bindparam("handle"), person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
 )

@@ -33,7 +33,7 @@ CEREMONIES_EVERY_SECONDS: Final = 60
 async def sweep_ceremonies(store: SqliteStore, now: int) -> None:
     """Drop ceremonies that are over, without holding up the writer."""
 
-    def some(transaction: Transaction) -> int:
+    async def some(transaction: Transaction) -> int:
         return transaction.connection.execute(_CEREMONIES, (now - CEREMONY_GRACE_SECONDS,)).rowcount
 
     try:
@@ -47,7 +47,7 @@ async def sweep_ceremonies(store: SqliteStore, now: int) -> None:
 async def sweep(store: SqliteStore, now: int) -> None:
     """Apply the table. A storage that is away for a moment is swept next time."""
 
-    def apply(transaction: Transaction) -> None:
+    async def apply(transaction: Transaction) -> None:
         for statement, seconds in RETENTION.items():
             transaction.connection.execute(statement, (now - seconds,))
 

@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from typing import Final
 
 ROW_RULES: Final[Mapping[str, str]] = {
+    "no two entries share a handle": """
+        SELECT max(ledger_index) FROM ledger_record GROUP BY handle HAVING count(*) > 1""",
     "a credential has an entry of its own handle": """
         SELECT c.ledger_index FROM credential c LEFT JOIN ledger_record r
-        ON r.ledger_index = c.ledger_index AND r.handle = c.handle AND r.type = 'credential.issued'
+        ON r.shard = c.ledger_shard AND r.ledger_index = c.ledger_index AND r.handle = c.handle
+        AND r.type = 'credential.issued'
         WHERE r.handle IS NULL""",
     "an entry of an issuance has its credential": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN credential c USING (handle)
-        WHERE r.type = 'credential.issued' AND c.ledger_index IS NOT r.ledger_index""",
+        WHERE r.type = 'credential.issued'
+        AND (c.ledger_index IS NOT r.ledger_index OR c.ledger_shard IS NOT r.shard)""",
     "a credential was intended, with this status index": """
         SELECT c.ledger_index FROM credential c LEFT JOIN issuance i
         USING (handle, person_id, key_id, status_list, status_index) WHERE i.state IS NOT 'issued'""",
@@ -23,20 +27,25 @@ ROW_RULES: Final[Mapping[str, str]] = {
         SELECT NULL FROM issuance i LEFT JOIN credential c USING (handle)
         WHERE i.state = 'issued' AND c.id IS NULL""",
     "a decision has an entry of its own handle": """
-        SELECT d.ledger_index FROM decision d LEFT JOIN ledger_record r USING (handle, ledger_index)
+        SELECT d.ledger_index FROM decision d LEFT JOIN ledger_record r
+        ON r.shard = d.ledger_shard AND r.ledger_index = d.ledger_index AND r.handle = d.handle
         WHERE r.type IS NOT 'decision.' || d.kind""",
     "an entry of a decision has its decision": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN decision d USING (handle)
-        WHERE r.type LIKE 'decision.%' AND d.ledger_index IS NOT r.ledger_index""",
+        WHERE r.type LIKE 'decision.%'
+        AND (d.ledger_index IS NOT r.ledger_index OR d.ledger_shard IS NOT r.shard)""",
     "an authorisation has an entry of its own handle": """
-        SELECT a.ledger_index FROM authorisation a LEFT JOIN ledger_record r USING (handle, ledger_index)
+        SELECT a.ledger_index FROM authorisation a LEFT JOIN ledger_record r
+        ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index AND r.handle = a.handle
         WHERE r.type IS NOT 'authorisation'""",
     "an entry of an authorisation has its evidence": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN authorisation a USING (handle)
-        WHERE r.type = 'authorisation' AND a.ledger_index IS NOT r.ledger_index""",
+        WHERE r.type = 'authorisation'
+        AND (a.ledger_index IS NOT r.ledger_index OR a.ledger_shard IS NOT r.shard)""",
     "since people sign in, whoever decides confirms it": """
         SELECT d.ledger_index FROM decision d LEFT JOIN authorisation a ON a.id = d.authorisation_id
-        WHERE a.act IS NOT 'decide' AND d.ledger_index > (SELECT min(ledger_index) FROM authorisation)""",
+        WHERE a.act IS NOT 'decide' AND (d.ledger_shard, d.ledger_index)
+        > (SELECT ledger_shard, ledger_index FROM authorisation ORDER BY 1, 2 LIMIT 1)""",
     "two people confirm the same act": """
         SELECT d.ledger_index FROM decision d JOIN authorisation first ON first.id = d.authorisation_id
         LEFT JOIN authorisation second ON second.id = d.approval_id
@@ -46,7 +55,8 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "since people sign in, what takes two people has two confirmations": """
         SELECT ledger_index FROM decision WHERE kind IN ('vary', 'suspend', 'reinstate', 'revoke')
         AND (approval_id IS NULL OR approved_by IS NULL)
-        AND ledger_index > (SELECT min(ledger_index) FROM authorisation)""",
+        AND (ledger_shard, ledger_index)
+        > (SELECT ledger_shard, ledger_index FROM authorisation ORDER BY 1, 2 LIMIT 1)""",
     "a confirmation carries one decision": """
         SELECT max(ledger_index) FROM (
             SELECT authorisation_id AS id, ledger_index FROM decision
@@ -54,7 +64,7 @@ ROW_RULES: Final[Mapping[str, str]] = {
         ) WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1""",
     "a decision commits right before the last confirmation of it": """
         SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = coalesce(d.approval_id, d.authorisation_id)
-        WHERE a.ledger_index <> d.ledger_index + 1""",
+        WHERE a.ledger_shard <> d.ledger_shard OR a.ledger_index <> d.ledger_index + 1""",
     "whoever confirmed is named": """
         SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = d.authorisation_id
         JOIN account first ON first.id = a.account_id LEFT JOIN authorisation b ON b.id = d.approval_id

@@ -14,7 +14,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
@@ -26,13 +26,13 @@ from idverify.ports import Clock
 from idverify.stores.transaction import Transaction, statements
 from idverify.stores.writes import WriteSet
 
-SHARD: Final = 1
+FIRST_SHARD: Final = 1
 MAX_BATCH: Final = 256
 LOW_WATER_BYTES: Final = 64 * 1024 * 1024
 SPACE_CHECK_SECONDS: Final = 1.0
 
 Row = sqlite3.Row
-Work = Callable[[Transaction], Any]
+Work = Callable[[Transaction], Awaitable[Any]]
 Read = Callable[[sqlite3.Connection], Any]
 _Item = tuple[Any, "asyncio.Future[Any]"]
 _Batch = list[_Item]
@@ -144,7 +144,7 @@ class _Writer:
         self._connection.close()
 
     def _run(self, batch: _Batch) -> list[_Answer]:
-        transaction = Transaction(self._connection, SHARD, self._clock.now())
+        transaction = Transaction(self._connection, self._clock.now())
         answers: list[_Answer] = []
         for work, future in batch:
             try:
@@ -226,7 +226,10 @@ class SqliteStore:
         return tuple(await self._writer.submit(lambda transaction: transaction.apply(work)))
 
     async def write(self, work: Work) -> Any:
-        """Run ``work`` on the writer, in a savepoint of the next group commit."""
+        """Run ``work`` on the writer, in a savepoint of the next group commit.
+
+        It awaits its transaction and nothing else.
+        """
         return await self._writer.submit(work)
 
     async def read(self, work: Read) -> Any:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from idverify.ledger.errors import ForkError
+from idverify.ledger.errors import FencedError, ForkError
 from idverify.ledger.sequencer import TreeState, decode_bundle
 from idverify.stores.evidence import evidence_findings
 from idverify.stores.row_rules import ROW_RULES
-from idverify.stores.sqlite import SHARD, SqliteStore, connect
+from idverify.stores.sqlite import FIRST_SHARD, SqliteStore, connect
 from idverify.stores.transaction import Transaction
 
 HASH_SIZE: Final = 32
@@ -30,19 +30,30 @@ _INTEND = "INSERT INTO ledger_checkpoint (shard, size, root, note) VALUES (?, ?,
 _LATEST = """
     SELECT note FROM ledger_checkpoint JOIN ledger_state USING (shard)
     WHERE shard = ? AND size = signed_size"""
-_ADVANCE = "UPDATE ledger_state SET signed_size = ? WHERE shard = ? AND signed_size IS ?"
+_QUORUM = """
+    SELECT quorum_note FROM ledger_checkpoint JOIN ledger_state USING (shard)
+    WHERE shard = ? AND size = quorum_size"""
+_TAKE_LEASE = """
+    UPDATE ledger_state SET epoch = epoch + (lease_holder IS NOT :holder), lease_holder = :holder, lease_until = :until
+    WHERE shard = :shard AND (lease_holder IS :holder OR lease_until <= :now) RETURNING epoch"""
+_EPOCH = "SELECT epoch FROM ledger_state WHERE shard = ?"
+_ADVANCE = "UPDATE ledger_state SET signed_size = ? WHERE shard = ? AND signed_size IS ? AND epoch = ?"
 _SIGN = "UPDATE ledger_checkpoint SET note = ? WHERE shard = ? AND size = ?"
+_KEEP_QUORUM = "UPDATE ledger_checkpoint SET quorum_note = ? WHERE shard = ? AND size = ? AND note IS NOT NULL"
+_ADVANCE_QUORUM = """
+    UPDATE ledger_state SET quorum_size = :size
+    WHERE shard = :shard AND :size <= signed_size AND coalesce(quorum_size, -1) < :size"""
 
 
 class SqliteLedger:
-    """``LedgerStorage`` over a ``SqliteStore``: its writes ride the same group commit as everything else."""
+    """``LedgerStorage`` of one shard over a ``SqliteStore``: its writes ride the same group commit as all else."""
 
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+    def __init__(self, store: SqliteStore, shard: int = FIRST_SHARD) -> None:
+        self._store, self._shard = store, shard
 
     async def tree_state(self) -> TreeState:
         """The state after the last committed entry."""
-        return cast("TreeState", await self._store.read(_read_tree))
+        return cast("TreeState", await self._store.read(lambda connection: read_tree(connection, self._shard)))
 
     async def leaf_hashes(self, start: int, stop: int) -> list[bytes]:
         """Leaf hashes of the entries ``start`` to ``stop - 1``."""
@@ -50,7 +61,7 @@ class SqliteLedger:
         def read(connection: sqlite3.Connection) -> list[bytes]:
             return [
                 row["leaf_hashes"][HASH_SIZE * at : HASH_SIZE * (at + 1)]
-                for row, at in _positions(connection, start, stop)
+                for row, at in _positions(connection, self._shard, start, stop)
             ]
 
         return cast("list[bytes]", await self._store.read(read))
@@ -61,7 +72,7 @@ class SqliteLedger:
         def read(connection: sqlite3.Connection) -> list[bytes]:
             bundles: dict[int, list[bytes]] = {}
             found = []
-            for row, at in _positions(connection, start, stop):
+            for row, at in _positions(connection, self._shard, start, stop):
                 first = row["first_index"]
                 if first not in bundles:
                     bundles[first] = decode_bundle(row["entries"])
@@ -74,20 +85,36 @@ class SqliteLedger:
         """The 8192 bytes of a full tile."""
 
         def read(connection: sqlite3.Connection) -> bytes | None:
-            row = connection.execute(_TILE, (SHARD, level, index)).fetchone()
+            row = connection.execute(_TILE, (self._shard, level, index)).fetchone()
             return None if row is None else row["hashes"]
 
         return cast("bytes | None", await self._store.read(read))
 
-    async def intend_checkpoint(self, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]) -> None:
+    async def take_lease(self, holder: bytes, now: int, seconds: int) -> int | None:
+        """Become the publisher, or stay it."""
+        values = {"holder": holder, "now": now, "until": now + seconds, "shard": self._shard}
+
+        async def write(transaction: Transaction) -> int | None:
+            row = transaction.connection.execute(_TAKE_LEASE, values).fetchone()
+            return None if row is None else int(row["epoch"])
+
+        return cast("int | None", await self._store.write(write))
+
+    async def intend_checkpoint(
+        self, epoch: int, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]
+    ) -> None:
         """Record what is going to be signed, and the tiles that became full."""
 
-        def write(transaction: Transaction) -> None:
+        async def write(transaction: Transaction) -> None:
+            connection = transaction.connection
+            newest = connection.execute(_EPOCH, (self._shard,)).fetchone()["epoch"]
+            if newest != epoch:
+                raise FencedError(f"expected to publish under epoch {epoch}, another publisher has {newest}")
             for (level, index), hashes in tiles.items():
-                _write_tile_once(transaction.connection, level, index, hashes)
-            intended = transaction.connection.execute(_INTENDED, (SHARD, size)).fetchone()
+                self._write_tile_once(connection, level, index, hashes)
+            intended = connection.execute(_INTENDED, (self._shard, size)).fetchone()
             if intended is None:
-                transaction.connection.execute(_INTEND, (SHARD, size, root))
+                connection.execute(_INTEND, (self._shard, size, root))
             elif intended["root"] != root:
                 raise ForkError(f"size {size} was intended with root {intended['root'].hex()}, now {root.hex()}")
 
@@ -95,60 +122,93 @@ class SqliteLedger:
 
     async def latest_checkpoint(self) -> bytes | None:
         """The signed note of the largest size."""
+        return await self._note(_LATEST)
 
-        def read(connection: sqlite3.Connection) -> bytes | None:
-            row = connection.execute(_LATEST, (SHARD,)).fetchone()
-            return None if row is None else row["note"]
+    async def quorum_checkpoint(self) -> bytes | None:
+        """The note of the largest size that a quorum signed."""
+        return await self._note(_QUORUM)
 
-        return cast("bytes | None", await self._store.read(read))
-
-    async def advance_checkpoint(self, previous_size: int | None, size: int, root: bytes, note: bytes) -> bool:
+    async def advance_checkpoint(
+        self, epoch: int, previous_size: int | None, size: int, root: bytes, note: bytes
+    ) -> bool:
         """Compare and swap the latest checkpoint."""
 
-        def write(transaction: Transaction) -> bool:
-            intended = transaction.connection.execute(_INTENDED, (SHARD, size)).fetchone()
+        async def write(transaction: Transaction) -> bool:
+            connection = transaction.connection
+            intended = connection.execute(_INTENDED, (self._shard, size)).fetchone()
             if intended is None or intended["root"] != root:
                 raise ForkError(f"size {size} with root {root.hex()} was never intended")
-            moved = transaction.connection.execute(_ADVANCE, (size, SHARD, previous_size)).rowcount == 1
+            moved = connection.execute(_ADVANCE, (size, self._shard, previous_size, epoch)).rowcount == 1
             if moved:
-                transaction.connection.execute(_SIGN, (note, SHARD, size))
+                connection.execute(_SIGN, (note, self._shard, size))
             return moved
 
         return bool(await self._store.write(write))
+
+    async def keep_quorum_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep what a quorum signed."""
+
+        async def write(transaction: Transaction) -> None:
+            transaction.connection.execute(_KEEP_QUORUM, (note, self._shard, size))
+            transaction.connection.execute(_ADVANCE_QUORUM, {"size": size, "shard": self._shard})
+
+        await self._store.write(write)
+
+    async def _note(self, sql: str) -> bytes | None:
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute(sql, (self._shard,)).fetchone()
+            return None if row is None else row[0]
+
+        return cast("bytes | None", await self._store.read(read))
+
+    def _write_tile_once(self, connection: sqlite3.Connection, level: int, index: int, hashes: bytes) -> None:
+        written = connection.execute(_TILE, (self._shard, level, index)).fetchone()
+        if written is None:
+            connection.execute(_ADD_TILE, (self._shard, level, index, hashes))
+        elif written["hashes"] != hashes:
+            raise ForkError(f"tile {level}/{index} was written with other hashes")
 
 
 class SqliteLogSource:
     """The log in a database file, streamed for ``ledger.audit.fsck``; opens the file read-only.
 
-    All of it is one snapshot: a service that goes on writing changes nothing of what is audited.
+    All of it is one snapshot: a service that goes on writing changes nothing of what is audited. ``shard`` is which
+    log; ``shards`` lists them.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shard: int = FIRST_SHARD) -> None:
         self._connection = connect(path, read_only=True)
         self._connection.execute("BEGIN")
+        self.shard = shard
+
+    def shards(self) -> list[sqlite3.Row]:
+        """``shard``, ``origin`` and ``previous`` of every log in the database, oldest first."""
+        return self._connection.execute("SELECT shard, origin, previous FROM ledger_state ORDER BY shard").fetchall()
 
     def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
         """Every bundle in order."""
         sql = "SELECT first_index, entries, leaf_hashes FROM ledger_bundle WHERE shard = ? ORDER BY first_index"
-        for row in self._connection.execute(sql, (SHARD,)):
+        for row in self._connection.execute(sql, (self.shard,)):
             yield row["first_index"], row["leaf_hashes"], decode_bundle(row["entries"])
 
     def checkpoints(self) -> Iterator[bytes]:
         """Every signed checkpoint in order of size."""
         sql = "SELECT note FROM ledger_checkpoint WHERE shard = ? AND note IS NOT NULL ORDER BY size"
-        for row in self._connection.execute(sql, (SHARD,)):
+        for row in self._connection.execute(sql, (self.shard,)):
             yield row["note"]
 
     def full_tiles(self) -> Iterator[tuple[int, int, bytes]]:
         """Every full tile."""
         sql = "SELECT level, tile_index, hashes FROM ledger_tile WHERE shard = ?"
-        for row in self._connection.execute(sql, (SHARD,)):
+        for row in self._connection.execute(sql, (self.shard,)):
             yield row["level"], row["tile_index"], row["hashes"]
 
-    def row_findings(self) -> Iterator[tuple[int | None, str]]:
-        """(ledger index if one is to blame, broken rule) for every row that does not belong to its entry."""
-        size = TreeState.decode(self._connection.execute(_TREE, (SHARD,)).fetchone()["tree"]).size
-        records = self._connection.execute("SELECT ledger_index, handle FROM ledger_record WHERE shard = ?", (SHARD,))
+    def record_findings(self) -> Iterator[tuple[int, str]]:
+        """(ledger index, broken rule) for every entry of the shard without its row, and every row without its entry."""
+        size = read_tree(self._connection, self.shard).size
+        records = self._connection.execute(
+            "SELECT ledger_index, handle FROM ledger_record WHERE shard = ?", (self.shard,)
+        )
         recorded = {row["ledger_index"]: row["handle"] for row in records}
         for index in sorted(recorded.keys() ^ set(range(size))):
             yield index, "an entry has its row, and a row its entry"
@@ -156,6 +216,9 @@ class SqliteLogSource:
             for index, entry in enumerate(entries, first):
                 if recorded.get(index, entry[HANDLE]) != entry[HANDLE]:
                     yield index, "the row of an entry bears its handle"
+
+    def row_findings(self) -> Iterator[tuple[int | None, str]]:
+        """(ledger index if one is to blame, broken rule) for every row, of any shard, that does not belong."""
         for rule, query in ROW_RULES.items():
             for row in self._connection.execute(query):
                 yield row[0], rule
@@ -175,21 +238,14 @@ class SqliteLogSource:
         self._connection.close()
 
 
-def _read_tree(connection: sqlite3.Connection) -> TreeState:
-    return TreeState.decode(connection.execute(_TREE, (SHARD,)).fetchone()["tree"])
+def read_tree(connection: sqlite3.Connection, shard: int) -> TreeState:
+    """The state after the last committed entry of a shard."""
+    return TreeState.decode(connection.execute(_TREE, (shard,)).fetchone()["tree"])
 
 
-def _positions(connection: sqlite3.Connection, start: int, stop: int) -> Iterator[tuple[sqlite3.Row, int]]:
+def _positions(connection: sqlite3.Connection, shard: int, start: int, stop: int) -> Iterator[tuple[sqlite3.Row, int]]:
     """(bundle row, position in it) of the entries ``start`` to ``stop - 1``, in order."""
-    for row in connection.execute(_BUNDLES_FROM, {"shard": SHARD, "start": start, "stop": stop}):
+    for row in connection.execute(_BUNDLES_FROM, {"shard": shard, "start": start, "stop": stop}):
         first, after = row["first_index"], row["first_index"] + row["count"]
         for index in range(max(start, first), min(stop, after)):
             yield row, index - first
-
-
-def _write_tile_once(connection: sqlite3.Connection, level: int, index: int, hashes: bytes) -> None:
-    written = connection.execute(_TILE, (SHARD, level, index)).fetchone()
-    if written is None:
-        connection.execute(_ADD_TILE, (SHARD, level, index, hashes))
-    elif written["hashes"] != hashes:
-        raise ForkError(f"tile {level}/{index} was written with other hashes")

@@ -61,6 +61,7 @@ signing_key = Table(
     _text("state"),
     _int("not_after", null=True),
     _int("created_at"),
+    _bytes("sealed", null=True),  # of a key that the token cannot hold yet: its seed, wrapped by the token
 )
 
 # Certificate revocation lists, newest per issuing certificate.
@@ -189,6 +190,7 @@ authorisation = Table(
     _bytes("action_digest"),
     _bytes("evidence"),
     _int("confirmed_at"),
+    _int("ledger_shard"),
     _int("ledger_index"),
 )
 
@@ -253,6 +255,7 @@ decision = Table(
     Column("authorisation_id", LargeBinary, nullable=True),  # how whoever decided confirmed it
     Column("approval_id", LargeBinary, nullable=True),  # how the second person did
     _int("decided_at"),
+    _int("ledger_shard"),
     _int("ledger_index"),
     Index("decision_of_person", "person_id"),
 )
@@ -333,6 +336,7 @@ credential = Table(
     Column("changed_by", LargeBinary, ForeignKey("decision.id"), nullable=True),
     _int("issued_at"),
     _int("expires_at"),
+    _int("ledger_shard"),
     _int("ledger_index"),
     Index("credential_of_person", "person_id"),
     UniqueConstraint("status_list", "status_index", name="status_index_of_one_credential"),
@@ -390,14 +394,20 @@ look = Table(
     Index("look_of_actor", "actor", "looked_at"),
 )
 
-# The ledger. ``shard`` is in every key: a lost log is followed by a new shard, never rewritten.
+# The ledger. ``shard`` is in every key: a lost log is followed by a new shard, never rewritten. The one with the
+# highest number is written to. ``epoch`` counts who published: an older one is fenced (``ledger.storage``).
 ledger_state = Table(
     "ledger_state",
     metadata,
     Column("shard", BigInteger, primary_key=True, autoincrement=False),
     _text("origin"),
     _bytes("tree"),
-    Column("signed_size", BigInteger, nullable=True),
+    _bytes("previous", null=True),  # the last known checkpoint of the shard before, as text
+    _int("signed_size", null=True),
+    _int("quorum_size", null=True),
+    _int("epoch"),
+    _bytes("lease_holder", null=True),
+    _int("lease_until"),
 )
 
 ledger_bundle = Table(
@@ -410,18 +420,31 @@ ledger_bundle = Table(
     _bytes("leaf_hashes"),
 )
 
-# The row an entry speaks of, in the same transaction: no entry without its row.
+# The row an entry speaks of, in the same transaction: no entry without its row. Handles are random and found by their
+# index: an index of their own would cost an append more than all the rest of it.
 ledger_record = Table(
     "ledger_record",
     metadata,
     Column("shard", BigInteger, primary_key=True, autoincrement=False),
     Column("ledger_index", BigInteger, primary_key=True, autoincrement=False),
     _text("type"),
-    _bytes("handle", unique=True),
+    _bytes("handle"),
     _person(null=True),
     _bytes("opening"),
+    sqlite_with_rowid=False,
 )
 
+# Idempotency keys of entries, 16 bytes that begin with their time: appended to, never scattered over.
+ledger_once = Table(
+    "ledger_once",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    _int("shard"),
+    _int("ledger_index"),
+    sqlite_with_rowid=False,
+)
+
+# What was intended (no note), signed by the log, and signed by a quorum of witnesses.
 ledger_checkpoint = Table(
     "ledger_checkpoint",
     metadata,
@@ -429,6 +452,7 @@ ledger_checkpoint = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     _bytes("root"),
     _bytes("note", null=True),
+    _bytes("quorum_note", null=True),
 )
 
 ledger_tile = Table(

@@ -1,28 +1,40 @@
-"""One SQLite transaction of the group commit: write sets in savepoints, ledger entries in one bundle row."""
+"""One SQLite transaction of the group commit: write sets in savepoints, ledger entries in one bundle row.
+
+What a write set does is a coroutine function, so that one text serves every driver. Here nothing is ever waited for:
+``driven`` runs it to its end in one step, on the writer's thread.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.dialects.sqlite import dialect
 
+from idverify.errors import Conflict
 from idverify.ledger.entry import Draft
 from idverify.ledger.sequencer import TreeState, encode_bundle, sequence
 from idverify.stores import tables
 from idverify.stores.statements import Statements, where
-from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Remove, Write, WriteSet
+from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Remove, ShardOf, Write, WriteSet
+
+T = TypeVar("T")
 
 statements = Statements(dialect(paramstyle="qmark"))
 
-_LOAD_TREE = "SELECT tree FROM ledger_state WHERE shard = ?"
+_CURRENT_LOG = "SELECT shard, tree FROM ledger_state ORDER BY shard DESC LIMIT 1"
 _SAVE_TREE = "UPDATE ledger_state SET tree = ? WHERE shard = ?"
 _SAVE_BUNDLE = "INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
 _SAVE_RECORD = (
     "INSERT INTO ledger_record (shard, ledger_index, type, handle, person_id, opening) VALUES (?, ?, ?, ?, ?, ?)"
 )
+_SAVE_KEY = "INSERT INTO ledger_once (key, shard, ledger_index) VALUES (?, ?, ?)"
+_KNOWN_KEY = "SELECT shard, ledger_index FROM ledger_once WHERE key = ?"
+
+Place = tuple[int, int]
+"""Shard and index of an entry."""
 
 
 class Transaction:
@@ -32,31 +44,32 @@ class Transaction:
     that writes to the same file continues the same log.
     """
 
-    def __init__(self, connection: sqlite3.Connection, shard: int, now: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self.connection = connection
-        self._shard = shard
         self._now = now
+        self._shard = 0
         self._tree: TreeState | None = None
         self._first_index = 0
         self._pending: list[tuple[bytes, bytes]] = []
 
-    def tree(self) -> TreeState:
-        """The state that the next entry continues."""
+    async def log(self) -> tuple[int, TreeState]:
+        """The shard that is written to, and the state that its next entry continues."""
         if self._tree is None:
-            row = self.connection.execute(_LOAD_TREE, (self._shard,)).fetchone()
-            self._tree = TreeState.decode(row[0])
+            row = self.connection.execute(_CURRENT_LOG).fetchone()
+            self._shard, self._tree = row[0], TreeState.decode(row[1])
             self._first_index = self._tree.size
-        return self._tree
+        return self._shard, self._tree
 
-    def within_savepoint(self, work: Callable[[Transaction], Any]) -> Any:
+    def within_savepoint(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run ``work``; if it raises, rows and entries are as they were before it."""
-        tree, kept = self._tree, len(self._pending)
+        log, pending, kept = (self._shard, self._tree, self._first_index), self._pending, len(self._pending)
         self.connection.execute("SAVEPOINT work")
         try:
-            result = work(self)
+            result = driven(work(self))
         except BaseException:
-            self._tree = tree
-            del self._pending[kept:]
+            self._shard, self._tree, self._first_index = log
+            self._pending = pending
+            del pending[kept:]
             if self.connection.in_transaction:  # a full disk made SQLite roll back everything, this savepoint too
                 self.connection.execute("ROLLBACK TO work")
                 self.connection.execute("RELEASE work")
@@ -64,17 +77,36 @@ class Transaction:
         self.connection.execute("RELEASE work")
         return result
 
-    def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> list[sqlite3.Row]:
+    async def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> list[sqlite3.Row]:
         """All rows of a query as of this place in the transaction: nothing can come between them and a write."""
         sql = statements.select(query)
         return self.connection.execute(sql.text, sql.arrange(values)).fetchall()
 
-    def apply(self, work: WriteSet) -> tuple[int, ...]:
+    async def apply(self, work: WriteSet) -> tuple[int, ...]:
         """Carry out a write set; the ledger indices of its entries, in order."""
-        indices = tuple(self._append(entry) for entry in work.entries)
-        for write in work.writes:
-            self._write(write, indices)
-        return indices
+        known = self._known(work)
+        places = [known.get(position) or await self._append(entry) for position, entry in enumerate(work.entries)]
+        if not _is_repeat(work, known):
+            for write in work.writes:
+                self._write(write, places)
+        return tuple(index for _, index in places)
+
+    async def start_log(self, shard: int, origin: str, tree: TreeState, previous: bytes | None = None) -> None:
+        """Begin an empty log, which the transaction's further entries go to; the first must follow in it."""
+        self.flush()
+        row = {
+            "shard": shard,
+            "origin": origin,
+            "tree": tree.encode(),
+            "previous": previous,
+            "signed_size": None,
+            "quorum_size": None,
+            "epoch": 0,
+            "lease_holder": None,
+            "lease_until": 0,
+        }
+        self._write(Insert(tables.ledger_state, row), ())
+        self._shard, self._tree, self._first_index = shard, tree, tree.size
 
     def flush(self) -> None:
         """Write the batch's entries as one bundle row, and the new tree. Call once, before COMMIT."""
@@ -85,20 +117,31 @@ class Transaction:
         bundle = (self._shard, self._first_index, len(self._pending), entries, leaf_hashes)
         self.connection.execute(_SAVE_BUNDLE, bundle)
         self.connection.execute(_SAVE_TREE, (self._tree.encode(), self._shard))
+        self._pending, self._first_index = [], self._tree.size
 
-    def _append(self, recorded: Recorded) -> int:
+    def _known(self, work: WriteSet) -> dict[int, Place]:
+        """Position in the write set -> where the entry stands already."""
+        known = {}
+        for position, entry in enumerate(work.entries):
+            if entry.once is not None and (row := self.connection.execute(_KNOWN_KEY, (entry.once,)).fetchone()):
+                known[position] = (row[0], row[1])
+        return known
+
+    async def _append(self, recorded: Recorded) -> Place:
         draft: Draft = recorded.draft
-        tree = self.tree()
+        shard, tree = await self.log()
         self._tree, entry, leaf = sequence(tree, draft, self._now)
         self._pending.append((entry, leaf))
-        row = (self._shard, tree.size, recorded.type, draft.handle, recorded.person_id, recorded.opening)
+        row = (shard, tree.size, recorded.type, draft.handle, recorded.person_id, recorded.opening)
         self.connection.execute(_SAVE_RECORD, row)
-        return tree.size
+        if recorded.once is not None:
+            self.connection.execute(_SAVE_KEY, (recorded.once, shard, tree.size))
+        return shard, tree.size
 
-    def _write(self, write: Write, indices: tuple[int, ...]) -> None:
+    def _write(self, write: Write, places: Sequence[Place]) -> None:
         match write:
             case Insert(table, row, conflict):
-                values = _resolved(row, indices)
+                values = _resolved(row, places)
                 sql = statements.insert(table, tuple(values))
                 try:
                     self.connection.execute(sql.text, sql.arrange(values))
@@ -107,12 +150,12 @@ class Transaction:
                         raise
                     raise conflict from taken
             case Put(table, row):
-                values = _resolved(row, indices)
+                values = _resolved(row, places)
                 sql = statements.put(table, tuple(values))
                 self.connection.execute(sql.text, sql.arrange(values))
             case Change(table, condition, values, otherwise):
                 sql = statements.update(table, tuple(condition), tuple(values))
-                given = sql.arrange(_resolved(values, indices) | where(condition))
+                given = sql.arrange(_resolved(values, places) | where(condition))
                 touched = self.connection.execute(sql.text, given).rowcount
                 if otherwise is not None and touched != 1:
                     raise otherwise
@@ -134,12 +177,31 @@ class Transaction:
         raise single_use.expired if row[0] is None else single_use.used
 
 
-def start_log(connection: sqlite3.Connection, shard: int, origin: str, tree: TreeState) -> None:
-    """Write the state row of an empty log. The caller's transaction must also append its first entry."""
-    sql = statements.insert(tables.ledger_state, ("shard", "origin", "tree", "signed_size"))
-    row = {"shard": shard, "origin": origin, "tree": tree.encode(), "signed_size": None}
-    connection.execute(sql.text, sql.arrange(row))
+def driven(work: Awaitable[T]) -> T:
+    """The result of a coroutine that waits for nothing but its transaction, run on this thread."""
+    assert isinstance(work, Coroutine)
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise RuntimeError("Expected a write that waits for its transaction alone, it waited for something else.")
 
 
-def _resolved(row: Any, indices: tuple[int, ...]) -> dict[str, Any]:
-    return {name: indices[value.position] if isinstance(value, IndexOf) else value for name, value in row.items()}
+def _is_repeat(work: WriteSet, known: Mapping[int, Place]) -> bool:
+    """Whether the set was carried out before. Raises ``Conflict`` where rows hang on entries of which some are new."""
+    keyed = sum(entry.once is not None for entry in work.entries)
+    if known and work.writes and len(known) < keyed:
+        raise Conflict("Some of these entries were recorded before, together with other rows. Nothing was done.")
+    return bool(known) and len(known) == keyed
+
+
+def _resolved(row: Mapping[str, Any], places: Sequence[Place]) -> dict[str, Any]:
+    return {name: _value(value, places) for name, value in row.items()}
+
+
+def _value(value: Any, places: Sequence[Place]) -> Any:
+    if isinstance(value, IndexOf):
+        return places[value.position][1]
+    return places[0][0] if isinstance(value, ShardOf) else value

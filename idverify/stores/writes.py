@@ -28,6 +28,11 @@ class IndexOf:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardOf:
+    """Stands for the shard of the log that the entries of the same write set go to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Insert one row. A unique constraint that is already taken raises ``conflict``."""
 
@@ -79,17 +84,25 @@ Write = Insert | Put | Change | Remove | Consume
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A ledger entry and the private row that opens it. ``opening`` is sealed where ``person_id`` is set."""
+    """A ledger entry and the private row that opens it. ``opening`` is sealed where ``person_id`` is set.
+
+    ``once`` is its idempotency key, a UUIDv7 (16 bytes): whoever appends it again gets the index that it has.
+    """
 
     draft: Draft
     type: str
     opening: bytes
     person_id: bytes | None = None
+    once: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WriteSet:
-    """All of it, or nothing."""
+    """All of it, or nothing.
+
+    Where every entry that has an idempotency key is there already, the set was carried out before: nothing is written,
+    and the answer is that of the first time. A set of entries alone may mix old and new; a set with rows may not.
+    """
 
     writes: tuple[Write, ...]
     entries: tuple[Recorded, ...] = field(default=())

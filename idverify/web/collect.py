@@ -27,7 +27,7 @@ async def collect(call: Call) -> Reply:
         format=issue.FORMAT.name,
         handle=done.handle.hex(),
         expires_at=schema.instant(done.expires_at),
-        ledger=schema.LedgerPlace(origin=call.office.deployment.log_origin, index=done.ledger_index),
+        ledger=schema.LedgerPlace(origin=call.office.log.origin, index=done.ledger_index),
         receipt=await _receipt_within(call, done, _asked_wait(call)),
         receipt_url=f"{call.office.deployment.iss}/api/v1/credentials/{done.handle.hex()}/receipt",
         receipt_token=done.receipt_token,

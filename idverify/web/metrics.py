@@ -47,7 +47,7 @@ async def _status_list_age(office: Office) -> float:
 
 
 async def _ledger_entries(office: Office) -> float:
-    return (await SqliteLedger(office.store).tree_state()).size
+    return (await SqliteLedger(office.store, office.log.shard).tree_state()).size
 
 
 # Name: what it says, and how it is read when somebody asks

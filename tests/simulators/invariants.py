@@ -70,6 +70,6 @@ def _ledger_findings(database: Path) -> list[str]:
         verifier = Ed25519Verifier(origin, raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
         *_, report = fsck(source, verifier, origin)
         assert isinstance(report, Report)
-        return [*map(str, report.findings), *map(str, source.row_findings())]
+        return [*map(str, report.findings), *map(str, source.record_findings()), *map(str, source.row_findings())]
     finally:
         source.close()

@@ -9,11 +9,23 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from idverify.ledger import Checkpoint, Draft, EntryType, ForkError, TreeState, genesis, sequence
+from idverify.ledger import (
+    Checkpoint,
+    Draft,
+    EntryType,
+    FencedError,
+    ForkError,
+    LedgerStorage,
+    Publisher,
+    TreeState,
+    genesis,
+    sequence,
+)
 from idverify.ledger.note import Ed25519Verifier, NoteSignature, write_note
 
 ORIGIN = "log.example/1"
 NOW = 1_800_000_000
+HOLDER = b"a publisher"
 
 
 class Crash(Exception):
@@ -50,10 +62,28 @@ class SoftwareSigner:
         signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(checkpoint.text())
         return write_note(checkpoint.text(), [NoteSignature(self.name, self.verifier.key_id, signature)])
 
-    async def sign(self, message: bytes) -> bytes:
-        """The RFC 8032 signature."""
-        self.signed.append(Checkpoint.parse(message))
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(message)
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
+        """The RFC 8032 signature over the note's text."""
+        self.signed.append(checkpoint)
+        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(checkpoint.text())
+
+
+def publishing(storage: LedgerStorage, signer: SoftwareSigner, *, holder: bytes = HOLDER, **others: Any) -> Publisher:
+    """A publisher of the log at `NOW`; all of them are one and the same after a restart, unless `holder` says not."""
+    return Publisher(storage, ORIGIN, [signer], **({"now": lambda: NOW, "holder": holder} | others))
+
+
+@dataclass
+class GuardMemory:
+    """A guard that forgets nothing."""
+
+    remembered: Checkpoint | None = None
+
+    async def read(self) -> Checkpoint | None:
+        return self.remembered
+
+    async def write(self, checkpoint: Checkpoint) -> None:
+        self.remembered = checkpoint
 
 
 @dataclass
@@ -66,6 +96,8 @@ class LedgerMemory:
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
     intents: dict[int, bytes] = field(default_factory=dict)
     notes: list[tuple[int, bytes]] = field(default_factory=list)
+    quorum: tuple[int, bytes] | None = None
+    lease: tuple[int, bytes | None, int] = (0, None, 0)
     bundle_size: int = 7
 
     def append(self, count: int, now: int = NOW) -> None:
@@ -91,7 +123,18 @@ class LedgerMemory:
     async def full_tile(self, level: int, index: int) -> bytes | None:
         return self.tiles.get((level, index))
 
-    async def intend_checkpoint(self, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]) -> None:
+    async def take_lease(self, holder: bytes, now: int, seconds: int) -> int | None:
+        epoch, held_by, until = self.lease
+        if held_by != holder and now < until:
+            return None
+        self.lease = (epoch + (held_by != holder), holder, now + seconds)
+        return self.lease[0]
+
+    async def intend_checkpoint(
+        self, epoch: int, size: int, root: bytes, tiles: Mapping[tuple[int, int], bytes]
+    ) -> None:
+        if epoch != self.lease[0]:
+            raise FencedError(f"epoch {epoch} is over")
         if self.intents.get(size, root) != root:
             raise ForkError(f"another root was intended for size {size}")
         if any(self.tiles.get(place, tile) != tile for place, tile in tiles.items()):
@@ -102,13 +145,22 @@ class LedgerMemory:
     async def latest_checkpoint(self) -> bytes | None:
         return self.notes[-1][1] if self.notes else None
 
-    async def advance_checkpoint(self, previous_size: int | None, size: int, root: bytes, note: bytes) -> bool:
+    async def advance_checkpoint(
+        self, epoch: int, previous_size: int | None, size: int, root: bytes, note: bytes
+    ) -> bool:
         if self.intents.get(size) != root:
             raise ForkError(f"size {size} was not intended with this root")
-        if previous_size != (self.notes[-1][0] if self.notes else None):
+        if epoch != self.lease[0] or previous_size != (self.notes[-1][0] if self.notes else None):
             return False
         self.notes.append((size, note))
         return True
+
+    async def quorum_checkpoint(self) -> bytes | None:
+        return None if self.quorum is None else self.quorum[1]
+
+    async def keep_quorum_checkpoint(self, size: int, note: bytes) -> None:
+        if self.notes and size <= self.notes[-1][0] and (self.quorum is None or size > self.quorum[0]):
+            self.quorum = (size, note)
 
     def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
         for first in range(0, len(self.log), self.bundle_size):

@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idverify.app.services import running
+from idverify.app.tokens import HsmCheckpointSigner
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
+from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.publisher import Publisher
 from idverify.ports import system_entropy
 from idverify.services import step_up
@@ -37,6 +39,7 @@ from idverify.services.office import (
     Office,
     load_deployment,
     load_keys,
+    load_logs,
     load_trust,
 )
 from idverify.services.sessions import recognise
@@ -129,17 +132,6 @@ class SoftToken:
 
 
 @dataclass(frozen=True)
-class _CheckpointSigner:
-    token: SoftToken
-    name: str
-    key_id: bytes
-    public_key: bytes
-
-    async def sign(self, message: bytes) -> bytes:
-        return await self.token.sign(self.key_id, message)
-
-
-@dataclass(frozen=True)
 class SoftwareOffice:
     """An office with its background work running, what it stands on, and a caller of its API."""
 
@@ -203,17 +195,22 @@ async def _establish(store: SqliteStore, url: str, token: SoftToken, clock: Stan
 async def _office(store: SqliteStore, token: SoftToken, clock: StandingClock) -> Office:
     ours = await load_deployment(store)
     keys, source = await load_keys(store, ours.iss), StatusSource(None)
-    signer = _CheckpointSigner(token, ours.log_origin, keys.checkpoint_key_id, keys.checkpoint_public_key)
+    logs = await load_logs(store)
+    verifier = Ed25519Verifier(logs[-1].origin, keys.checkpoint_public_key)
+    checkpoints = HsmCheckpointSigner(token, keys.checkpoint_key_id, verifier)
     board = Board(f"{ours.status_base}/1", keys.issuer(STATUS_SIGNER))
     return Office(
         deployment=ours,
+        logs=logs,
         keys=keys,
         trust=await load_trust(store),
         store=store,
         vault=Vault(token, system_entropy),
         signer=token,
         custodian=token,
-        publisher=Publisher(SqliteLedger(store), ours.log_origin, signer),
+        publisher=Publisher(
+            SqliteLedger(store, logs[-1].shard), logs[-1].origin, [checkpoints], now=clock.now, holder=b"office"
+        ),
         board=StatusBoard(board, store, token, source, clock, system_entropy),
         statuses=source,
         clock=clock,

@@ -32,8 +32,9 @@ def _insert(table: Table, *, later: str | None = None) -> Statement:
     """Insert whole rows, but for the column that is filled in ``later``."""
     names = [column.name for column in table.columns if column.name != later]
     listed, places = ", ".join(names), ", ".join("?" * len(names))
+    order = "rowid" if table.dialect_options["sqlite"]["with_rowid"] else ", ".join(table.primary_key.columns.keys())
     return Statement(
-        f"SELECT {listed} FROM {table.name} ORDER BY rowid LIMIT -1 OFFSET ?",  # noqa: S608  names of our own tables
+        f"SELECT {listed} FROM {table.name} ORDER BY {order} LIMIT -1 OFFSET ?",  # noqa: S608  names of our own tables
         f"INSERT INTO {table.name} ({listed}) VALUES ({places})",  # noqa: S608  likewise
     )
 

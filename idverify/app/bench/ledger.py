@@ -23,15 +23,16 @@ from hsm.rows import Pair, Row, row
 from idverify.app.bench.effort import Effort
 from idverify.errors import IdverifyError
 from idverify.ledger.audit import Report, fsck
+from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.entry import ENTRY_SIZE, Draft, EntryType
 from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.sequencer import genesis
 from idverify.ports import SystemClock
 from idverify.stores.schema import upgrade
-from idverify.stores.sqlite import SHARD, SqliteStore
+from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger, SqliteLogSource
-from idverify.stores.transaction import Transaction, start_log
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Recorded, WriteSet
 
 _ORIGIN: Final = "bench.example/log/1"
@@ -57,22 +58,20 @@ async def measure(effort: Effort) -> list[Row]:
             ledger = SqliteLedger(store)
             while (await ledger.tree_state()).size < effort.entries:
                 await store.commit(_write_set(_FULL_BATCH))
-            await Publisher(ledger, _ORIGIN, signer).publish_once()
+            await Publisher(ledger, _ORIGIN, [signer], now=SystemClock().now, holder=b"bench").publish_once()
         return [*rows, _audits(database, signer, effort)]
 
 
 class SoftSigner:
     """A checkpoint key in memory: one signature is made, and its cost is not measured here."""
 
-    name = _ORIGIN
-
     def __init__(self) -> None:
         self._key = Ed25519PrivateKey.generate()
-        self.public_key = self._key.public_key().public_bytes_raw()
+        self.verifier = Ed25519Verifier(_ORIGIN, self._key.public_key().public_bytes_raw())
 
-    async def sign(self, message: bytes) -> bytes:
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
         """64 bytes (RFC 8032)."""
-        return self._key.sign(message)
+        return self._key.sign(checkpoint.text())
 
 
 async def _appends(store: SqliteStore, plain: Path, batch: int, effort: Effort) -> Row:
@@ -117,7 +116,7 @@ def _audit_cpu(database: Path, signer: SoftSigner) -> float:
     """CPU seconds per entry of an audit that finds nothing: one that does has stopped early."""
     with closing(SqliteLogSource(database)) as source:
         begin = time.process_time()
-        *_, report = fsck(source, Ed25519Verifier(_ORIGIN, signer.public_key), _ORIGIN)
+        *_, report = fsck(source, signer.verifier, _ORIGIN)
         spent = time.process_time() - begin
     if not isinstance(report, Report) or not report.holds:
         raise IdverifyError(f"Expected a log that holds, got {report}")
@@ -129,9 +128,9 @@ def _hashing() -> Callable[[], object]:
     return lambda: (sha256(b"\x00" + entry).digest(), sha256(b"\x01" + left + right).digest())
 
 
-def _start(transaction: Transaction) -> None:
-    start_log(transaction.connection, SHARD, _ORIGIN, genesis(_ORIGIN))
-    transaction.apply(WriteSet((), (_recorded(EntryType.LOG_START),)))
+async def _start(transaction: Transaction) -> None:
+    await transaction.start_log(FIRST_SHARD, _ORIGIN, genesis(_ORIGIN))
+    await transaction.apply(WriteSet((), (_recorded(EntryType.LOG_START),)))
 
 
 def _write_set(batch: int) -> WriteSet:

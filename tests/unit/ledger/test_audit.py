@@ -17,7 +17,6 @@ from idverify.ledger import (
     LogIdentity,
     MalformedError,
     Progress,
-    Publisher,
     Report,
     fsck,
     sequence,
@@ -27,14 +26,14 @@ from idverify.ledger.chain import Link, examine, follow
 from idverify.ledger.entry import ENTRY_SIZE
 from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.sequencer import genesis
-from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner
+from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 
 SIGNER = SoftwareSigner()
 
 
 async def publish(memory: LedgerMemory, *sizes: int) -> LedgerMemory:
     """Grow the log to each of `sizes` and sign it there."""
-    publisher = Publisher(memory, ORIGIN, SIGNER)
+    publisher = publishing(memory, SIGNER)
     for size in sizes:
         memory.append(size - memory.state.size, NOW + 60 * size)
         await publisher.publish_once()

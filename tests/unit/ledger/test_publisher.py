@@ -10,17 +10,27 @@ from idverify.ledger import (
     FencedError,
     ForkError,
     ProofError,
-    Publisher,
     SignatureError,
     StorageError,
     open_checkpoint,
 )
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.merkle import verify_inclusion
-from tests.simulators.ledger_memory import ORIGIN, Crash, FaultyStorage, LedgerMemory, SoftwareSigner
+from idverify.ledger.note import open_note
+from idverify.ledger.publisher import LEASE_SECONDS, Publisher
+from tests.simulators.ledger_memory import (
+    NOW,
+    ORIGIN,
+    Crash,
+    FaultyStorage,
+    GuardMemory,
+    LedgerMemory,
+    SoftwareSigner,
+    publishing,
+)
 
-CALLS = 6
-"""Storage calls of a first cycle over 300 entries: checkpoint, state, leaf hashes, intent, tile, advance."""
+CALLS = 7
+"""Storage calls of a first cycle over 300 entries: lease, checkpoint, state, leaf hashes, intent, tile, advance."""
 
 
 def log(size: int) -> LedgerMemory:
@@ -36,13 +46,13 @@ def assert_no_fork(signer: SoftwareSigner) -> None:
 
 async def test_an_empty_log_is_not_signed() -> None:
     """There is nothing to promise yet."""
-    assert await Publisher(LedgerMemory(), ORIGIN, SoftwareSigner()).publish_once() is None
+    assert await publishing(LedgerMemory(), SoftwareSigner()).publish_once() is None
 
 
 async def test_a_checkpoint_is_signed_when_the_size_changed_and_only_then() -> None:
     """Each cycle signs the tree as it is, once, with the key everyone checks with."""
     memory, signer = log(1), SoftwareSigner()
-    publisher = Publisher(memory, ORIGIN, signer)
+    publisher = publishing(memory, signer)
     for count in (0, 0, 299, 1, 0, 400):
         memory.append(count)
         checkpoint = await publisher.publish_once()
@@ -60,14 +70,14 @@ async def test_nothing_is_signed_before_its_intent_is_durable_nor_shown_before_i
     memory = log(3)
 
     class Witness(SoftwareSigner):
-        async def sign(self, message: bytes) -> bytes:
+        async def sign(self, checkpoint: Checkpoint) -> bytes:
             assert memory.intents == {3: memory.state.root()}
             assert not memory.notes
             with pytest.raises(TimeoutError):
                 await publisher.wait_covered(2, 0)
-            return await super().sign(message)
+            return await super().sign(checkpoint)
 
-    publisher = Publisher(memory, ORIGIN, Witness())
+    publisher = publishing(memory, Witness())
     assert await publisher.publish_once()
     await publisher.wait_covered(2, 0)
 
@@ -80,12 +90,12 @@ async def test_a_crash_at_any_step_never_forks(at: int, takes_effect: bool, grow
     """Crash at every storage call, let the log grow or not, go on: one root per size, and the log is covered."""
     memory, signer = log(300), SoftwareSigner()
     faulty = FaultyStorage(memory, at, takes_effect=takes_effect)
-    publisher = Publisher(faulty, ORIGIN, signer)
+    publisher = publishing(faulty, signer)
     with pytest.raises(Crash):
         await publisher.publish_once()
     memory.append(grows)
     if restarted:
-        publisher = Publisher(memory, ORIGIN, signer)
+        publisher = publishing(memory, signer)
     await publisher.publish_once()
 
     hashes, note = await publisher.receipt_proof(memory.state.size - 1)
@@ -98,7 +108,7 @@ async def test_a_crash_at_any_step_never_forks(at: int, takes_effect: bool, grow
 async def test_the_crashes_above_reach_every_call() -> None:
     """One cycle makes as many storage calls as are made to crash."""
     faulty = FaultyStorage(log(300), -1, takes_effect=False)
-    await Publisher(faulty, ORIGIN, SoftwareSigner()).publish_once()
+    await publishing(faulty, SoftwareSigner()).publish_once()
 
     assert faulty.calls == CALLS
 
@@ -108,14 +118,14 @@ async def test_a_failing_signer_is_survived() -> None:
     memory = log(2)
 
     class Vanishing(SoftwareSigner):
-        async def sign(self, message: bytes) -> bytes:
-            signature = await super().sign(message)
+        async def sign(self, checkpoint: Checkpoint) -> bytes:
+            signature = await super().sign(checkpoint)
             if len(self.signed) == 1:
                 raise ConnectionError("token removed")
             return signature
 
     signer = Vanishing()
-    publisher = Publisher(memory, ORIGIN, signer)
+    publisher = publishing(memory, signer)
     with pytest.raises(ConnectionError):
         await publisher.publish_once()
     assert not memory.notes
@@ -127,20 +137,20 @@ async def test_a_wrong_signature_is_not_stored() -> None:
     """A token that signs with another key, or signs garbage, is found out before anyone sees it."""
 
     class Faulty(SoftwareSigner):
-        async def sign(self, message: bytes) -> bytes:
-            assert message
+        async def sign(self, checkpoint: Checkpoint) -> bytes:
+            assert checkpoint
             return bytes(64)
 
     memory = log(2)
     with pytest.raises(SignatureError, match="does not verify"):
-        await Publisher(memory, ORIGIN, Faulty()).publish_once()
+        await publishing(memory, Faulty()).publish_once()
     assert not memory.notes
 
 
 async def test_a_restored_backup_is_refused_by_the_running_process() -> None:
     """The database comes back without what was signed: nothing is signed over it, not even after it grew again."""
     memory, signer = log(5), SoftwareSigner()
-    publisher = Publisher(memory, ORIGIN, signer)
+    publisher = publishing(memory, signer)
     await publisher.publish_once()
     backup = copy.deepcopy(memory)
     memory.append(5)
@@ -160,14 +170,14 @@ async def test_a_restored_backup_is_refused_by_a_new_process_that_is_told() -> N
     memory, signer = log(5), SoftwareSigner()
     backup = copy.deepcopy(memory)
     memory.append(5)
-    seen = await Publisher(memory, ORIGIN, signer).publish_once()
+    seen = await publishing(memory, signer).publish_once()
     assert seen
 
-    assert await Publisher(memory, ORIGIN, signer, seen=seen).publish_once() is None
+    assert await publishing(memory, signer, guard=GuardMemory(seen)).publish_once() is None
     for grows in (0, 20):
         backup.append(grows)
         with pytest.raises(ForkError, match="restored from a backup"):
-            await Publisher(backup, ORIGIN, signer, seen=seen).publish_once()
+            await publishing(backup, signer, guard=GuardMemory(seen)).publish_once()
     assert_no_fork(signer)
 
 
@@ -175,27 +185,27 @@ async def test_a_restored_backup_is_refused_by_a_new_process_that_is_told() -> N
 async def test_a_fork_that_was_signed_elsewhere_is_not_continued(size: int) -> None:
     """What is remembered and what is stored were both signed, and do not agree: nothing more is signed."""
     memory, signer = log(10), SoftwareSigner()
-    await Publisher(memory, ORIGIN, signer).publish_once()
+    await publishing(memory, signer).publish_once()
     memory.append(5)
     other = LedgerMemory()
     other.append(size, now=1_900_000_000)
     seen = Checkpoint(ORIGIN, size, other.state.root())
     with pytest.raises(ForkError, match="does not extend what was signed"):
-        await Publisher(memory, ORIGIN, signer, seen=seen).publish_once()
+        await publishing(memory, signer, guard=GuardMemory(seen)).publish_once()
     assert len(signer.signed) == 1
 
 
 async def test_a_rewritten_log_is_refused() -> None:
     """Entries below a signed size were exchanged, with leaf hashes and state to match: the old root says no."""
     memory, signer = log(300), SoftwareSigner()
-    await Publisher(memory, ORIGIN, signer).publish_once()
+    await publishing(memory, signer).publish_once()
     rewritten = LedgerMemory(tiles=memory.tiles, intents=memory.intents, notes=memory.notes)
     rewritten.append(300, now=1_900_000_000)
     with pytest.raises(StorageError, match="signed was"):
-        await Publisher(rewritten, ORIGIN, signer).publish_once()
+        await publishing(rewritten, signer).publish_once()
     rewritten.append(1)
     with pytest.raises(StorageError, match="signed was"):
-        await Publisher(rewritten, ORIGIN, signer).publish_once()
+        await publishing(rewritten, signer).publish_once()
     assert len(signer.signed) == 1
 
 
@@ -203,7 +213,7 @@ async def test_a_rewritten_log_is_refused() -> None:
 async def test_a_log_rewritten_under_a_running_process_is_refused(grows: int) -> None:
     """The same, against the tree in memory."""
     memory, signer = log(300), SoftwareSigner()
-    publisher = Publisher(memory, ORIGIN, signer)
+    publisher = publishing(memory, signer)
     await publisher.publish_once()
     rewritten = log(0)
     rewritten.append(300 + grows, now=1_900_000_000)
@@ -218,7 +228,7 @@ async def test_leaf_hashes_that_are_not_those_sequenced_are_refused() -> None:
     memory, signer = log(4), SoftwareSigner()
     memory.leaves[2] = bytes(32)
     with pytest.raises(StorageError, match="entries sequenced"):
-        await Publisher(memory, ORIGIN, signer).publish_once()
+        await publishing(memory, signer).publish_once()
     assert not memory.intents
     assert not signer.signed
 
@@ -234,14 +244,14 @@ async def test_a_tile_that_does_not_read_back_is_refused() -> None:
     memory, signer = Forgetful(), SoftwareSigner()
     memory.append(256)
     with pytest.raises(StorageError, match="read back"):
-        await Publisher(memory, ORIGIN, signer).publish_once()
+        await publishing(memory, signer).publish_once()
     assert not signer.signed
 
 
 async def test_two_publishers_never_sign_two_roots_for_one_size() -> None:
     """The slower one is fenced off, forgets, and goes on from what the faster one signed."""
     memory, signer = log(5), SoftwareSigner()
-    fast, slow = Publisher(memory, ORIGIN, signer), Publisher(memory, ORIGIN, signer)
+    fast, slow = publishing(memory, signer), publishing(memory, signer)  # of one holder, so no lease is between them
     await fast.publish_once()
     await slow.publish_once()
     memory.append(3)
@@ -259,26 +269,106 @@ async def test_two_publishers_never_sign_two_roots_for_one_size() -> None:
 async def test_a_stored_checkpoint_that_is_not_ours_is_refused() -> None:
     """Whoever writes to the database cannot make the publisher continue from their tree."""
     memory = log(5)
-    await Publisher(memory, ORIGIN, SoftwareSigner(seed=b"s" * 32)).publish_once()
+    await publishing(memory, SoftwareSigner(seed=b"s" * 32)).publish_once()
     with pytest.raises(SignatureError):
-        await Publisher(memory, ORIGIN, SoftwareSigner()).publish_once()
+        await publishing(memory, SoftwareSigner()).publish_once()
     memory.notes = [(5, b"garbage")]
     with pytest.raises(MalformedError):
-        await Publisher(memory, ORIGIN, SoftwareSigner()).publish_once()
+        await publishing(memory, SoftwareSigner()).publish_once()
 
 
-async def test_key_and_memory_bear_the_name_of_the_log() -> None:
-    """A key or a remembered checkpoint of another log is a mistake found before anything is signed."""
-    with pytest.raises(SignatureError, match=r"of log.example/1, got other"):
-        Publisher(LedgerMemory(), ORIGIN, SoftwareSigner(name="other"))
-    with pytest.raises(SignatureError, match=r"of log.example/1, got other"):
-        Publisher(LedgerMemory(), ORIGIN, SoftwareSigner(), seen=Checkpoint("other", 1, bytes(32)))
+async def test_who_has_no_lease_shows_what_the_holder_signed() -> None:
+    """Of two processes over one storage one signs; the other follows it, and takes over when its lease has ended."""
+    memory, signer, now = log(5), SoftwareSigner(), [NOW]
+    one = publishing(memory, signer, holder=b"one", now=lambda: now[0])
+    two = publishing(memory, signer, holder=b"two", now=lambda: now[0])
+    await one.publish_once()
+    assert await two.publish_once() is None
+    assert two.covers(4)
+    memory.append(5)
+    assert await two.publish_once() is None
+    assert not two.covers(9)
+    now[0] += LEASE_SECONDS
+    assert await two.publish_once()
+    assert two.covers(9)
+    assert [checkpoint.size for checkpoint in signer.signed] == [5, 10]
+
+
+async def test_who_lost_the_lease_signs_nothing() -> None:
+    """A process that was away for longer than its lease finds that another one publishes: storage fences it off."""
+    memory, signer, now = log(5), SoftwareSigner(), [NOW]
+    stopped = publishing(memory, signer, holder=b"one", now=lambda: NOW)  # its clock stood still with it
+    await stopped.publish_once()
+    now[0] += LEASE_SECONDS
+    await publishing(memory, signer, holder=b"two", now=lambda: now[0]).publish_once()
+    memory.append(1)
+    with pytest.raises(FencedError, match="epoch"):
+        await stopped.publish_once()
+    assert await stopped.publish_once() is None
+    assert len(signer.signed) == 1
+
+
+async def test_the_guard_remembers_before_anybody_is_shown() -> None:
+    """Signed, stored, remembered outside, and only then shown; the first signature waits for what it remembers."""
+    memory, signer = log(3), SoftwareSigner()
+
+    class Watching(GuardMemory):
+        async def write(self, checkpoint: Checkpoint) -> None:
+            assert memory.notes
+            assert not publisher.covers(0)
+            await super().write(checkpoint)
+
+    guard = Watching()
+    publisher = publishing(memory, signer, guard=guard)
+    assert await publisher.publish_once() == guard.remembered
+    assert publisher.covers(2)
+
+
+async def test_a_guard_that_cannot_be_read_keeps_us_from_signing() -> None:
+    """What it remembers is not known, so nothing is signed."""
+
+    class Lost(GuardMemory):
+        async def read(self) -> Checkpoint | None:
+            raise OSError("no such disk")
+
+    memory, signer = log(3), SoftwareSigner()
+    with pytest.raises(OSError, match="no such disk"):
+        await publishing(memory, signer, guard=Lost()).publish_once()
+    assert not signer.signed
+
+
+async def test_the_guard_knows_the_shard_before() -> None:
+    """A log that names the last checkpoint of the shard before goes on; a database from before the shard does not."""
+    old = Checkpoint("log.example/0", 9, bytes(32))
+    named = publishing(log(3), SoftwareSigner(), guard=GuardMemory(old), previous=old)
+    assert await named.publish_once()
+    for previous in (None, Checkpoint("log.example/0", 8, bytes(32)), Checkpoint("other", 9, bytes(32))):
+        signer = SoftwareSigner()
+        with pytest.raises(ForkError, match="restored from a backup"):
+            await publishing(log(3), signer, guard=GuardMemory(old), previous=previous).publish_once()
+        assert not signer.signed
+
+
+async def test_keys_bear_the_name_of_the_log() -> None:
+    """A key of another log, or none at all, is a mistake found before anything is signed."""
+    with pytest.raises(SignatureError, match=r"of log.example/1 alone, got other"):
+        publishing(LedgerMemory(), SoftwareSigner(name="other"))
+    with pytest.raises(SignatureError, match=r"of log.example/1 alone, got none"):
+        Publisher(LedgerMemory(), ORIGIN, [], now=lambda: NOW, holder=b"one")
+
+
+async def test_every_key_of_the_log_signs() -> None:
+    """Two keys, two lines; where one of them does not verify, nothing is stored."""
+    memory, one, two = log(3), SoftwareSigner(), SoftwareSigner(seed=b"2" * 32)
+    await Publisher(memory, ORIGIN, [one, two], now=lambda: NOW, holder=b"one").publish_once()
+    note = open_note(memory.notes[0][1], [one.verifier, two.verifier])
+    assert len(note.verified) == 2
 
 
 async def test_receipts_come_from_one_stored_checkpoint() -> None:
     """While the log grows between publications, a proof still leads to the note beside it."""
     memory, signer = log(300), SoftwareSigner()
-    publisher = Publisher(memory, ORIGIN, signer)
+    publisher = publishing(memory, signer)
     await publisher.publish_once()
     memory.append(300)
     for index in (0, 255, 256, 299):
@@ -296,9 +386,9 @@ async def test_receipts_work_right_after_a_restart() -> None:
     """A process that only just started, and one without any checkpoint, answer from storage."""
     memory, signer = log(300), SoftwareSigner()
     with pytest.raises(ProofError, match="below the published size 0"):
-        await Publisher(memory, ORIGIN, signer).receipt_proof(0)
-    await Publisher(memory, ORIGIN, signer).publish_once()
-    _, note = await Publisher(memory, ORIGIN, signer).receipt_proof(299)
+        await publishing(memory, signer).receipt_proof(0)
+    await publishing(memory, signer).publish_once()
+    _, note = await publishing(memory, signer).receipt_proof(299)
 
     assert note == await memory.latest_checkpoint()
 
@@ -306,7 +396,7 @@ async def test_receipts_work_right_after_a_restart() -> None:
 async def test_waiters_are_woken_by_the_checkpoint_that_covers_them() -> None:
     """A waiter for a later entry sleeps on; one in time gets its answer; one too late a timeout."""
     memory = log(2)
-    publisher = Publisher(memory, ORIGIN, SoftwareSigner())
+    publisher = publishing(memory, SoftwareSigner())
     early, late = (asyncio.create_task(publisher.wait_covered(index, 60)) for index in (1, 2))
     await asyncio.sleep(0)
     await publisher.publish_once()
@@ -322,7 +412,7 @@ async def test_waiters_are_woken_by_the_checkpoint_that_covers_them() -> None:
 async def test_run_publishes_until_something_is_wrong() -> None:
     """The loop signs what is appended, and stops for good at the first error."""
     memory = log(1)
-    publisher = Publisher(memory, ORIGIN, SoftwareSigner())
+    publisher = publishing(memory, SoftwareSigner())
     running = asyncio.create_task(publisher.run(interval=0))
     await publisher.wait_covered(0, 60)
     memory.append(1)

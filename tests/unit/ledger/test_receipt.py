@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idverify.ledger import Draft, EntryType, Publisher, ReceiptError, commitment, sequence, verify_receipt
+from idverify.ledger import Draft, EntryType, ReceiptError, commitment, sequence, verify_receipt
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.commitment import Record
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import RULES, Opening
-from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner
+from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 
 OBJECT = sha256(b"issuer-signed bytes").digest()
 SALT = bytes(range(32))
@@ -34,7 +34,7 @@ async def proof() -> TlogProof:
     memory.log.append(entry)
     memory.leaves.append(leaf)
     memory.append(5)
-    publisher = Publisher(memory, ORIGIN, SIGNER)
+    publisher = publishing(memory, SIGNER)
     await publisher.publish_once()
     hashes, note = await publisher.receipt_proof(5)
     return TlogProof(5, tuple(hashes), note, Opening(entry, SALT, RECORD).encode())

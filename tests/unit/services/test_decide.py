@@ -213,7 +213,7 @@ class _AlwaysLate:
     async def write(self, work: Any) -> Any:
         """Write after the person's version has moved on."""
 
-        def move_on(transaction: Any) -> None:
+        async def move_on(transaction: Any) -> None:
             transaction.connection.execute("UPDATE person SET version = version + 1 WHERE handle = ?", (self._person,))
 
         await self._store.write(move_on)

@@ -35,7 +35,7 @@ async def _begun_adding_a_key(served: SoftwareOffice) -> None:
 
 def _broken(database: Path) -> set[str]:
     with closing(SqliteLogSource(database)) as source:
-        return {rule for _, rule in source.row_findings()}
+        return {rule for _, rule in (*source.record_findings(), *source.row_findings())}
 
 
 def _changed(database: Path, folder: Path, change: str) -> Path:

@@ -20,13 +20,12 @@ from idverify.ledger.entry import Draft, EntryType
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.proof import TlogProof
-from idverify.ledger.publisher import Publisher
 from idverify.ledger.receipt import Opening
 from idverify.services import status_source, verify
 from idverify.services.status_source import StatusSource
 from idverify.services.verify import Submission, Verifier
 from tests.simulators import credential_world as world
-from tests.simulators.ledger_memory import ORIGIN, LedgerMemory, SoftwareSigner
+from tests.simulators.ledger_memory import ORIGIN, LedgerMemory, SoftwareSigner, publishing
 
 SALT = bytes(32)
 OTHER_TYPE = "urn:example:library-card:1"
@@ -68,7 +67,7 @@ async def receipt_for(digest: bytes) -> bytes:
     identity = LogIdentity(ORIGIN, world.ISS, "issuer.example", f"{world.ISS}/status")
     memory.add(Draft(EntryType.LOG_START, bytes(16), identity.digest()))
     memory.add(Draft(EntryType.CREDENTIAL, b"\1" * 16, commitment(SALT, record)))
-    publisher = Publisher(memory, ORIGIN, signer)
+    publisher = publishing(memory, signer)
     await publisher.publish_once()
     hashes, note = await publisher.receipt_proof(1)
     (entry,) = await memory.entries(1, 2)

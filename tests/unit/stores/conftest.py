@@ -14,8 +14,7 @@ import pytest
 
 from idverify.ledger.sequencer import genesis
 from idverify.stores.schema import upgrade
-from idverify.stores.sqlite import SHARD, SqliteStore
-from idverify.stores.transaction import start_log
+from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
 from tests.simulators.ledger_memory import NOW, ORIGIN
 
 
@@ -58,7 +57,7 @@ async def sqlite(folder: Path) -> SqliteDatabase:
     database = SqliteDatabase(folder / "idverify.sqlite")
     database.path.write_bytes(_migrated())
     async with database.open() as store:
-        await store.write(lambda transaction: start_log(transaction.connection, SHARD, ORIGIN, genesis(ORIGIN)))
+        await store.write(lambda transaction: transaction.start_log(FIRST_SHARD, ORIGIN, genesis(ORIGIN)))
     return database
 
 

@@ -33,9 +33,9 @@ def request_row(number: int, expires_at: int = NOW + 60) -> dict[str, Any]:
     }
 
 
-def entry(number: int) -> Recorded:
+def entry(number: int, once: bytes | None = None) -> Recorded:
     """A ledger entry of nobody."""
-    return Recorded(draft(number), "test", b"opening %d" % number)
+    return Recorded(draft(number), "test", b"opening %d" % number, once=once)
 
 
 def with_entry(number: int) -> WriteSet:

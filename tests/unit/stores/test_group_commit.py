@@ -10,13 +10,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from idverify.errors import Conflict
-from idverify.ledger import Publisher
 from idverify.ledger.audit import Report, fsck
 from idverify.stores import tables
 from idverify.stores.sqlite import MAX_BATCH, SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger, SqliteLogSource
 from idverify.stores.writes import Insert, WriteSet
-from tests.simulators.ledger_memory import ORIGIN, SoftwareSigner
+from tests.simulators.ledger_memory import ORIGIN, SoftwareSigner, publishing
 from tests.unit.stores.conftest import Database
 from tests.unit.stores.rows import bundles, count, entry, recorded, status_row, with_entry
 
@@ -26,7 +25,7 @@ async def busy(store: SqliteStore) -> AsyncIterator[None]:
     """The writer is at work: whatever is handed over meanwhile waits, and becomes one batch."""
     working, go_on = threading.Event(), threading.Event()
 
-    def work(_: object) -> None:
+    async def work(_: object) -> None:
         working.set()
         go_on.wait()
 
@@ -95,7 +94,7 @@ async def test_two_instances_write_one_log(database: Database) -> None:
         await one.commit(with_entry(0))
         commits = [(one, other)[number % 2].commit(with_entry(number)) for number in range(1, 100)]
         indices = [index for (index,) in await asyncio.gather(*commits)]
-        await Publisher(SqliteLedger(one), ORIGIN, signer).publish_once()
+        await publishing(SqliteLedger(one), signer).publish_once()
 
         assert sorted(indices) == list(range(1, 100))
         assert await recorded(other) == list(range(100))
@@ -105,7 +104,7 @@ async def test_two_instances_write_one_log(database: Database) -> None:
         *_, report = fsck(source, signer.verifier, ORIGIN)
         assert isinstance(report, Report)
         assert (report.size, report.signed_size, report.findings) == (100, 100, ())
-        assert list(source.row_findings()) == []
+        assert [*source.record_findings(), *source.row_findings()] == []
         source.close()
 
 
@@ -116,12 +115,12 @@ async def test_an_audit_sees_one_moment(sqlite_store: SqliteStore) -> None:
     bundles_seen = source.bundles()
     assert len(next(bundles_seen)[2]) == 1
     await asyncio.gather(*(sqlite_store.commit(with_entry(number)) for number in range(1, 300)))
-    await Publisher(SqliteLedger(sqlite_store), ORIGIN, SoftwareSigner()).publish_once()
+    await publishing(SqliteLedger(sqlite_store), SoftwareSigner()).publish_once()
 
     assert list(bundles_seen) == []
     assert list(source.checkpoints()) == []
     assert list(source.full_tiles()) == []
-    assert list(source.row_findings()) == []
+    assert [*source.record_findings(), *source.row_findings()] == []
     source.close()
     after = SqliteLogSource(sqlite_store.path)
     assert len(list(after.full_tiles())) == 1

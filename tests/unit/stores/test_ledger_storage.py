@@ -11,17 +11,18 @@ from typing import Final
 
 import pytest
 
-from idverify.ledger import ForkError, Publisher, genesis, open_checkpoint
+from idverify.ledger import FencedError, ForkError, genesis, open_checkpoint
 from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.storage import LedgerStorage
 from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.writes import WriteSet
-from tests.simulators.ledger_memory import ORIGIN, LedgerMemory, SoftwareSigner
+from tests.simulators.ledger_memory import HOLDER, NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 from tests.unit.ledger.test_merkle import mth
 from tests.unit.stores.conftest import DRIVERS
 from tests.unit.stores.rows import entry
 
 ROOT_A, ROOT_B = b"a" * 32, b"b" * 32
+EPOCH = 1
 TILE_A, TILE_B = b"a" * 8192, b"b" * 8192
 
 
@@ -63,6 +64,7 @@ STORAGES: Final = {"memory": in_memory, "sqlite": in_sqlite}
 async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
     """An empty log in each storage."""
     async with STORAGES[request.param](tmp_path) as opened:
+        assert await opened.storage.take_lease(HOLDER, NOW, 10) == EPOCH
         yield opened
 
 
@@ -100,34 +102,34 @@ async def test_the_state_is_that_of_the_entries(log: Log) -> None:
 
 async def test_one_root_is_intended_for_one_size(log: Log) -> None:
     """The same intent may be repeated, as after a crash; another root for the size is a fork."""
-    await log.storage.intend_checkpoint(1, ROOT_A, {})
-    await log.storage.intend_checkpoint(1, ROOT_A, {})
+    await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
+    await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
     with pytest.raises(ForkError):
-        await log.storage.intend_checkpoint(1, ROOT_B, {})
+        await log.storage.intend_checkpoint(EPOCH, 1, ROOT_B, {})
     with pytest.raises(ForkError):
-        await log.storage.advance_checkpoint(None, 1, ROOT_B, b"note")
+        await log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_B, b"note")
 
-    assert await log.storage.advance_checkpoint(None, 1, ROOT_A, b"note")
+    assert await log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"note")
 
 
 async def test_tiles_are_written_once(log: Log) -> None:
     """The same tile may come again; other hashes for its place are a fork, and the intent with them is not kept."""
-    await log.storage.intend_checkpoint(1, ROOT_A, {(0, 0): TILE_A})
-    await log.storage.intend_checkpoint(2, ROOT_A, {(0, 0): TILE_A, (0, 1): TILE_B})
+    await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {(0, 0): TILE_A})
+    await log.storage.intend_checkpoint(EPOCH, 2, ROOT_A, {(0, 0): TILE_A, (0, 1): TILE_B})
     with pytest.raises(ForkError):
-        await log.storage.intend_checkpoint(3, ROOT_A, {(0, 2): TILE_A, (0, 1): TILE_A})
+        await log.storage.intend_checkpoint(EPOCH, 3, ROOT_A, {(0, 2): TILE_A, (0, 1): TILE_A})
 
     assert await log.storage.full_tile(0, 0) == TILE_A
     assert await log.storage.full_tile(0, 1) == TILE_B
     assert await log.storage.full_tile(0, 2) is None
     with pytest.raises(ForkError):
-        await log.storage.advance_checkpoint(None, 3, ROOT_A, b"note")
+        await log.storage.advance_checkpoint(EPOCH, None, 3, ROOT_A, b"note")
 
 
 async def test_nothing_is_signed_that_was_not_intended(log: Log) -> None:
     """Neither a size nor a root that storage does not know of."""
     with pytest.raises(ForkError):
-        await log.storage.advance_checkpoint(None, 1, ROOT_A, b"note")
+        await log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"note")
 
     assert await log.storage.latest_checkpoint() is None
 
@@ -135,33 +137,72 @@ async def test_nothing_is_signed_that_was_not_intended(log: Log) -> None:
 async def test_of_two_publishers_one_advances(log: Log) -> None:
     """Whoever names the wrong predecessor is told no, and changes nothing."""
     for size in (1, 2, 3):
-        await log.storage.intend_checkpoint(size, ROOT_A, {})
+        await log.storage.intend_checkpoint(EPOCH, size, ROOT_A, {})
 
-    assert not await log.storage.advance_checkpoint(1, 2, ROOT_A, b"from nowhere")
-    assert await log.storage.advance_checkpoint(None, 1, ROOT_A, b"one")
-    assert not await log.storage.advance_checkpoint(None, 2, ROOT_A, b"late")
+    assert not await log.storage.advance_checkpoint(EPOCH, 1, 2, ROOT_A, b"from nowhere")
+    assert await log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"one")
+    assert not await log.storage.advance_checkpoint(EPOCH, None, 2, ROOT_A, b"late")
     assert await log.storage.latest_checkpoint() == b"one"
-    assert await log.storage.advance_checkpoint(1, 3, ROOT_A, b"three")
-    assert not await log.storage.advance_checkpoint(1, 2, ROOT_A, b"late again")
+    assert await log.storage.advance_checkpoint(EPOCH, 1, 3, ROOT_A, b"three")
+    assert not await log.storage.advance_checkpoint(EPOCH, 1, 2, ROOT_A, b"late again")
     assert await log.storage.latest_checkpoint() == b"three"
 
 
 async def test_of_two_publishers_at_once_one_advances(log: Log) -> None:
     """The same race, side by side."""
-    await log.storage.intend_checkpoint(1, ROOT_A, {})
-    won = await asyncio.gather(*(log.storage.advance_checkpoint(None, 1, ROOT_A, b"note %d" % n) for n in range(5)))
+    await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
+    won = await asyncio.gather(
+        *(log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"note %d" % n) for n in range(5))
+    )
 
     assert sorted(won) == [False] * 4 + [True]
     assert await log.storage.latest_checkpoint() == b"note %d" % won.index(True)
+
+
+async def test_a_lease_is_one_holders_until_it_ends(log: Log) -> None:
+    """Its holder renews it under the same epoch; another one gets it when it is over, and a higher epoch with it."""
+    assert await log.storage.take_lease(b"other", NOW + 9, 10) is None
+    assert await log.storage.take_lease(HOLDER, NOW + 5, 10) == EPOCH
+    assert await log.storage.take_lease(b"other", NOW + 14, 10) is None
+    assert await log.storage.take_lease(b"other", NOW + 15, 10) == EPOCH + 1
+    assert await log.storage.take_lease(HOLDER, NOW + 16, 10) is None
+
+
+async def test_an_older_epoch_is_fenced_off(log: Log) -> None:
+    """Whoever lost the lease can neither intend nor advance, whatever its own clock says."""
+    await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
+    await log.storage.take_lease(b"other", NOW + 10, 10)
+    with pytest.raises(FencedError):
+        await log.storage.intend_checkpoint(EPOCH, 2, ROOT_A, {(0, 0): TILE_A})
+
+    assert not await log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"note")
+    assert await log.storage.latest_checkpoint() is None
+    assert await log.storage.full_tile(0, 0) is None
+
+
+async def test_the_quorum_checkpoint_only_grows(log: Log) -> None:
+    """A note that witnesses signed is kept for a signed size, and the largest is what is asked for."""
+    assert await log.storage.quorum_checkpoint() is None
+    await log.storage.keep_quorum_checkpoint(1, b"never signed")
+    assert await log.storage.quorum_checkpoint() is None
+    for previous, size in ((None, 1), (1, 2), (2, 3)):
+        await log.storage.intend_checkpoint(EPOCH, size, ROOT_A, {})
+        await log.storage.advance_checkpoint(EPOCH, previous, size, ROOT_A, b"note")
+    await log.storage.keep_quorum_checkpoint(2, b"of 2")
+    assert await log.storage.quorum_checkpoint() == b"of 2"
+    await log.storage.keep_quorum_checkpoint(1, b"of 1")
+    assert await log.storage.quorum_checkpoint() == b"of 2"
+    await log.storage.keep_quorum_checkpoint(3, b"of 3")
+    assert await log.storage.quorum_checkpoint() == b"of 3"
 
 
 async def test_a_publisher_works_on_it(log: Log) -> None:
     """Growth over a tile's edge is signed, and a second publisher goes on from what the first left."""
     signer = SoftwareSigner()
     await log.append(3)
-    await Publisher(log.storage, ORIGIN, signer).publish_once()
+    await publishing(log.storage, signer).publish_once()
     await log.append(260)
-    await Publisher(log.storage, ORIGIN, signer).publish_once()
+    await publishing(log.storage, signer).publish_once()
     state, note = await log.storage.tree_state(), await log.storage.latest_checkpoint()
 
     assert note is not None

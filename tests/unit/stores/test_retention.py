@@ -11,6 +11,7 @@ from sqlalchemy import select
 from idverify.errors import OutcomeUnknown
 from idverify.stores import retention, tables
 from idverify.stores.sqlite import SqliteStore
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, WriteSet
 from tests.simulators.ledger_memory import NOW
 from tests.unit.stores.rows import count, request_row
@@ -25,7 +26,11 @@ async def _begun(store: SqliteStore, ends: list[int]) -> None:
     rows = [(b"%16d" % number, b"handle %9d" % number, at) for number, at in enumerate(ends)]
     statement = """INSERT INTO ceremony (id, handle, kind, challenge, created_at, expires_at)
         VALUES (?, ?, 'sign-in', x'00', 0, ?)"""
-    await store.write(lambda transaction: transaction.connection.executemany(statement, rows).rowcount)
+
+    async def insert(transaction: Transaction) -> None:
+        transaction.connection.executemany(statement, rows)
+
+    await store.write(insert)
 
 
 async def test_ceremonies_go_soon_after_their_end(store: SqliteStore) -> None:

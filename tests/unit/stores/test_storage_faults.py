@@ -55,9 +55,13 @@ async def test_a_failed_commit_is_unknown_and_stops_the_driver(tmp_path: Any, *,
     """Every caller of the batch is told that nobody knows; later ones, that it stopped; a restart reads the truth."""
     database = await sqlite(tmp_path)
     async with database.open() as store:
+
+        async def breaking(_: Transaction) -> None:
+            fail(store, FailingConnection, "COMMIT", takes_effect=takes_effect)
+
         await store.commit(with_entry(0))
         async with busy(store):
-            breaks = store.write(lambda _: fail(store, FailingConnection, "COMMIT", takes_effect=takes_effect))
+            breaks = store.write(breaking)
             batch = (store.commit(with_entry(1)), breaks, store.commit(with_entry(2)))
             answers = asyncio.gather(*batch, return_exceptions=True)
             await asyncio.sleep(0)
@@ -121,7 +125,10 @@ async def test_a_full_database_undoes_the_whole_batch(sqlite_store: SqliteStore)
     big = WriteSet((Insert(tables.status_entry, row),))
 
     def limit(pages: int) -> Any:
-        return lambda transaction: transaction.connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+        async def work(transaction: Transaction) -> None:
+            transaction.connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+        return work
 
     await sqlite_store.write(limit(100))
     async with busy(sqlite_store):

@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from idverify.errors import Conflict, Gone, IdverifyError, NotFound
+from idverify.ledger.sequencer import genesis
 from idverify.stores import tables
 from idverify.stores.sqlite import SqliteStore
+from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Remove, WriteSet
 from tests.simulators.ledger_memory import NOW
 from tests.unit.stores.rows import (
@@ -214,3 +217,89 @@ async def test_a_caller_that_went_away_harms_nobody(store: SqliteStore) -> None:
 
     assert gone.cancelled() or gone.cancelling()
     assert 2 in await statuses(store)
+
+
+ONCE = [b"idempotency %4d" % number for number in range(4)]
+
+
+async def test_a_repeat_gets_the_index_of_the_first_time(store: SqliteStore) -> None:
+    """The same keys again: the same indices, no row and no entry written twice, whatever else the repeat says."""
+    row = Insert(tables.status_entry, status_row(1))
+    first = await store.commit(WriteSet((row,), (entry(0, ONCE[0]), entry(1))))
+    again = await store.commit(WriteSet((row,), (entry(2, ONCE[0]),)))
+
+    assert first == (0, 1)
+    assert again == (0,)
+    assert await recorded(store) == [0, 1]
+
+
+async def test_of_many_repeats_at_once_one_is_recorded(store: SqliteStore) -> None:
+    """Twenty callers with one key, side by side and in one batch: one entry, one index for all."""
+    await store.commit(WriteSet((), (entry(0),)))
+    indices = await asyncio.gather(*(store.commit(WriteSet((), (entry(1, ONCE[0]),))) for _ in range(20)))
+
+    assert set(indices) == {(1,)}
+    assert await recorded(store) == [0, 1]
+
+
+async def test_a_list_may_mix_old_entries_and_new_ones(store: SqliteStore) -> None:
+    """Entries without rows stand each for itself: the known ones keep their place, the new ones follow."""
+    await store.commit(WriteSet((), (entry(0, ONCE[0]), entry(1, ONCE[1]))))
+    mixed = WriteSet((), (entry(2, ONCE[2]), entry(1, ONCE[1]), entry(3, ONCE[3]), entry(0, ONCE[0])))
+
+    assert await store.commit(mixed) == (2, 1, 3, 0)
+    assert await recorded(store) == [0, 1, 2, 3]
+
+
+async def test_rows_never_hang_on_old_entries_and_new_ones(store: SqliteStore) -> None:
+    """Somebody reused a key for something else: refused, and nothing is written."""
+    await store.commit(WriteSet((), (entry(0, ONCE[0]),)))
+    row = Insert(tables.status_entry, status_row(1))
+    with pytest.raises(Conflict, match="recorded before"):
+        await store.commit(WriteSet((row,), (entry(0, ONCE[0]), entry(1, ONCE[1]))))
+
+    assert await recorded(store) == [0]
+    assert await statuses(store) == {}
+    assert await store.commit(WriteSet((), (entry(1, ONCE[1]),))) == (1,)
+
+
+async def test_a_key_of_a_refused_set_is_free_again(store: SqliteStore) -> None:
+    """What was rolled back was never recorded."""
+    taken = Insert(tables.status_entry, status_row(1), Conflict("taken"))
+    await store.commit(WriteSet((taken,), (entry(0),)))
+    with pytest.raises(Conflict, match="taken"):
+        await store.commit(WriteSet((taken,), (entry(1, ONCE[0]),)))
+
+    assert await store.commit(WriteSet((), (entry(1, ONCE[0]),))) == (1,)
+
+
+async def test_entries_go_to_the_newest_shard(store: SqliteStore) -> None:
+    """A new log is begun in one transaction with its first entry; rows name shard and index, from 0 again."""
+    await store.commit(with_entry(0))
+
+    async def begin(transaction: Transaction) -> tuple[int, ...]:
+        await transaction.start_log(2, "log.example/2", genesis("log.example/2"), b"checkpoint")
+        return await transaction.apply(WriteSet((), (entry(0),)))
+
+    assert await store.write(begin) == (0,)
+    assert await store.commit(WriteSet((), (entry(1),))) == (1,)
+    old, new = SqliteLedger(store, 1), SqliteLedger(store, 2)
+    assert (await old.tree_state()).size == 1
+    assert (await new.tree_state()).size == 2
+    assert len(await new.leaf_hashes(0, 2)) == 2
+
+
+async def test_a_log_that_was_not_begun_leaves_no_trace(store: SqliteStore) -> None:
+    """In one batch with others, a start that fails is undone alone: what waited with it stands, in the old log."""
+    await store.commit(with_entry(0))
+
+    async def begin(transaction: Transaction) -> None:
+        await transaction.start_log(2, "log.example/2", genesis("log.example/2"))
+        raise Conflict("changed their mind")
+
+    results = await asyncio.gather(
+        store.commit(with_entry(1)), store.write(begin), store.commit(with_entry(2)), return_exceptions=True
+    )
+    assert [str(result) for result in results] == ["(1,)", "changed their mind", "(2,)"]
+    assert await recorded(store) == [0, 1, 2]
+    assert sum(await bundles(store)) == 3

@@ -1,0 +1,38 @@
+"""The fork guard: what was signed last, remembered where a restored backup cannot make us forget it.
+
+A database that comes back from a backup looks like a log that never grew further, and signing on from there would
+show two people two different logs. So before the first signature the publisher asks the guard, a small durable memory
+outside the database and outside its backups, and refuses where the database is behind.
+"""
+
+from typing import Protocol
+
+from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.errors import ForkError
+
+
+class Guard(Protocol):
+    """Remembers one checkpoint, durably, outside of what is backed up."""
+
+    async def read(self) -> Checkpoint | None:
+        """What was remembered last, None if nothing ever was. Raises when it cannot be told which."""
+
+    async def write(self, checkpoint: Checkpoint) -> None:
+        """Remember `checkpoint` in place of the one before; durable before it returns."""
+
+
+def require_known(remembered: Checkpoint, origin: str, previous: Checkpoint | None) -> bool:
+    """Whether `remembered` is of the log `origin`; if not, it must be of the shard before it, `previous`.
+
+    Raises `ForkError`: it is of a log that this database does not know, or of more of the shard before than `previous`,
+    the checkpoint that this log names of it: a newer shard was begun, and the database is older.
+    """
+    if remembered.origin == origin:
+        return True
+    if previous is None or remembered.origin != previous.origin or remembered.size > previous.size:
+        named = "none" if previous is None else f"{previous.origin} of size {previous.size}"
+        raise ForkError(
+            f"{remembered.origin} of size {remembered.size} was signed here, the database has {origin} after {named}: "
+            "restored from a backup?"
+        )
+    return False
