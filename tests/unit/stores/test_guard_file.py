@@ -56,7 +56,7 @@ async def test_it_is_flushed_before_and_after_it_takes_its_place(
     fsync = os.fsync
 
     def watched(descriptor: int) -> None:
-        flushed.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
