@@ -13,6 +13,9 @@ implements `LedgerStorage`.
 from idverify.ledger.audit import Finding, LogSource, Progress, Report, fsck
 from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
 from idverify.ledger.commitment import Record, commitment
+from idverify.ledger.cosignature import CosignatureV1Verifier, MlDsa44Verifier, timestamp
+from idverify.ledger.cosigner import Cosigner
+from idverify.ledger.ecdsa import EcdsaVerifier
 from idverify.ledger.entry import Draft, Entry, EntryType
 from idverify.ledger.errors import (
     FencedError,
@@ -26,7 +29,7 @@ from idverify.ledger.errors import (
     StorageError,
 )
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import Note, NoteVerifier, open_note, parse_vkey, vkey_ed25519
+from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey, vkey_ed25519
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.receipt import Opening, Receipt, verify_receipt
@@ -36,7 +39,11 @@ from idverify.ledger.storage import LedgerStorage
 __all__ = [
     "Checkpoint",
     "CheckpointSigner",
+    "CosignatureV1Verifier",
+    "Cosigner",
     "Draft",
+    "EcdsaVerifier",
+    "Ed25519Verifier",
     "Entry",
     "EntryType",
     "FencedError",
@@ -47,6 +54,7 @@ __all__ = [
     "LogIdentity",
     "LogSource",
     "MalformedError",
+    "MlDsa44Verifier",
     "Note",
     "NoteVerifier",
     "Opening",
@@ -71,6 +79,8 @@ __all__ = [
     "open_note",
     "parse_vkey",
     "sequence",
+    "timestamp",
     "verify_receipt",
+    "vkey",
     "vkey_ed25519",
 ]

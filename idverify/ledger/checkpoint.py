@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
+from idverify.ledger.cosignature import ML_DSA_44
 from idverify.ledger.errors import MalformedError, SignatureError
-from idverify.ledger.lines import U64_MAX, base64_text, parse_decimal, parse_hash
+from idverify.ledger.lines import U64_MAX, base64_text, parse_head
 from idverify.ledger.merkle import EMPTY_ROOT
-from idverify.ledger.note import NoteVerifier, open_note
+from idverify.ledger.note import Note, NoteVerifier, open_note
+
+POST_QUANTUM: Final = frozenset({ML_DSA_44})
+"""Signature types that a quantum computer does not forge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +39,44 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: bytes) -> Self:
-        """Read a note text of exactly three lines.
-
-        Extension lines are refused: nobody can audit them, and an ML-DSA cosignature does not cover them.
+        """Read a note text of exactly three lines; extension lines are refused.
 
         Raises `MalformedError`: anything else than `text()` writes.
         """
-        try:
-            lines = text.decode().split("\n")
-        except UnicodeDecodeError as error:
-            raise MalformedError("checkpoint: expected UTF-8") from error
-        if len(lines) != 4 or lines[3]:
-            raise MalformedError(f"checkpoint: expected 3 lines (origin, size, root), got {len(lines) - 1}")
-        origin, size, root, _ = lines
-        return cls(origin, parse_decimal(size, "checkpoint size"), parse_hash(root, "checkpoint root"))
+        return cls(*parse_head(text))
 
 
 def open_checkpoint(note: bytes, verifiers: Sequence[NoteVerifier]) -> Checkpoint:
-    """Verify a signed checkpoint; one of the keys that signed must bear the name of its origin.
+    """Verify a signed checkpoint; the keys that bear the name of its origin are those of the log it is of.
 
     So a witness's signature alone does not make a checkpoint, nor does the key of another log.
 
     Raises `MalformedError`: not a signed checkpoint.
-    Raises `SignatureError`: not signed by the log it names.
+    Raises `SignatureError`: not signed by the log it names, see `require_log`.
     """
     opened = open_note(note, verifiers)
     checkpoint = Checkpoint.parse(opened.text)
-    if checkpoint.origin not in {signature.name for signature in opened.verified}:
-        signers = ", ".join(signature.name for signature in opened.verified)
-        raise SignatureError(f"expected the log {checkpoint.origin} to sign its own checkpoint, signed by {signers}")
+    require_log(opened, checkpoint.origin, verifiers)
     return checkpoint
+
+
+def require_log(opened: Note, origin: str, log_keys: Sequence[NoteVerifier]) -> None:
+    """The log `origin` signed: by one of the classical keys the reader was given for it, if any, and by one of the
+    post-quantum ones, if any.
+
+    Two kinds of signature stand in one note because either may fall one day, and whoever breaks one could strip the
+    other. Who was given keys of both kinds therefore needs both; keys of one kind are alternatives, as old and new.
+
+    Raises `SignatureError`: one is missing, or no key of this log is known.
+    """
+    ours = [key for key in log_keys if key.name == origin]
+    signed = {(signature.name, signature.key_id) for signature in opened.verified}
+    classical = [key for key in ours if key.signature_type not in POST_QUANTUM]
+    post_quantum = [key for key in ours if key.signature_type in POST_QUANTUM]
+    for keys in filter(None, (classical, post_quantum)) if ours else ([],):
+        if not any((key.name, key.key_id) in signed for key in keys):
+            signers = ", ".join(sorted(f"{name} ({key_id.hex()})" for name, key_id in signed))
+            wanted = " or ".join(key.key_id.hex() for key in keys) or "a key we know"
+            raise SignatureError(
+                f"expected the log {origin} to sign its own checkpoint with {wanted}, signed by {signers}"
+            )

@@ -50,3 +50,20 @@ def parse_decimal(text: str, what: str) -> int:
     if not _DECIMAL.fullmatch(text) or (value := int(text)) > U64_MAX:
         raise MalformedError(f"{what}: expected a decimal below 2^64 without leading zero, got {text[:40]!r}")
     return value
+
+
+def parse_head(text: bytes) -> tuple[str, int, bytes]:
+    """Decode the text of a checkpoint: its origin, its size, and its root of 32 bytes.
+
+    Extension lines are refused: nobody can audit them, and an ML-DSA cosignature does not cover them.
+
+    Raises `MalformedError`: not exactly three such lines.
+    """
+    try:
+        lines = text.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise MalformedError("checkpoint: expected UTF-8") from error
+    if len(lines) != 4 or lines[3]:
+        raise MalformedError(f"checkpoint: expected 3 lines (origin, size, root), got {len(lines) - 1}")
+    origin, size, root, _ = lines
+    return origin, parse_decimal(size, "checkpoint size"), parse_hash(root, "checkpoint root")

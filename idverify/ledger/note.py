@@ -12,13 +12,15 @@ b'This is an example message.\n'
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from idverify.ledger.cosignature import COSIGNATURE_V1, ML_DSA_44, CosignatureV1Verifier, MlDsa44Verifier
+from idverify.ledger.ecdsa import ECDSA, EcdsaVerifier
 from idverify.ledger.errors import MalformedError, SignatureError
+from idverify.ledger.keys import key_id, require_key_name
 from idverify.ledger.lines import base64_text, parse_base64
 
 MAX_NOTE: Final = 256 * 1024
@@ -41,6 +43,14 @@ class NoteVerifier(Protocol):
     @property
     def key_id(self) -> bytes:
         """The 4 bytes that stand before each of its signatures."""
+
+    @property
+    def signature_type(self) -> int:
+        """The byte that names algorithm and message: a key of `VERIFIER_FOR_TYPE`."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The key as it stands in the vkey behind the type."""
 
     def verify(self, text: bytes, signature: bytes) -> bool:
         """Whether `signature` (without the key id) is this key's over the note text."""
@@ -78,9 +88,11 @@ class Ed25519Verifier:
     name: str
     public_key: bytes
 
+    signature_type: ClassVar[int] = ED25519
+
     def __post_init__(self) -> None:
         """Refuse names and keys that no note could carry."""
-        _require_name(self.name)
+        require_key_name(self.name)
         if len(self.public_key) != 32:
             raise MalformedError(f"Ed25519 key: expected 32 bytes, got {len(self.public_key)}")
 
@@ -100,30 +112,33 @@ class Ed25519Verifier:
 
 VERIFIER_FOR_TYPE: Final[Mapping[int, Callable[[str, bytes], NoteVerifier]]] = {
     ED25519: Ed25519Verifier,
+    ECDSA: EcdsaVerifier,
+    COSIGNATURE_V1: CosignatureV1Verifier,
+    ML_DSA_44: MlDsa44Verifier,
 }
 """Signature type byte -> verifier. Lines of every other type are lines of unknown keys, which are ignored."""
 
 
-def key_id(name: str, signature_type: int, public_key: bytes) -> bytes:
-    """The recommended key id: 4 bytes of SHA-256 over name, newline, type and key."""
-    return sha256(name.encode() + b"\n" + bytes([signature_type]) + public_key).digest()[:4]
+def vkey(verifier: NoteVerifier) -> str:
+    """The verifier key `name+hex(key id)+base64(type || key)` people configure and publish."""
+    key = bytes([verifier.signature_type]) + verifier.public_key
+    return f"{verifier.name}+{verifier.key_id.hex()}+{base64_text(key)}"
 
 
 def vkey_ed25519(name: str, public32: bytes) -> str:
-    """The verifier key `name+hex(key id)+base64(01 || key)` people configure and publish."""
-    verifier = Ed25519Verifier(name, public32)
-    return f"{name}+{verifier.key_id.hex()}+{base64_text(bytes([ED25519]) + public32)}"
+    """The vkey of an Ed25519 key (type 01)."""
+    return vkey(Ed25519Verifier(name, public32))
 
 
-def parse_vkey(vkey: str) -> NoteVerifier:
+def parse_vkey(text: str) -> NoteVerifier:
     """The verifier a vkey stands for.
 
     Raises `MalformedError`: not a vkey, of a type we do not support, or the key id does not fit the key.
     """
-    name, _, rest = vkey.partition("+")
+    name, _, rest = text.partition("+")
     stated_id, plus, encoded = rest.partition("+")
     if not plus:
-        raise MalformedError(f"vkey: expected name+key id+key, got {vkey[:80]!r}")
+        raise MalformedError(f"vkey: expected name+key id+key, got {text[:80]!r}")
     key = parse_base64(encoded, "vkey")
     if not key or key[0] not in VERIFIER_FOR_TYPE:
         supported = ", ".join(f"{kind:02x}" for kind in VERIFIER_FOR_TYPE)
@@ -148,7 +163,7 @@ def open_note(text: bytes, verifiers: Sequence[NoteVerifier]) -> Note:
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     if len(known) != len(verifiers):
         raise MalformedError("verifiers: expected each name and key id once")
-    body, signatures = _parse(text)
+    body, signatures = split_note(text)
     verified: dict[tuple[str, bytes], NoteSignature] = {}
     ignored: list[NoteSignature] = []
     for signature in signatures:
@@ -166,35 +181,47 @@ def open_note(text: bytes, verifiers: Sequence[NoteVerifier]) -> Note:
     return Note(body, tuple(verified.values()), tuple(ignored))
 
 
-def _parse(note: bytes) -> tuple[bytes, list[NoteSignature]]:
+def split_note(note: bytes) -> tuple[bytes, list[NoteSignature]]:
+    """Text and signatures of a note, of which nothing is believed yet.
+
+    Raises `MalformedError`: not a note.
+    """
     if len(note) > MAX_NOTE:
         raise MalformedError(f"note: expected at most {MAX_NOTE} bytes, got {len(note)}")
     if any(byte < 0x20 for byte in note.replace(b"\n", b"")):
         raise MalformedError("note: expected no control character but newline")
     text, blank, tail = note.rpartition(b"\n\n")
-    if not blank or not tail.endswith(b"\n"):
-        raise MalformedError("note: expected text, a blank line, and signature lines that end with a newline")
+    if not blank:
+        raise MalformedError("note: expected text, a blank line, and signature lines")
     try:
         text.decode()
-        lines = tail.decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise MalformedError("note: expected UTF-8") from error
-    if len(lines) > MAX_SIGNATURES:
-        raise MalformedError(f"note: expected at most {MAX_SIGNATURES} signatures, got {len(lines)}")
-    return text + b"\n", [_parse_signature(line) for line in lines]
+    return text + b"\n", parse_signatures(tail)
+
+
+def parse_signatures(lines: bytes) -> list[NoteSignature]:
+    """One or more signature lines, as they stand below the text, or as a witness sends them.
+
+    Raises `MalformedError`: anything else.
+    """
+    try:
+        *signatures, rest = lines.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise MalformedError("signatures: expected UTF-8") from error
+    if rest or not signatures:
+        raise MalformedError("signatures: expected lines that end with a newline")
+    if len(signatures) > MAX_SIGNATURES:
+        raise MalformedError(f"signatures: expected at most {MAX_SIGNATURES}, got {len(signatures)}")
+    return [_parse_signature(line) for line in signatures]
 
 
 def _parse_signature(line: str) -> NoteSignature:
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH):
         raise MalformedError(f"note: expected '\u2014 name signature', got {line[:80]!r}")
-    _require_name(name)
+    require_key_name(name)
     blob = parse_base64(encoded, f"signature by {name}")
     if len(blob) <= 4:
         raise MalformedError(f"signature by {name}: expected a key id of 4 bytes and a signature, got {len(blob)}")
     return NoteSignature(name, blob[:4], blob[4:])
-
-
-def _require_name(name: str) -> None:
-    if not name or "+" in name or any(character.isspace() or character < " " for character in name):
-        raise MalformedError(f"key name: expected no space, no plus and no control character, got {name[:80]!r}")

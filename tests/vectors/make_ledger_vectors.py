@@ -1,18 +1,23 @@
 """Makes tests/vectors/ledger/*.json from the specifications alone; nothing of the code under test is imported.
 
-Run it from the repository root: `python tests/vectors/make_ledger_vectors.py`. The output never varies.
+Run it from the repository root: `python tests/vectors/make_ledger_vectors.py`. The output never varies: ML-DSA
+signatures hold fresh randomness, so one that is in the file already and verifies is kept.
 """
 
 import hmac
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from hashlib import sha256
 from pathlib import Path
 from struct import pack
 from typing import Any
 
 import cbor2
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 FOLDER = Path(__file__).parent / "ledger"
 ORIGIN = "log.example/1"
@@ -138,6 +143,86 @@ def receipt_vector(log: list[bytes], leaves: list[bytes]) -> dict[str, Any]:
     }
 
 
+def ecdsa_line(curve: ec.EllipticCurve, name: str, text: bytes) -> dict[str, Any]:
+    """Signature type 02: the id is of the key alone, the nonce is that of RFC 6979."""
+    key = ec.derive_private_key(int.from_bytes(sha256(name.encode()).digest()), curve)
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signature = key.sign(text, ec.ECDSA(SHA256(), deterministic_signing=True))
+    return line(2, name, sha256(spki).digest()[:4], spki, None, text, signature)
+
+
+def cosignature_v1_line(name: str, time: int, text: bytes) -> dict[str, Any]:
+    """Signature type 04: two lines of ASCII in front of the text."""
+    key = Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest())
+    public = key.public_key().public_bytes_raw()
+    message = b"cosignature/v1\n" + b"time %d\n" % time + text
+    return line(4, name, long_id(4, name, public), public, time, message, pack(">Q", time) + key.sign(message))
+
+
+def ml_dsa_44_line(name: str, time: int, head: tuple[str, int, bytes]) -> dict[str, Any]:
+    """Signature type 06: the structure of tlog-cosignature, field by field."""
+    origin, size, root = head
+    key = MLDSA44PrivateKey.from_seed_bytes(sha256(name.encode()).digest())
+    public = key.public_key().public_bytes_raw()
+    message = b"".join(
+        [
+            bytes.fromhex("737562747265652f76310a00"),  # label: subtree/v1, newline, zero
+            pack(">B", len(name.encode())) + name.encode(),
+            pack(">Q", time),
+            pack(">B", len(origin.encode())) + origin.encode(),
+            pack(">Q", 0),
+            pack(">Q", size),
+            root,
+        ]
+    )
+    made = line(6, name, long_id(6, name, public), public, time, message, pack(">Q", time) + key.sign(message))
+    return kept(made, key) or made
+
+
+def kept(made: dict[str, Any], key: MLDSA44PrivateKey) -> dict[str, Any] | None:
+    """The same line as it is in the file, if it holds."""
+    if (FOLDER / "cosignatures.json").exists():
+        for before in json.loads((FOLDER / "cosignatures.json").read_text())["lines"]:
+            if {**before, "line": None} == {**made, "line": None}:
+                signature = b64decode(before["line"].rpartition(" ")[2])[12:]
+                key.public_key().verify(signature, bytes.fromhex(made["message"]))
+                return dict(before)
+    return None
+
+
+def long_id(kind: int, name: str, public: bytes) -> bytes:
+    return sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
+def line(
+    kind: int, name: str, key_id: bytes, public: bytes, time: int | None, message: bytes, payload: bytes
+) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "vkey": f"{name}+{key_id.hex()}+{base64(bytes([kind]) + public)}",
+        "time": time,
+        "message": message.hex(),
+        "line": f"\u2014 {name} {base64(key_id + payload)}\n",
+    }
+
+
+def cosignature_vector(leaves: list[bytes]) -> dict[str, Any]:
+    """A checkpoint, and lines of every type over it; `message` is what was signed."""
+    head = (ORIGIN, len(leaves), mth(leaves))
+    text = f"{ORIGIN}\n{len(leaves)}\n{base64(mth(leaves))}\n".encode()
+    return {
+        "text": text.decode(),
+        "lines": [
+            ecdsa_line(ec.SECP256R1(), ORIGIN, text),
+            ecdsa_line(ec.SECP384R1(), "p384.example/log", text),
+            cosignature_v1_line("witness.example/w1", START + 400, text),
+            ml_dsa_44_line("witness.example/w1", START + 401, head),
+            ml_dsa_44_line(ORIGIN, 0, head),
+            ml_dsa_44_line("w" * 255, 2**63 - 1, head),
+        ],
+    }
+
+
 def base64(data: bytes) -> str:
     return b64encode(data).decode()
 
@@ -150,6 +235,7 @@ def vectors() -> dict[str, str]:
         "log.json": log_vector(log, leaves),
         "merkle.json": merkle_vector(leaves),
         "receipt.json": receipt_vector(log, leaves),
+        "cosignatures.json": cosignature_vector(leaves),
     }
     return {name: json.dumps(value, indent=1, ensure_ascii=True) + "\n" for name, value in made.items()}
 

@@ -137,7 +137,7 @@ def test_no_changed_byte_survives_when_all_keys_are_known(place: int, flip: int)
         (NOTE_OF_BOTH.replace(b"ada.example/log", "ada\u2003x".encode()), "no space"),
         (TEXT + "\n\u2014  AAAAAAA=\n".encode(), "no space"),
         (TEXT + "\n\u2014 ada AAAAAA==\n".encode(), "key id of 4 bytes"),
-        (TEXT + b"\n" + b"\xe2\x80\x94 ada AAAAAAA=\n" * 101, "at most 100 signatures"),
+        (TEXT + b"\n" + b"\xe2\x80\x94 ada AAAAAAA=\n" * 101, "signatures: expected at most 100, got 101"),
         (bytes(b"x" * 262_145), "at most 262144 bytes"),
     ],
 )
@@ -159,7 +159,7 @@ def test_vkeys_read_back() -> None:
         ("name", "name.key id.key"),
         ("name+00000000", "name.key id.key"),
         ("name+00000000+", "got no key"),
-        ("name+00000000+" + base64.b64encode(b"\x02" + bytes(32)).decode(), "type 01, got 02"),
+        ("name+00000000+" + base64.b64encode(b"\x05" + bytes(32)).decode(), "type 01, 02, 04, 06, got 05"),
         ("name+00000000+" + base64.b64encode(b"\x01" + bytes(31)).decode(), "32 bytes, got 31"),
         ("name+00000000+" + base64.b64encode(b"\x01" + bytes(32)).decode(), "expected key id"),
         ("n\x01me+00000000+" + base64.b64encode(b"\x01" + bytes(32)).decode(), "no control character"),
