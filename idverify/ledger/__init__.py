@@ -30,6 +30,7 @@ from idverify.ledger.errors import (
 )
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey, vkey_ed25519
+from idverify.ledger.policy import Policy, parse_policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.receipt import Opening, Receipt, verify_receipt
@@ -58,6 +59,7 @@ __all__ = [
     "Note",
     "NoteVerifier",
     "Opening",
+    "Policy",
     "Progress",
     "ProofError",
     "Publisher",
@@ -77,6 +79,7 @@ __all__ = [
     "genesis",
     "open_checkpoint",
     "open_note",
+    "parse_policy",
     "parse_vkey",
     "sequence",
     "timestamp",

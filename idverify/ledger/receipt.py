@@ -10,12 +10,13 @@ from hmac import compare_digest
 from typing import Final, Self
 
 from idverify.ledger import cbor
-from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
+from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.commitment import SALT_SIZE, Record, opens
 from idverify.ledger.entry import Entry
 from idverify.ledger.errors import LedgerError, MalformedError, ProofError, ReceiptError, SignatureError
 from idverify.ledger.merkle import leaf_hash, verify_inclusion
 from idverify.ledger.note import NoteVerifier
+from idverify.ledger.policy import Policy
 from idverify.ledger.proof import MAX_EXTRA, TlogProof
 
 FORMAT: Final = "format"
@@ -68,13 +69,15 @@ class Receipt:
 def verify_receipt(
     proof_bytes: bytes,
     object_digest: bytes,
-    verifiers: Sequence[NoteVerifier],
+    trusted: Policy | Sequence[NoteVerifier],
     *,
     kid: bytes | None = None,
     status: tuple[str, int] | None = None,
     record_type: str | None = None,
 ) -> Receipt:
-    """Check that the object with SHA-256 `object_digest` was recorded in a log one of `verifiers` speaks for.
+    """Check that the object with SHA-256 `object_digest` was recorded in a log that is `trusted`.
+
+    Given a policy, its quorum must have witnessed the checkpoint; given a log's keys alone, the log's word suffices.
 
     `kid`, `status` and `record_type` are compared with the record when given. Give `record_type` wherever it
     matters: the receipt of a revocation speaks of the same object as the receipt of its issuance.
@@ -82,9 +85,10 @@ def verify_receipt(
     Raises `ReceiptError`: it does not hold; `rule` is one of `RULES`.
     """
     proof, opening, entry = _read(proof_bytes)
-    # 1. The tree head is the log's own word. Nothing before this line is believed.
+    # 1. The tree head is the log's own word, seen by the quorum. Nothing before this line is believed.
+    policy = trusted if isinstance(trusted, Policy) else Policy.of_log(trusted)
     try:
-        checkpoint = open_checkpoint(proof.checkpoint_note, verifiers)
+        checkpoint = policy.require(proof.checkpoint_note)
     except (MalformedError, SignatureError) as error:
         raise ReceiptError(CHECKPOINT, str(error)) from error
     # 2. The entry is in that tree, at the place it says itself.

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from idverify.ledger import Draft, EntryType, ReceiptError, commitment, sequence, verify_receipt
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.commitment import Record
+from idverify.ledger.cosignature import ML_DSA_44
+from idverify.ledger.cosigner import Cosigner
 from idverify.ledger.errors import MalformedError
+from idverify.ledger.note import split_note
+from idverify.ledger.policy import Log, Policy, PolicyWitness
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import RULES, Opening
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
@@ -100,6 +104,18 @@ def test_a_checkpoint_of_another_key_is_refused(proof: TlogProof) -> None:
         verify_receipt(proof.encode(), OBJECT, [stranger.verifier])
     broken = proof.checkpoint_note.replace(b"\n11\n", b"\n12\n")
     assert refused(replace(proof, checkpoint_note=broken)) == "checkpoint"
+
+
+def test_a_receipt_can_be_required_to_be_witnessed(proof: TlogProof) -> None:
+    """Under a policy the checkpoint of a receipt needs its quorum, not only its log."""
+    witness = Cosigner.from_seed(ML_DSA_44, "witness.example/w1", bytes(32))
+    policy = Policy((Log(SIGNER.verifier),), (PolicyWitness("w", witness.verifier),), quorum="w")
+    text, _ = split_note(proof.checkpoint_note)
+    cosigned = replace(proof, checkpoint_note=proof.checkpoint_note + witness.cosign(text, NOW).line().encode())
+
+    assert verify_receipt(cosigned.encode(), OBJECT, policy).record == RECORD
+    with pytest.raises(ReceiptError, match="checkpoint: expected the quorum w to have cosigned"):
+        verify_receipt(proof.encode(), OBJECT, policy)
 
 
 def test_an_opening_is_required_and_strict(proof: TlogProof) -> None:
