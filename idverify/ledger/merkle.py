@@ -151,6 +151,25 @@ def _range_root(start: int, stop: int, node: NodeReader) -> bytes:
     return fold([node(level, index) for level, index in complete_subtrees(start, stop)])
 
 
+def grow(frontier: Sequence[bytes], size: int, leaf_hashes: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The frontier after `leaf_hashes`, from that of the first `size` leaves.
+
+    A frontier is the roots of the complete subtrees of falling size that make up a tree: one for each bit set in its
+    size. Whole levels are hashed at a time: an odd node waits in the frontier for its sibling, the others pair up.
+    """
+    waiting, fresh = list(frontier), []
+    arriving = list(leaf_hashes)
+    while arriving:
+        if size & 1:
+            arriving.insert(0, waiting.pop())
+        if len(arriving) & 1:
+            fresh.append(arriving.pop())
+        pairs = iter(arriving)
+        arriving = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        size >>= 1
+    return (*waiting, *reversed(fresh))
+
+
 def _climb(position: int, last: int, siblings: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
     """Each sibling up to the root and whether it stands on the left (RFC 9162 section 2.1.3.2, step 4)."""
     for sibling in siblings:

@@ -11,10 +11,19 @@ from hashlib import sha256
 from typing import Final, Self
 
 from idverify.ledger import cbor
-from idverify.ledger.entry import MINUTE, Draft, Entry
+from idverify.ledger.entry import (
+    CBOR_BEFORE_DIGEST,
+    CBOR_BEFORE_HANDLE,
+    ENTRY_LAYOUT,
+    ENTRY_VERSION,
+    MINUTE,
+    Draft,
+    Entry,
+    EntryType,
+)
 from idverify.ledger.errors import MalformedError, SequenceError
 from idverify.ledger.lines import U64_MAX
-from idverify.ledger.merkle import fold, leaf_hash, node_hash
+from idverify.ledger.merkle import fold, grow
 
 STATE_VERSION: Final = 1
 MAX_STATE: Final = 4096
@@ -66,19 +75,33 @@ def genesis(origin: str) -> TreeState:
 
 
 def sequence(state: TreeState, draft: Draft, now: int) -> tuple[TreeState, bytes, bytes]:
-    """Append `draft` at unix time `now`: the next state, the entry's bytes, and its leaf hash.
+    """Append one `draft` as `sequence_all` does: the next state, the entry's bytes, and its leaf hash."""
+    state, (entry,), (leaf,) = sequence_all(state, [draft], now)
+    return state, entry, leaf
+
+
+def sequence_all(
+    state: TreeState, drafts: Sequence[Draft], now: int
+) -> tuple[TreeState, Sequence[bytes], Sequence[bytes]]:
+    """Append `drafts` at unix time `now`: the next state, and for each its entry's bytes and its leaf hash.
 
     The recorded time is `now` rounded down to the minute and never before that of the entry ahead of it.
 
-    Raises `SequenceError`: the draft cannot stand at this place.
+    Raises `SequenceError`: one of the drafts cannot stand at its place; none is appended.
     """
     time = max(state.time, now - now % MINUTE)
-    try:
-        entry = Entry(draft.type, state.size, time, state.head, draft.handle, draft.digest).encode()
-    except MalformedError as error:
-        raise SequenceError(f"cannot append: {error}") from error
-    leaf = leaf_hash(entry)
-    return TreeState(state.size + 1, _append(state.frontier, state.size, leaf), leaf, time), entry, leaf
+    _require_places(state, drafts, time)
+    head, size, entries, leaf_hashes = state.head, state.size, [], []
+    for index, draft in enumerate(drafts, size):
+        entry = ENTRY_LAYOUT.pack(
+            ENTRY_VERSION, draft.type, 0, index, time, head,
+            CBOR_BEFORE_HANDLE, draft.handle, CBOR_BEFORE_DIGEST, draft.digest,
+        )  # fmt: skip
+        head = sha256(b"\x00" + entry).digest()
+        entries.append(entry)
+        leaf_hashes.append(head)
+    after = TreeState(size + len(entries), grow(state.frontier, size, leaf_hashes), head, time) if entries else state
+    return after, entries, leaf_hashes
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
@@ -105,12 +128,12 @@ def decode_bundle(data: bytes) -> list[bytes]:
     return entries
 
 
-def _append(frontier: tuple[bytes, ...], size: int, leaf: bytes) -> tuple[bytes, ...]:
-    """Each trailing 1 bit of `size` is a subtree that the new leaf completes to one twice as large."""
-    merged = leaf
-    keep = len(frontier)
-    while size & 1:
-        keep -= 1
-        merged = node_hash(frontier[keep], merged)
-        size >>= 1
-    return (*frontier[:keep], merged)
+def _require_places(state: TreeState, drafts: Sequence[Draft], time: int) -> None:
+    """A draft is sound by construction, so only the ends of a run and a start of a log can be out of place."""
+    ends = (0, len(drafts) - 1)
+    for at, draft in enumerate(drafts):
+        if at in ends or draft.type == EntryType.LOG_START:
+            try:
+                Entry(draft.type, state.size + at, time, state.head, draft.handle, draft.digest)
+            except MalformedError as error:
+                raise SequenceError(f"cannot append: {error}") from error

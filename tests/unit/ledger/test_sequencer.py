@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from idverify.ledger.entry import Draft, Entry, EntryType
 from idverify.ledger.errors import MalformedError, SequenceError
-from idverify.ledger.merkle import EMPTY_ROOT, leaf_hash
-from idverify.ledger.sequencer import TreeState, decode_bundle, encode_bundle, genesis, sequence
+from idverify.ledger.merkle import EMPTY_ROOT, complete_subtrees, leaf_hash
+from idverify.ledger.sequencer import TreeState, decode_bundle, encode_bundle, genesis, sequence, sequence_all
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, draft
 from tests.unit.ledger.test_merkle import mth
 
@@ -61,6 +61,55 @@ def test_a_log_starts_once_and_at_its_start() -> None:
     state, _, _ = sequence(genesis(ORIGIN), start, NOW)
     with pytest.raises(SequenceError, match="LOG_START is entry 0"):
         sequence(state, start, NOW)
+
+
+@given(before=st.integers(0, 300), runs=st.lists(st.tuples(st.integers(0, 40), st.integers(-90, 90)), max_size=6))
+def test_a_run_is_what_its_entries_make_one_by_one(before: int, runs: list[tuple[int, int]]) -> None:
+    """However drafts are cut into runs, each gets what the definition gives it, and so does the state."""
+    memory = LedgerMemory()
+    memory.append(before)
+    state, head, time, leaves, now = memory.state, memory.state.head, memory.state.time, memory.leaves, NOW
+    for count, passed in runs:
+        now += passed
+        drafts = [draft(number) for number in range(len(leaves), len(leaves) + count)]
+        state, entries, leaf_hashes = sequence_all(state, drafts, now)
+        for one, entry, leaf in zip(drafts, entries, leaf_hashes, strict=True):
+            time = max(time, now - now % 60)
+            assert entry == Entry(one.type, len(leaves), time, head, one.handle, one.digest).encode()
+            assert leaf == leaf_hash(entry)
+            head = leaf
+            leaves.append(leaf)
+
+        peaks = (mth(leaves[at << level : (at + 1) << level]) for level, at in complete_subtrees(0, len(leaves)))
+        assert state == TreeState(len(leaves), tuple(peaks), head, time)
+
+
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_a_run_with_one_draft_out_of_place_is_refused_whole(at: int) -> None:
+    """Wherever in a run a second start of the log stands, it is found."""
+    memory = LedgerMemory()
+    memory.append(3)
+    drafts = [draft(number) for number in range(3, 8)]
+    drafts[at] = Draft(EntryType.LOG_START, bytes(16), bytes(32))
+    with pytest.raises(SequenceError, match=f"entry {3 + at}: LOG_START is entry 0"):
+        sequence_all(memory.state, drafts, NOW)
+
+
+@pytest.mark.parametrize("now", [-60, 2**32 + 44])
+def test_a_time_that_has_no_encoding_is_refused(now: int) -> None:
+    """Neither before 1970 nor past what 32 bits hold."""
+    with pytest.raises(SequenceError, match="cannot append"):
+        sequence_all(TreeState(0, (), bytes(32), -60), [draft(0)], now)
+
+
+def test_the_last_index_ends_the_log() -> None:
+    """A run that would number an entry 2^64 is refused, one that stops before it is not."""
+    peaks = tuple(bytes(32) for _ in range((2**64 - 2).bit_count()))
+    state = TreeState(2**64 - 2, peaks, bytes(32), 0)
+
+    assert sequence_all(state, [draft(1), draft(2)], NOW)[0].size == 2**64
+    with pytest.raises(SequenceError, match="0 to 2\\^64 - 1"):
+        sequence_all(state, [draft(1), draft(2), draft(3)], NOW)
 
 
 @given(size=st.integers(0, 40))
