@@ -15,7 +15,7 @@ from idverify.ledger.edge import TILE_HEIGHT, TILE_WIDTH, RightEdge, split_hashe
 from idverify.ledger.entry import Entry
 from idverify.ledger.errors import MalformedError, SignatureError
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.merkle import leaf_hash
+from idverify.ledger.merkle import leaf_hashes
 from idverify.ledger.note import NoteVerifier
 from idverify.ledger.sequencer import genesis
 
@@ -145,11 +145,11 @@ class _Audit:
         if first != self._link.index or not entries:
             self._find(self._link.index, "bundle", f"expected entries from here on, got {len(entries)} from {first} on")
             return False
-        leaf_hashes = [leaf_hash(entry) for entry in entries]
+        computed = leaf_hashes(entries)
         if self._identity and first == 0:
             self._examine_identity(entries[0], self._identity)
-        self._examine_entries(entries, leaf_hashes, split_hashes(stored))
-        self._grow(leaf_hashes)
+        self._examine_entries(entries, computed, split_hashes(stored))
+        self._grow(computed)
         return True
 
     def examine_end(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.ledger.merkle import fold, node_hash
+from idverify.ledger.merkle import fold, parents
 
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 1 << TILE_HEIGHT
@@ -51,7 +51,7 @@ def layers(hashes: Sequence[bytes]) -> Layers:
     """A tile of 1 to 256 hashes and every complete subtree above them."""
     built = [list(hashes)]
     while len(below := built[-1]) > 1:
-        built.append([node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)])
+        built.append(parents(below))
     return built
 
 

@@ -11,7 +11,7 @@ serve any proof.
 >>> verify_inclusion(2, 3, leaves[2], proof, root)
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -31,6 +31,17 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(01 || left || right)."""
     return sha256(b"\x01" + left + right).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of each; whole lists are hashed by one expression, as a call per hash costs half as much as it."""
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
+
+
+def parents(hashes: Iterable[bytes]) -> list[bytes]:
+    """`node_hash` of each pair, the first with the second and so on; an odd last one has no parent yet."""
+    each = iter(hashes)
+    return [sha256(b"\x01" + left + right).digest() for left, right in zip(each, each, strict=False)]
 
 
 def verify_inclusion(index: int, size: int, leaf_hash: bytes, proof: Sequence[bytes], root: bytes) -> None:
@@ -164,8 +175,7 @@ def grow(frontier: Sequence[bytes], size: int, leaf_hashes: Sequence[bytes]) -> 
             arriving.insert(0, waiting.pop())
         if len(arriving) & 1:
             fresh.append(arriving.pop())
-        pairs = iter(arriving)
-        arriving = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        arriving = parents(arriving)
         size >>= 1
     return (*waiting, *reversed(fresh))
 

@@ -8,6 +8,8 @@ take its state.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
+from struct import iter_unpack
 from typing import Final, Self
 
 from idverify.ledger import cbor
@@ -109,7 +111,8 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     oversize = max(map(len, entries), default=0)
     if oversize > MAX_ENTRY:
         raise MalformedError(f"bundle: expected entries of at most {MAX_ENTRY} bytes, got one of {oversize}")
-    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+    runs = ((size.to_bytes(2, "big"), run) for size, run in groupby(entries, len))
+    return b"".join(length + length.join(run) for length, run in runs)
 
 
 def decode_bundle(data: bytes) -> list[bytes]:
@@ -117,6 +120,8 @@ def decode_bundle(data: bytes) -> list[bytes]:
 
     Raises `MalformedError`: the lengths do not add up, or an entry is longer than `MAX_ENTRY`.
     """
+    if alike := _of_one_size(data):
+        return alike
     entries: list[bytes] = []
     position, end = 0, len(data)
     while position < end:
@@ -126,6 +131,15 @@ def decode_bundle(data: bytes) -> list[bytes]:
             raise MalformedError(f"bundle: entry {len(entries)} does not fit: {end - start} bytes left")
         entries.append(data[start:position])
     return entries
+
+
+def _of_one_size(data: bytes) -> list[bytes]:
+    """The entries of a bundle that are all as long as the first, as all that this version writes are; else none."""
+    size = int.from_bytes(data[:2], "big")
+    if not data or size > MAX_ENTRY or len(data) % (2 + size):
+        return []
+    lengths, entries = zip(*iter_unpack(f">H{size}s", data), strict=True)
+    return list(entries) if set(lengths) == {size} else []
 
 
 def _require_places(state: TreeState, drafts: Sequence[Draft], time: int) -> None:
