@@ -14,8 +14,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.sqlite import dialect
 
 from idverify.errors import Conflict
-from idverify.ledger.entry import Draft
-from idverify.ledger.sequencer import TreeState, encode_bundle, sequence
+from idverify.ledger.sequencer import TreeState, encode_bundle, sequence_all
 from idverify.stores import tables
 from idverify.stores.statements import Statements, where
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Remove, ShardOf, Write, WriteSet
@@ -30,7 +29,8 @@ _SAVE_BUNDLE = "INSERT INTO ledger_bundle (shard, first_index, count, entries, l
 _SAVE_RECORD = (
     "INSERT INTO ledger_record (shard, ledger_index, type, handle, person_id, opening) VALUES (?, ?, ?, ?, ?, ?)"
 )
-_SAVE_KEY = "INSERT INTO ledger_once (key, shard, ledger_index) VALUES (?, ?, ?)"
+_CLAIM_KEY = "INSERT INTO ledger_once (key, shard, ledger_index) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_GIVE_BACK_KEY = "DELETE FROM ledger_once WHERE key = ? AND shard = ? AND ledger_index = ?"
 _KNOWN_KEY = "SELECT shard, ledger_index FROM ledger_once WHERE key = ?"
 
 Place = tuple[int, int]
@@ -84,8 +84,11 @@ class Transaction:
 
     async def apply(self, work: WriteSet) -> tuple[int, ...]:
         """Carry out a write set; the ledger indices of its entries, in order."""
-        known = self._known(work)
-        places = [known.get(position) or await self._append(entry) for position, entry in enumerate(work.entries)]
+        known: Mapping[int, Place] = {}
+        places = await self._append(work.entries)
+        if places is None:
+            known = self._known(work)
+            places = await self._append_new(work, known)
         if not _is_repeat(work, known):
             for write in work.writes:
                 self._write(write, places)
@@ -119,6 +122,25 @@ class Transaction:
         self.connection.execute(_SAVE_TREE, (self._tree.encode(), self._shard))
         self._pending, self._first_index = [], self._tree.size
 
+    async def _append(self, entries: Sequence[Recorded]) -> list[Place] | None:
+        """Give the entries the next places; None, and nothing is done, where one of their keys was used before."""
+        if not entries:
+            return []
+        shard, tree = await self.log()
+        places = [(shard, index) for index in range(tree.size, tree.size + len(entries))]
+        keys = [(entry.once, *place) for entry, place in zip(entries, places, strict=True) if entry.once is not None]
+        if keys and self.connection.executemany(_CLAIM_KEY, keys).rowcount < len(keys):
+            self.connection.executemany(_GIVE_BACK_KEY, keys)
+            return None
+        self._tree, made, leaf_hashes = sequence_all(tree, [entry.draft for entry in entries], self._now)
+        self._pending.extend(zip(made, leaf_hashes, strict=True))
+        rows = (
+            (*place, entry.type, entry.draft.handle, entry.person_id, entry.opening)
+            for entry, place in zip(entries, places, strict=True)
+        )
+        self.connection.executemany(_SAVE_RECORD, rows)
+        return places
+
     def _known(self, work: WriteSet) -> dict[int, Place]:
         """Position in the write set -> where the entry stands already."""
         known = {}
@@ -127,16 +149,13 @@ class Transaction:
                 known[position] = (row[0], row[1])
         return known
 
-    async def _append(self, recorded: Recorded) -> Place:
-        draft: Draft = recorded.draft
-        shard, tree = await self.log()
-        self._tree, entry, leaf = sequence(tree, draft, self._now)
-        self._pending.append((entry, leaf))
-        row = (shard, tree.size, recorded.type, draft.handle, recorded.person_id, recorded.opening)
-        self.connection.execute(_SAVE_RECORD, row)
-        if recorded.once is not None:
-            self.connection.execute(_SAVE_KEY, (recorded.once, shard, tree.size))
-        return shard, tree.size
+    async def _append_new(self, work: WriteSet, known: Mapping[int, Place]) -> list[Place]:
+        """Append what is not ``known``; the places of all, in order."""
+        new = await self._append([entry for position, entry in enumerate(work.entries) if position not in known])
+        if new is None:
+            raise Conflict("Two entries of one write set have the same idempotency key. Nothing was done.")
+        following = iter(new)
+        return [known.get(position) or next(following) for position in range(len(work.entries))]
 
     def _write(self, write: Write, places: Sequence[Place]) -> None:
         match write:

@@ -263,6 +263,15 @@ async def test_rows_never_hang_on_old_entries_and_new_ones(store: SqliteStore) -
     assert await store.commit(WriteSet((), (entry(1, ONCE[1]),))) == (1,)
 
 
+async def test_one_key_twice_in_a_set_is_refused(store: SqliteStore) -> None:
+    """Two entries cannot both be what the key stands for; nothing of the set is there, and its keys are free."""
+    with pytest.raises(Conflict, match="same idempotency key"):
+        await store.commit(WriteSet((), (entry(0, ONCE[0]), entry(1, ONCE[1]), entry(2, ONCE[1]))))
+
+    assert await count(store, tables.ledger_once) == 0
+    assert await store.commit(WriteSet((), (entry(0, ONCE[1]),))) == (0,)
+
+
 async def test_a_key_of_a_refused_set_is_free_again(store: SqliteStore) -> None:
     """What was rolled back was never recorded."""
     taken = Insert(tables.status_entry, status_row(1), Conflict("taken"))
