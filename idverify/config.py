@@ -56,6 +56,9 @@ class Service(_Section):
 class Ledger(_Section):
     """The log and those who watch it."""
 
+    witnesses: Path | None = Field(
+        default=None, description="The witness, group and quorum lines of a tlog-policy; without it nobody witnesses."
+    )
     guard: Path | None = Field(
         default=None, description="Where the largest signed checkpoint is remembered; never part of a backup."
     )

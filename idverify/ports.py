@@ -76,6 +76,16 @@ class Custodian(Protocol):
         """HMAC-SHA256 under the look-up key, 32 bytes."""
 
 
+class Sealer(Protocol):
+    """Seals seeds of keys that the token cannot hold yet, under a key that never leaves it."""
+
+    async def seal(self, seed: bytes) -> bytes:
+        """AES-KWP (RFC 5649) of 32 bytes."""
+
+    async def unseal(self, sealed: bytes) -> bytes:
+        """What ``seal`` took."""
+
+
 class StatusFetcher(Protocol):
     """Brings status lists of registered issuers, and of nobody else.
 

@@ -14,26 +14,30 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from hsm import Algorithm, Hsm, HsmError, KeyInfo, init_token
+from hsm import Algorithm, Hsm, HsmError, HsmPolicy, KeyInfo, init_token
 from hsm.softhsm import find_module, render
 from idverify.app.private import write_private
-from idverify.app.tokens import HsmSigner, at_start, mapped, token_config
+from idverify.app.tokens import HsmSealer, HsmSigner, at_start, mapped, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Token, load
 from idverify.errors import SetupError
-from idverify.ports import SystemClock, system_entropy
+from idverify.ports import Clock, SystemClock, system_entropy
+from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import (
     CERTIFIED_ROLES,
     LOOKUP_ROLE,
     PROBE_ROLE,
     ROOT_ROLE,
+    SEALING_ROLE,
     WRAPPING_ROLE,
     Ceremony,
     TokenKey,
+    add_keys,
     crl_is_due,
     establish,
     renew_crl,
 )
-from idverify.services.office import CHECKPOINT_SIGNER, Deployment
+from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
+from idverify.services.office import RECEIPT_SIGNER, Deployment
 from idverify.stores import queries
 from idverify.stores.schema import upgrade, upgrade_existing
 from idverify.stores.sqlite import SqliteStore
@@ -46,8 +50,10 @@ ISSUER_ID: Final = "1"
 ONLINE_KEYS: Final[Mapping[str, Algorithm]] = {
     **dict.fromkeys(CERTIFIED_ROLES, Algorithm.ES256),
     CHECKPOINT_SIGNER: Algorithm.EDDSA,
+    RECEIPT_SIGNER: Algorithm.ES256,
     PROBE_ROLE: Algorithm.ES256,
     WRAPPING_ROLE: Algorithm.A256KWP,
+    SEALING_ROLE: Algorithm.A256KWP,
     LOOKUP_ROLE: Algorithm.HS256,
 }
 ROOT_KEYS: Final[Mapping[str, Algorithm]] = {ROOT_ROLE: Algorithm.ES256}
@@ -190,32 +196,47 @@ async def _establish(config: Config) -> None:
     """Keys on both tokens, then everything that stands on them. The root's token is closed again at once."""
     clock = SystemClock()
     async with SqliteStore(config.database, clock) as store:
-        if await is_established(store):
-            await _renew_crl(config, store, clock.now())
-            return
         try:
-            async with (
-                Hsm(token_config(config.online, writable=True)) as online,
-                Hsm(token_config(config.root, writable=True)) as root,
-            ):
-                (root_key,) = await _keys(root, config.root.label, ROOT_KEYS)
-                online_keys = await _keys(online, config.online.label, ONLINE_KEYS)
-                ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
-                await establish(store, deployment(config), ceremony, clock, system_entropy)
+            if await is_established(store):
+                await _renew_crl(config, store, clock.now())
+            else:
+                await _first_keys(config, store, clock)
+            await _further_keys(config, store, clock)
         except HsmError as error:
             raise at_start(error) from error
+
+
+async def _first_keys(config: Config, store: SqliteStore, clock: Clock) -> None:
+    async with (
+        Hsm(token_config(config.online, writable=True)) as online,
+        Hsm(token_config(config.root, writable=True)) as root,
+    ):
+        (root_key,) = await _keys(root, config.root.label, ROOT_KEYS)
+        online_keys = await _keys(online, config.online.label, ONLINE_KEYS)
+        ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
+        await establish(store, deployment(config), ceremony, clock, system_entropy)
+
+
+async def _further_keys(config: Config, store: SqliteStore, clock: Clock) -> None:
+    """What this version needs and the deployment has not: keys of an earlier version's, and the one in software."""
+    rows = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
+    if CHECKPOINT_COSIGNER in rows:
+        return
+    async with Hsm(token_config(config.online, writable=True)) as online:
+        keys = await _keys(online, config.online.label, ONLINE_KEYS)
+        sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
+        cosigning = await make_cosigning_key(HsmSealer(online, sealing), system_entropy)
+        new = [key for key in (*keys, cosigning) if key.role not in rows]
+        await add_keys(store, new, clock, system_entropy)
 
 
 async def _renew_crl(config: Config, store: SqliteStore, now: int) -> None:
     """Every ``up`` renews a revocation list that nears its end; otherwise the root stays closed."""
     if not await crl_is_due(store, now):
         return
-    try:
-        async with Hsm(token_config(config.root)) as root:
-            (key,) = await mapped(root.inventory)
-            await renew_crl(store, HsmSigner(root, key.id), now)
-    except HsmError as error:
-        raise at_start(error) from error
+    async with Hsm(token_config(config.root)) as root:
+        (key,) = await mapped(root.inventory)
+        await renew_crl(store, HsmSigner(root, key.id), now)
 
 
 async def is_established(store: SqliteStore) -> bool:
@@ -249,4 +270,10 @@ async def _keys(hsm: Hsm, token: str, wanted: Mapping[str, Algorithm]) -> tuple[
 
 
 async def _generated(hsm: Hsm, algorithm: Algorithm, role: str) -> KeyInfo:
-    return await mapped(lambda: hsm.generate(algorithm, role))
+    """A new key; for checkpoints one of ECDSA where the token cannot make one of EdDSA (docs/ledger-format.md)."""
+    try:
+        return await hsm.generate(algorithm, role)
+    except HsmPolicy:  # the token does not know the mechanism
+        if algorithm is not Algorithm.EDDSA:
+            raise
+        return await hsm.generate(Algorithm.ES256, role)

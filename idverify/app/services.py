@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from typing import Any
 import structlog
 
 from hsm import Hsm, HsmError
-from idverify.app.tokens import HsmCheckpointSigner, HsmCustodian, HsmSigner, at_start, token_config
+from idverify.app.checkpoint_signers import checkpoint_signers
+from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
-from idverify.ledger.note import Ed25519Verifier
-from idverify.ledger.publisher import Publisher
+from idverify.ledger.errors import MalformedError
+from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
-from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
+from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
+from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy
 from idverify.services.office import STATUS_SIGNER, Keys, Log, Office, load_deployment, load_keys, load_logs, load_trust
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
@@ -56,18 +58,22 @@ async def open_office(
         roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
         signer = HsmSigner(hsm, roles[PROBE_ROLE])
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
+        policy = published_policy(config, ours.iss, logs, keys)
+        sealer = HsmSealer(hsm, roles[SEALING_ROLE])
+        checkpoints = await checkpoint_signers(keys.log, logs[-1].origin, signer, sealer, clock)
         source = StatusSource(fetcher)
         board = Board(f"{ours.status_base}/{FIRST_LIST}", keys.issuer(STATUS_SIGNER))
         yield Office(
             deployment=ours,
             logs=logs,
+            log_policy=policy,
             keys=keys,
             trust=await load_trust(store),
             store=store,
             vault=Vault(custodian, system_entropy),
             signer=signer,
             custodian=custodian,
-            publisher=_publisher(config, store, logs[-1], signer, keys, clock),
+            publisher=_publisher(config, store, logs[-1], checkpoints, clock),
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
             clock=clock,
@@ -121,12 +127,23 @@ def require_same_identity(config: Config, iss: str) -> None:
         )
 
 
-def _publisher(config: Config, store: SqliteStore, log: Log, signer: HsmSigner, keys: Keys, clock: Clock) -> Publisher:
-    verifier = Ed25519Verifier(log.origin, keys.checkpoint_public_key)
+def published_policy(config: Config, iss: str, logs: Iterable[Log], keys: Keys) -> LogPolicy:
+    """Whom readers of our logs may believe. Raises ``SetupError`` for witnesses that cannot be read."""
+    served = [(log.url(iss), [key.verifier(log.origin) for key in keys.log]) for log in logs]
+    path = config.ledger.witnesses
+    try:
+        return log_policy(served, NO_WITNESSES if path is None else path.read_text())
+    except (OSError, UnicodeDecodeError, MalformedError) as error:
+        raise SetupError(f"The witnesses in {path} cannot be used ({error}).", "Correct ledger.witnesses.") from error
+
+
+def _publisher(
+    config: Config, store: SqliteStore, log: Log, signers: list[CheckpointSigner], clock: Clock
+) -> Publisher:
     return Publisher(
         SqliteLedger(store, log.shard),
         log.origin,
-        [HsmCheckpointSigner(signer, keys.checkpoint_key_id, verifier)],
+        signers,
         now=clock.now,
         holder=_holder(config.data),
         guard=GuardFile(config.guard),

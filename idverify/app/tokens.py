@@ -8,9 +8,6 @@ from typing import TypeVar
 from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, TokenConfig
 from idverify.config import Token
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
-from idverify.ledger.checkpoint import Checkpoint
-from idverify.ledger.note import Ed25519Verifier
-from idverify.ports import Signer
 
 T = TypeVar("T")
 
@@ -63,20 +60,19 @@ class HsmCustodian:
         return await mapped(lambda: self._hsm.hmac(self.lookup_key_id, value))
 
 
-class HsmCheckpointSigner:
-    """``ledger.publisher.CheckpointSigner`` over one token: Ed25519 over the note's text."""
+class HsmSealer:
+    """``ports.Sealer`` over one token."""
 
-    def __init__(self, signer: Signer, key_id: bytes, verifier: Ed25519Verifier) -> None:
-        self._signer, self._key_id, self._verifier = signer, key_id, verifier
+    def __init__(self, hsm: Hsm, key_id: bytes) -> None:
+        self._hsm, self._key_id = hsm, key_id
 
-    @property
-    def verifier(self) -> Ed25519Verifier:
-        """Its name is the log's origin."""
-        return self._verifier
+    async def seal(self, seed: bytes) -> bytes:
+        """AES-KWP under the sealing key."""
+        return await mapped(lambda: self._hsm.wrap(self._key_id, seed))
 
-    async def sign(self, checkpoint: Checkpoint) -> bytes:
-        """64 bytes (RFC 8032)."""
-        return await self._signer.sign(self._key_id, checkpoint.text())
+    async def unseal(self, sealed: bytes) -> bytes:
+        """What ``seal`` took."""
+        return await mapped(lambda: self._hsm.unwrap(self._key_id, sealed))
 
 
 async def mapped(call: Callable[[], Awaitable[T]]) -> T:

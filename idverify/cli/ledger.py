@@ -17,8 +17,8 @@ from idverify.ledger.audit import Finding, Report
 from idverify.ledger.audit import fsck as audit
 from idverify.ledger.errors import LedgerError, MalformedError
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import Ed25519Verifier, NoteVerifier, parse_vkey
-from idverify.services.office import CHECKPOINT_SIGNER, raw_ed25519
+from idverify.ledger.note import NoteVerifier, parse_vkey
+from idverify.services.log_keys import log_keys
 from idverify.stores.sqlite_ledger import SqliteLogSource
 
 
@@ -58,7 +58,7 @@ def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> Repor
 
 def _verifier(source: SqliteLogSource, vkey: str | None, origin: str) -> NoteVerifier:
     if vkey is None:
-        return Ed25519Verifier(origin, raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+        return log_keys(source.signing_keys())[0].verifier(origin)
     try:
         return parse_vkey(vkey)
     except MalformedError as error:

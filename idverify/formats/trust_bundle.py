@@ -26,13 +26,16 @@ PURPOSES = frozenset({x509.Purpose.TRUST_LIST})
 
 @dataclass(frozen=True, slots=True)
 class TrustBundle:
-    """What a bundle says. ``crls`` are (issuer certificate, CRL) in DER; ``status_lists`` are tokens by URI."""
+    """What a bundle says. ``crls`` are (issuer certificate, CRL) in DER; ``status_lists`` are tokens by URI.
+
+    ``log_policy`` is the text of a c2sp.org/tlog-policy: the log's keys, and who must have witnessed what it says.
+    """
 
     iss: str
     issued_at: int
     trust: tuple[TrustedIssuer, ...]
     crls: tuple[tuple[bytes, bytes], ...]
-    log_vkey: str
+    log_policy: str
     status_lists: Mapping[str, bytes]
 
     def trust_store(self) -> TrustStore:
@@ -47,7 +50,7 @@ def prepare(bundle: TrustBundle, issuer: Issuer) -> ToBeSigned:
         "iat": bundle.issued_at,
         "issuers": [_issuer_json(issuer) for issuer in bundle.trust],
         "crls": [[_text(certificate), _text(crl)] for certificate, crl in bundle.crls],
-        "log_vkey": bundle.log_vkey,
+        "log_policy": bundle.log_policy,
         "status_lists": {uri: token.decode("ascii") for uri, token in bundle.status_lists.items()},
     }
     header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
@@ -102,7 +105,7 @@ def _parse(body: Mapping[str, Any]) -> TrustBundle:
             issued_at=jose.numeric_date(body, "iat", WHAT),
             trust=tuple(_parse_issuer(issuer) for issuer in body["issuers"]),
             crls=tuple((_bytes(certificate), _bytes(crl)) for certificate, crl in body["crls"]),
-            log_vkey=jose.text_claim(body, "log_vkey", WHAT),
+            log_policy=jose.text_claim(body, "log_policy", WHAT),
             status_lists={uri: token.encode("ascii") for uri, token in body["status_lists"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:

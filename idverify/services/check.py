@@ -9,7 +9,6 @@ from typing import Any, Final
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.core.verdict import CheckId, Result, Verdict
-from idverify.ledger.note import Ed25519Verifier
 from idverify.services.office import Office
 from idverify.services.present import Awaited, awaited
 from idverify.services.verify import Submission, Verified, Verifier, verify
@@ -57,8 +56,7 @@ async def check(
 
 def online_verifier(office: Office) -> Verifier:
     """What this service's own verifications rest on."""
-    log_keys = tuple(Ed25519Verifier(log.origin, office.keys.checkpoint_public_key) for log in office.logs)
-    return Verifier(office.trust, office.statuses, log_keys)
+    return Verifier(office.trust, office.statuses, office.log_policy.policy)
 
 
 async def _with_reason(office: Office, verified: Verified) -> Verdict:

@@ -24,7 +24,7 @@ from idverify.ledger.entry import EntryType
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.sequencer import genesis
 from idverify.ports import Clock, Entropy, Signer
-from idverify.services.office import CHECKPOINT_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
+from idverify.services.office import STATUS_SIGNER, TRUST_SIGNER, Deployment
 from idverify.services.records import about_ourselves, public_object
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
@@ -43,6 +43,7 @@ ROOT_ROLE: Final = "root/documents"
 WRAPPING_ROLE: Final = "wrapping"
 LOOKUP_ROLE: Final = "lookup"
 PROBE_ROLE: Final = "probe"
+SEALING_ROLE: Final = "sealing"
 
 # Role -> what its certificate may sign; every credential type has a signer of its own.
 CERTIFIED_ROLES: Final = {
@@ -54,13 +55,17 @@ CERTIFIED_ROLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """A key on a token: ``public_key`` is DER SPKI, ``None`` for a secret key."""
+    """A key on a token: ``public_key`` is DER SPKI, ``None`` for a secret key.
+
+    ``sealed`` is set for a key in software: its seed, wrapped by the token's sealing key.
+    """
 
     role: str
     token: str
     key_id: bytes
     algorithm: str
     public_key: bytes | None
+    sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,13 @@ async def establish(
         await transaction.apply(work)
 
     await store.write(first_transaction)
+
+
+async def add_keys(store: SqliteStore, keys: Iterable[TokenKey], clock: Clock, entropy: Entropy) -> None:
+    """Take further keys into use that need no certificate: their rows, and an entry on the ledger for each."""
+    added = tuple(keys)
+    writes = tuple(Insert(tables.signing_key, _key_row(key, None, clock.now())) for key in added)
+    await store.commit(WriteSet(writes, tuple(_key_entry(key, None, entropy) for key in added)))
 
 
 async def crl_is_due(store: SqliteStore, at: int) -> bool:
@@ -163,7 +175,7 @@ class _Maker:
             Insert(tables.deployment, identity),
             Insert(tables.trusted_issuer, trusted),
             Insert(tables.crl, listed),
-            *(Insert(tables.signing_key, self._key_row(key, certificate)) for key, certificate in keys),
+            *(Insert(tables.signing_key, _key_row(key, certificate, self.now)) for key, certificate in keys),
         ]
         return WriteSet(tuple(writes), tuple(self._entries(keys)))
 
@@ -172,9 +184,7 @@ class _Maker:
         identity = LogIdentity(ours.log_origin, ours.iss, ours.rp_id, ours.status_base)
         yield public_object(EntryType.LOG_START, "log.start", self.entropy(16), identity.digest())
         for key, certificate in keys:
-            recorded = certificate or key.public_key or key.key_id
-            record = Record("key.active", hashlib.sha256(recorded).digest(), key.key_id)
-            yield about_ourselves(record, self.entropy(16), self.entropy)
+            yield _key_entry(key, certificate, self.entropy)
 
     def _certified(self, name: str, key: TokenKey, days: int) -> Certified:
         assert key.public_key is not None
@@ -185,21 +195,24 @@ class _Maker:
     async def _root_signs(self, tbs: bytes) -> bytes:
         return await self.ceremony.root_signer.sign(self.ceremony.root.key_id, tbs)
 
-    def _key_row(self, key: TokenKey, certificate: bytes | None) -> dict[str, object]:
-        expires = None if certificate is None else read_certificate(certificate).not_valid_after_utc
-        return {
-            "key_id": key.key_id,
-            "token": key.token,
-            "role": key.role,
-            "algorithm": key.algorithm,
-            "public_key": key.public_key,
-            "certificate": certificate,
-            "state": "active",
-            "not_after": None if expires is None else int(expires.timestamp()),
-            "created_at": self.now,
-        }
+
+def _key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, object]:
+    expires = None if certificate is None else read_certificate(certificate).not_valid_after_utc
+    return {
+        "key_id": key.key_id,
+        "token": key.token,
+        "role": key.role,
+        "algorithm": key.algorithm,
+        "public_key": key.public_key,
+        "certificate": certificate,
+        "state": "active",
+        "not_after": None if expires is None else int(expires.timestamp()),
+        "created_at": now,
+        "sealed": key.sealed,
+    }
 
 
-def checkpoint_key(keys: Iterable[TokenKey]) -> TokenKey:
-    """The key that signs the log's checkpoints."""
-    return next(key for key in keys if key.role == CHECKPOINT_SIGNER)
+def _key_entry(key: TokenKey, certificate: bytes | None, entropy: Entropy) -> Recorded:
+    recorded = certificate or key.public_key or key.key_id
+    record = Record("key.active", hashlib.sha256(recorded).digest(), key.key_id)
+    return about_ourselves(record, entropy(16), entropy)

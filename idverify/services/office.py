@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from typing import Final
 
 import cbor2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
 from idverify.formats.x509 import trust_store
 from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
+from idverify.services.log_keys import LogKey, log_keys
+from idverify.services.log_policy import LogPolicy
 from idverify.services.status_lists import StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries
@@ -26,7 +27,7 @@ from idverify.stores.vault import PersonKey, Vault
 
 STATUS_SIGNER: Final = "status-list-signer"
 TRUST_SIGNER: Final = "trust-list-signer"
-CHECKPOINT_SIGNER: Final = "checkpoint-signer"
+RECEIPT_SIGNER: Final = "receipt-signer"
 HANDLE_BYTES: Final = 16
 
 
@@ -51,14 +52,18 @@ class Log:
     origin: str
     previous: Checkpoint | None
 
+    def url(self, iss: str) -> str:
+        """The prefix under which it is served (c2sp.org/tlog-tiles)."""
+        return f"{iss}/log/{self.shard}"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys in use: signers with a certificate by role, and the checkpoint key (Ed25519, 32 bytes public)."""
+    """The keys in use: signers with a certificate by role, the log's, and that of COSE receipts (id, DER SPKI)."""
 
     issuers: Mapping[str, Issuer]
-    checkpoint_key_id: bytes
-    checkpoint_public_key: bytes
+    log: tuple[LogKey, ...]
+    receipts: tuple[bytes, bytes]
 
     def issuer(self, role: str) -> Issuer:
         """The signer of this role. Raises ``Unavailable`` if there is none."""
@@ -74,6 +79,7 @@ class Office:
 
     deployment: Deployment
     logs: tuple[Log, ...]
+    log_policy: LogPolicy
     keys: Keys
     trust: TrustStore
     store: SqliteStore
@@ -91,6 +97,11 @@ class Office:
     def log(self) -> Log:
         """The shard that is written to."""
         return self.logs[-1]
+
+    @property
+    def log_vkeys(self) -> list[str]:
+        """The verifier keys of the shard that is written to, as people configure them."""
+        return [vkey(key.verifier(self.log.origin)) for key in self.keys.log]
 
     def new_id(self) -> bytes:
         """A fresh row id."""
@@ -132,15 +143,8 @@ async def load_keys(store: SqliteStore, iss: str) -> Keys:
         for row in active
         if row["certificate"] is not None
     }
-    checkpoint = next(row for row in active if row["role"] == CHECKPOINT_SIGNER)
-    return Keys(issuers, checkpoint["key_id"], raw_ed25519(checkpoint["public_key"]))
-
-
-def raw_ed25519(spki: bytes) -> bytes:
-    """The 32 bytes of an Ed25519 key in SPKI form."""
-    key = load_der_public_key(spki)
-    assert isinstance(key, Ed25519PublicKey)
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    receipts = next(row for row in active if row["role"] == RECEIPT_SIGNER)
+    return Keys(issuers, log_keys(rows), (receipts["key_id"], receipts["public_key"]))
 
 
 async def load_trust(store: SqliteStore) -> TrustStore:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
 from idverify.formats.trust_bundle import TrustBundle
-from idverify.ledger.note import parse_vkey, vkey_ed25519
+from idverify.ledger.errors import MalformedError
+from idverify.ledger.policy import parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
 from idverify.services.status_source import StatusSource
 from idverify.services.verify import Verifier
@@ -19,7 +21,7 @@ async def export(office: Office) -> bytes:
         issued_at=office.clock.now(),
         trust=tuple(office.trust.issuers.values()),
         crls=tuple((row["issuer_certificate"], row["der"]) for row in crls),
-        log_vkey=vkey_ed25519(office.log.origin, office.keys.checkpoint_public_key),
+        log_policy=office.log_policy.text,
         status_lists={uri: listed.token for uri, listed in office.statuses.kept().items()},
     )
     signer = office.keys.issuer(TRUST_SIGNER)
@@ -33,4 +35,7 @@ def offline_verifier(encoded: bytes, root_sha256: bytes, at: int) -> Verifier:
     trust, statuses = bundle.trust_store(), StatusSource(None)
     for token in bundle.status_lists.values():
         statuses.keep_snapshot(token, bundle.trust, trust.revoked_serials, at)
-    return Verifier(trust, statuses, (parse_vkey(bundle.log_vkey),))
+    try:
+        return Verifier(trust, statuses, parse_policy(bundle.log_policy))
+    except MalformedError as wrong:
+        raise DocumentError("bundle-form", f"The bundle's policy for the log cannot be read: {wrong}") from wrong

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -23,7 +23,7 @@ from idverify.formats.base import CredentialFormat, HolderBindingExpected, Prese
 from idverify.formats.status_list import StatusValue
 from idverify.formats.x509 import key_id
 from idverify.ledger.errors import ReceiptError
-from idverify.ledger.note import NoteVerifier
+from idverify.ledger.policy import Policy
 from idverify.ledger.receipt import verify_receipt
 from idverify.services.status_source import StatusSource, StatusUnknown
 
@@ -56,7 +56,7 @@ class Verifier:
 
     trust: TrustStore
     statuses: StatusSource
-    log_keys: Sequence[NoteVerifier]
+    log_policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) ->
         held = verify_receipt(
             receipt,
             hashlib.sha256(presented.issuer_signed).digest(),
-            verifier.log_keys,
+            verifier.log_policy,
             kid=key_id(presented.signing_chain[0]),
             status=status,
             record_type="credential.issued",

@@ -228,10 +228,9 @@ class SqliteLogSource:
         """Whose log it is."""
         return cast("sqlite3.Row", self._connection.execute("SELECT * FROM deployment").fetchone())
 
-    def public_key(self, role: str) -> bytes:
-        """The public key (DER SPKI) that the database names for a role."""
-        sql = "SELECT public_key FROM signing_key WHERE role = ? AND state = 'active'"
-        return bytes(self._connection.execute(sql, (role,)).fetchone()["public_key"])
+    def signing_keys(self) -> list[sqlite3.Row]:
+        """The rows of ``signing_key``: which keys the database names."""
+        return self._connection.execute("SELECT * FROM signing_key").fetchall()
 
     def close(self) -> None:
         """Close the file."""

@@ -114,10 +114,10 @@ async def test_a_changed_status_list_tells_nothing(api: JudgedApi, presented: Pr
     """A list that was changed on its way is not believed: the status is unknown, and nobody is accepted on it."""
     token = await api.ok("GET", "/status/1")
     dots = [at for at, byte in enumerate(token) if byte == ord(".")]
-    trust, log_keys = presented.verifier.trust, presented.verifier.log_keys
+    trust, log_policy = presented.verifier.trust, presented.verifier.log_policy
 
     async def seen(served: bytes) -> tuple[Outcome, Result, str]:
-        verifier = Verifier(trust, StatusSource(_Serving(served)), log_keys)
+        verifier = Verifier(trust, StatusSource(_Serving(served)), log_policy)
         verdict = (await verify(verifier, Submission(presented.document, expected=presented.expected), NOW())).verdict
         status = next(check for check in verdict.checks if check.id is CheckId.STATUS)
         return verdict.verdict, status.result, status.detail
@@ -240,7 +240,7 @@ async def test_a_key_from_outside_is_believed_over_the_file_s(
     stranger = vkey_ed25519(origin, Ed25519PrivateKey.generate().public_key().public_bytes_raw())
     bundle = await idverify("trust", "export", copied / "bundle.jwt", "--data", deployment.data, "--json")
 
-    published = await idverify("ledger", "fsck", "--data", copied, "--vkey", bundle.json["log_vkey"], "--json")
+    published = await idverify("ledger", "fsck", "--data", copied, "--vkey", bundle.json["log_vkeys"][0], "--json")
     foreign = await idverify("ledger", "fsck", "--data", copied, "--vkey", stranger, "--json")
 
     assert (published.status, published.json["holds"]) == (0, True)

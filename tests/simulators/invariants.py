@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.ledger.audit import Report, fsck
-from idverify.ledger.note import Ed25519Verifier
-from idverify.services.office import CHECKPOINT_SIGNER, raw_ed25519
+from idverify.services.log_keys import log_keys
 from idverify.stores.row_rules import ROW_RULES
 from idverify.stores.sqlite import connect
 from idverify.stores.sqlite_ledger import SqliteLogSource
@@ -67,7 +66,7 @@ def _ledger_findings(database: Path) -> list[str]:
     source = SqliteLogSource(database)
     try:
         origin = source.deployment()["log_origin"]
-        verifier = Ed25519Verifier(origin, raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+        verifier = log_keys(source.signing_keys())[0].verifier(origin)
         *_, report = fsck(source, verifier, origin)
         assert isinstance(report, Report)
         return [*map(str, report.findings), *map(str, source.record_findings()), *map(str, source.row_findings())]

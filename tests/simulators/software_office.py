@@ -21,19 +21,21 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.services import running
-from idverify.app.tokens import HsmCheckpointSigner
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
-from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.publisher import Publisher
 from idverify.ports import system_entropy
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
-from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, establish
+from idverify.services.cosigning_key import make_cosigning_key
+from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
+from idverify.services.log_keys import CHECKPOINT_SIGNER
+from idverify.services.log_policy import log_policy
 from idverify.services.office import (
-    CHECKPOINT_SIGNER,
+    RECEIPT_SIGNER,
     STATUS_SIGNER,
     Deployment,
     Office,
@@ -121,6 +123,14 @@ class SoftToken:
         assert wrapping_key_id == self.wrapping_key_id
         return aes_key_unwrap_with_padding(self._secret, wrapped)
 
+    async def seal(self, seed: bytes) -> bytes:
+        """Like ``wrap``, under the sealing key, which is the same here."""
+        return await self.wrap(seed)
+
+    async def unseal(self, sealed: bytes) -> bytes:
+        """What ``seal`` took."""
+        return await self.unwrap(self.wrapping_key_id, sealed)
+
     async def blind(self, value: bytes) -> bytes:
         """HMAC-SHA256."""
         self._require_here()
@@ -188,29 +198,30 @@ async def _listening(office: Office, port: int) -> AsyncIterator[None]:
 
 async def _establish(store: SqliteStore, url: str, token: SoftToken, clock: StandingClock) -> None:
     ours = Deployment("1", url, "localhost", f"{url}/status", f"{url.partition('//')[2]}/log/1", "Utopia", "UT")
-    online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER))
+    online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)
+    await add_keys(store, [await make_cosigning_key(token, system_entropy)], clock, system_entropy)
 
 
 async def _office(store: SqliteStore, token: SoftToken, clock: StandingClock) -> Office:
     ours = await load_deployment(store)
     keys, source = await load_keys(store, ours.iss), StatusSource(None)
     logs = await load_logs(store)
-    verifier = Ed25519Verifier(logs[-1].origin, keys.checkpoint_public_key)
-    checkpoints = HsmCheckpointSigner(token, keys.checkpoint_key_id, verifier)
+    origin = logs[-1].origin
+    checkpoints = await checkpoint_signers(keys.log, origin, token, token, clock)
+    verifiers = [key.verifier(origin) for key in keys.log]
     board = Board(f"{ours.status_base}/1", keys.issuer(STATUS_SIGNER))
     return Office(
         deployment=ours,
         logs=logs,
+        log_policy=log_policy([(logs[-1].url(ours.iss), verifiers)]),
         keys=keys,
         trust=await load_trust(store),
         store=store,
         vault=Vault(token, system_entropy),
         signer=token,
         custodian=token,
-        publisher=Publisher(
-            SqliteLedger(store, logs[-1].shard), logs[-1].origin, [checkpoints], now=clock.now, holder=b"office"
-        ),
+        publisher=Publisher(SqliteLedger(store, logs[-1].shard), origin, checkpoints, now=clock.now, holder=b"office"),
         board=StatusBoard(board, store, token, source, clock, system_entropy),
         statuses=source,
         clock=clock,

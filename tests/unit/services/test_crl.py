@@ -7,6 +7,7 @@ from typing import Any
 
 from idverify.core.verdict import CheckId, Outcome, Result
 from idverify.formats.x509 import read_crl
+from idverify.ledger.policy import Policy
 from idverify.services.establish import CRL_DAYS, CRL_RENEWED_DAYS, DAY, crl_is_due, renew_crl
 from idverify.services.status_source import StatusSource
 from idverify.services.verify import Submission, Verifier, verify
@@ -34,7 +35,7 @@ async def test_a_stale_list_is_never_green() -> None:
     trust = replace(world.TRUST, revocations_until=world.NOW)
     document = Submission(world.present(world.issue()), expected=world.ASKED)
 
-    verdict = (await verify(Verifier(trust, StatusSource(None), ()), document, world.NOW)).verdict
+    verdict = (await verify(Verifier(trust, StatusSource(None), Policy(())), document, world.NOW)).verdict
 
     issuer = next(check for check in verdict.checks if check.id is CheckId.ISSUER_TRUSTED)
     assert (verdict.verdict, issuer.result) == (Outcome.REFER, Result.UNKNOWN)

@@ -18,7 +18,7 @@ from idverify.formats.x509 import key_id
 from idverify.ledger.commitment import Record, commitment
 from idverify.ledger.entry import Draft, EntryType
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import Ed25519Verifier
+from idverify.ledger.policy import Policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
 from idverify.services import status_source, verify
@@ -51,7 +51,7 @@ def source(*tokens: bytes) -> StatusSource:
 
 def verifier(statuses: StatusSource) -> Verifier:
     """A verifier that trusts the example issuer and the simulated log."""
-    return Verifier(world.TRUST, statuses, (Ed25519Verifier(ORIGIN, SoftwareSigner().public_key),))
+    return Verifier(world.TRUST, statuses, Policy.of_log([SoftwareSigner().verifier]))
 
 
 async def outcome(statuses: StatusSource, **submitted: Any) -> Outcome:

@@ -1,0 +1,63 @@
+"""The log's keys as ``ledger.publisher.CheckpointSigner``: by the token, and the one in software beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.cosignature import ML_DSA_44
+from idverify.ledger.cosigner import Cosigner
+from idverify.ledger.note import ED25519, NoteVerifier
+from idverify.ledger.publisher import CheckpointSigner
+from idverify.ports import Clock, Sealer, Signer
+from idverify.services.log_keys import LogKey
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCheckpointSigner:
+    """Ed25519 (type 01) or, where the token has no EdDSA, ECDSA (type 02) over the note's text."""
+
+    signer: Signer
+    key_id: bytes
+    verifier: NoteVerifier
+
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
+        """64 bytes (RFC 8032), or a DER signature (RFC 3279 section 2.2.3)."""
+        signature = await self.signer.sign(self.key_id, checkpoint.text())
+        if self.verifier.signature_type == ED25519:
+            return signature
+        r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
+        return encode_dss_signature(r, s)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareCheckpointSigner:
+    """An ML-DSA-44 cosignature (type 06) with the time of signing."""
+
+    cosigner: Cosigner
+    clock: Clock
+
+    @property
+    def verifier(self) -> NoteVerifier:
+        """Its name is the log's origin."""
+        return self.cosigner.verifier
+
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
+        """Time and signature (c2sp.org/tlog-cosignature)."""
+        return self.cosigner.cosign(checkpoint.text(), self.clock.now()).signature
+
+
+async def checkpoint_signers(
+    keys: Sequence[LogKey], origin: str, signer: Signer, sealer: Sealer, clock: Clock
+) -> list[CheckpointSigner]:
+    """A signer for each key, in the same order; seeds are unsealed here, and stay in this process's memory."""
+    return [await _signer(key, origin, signer, sealer, clock) for key in keys]
+
+
+async def _signer(key: LogKey, origin: str, signer: Signer, sealer: Sealer, clock: Clock) -> CheckpointSigner:
+    if key.sealed is None:
+        return TokenCheckpointSigner(signer, key.key_id, key.verifier(origin))
+    return SoftwareCheckpointSigner(Cosigner.from_seed(ML_DSA_44, origin, await sealer.unseal(key.sealed)), clock)
