@@ -8,6 +8,8 @@ LedgerError
 ├── ReceiptError       a receipt does not hold; `rule` names the check that failed
 ├── SequenceError      an entry cannot follow the state it was to be appended to
 ├── StorageError       the storage returned something its contract rules out
+├── RefusedError       a witness does not cosign; `status` says why, as tlog-witness has it
+├── UnreachableError   a witness could not be asked, or did not answer
 └── ForkError          signing now could show two people two different logs
     └── FencedError    another publisher advanced the checkpoint first
 ```
@@ -47,6 +49,28 @@ class SequenceError(LedgerError):
 
 class StorageError(LedgerError):
     """The storage returned something its contract rules out: stop, reload, audit."""
+
+
+class RefusedError(LedgerError):
+    """A witness does not cosign.
+
+    `status` is the HTTP status of the answer, `size` what it saw last (with 409), `evidence` two notes that no honest
+    log signs both of.
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, size: int | None = None, evidence: tuple[bytes, bytes] | None = None
+    ) -> None:
+        """Say what was expected and what came (`detail`)."""
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.size = size
+        self.evidence = evidence
+
+
+class UnreachableError(LedgerError):
+    """A witness could not be asked, or did not answer in time, or with more than it may."""
 
 
 class ForkError(LedgerError):
