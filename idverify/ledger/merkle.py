@@ -49,14 +49,23 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, proof: Sequence[by
 
     Raises `ProofError`: it is not shown to be.
     """
+    computed = inclusion_root(index, size, leaf_hash, proof)
+    if computed != root:
+        raise ProofError(f"expected root {root.hex()}, the proof leads to {computed.hex()}")
+
+
+def inclusion_root(index: int, size: int, leaf_hash: bytes, proof: Sequence[bytes]) -> bytes:
+    """The root that an inclusion proof leads to: shown by it alone, so worth what signs that root.
+
+    Raises `ProofError`: no proof for this index and size.
+    """
     if not 0 <= index < size:
         raise ProofError(f"expected an index below the tree size {size}, got {index}")
     _require_hashes([leaf_hash, *proof])
     computed = leaf_hash
     for sibling, is_left in _climb(index, size - 1, proof):
         computed = node_hash(sibling, computed) if is_left else node_hash(computed, sibling)
-    if computed != root:
-        raise ProofError(f"expected root {root.hex()}, the proof leads to {computed.hex()}")
+    return computed
 
 
 def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
@@ -66,13 +75,23 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof
 
     Raises `ProofError`: it is not shown to be.
     """
+    second = consistency_root(size1, size2, root1, proof)
+    if second != root2:
+        raise ProofError(f"expected root {root2.hex()}, the proof leads to {second.hex()}")
+
+
+def consistency_root(size1: int, size2: int, root1: bytes, proof: Sequence[bytes]) -> bytes:
+    """The root for `size2` that a consistency proof leads to, from the root that is known for `size1`.
+
+    Raises `ProofError`: no proof for these sizes, or it does not start from `root1`.
+    """
     if not 0 < size1 <= size2:
         raise ProofError(f"expected 0 < size1 <= size2, got {size1} and {size2}")
     _require_hashes(proof)
     if size1 == size2:
-        if proof or root1 != root2:
-            raise ProofError(f"expected one root and an empty proof for one size {size1}")
-        return
+        if proof:
+            raise ProofError(f"expected an empty proof for one size {size1}")
+        return root1
     if not proof:
         raise ProofError(f"expected a proof from size {size1} to {size2}, got none")
     # A complete first tree is itself a node of the second, so its root is left out of the proof.
@@ -86,8 +105,9 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof
             first, second = node_hash(sibling, first), node_hash(sibling, second)
         else:
             second = node_hash(second, sibling)
-    if (first, second) != (root1, root2):
-        raise ProofError(f"proof leads to {first.hex()} and {second.hex()}, not to the given roots")
+    if first != root1:
+        raise ProofError(f"expected to start from root {root1.hex()}, the proof starts from {first.hex()}")
+    return second
 
 
 def inclusion_proof(index: int, size: int, node: NodeReader) -> list[bytes]:

@@ -26,6 +26,7 @@ from idverify.ledger.errors import FencedError, ForkError, ProofError, Signature
 from idverify.ledger.guard import Guard, require_known
 from idverify.ledger.merkle import EMPTY_ROOT, verify_consistency, verify_inclusion
 from idverify.ledger.note import NoteSignature, NoteVerifier, open_note, write_note
+from idverify.ledger.published import SignedTree, Snapshot
 from idverify.ledger.sequencer import TreeState
 from idverify.ledger.storage import LedgerStorage
 from idverify.ledger.tiles import TileTree
@@ -139,16 +140,30 @@ class Publisher:
         Raises `ProofError`: no published checkpoint covers it yet, see `wait_covered`.
         Raises `StorageError`: its tiles are missing or were tampered with.
         """
-        published = self._published
-        if published is None:
-            async with self._lock:
-                published = await self._current()
+        published = await self._shown()
         tree, note = published.tree, published.note
         if note is None or index >= tree.size:
             raise ProofError(f"expected an index below the published size {tree.size}, got {index}")
         hashes = await tree.inclusion_proof(index)
         verify_inclusion(index, tree.size, await tree.node(0, index), hashes, tree.root())
         return hashes, note
+
+    async def snapshot(self) -> Snapshot | None:
+        """What the log shows now, None before the first checkpoint.
+
+        Raises what `publish_once` raises where nothing is in memory and storage has to be read.
+        """
+        published = await self._shown()
+        if published.note is None:
+            return None
+        signed = SignedTree(published.tree, published.note)
+        return Snapshot(latest=signed, quorum=signed)
+
+    async def _shown(self) -> _Published:
+        if self._published is not None:
+            return self._published
+        async with self._lock:
+            return await self._current()
 
     async def _current(self) -> _Published:
         return self._published or await self._load()

@@ -125,9 +125,26 @@ class TileTree:
         """RFC 6962 section 2.1.1 for the leaf `index`, leaf's sibling first."""
         return [await self._range_root(start, stop) for start, stop in inclusion_ranges(index, self.size)]
 
-    async def consistency_proof(self, size1: int) -> list[bytes]:
-        """RFC 6962 section 2.1.2 from the first `size1` leaves to this tree."""
-        return [await self._range_root(start, stop) for start, stop in consistency_ranges(size1, self.size)]
+    async def consistency_proof(self, size1: int, size2: int | None = None) -> list[bytes]:
+        """RFC 6962 section 2.1.2 from the first `size1` leaves to the first `size2`, or to this tree.
+
+        Raises `ProofError`: not 0 < `size1` <= `size2` <= the size of this tree.
+        """
+        ranges = consistency_ranges(size1, self.size if size2 is None else size2)
+        return [await self._range_root(start, stop) for start, stop in ranges]
+
+    def width(self, level: int, index: int) -> int:
+        """How many hashes the tile has in this tree: 256 when full, fewer at the right edge, 0 where there is none."""
+        return max(0, min(TILE_WIDTH, (self.size >> TILE_HEIGHT * level) - TILE_WIDTH * index))
+
+    async def hashes(self, tile: Tile) -> list[bytes] | None:
+        """The first `tile.width` hashes of a tile, None where this tree does not have as many.
+
+        Raises `StorageError`: the tile is missing or was tampered with.
+        """
+        if tile.width > self.width(tile.level, tile.index):
+            return None
+        return list((await self._layers(tile.level, tile.index))[0][: tile.width])
 
     async def _range_root(self, start: int, stop: int) -> bytes:
         return fold([await self.node(level, index) for level, index in complete_subtrees(start, stop)])
