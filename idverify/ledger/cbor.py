@@ -19,8 +19,10 @@ def encode(value: Any) -> bytes:
     return cbor2.dumps(value, canonical=True)
 
 
-def decode(data: bytes, what: str, *, limit: int) -> Any:
+def decode(data: bytes, what: str, *, limit: int, ordered: bool = True) -> Any:
     """Decode at most `limit` bytes that are exactly the deterministic encoding of one value.
+
+    Without `ordered`, maps may be in any order: for bytes that somebody signed as they are.
 
     Raises `MalformedError`: too long, not CBOR, trailing bytes, or a second spelling of the same value.
     """
@@ -28,12 +30,12 @@ def decode(data: bytes, what: str, *, limit: int) -> Any:
         raise MalformedError(f"{what}: expected at most {limit} bytes, got {len(data)}")
     try:
         value = cbor2.loads(data, max_depth=_MAX_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
-        canonical = encode(value)
+        again = cbor2.dumps(value, canonical=ordered)
     except (cbor2.CBORError, ValueError, TypeError, OverflowError) as error:
         raise MalformedError(f"{what}: expected CBOR of plain values, got {data[:16].hex()}...") from error
     if not _is_plain(value):
         raise MalformedError(f"{what}: expected only integers, strings, arrays, maps and null")
-    if canonical != data:
+    if again != data:
         raise MalformedError(f"{what}: expected deterministic CBOR (RFC 8949 section 4.2.1) without trailing bytes")
     return value
 

@@ -34,7 +34,7 @@ class SignatureError(LedgerError):
 
 
 class ReceiptError(LedgerError):
-    """A receipt does not hold. `rule` is one of `receipt.RULES`."""
+    """A receipt does not hold. `rule` is one of `receipt.RULES`, or of `cose_receipt.RULES`."""
 
     def __init__(self, rule: str, detail: str) -> None:
         """Name the failed check (`rule`) and say what was expected and what came (`detail`)."""
