@@ -10,23 +10,26 @@ One cycle, in this order (each step is safe to crash after):
 6. Sign with every key of the log; verify the signatures with the public keys everyone else uses.
 7. Compare-and-swap the signed checkpoint, durably.
 8. Remember it outside the database, where no restored backup can make us forget it.
-9. Only now show it: receipts, waiters, the web.
+9. Only now show it: waiters, the web.
+10. Have witnesses cosign it, and keep what meets the policy: receipts rest on that. Where the policy asks for no
+    witness, they rest on the log's own word.
 
 Anything that goes wrong empties the memory: the next cycle starts from what storage holds, never from what
 was in mind.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
 from idverify.ledger.errors import FencedError, ForkError, ProofError, SignatureError, StorageError
 from idverify.ledger.guard import Guard, require_known
-from idverify.ledger.merkle import EMPTY_ROOT, verify_consistency, verify_inclusion
+from idverify.ledger.merkle import EMPTY_ROOT, verify_consistency
 from idverify.ledger.note import NoteSignature, NoteVerifier, open_note, write_note
-from idverify.ledger.published import SignedTree, Snapshot
+from idverify.ledger.policy import Policy
+from idverify.ledger.published import Snapshot, included
+from idverify.ledger.screen import Head, Screen, Shown
 from idverify.ledger.sequencer import TreeState
 from idverify.ledger.storage import LedgerStorage
 from idverify.ledger.tiles import TileTree
@@ -49,14 +52,15 @@ class CheckpointSigner(Protocol):
         """What follows the key id in its signature line."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Published:
-    tree: TileTree
-    note: bytes | None
+class Witnesses(Protocol):
+    """The witnesses of a policy, all asked at once and within a second."""
 
     @property
-    def size(self) -> int:
-        return self.tree.size
+    def policy(self) -> Policy:
+        """The log's keys, its witnesses, and which of them make up the quorum."""
+
+    async def cosign(self, note: bytes, prove: Callable[[int], Awaitable[list[bytes]]]) -> Sequence[NoteSignature]:
+        """What they sign of a checkpoint, verified; `prove` gives the consistency proof from an older size to it."""
 
 
 class Publisher:
@@ -75,6 +79,7 @@ class Publisher:
         holder: bytes,
         guard: Guard | None = None,
         previous: Checkpoint | None = None,
+        witnesses: Witnesses | None = None,
     ) -> None:
         """Nothing is read or signed yet.
 
@@ -82,7 +87,7 @@ class Publisher:
         storage holds. `now` is the unix time. `holder` names this publisher among those that share the storage, and
         is the same after a restart, which so need not wait for its own lease to end. `guard` remembers outside the
         database what was signed last; a database restored from before that is refused. `previous` is the checkpoint
-        of the shard before that this log names.
+        of the shard before that this log names. Without `witnesses` the log's own signatures are enough.
         """
         if {signer.verifier.name for signer in signers} != {origin}:
             names = ", ".join(signer.verifier.name for signer in signers) or "none"
@@ -92,17 +97,18 @@ class Publisher:
         self._signers = tuple(signers)
         self._verifier = signers[0].verifier
         self._now = now
-        self._guard = guard
-        self._previous = previous
         self._holder = holder
         self._lease: tuple[int, int] | None = None  # epoch, unix time at which to renew it
+        self._guard = guard
+        self._previous = previous
+        self._witnesses = witnesses
         self._lock = asyncio.Lock()
-        self._published: _Published | None = None
+        self._screen = Screen()
         # The largest checkpoint ever seen signed. It outlives every reload, so that a database restored from a backup
         # under a running process is refused, too.
         self._seen = Checkpoint(origin, 0, EMPTY_ROOT)
         self._asked_outside = False
-        self._advanced = asyncio.Event()
+        self._witnessed = 0
 
     async def publish_once(self) -> Checkpoint | None:
         """One cycle: the new checkpoint, or None when there is nothing new to sign or another process has the lease.
@@ -115,7 +121,7 @@ class Publisher:
             try:
                 return await self._cycle()
             except BaseException:
-                self._published = self._lease = None
+                self._screen.shown = self._lease = None
                 raise
 
     async def run(self, interval: float = 1.0) -> None:
@@ -125,56 +131,58 @@ class Publisher:
             await asyncio.sleep(interval)
 
     def covers(self, index: int) -> bool:
-        """Whether a published checkpoint covers entry `index` already."""
-        return self._published is not None and self._published.size > index
+        """Whether a checkpoint that receipts rest on covers entry `index` already."""
+        return self._screen.covers(index)
 
     async def wait_covered(self, index: int, timeout: float) -> None:  # noqa: ASYNC109 - the caller owes an answer
-        """Wait until a published checkpoint covers entry `index`; `TimeoutError` after `timeout` seconds."""
+        """Wait until receipts of entry `index` can be had; `TimeoutError` after `timeout` seconds."""
         async with asyncio.timeout(timeout):
-            while not self.covers(index):
-                await self._advanced.wait()
+            await self._screen.covered(index)
 
     async def receipt_proof(self, index: int) -> tuple[list[bytes], bytes]:
-        """The inclusion proof of entry `index` and the signed checkpoint it leads to: one snapshot, verified.
+        """The inclusion proof of entry `index` and the checkpoint it leads to: one snapshot, verified.
 
-        Raises `ProofError`: no published checkpoint covers it yet, see `wait_covered`.
+        The checkpoint meets the policy. Raises `ProofError`: none that does covers it yet, see `wait_covered`.
         Raises `StorageError`: its tiles are missing or were tampered with.
         """
-        published = await self._shown()
-        tree, note = published.tree, published.note
-        if note is None or index >= tree.size:
-            raise ProofError(f"expected an index below the published size {tree.size}, got {index}")
-        hashes = await tree.inclusion_proof(index)
-        verify_inclusion(index, tree.size, await tree.node(0, index), hashes, tree.root())
-        return hashes, note
+        quorum = (await self._current_or_loaded()).quorum
+        if quorum.note is None or index >= quorum.size:
+            raise ProofError(f"expected an index below the published size {quorum.size}, got {index}")
+        return await included(quorum.tree, index), quorum.note
 
     async def snapshot(self) -> Snapshot | None:
         """What the log shows now, None before the first checkpoint.
 
         Raises what `publish_once` raises where nothing is in memory and storage has to be read.
         """
-        published = await self._shown()
-        if published.note is None:
-            return None
-        signed = SignedTree(published.tree, published.note)
-        return Snapshot(latest=signed, quorum=signed)
+        return (await self._current_or_loaded()).snapshot()
 
-    async def _shown(self) -> _Published:
-        if self._published is not None:
-            return self._published
+    async def _current_or_loaded(self) -> Shown:
+        if self._screen.shown is not None:
+            return self._screen.shown
         async with self._lock:
             return await self._current()
 
-    async def _current(self) -> _Published:
-        return self._published or await self._load()
+    async def _current(self) -> Shown:
+        return self._screen.shown or await self._load()
 
-    async def _load(self) -> _Published:
+    async def _load(self) -> Shown:
         await self._ask_outside()
-        note = await self._storage.latest_checkpoint()
+        # In this order, since checkpoints only grow: so the latest is never behind.
+        witnessed = None if self._witnesses is None else await self._storage.quorum_checkpoint()
+        latest = await self._tree_of(await self._storage.latest_checkpoint())
+        await self._require_continuation(latest.tree)
+        quorum = await self._tree_of(witnessed)
+        self._witnessed = quorum.size
+        return self._show(Shown(latest, quorum if self._asks_witnesses or quorum.size == latest.size else latest))
+
+    async def _tree_of(self, note: bytes | None) -> Head:
         signed = Checkpoint(self._origin, 0, EMPTY_ROOT) if note is None else open_checkpoint(note, [self._verifier])
-        tree = await TileTree.load(self._storage, signed.size, signed.root)
-        await self._require_continuation(tree)
-        return self._show(_Published(tree, note))
+        return Head(await TileTree.load(self._storage, signed.size, signed.root), note)
+
+    @property
+    def _asks_witnesses(self) -> bool:
+        return self._witnesses is not None and self._witnesses.policy.quorum is not None
 
     async def _ask_outside(self) -> None:
         """Before anything is signed: what do those remember whom no restored backup can make forget?"""
@@ -189,10 +197,16 @@ class Publisher:
         # 1.
         epoch = await self._epoch()
         if epoch is None:
-            if self._published is None or await self._storage.latest_checkpoint() != self._published.note:
-                await self._load()
+            await self._follow()
             return None
-        published = await self._current()
+        shown = await self._current()
+        # 2. to 9.
+        checkpoint = await self._extend(epoch, shown.latest)
+        # 10.
+        await self._witness()
+        return checkpoint
+
+    async def _extend(self, epoch: int, published: Head) -> Checkpoint | None:
         # 2.
         state = await self._storage.tree_state()
         if state.size < published.size:
@@ -215,8 +229,35 @@ class Publisher:
         if self._guard is not None:
             await self._guard.write(checkpoint)
         # 9.
-        self._show(_Published(tree, note))
+        latest = Head(tree, note)
+        shown = self._screen.shown
+        self._show(Shown(latest, shown.quorum if shown is not None and self._asks_witnesses else latest))
         return checkpoint
+
+    async def _witness(self) -> None:
+        shown, witnesses = self._screen.shown, self._witnesses
+        if shown is None or witnesses is None or shown.latest.note is None or shown.latest.size == self._witnessed:
+            return
+        tree, note = shown.latest.tree, shown.latest.note
+
+        async def prove(size: int) -> list[bytes]:
+            return await tree.consistency_proof(size) if size else []
+
+        cosigned = note + b"".join(line.line().encode() for line in await witnesses.cosign(note, prove))
+        _, names = witnesses.policy.open(cosigned)
+        if witnesses.policy.satisfied_by(names):
+            await self._storage.keep_quorum_checkpoint(tree.size, cosigned)
+            self._witnessed = tree.size
+            self._show(Shown(shown.latest, Head(tree, cosigned)))
+
+    async def _follow(self) -> None:
+        """Show what the holder of the lease signed."""
+        shown = self._screen.shown
+        if shown is not None and await self._storage.latest_checkpoint() == shown.latest.note:
+            witnessed = await self._storage.quorum_checkpoint() if self._asks_witnesses else shown.quorum.note
+            if witnessed == shown.quorum.note:
+                return
+        await self._load()
 
     async def _epoch(self) -> int | None:
         """The epoch to publish under, renewed in time; None while another process has the lease."""
@@ -265,9 +306,7 @@ class Publisher:
             raise SignatureError("the signed note does not read back as the checkpoint that was to be signed")
         return note
 
-    def _show(self, published: _Published) -> _Published:
-        self._published = published
-        self._seen = Checkpoint(self._origin, published.size, published.tree.root())
-        self._advanced.set()
-        self._advanced = asyncio.Event()
-        return published
+    def _show(self, shown: Shown) -> Shown:
+        self._seen = Checkpoint(self._origin, shown.latest.size, shown.latest.tree.root())
+        self._screen.show(shown)
+        return shown
