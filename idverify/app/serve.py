@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-from aiohttp import web
 
+from idverify.app.listen import listen, told_to_stop
 from idverify.app.services import hold, open_office, running
 from idverify.config import Config, Service
 from idverify.errors import SetupError
@@ -44,9 +42,9 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
             runner = make_runner(app)
             await runner.setup()
             templates = asyncio.create_task(asyncio.to_thread(app[AROUND].renderer.compile_all))
-            told = _told_to_stop()  # before anybody hears that there is something to stop
+            told = told_to_stop()  # before anybody hears that there is something to stop
             try:
-                await _listen(runner, config.service, tls)
+                await listen(runner, config.service.host, config.service.port, tls)
                 _spare_the_collector()
                 ready()
                 await _until(told, failed)
@@ -83,36 +81,6 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
-
-
-def require_free(host: str, port: int) -> None:
-    """Raises ``SetupError`` if the port is taken: asked before anything is made that is tied to it."""
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        raise SetupError(
-            f"Port {port} on {host} cannot be used ({os.strerror(error.errno or 0)}).",
-            "Stop what uses it, or choose another: --port N",
-        ) from error
-
-
-async def _listen(runner: web.AppRunner, service: Service, tls: ssl.SSLContext | None) -> None:
-    site = web.TCPSite(runner, service.host, service.port, ssl_context=tls)
-    try:
-        await site.start()
-    except OSError as error:
-        raise SetupError(
-            f"Port {service.port} on {service.host} cannot be used ({os.strerror(error.errno or 0)}).",
-            "Stop what uses it, or choose another data directory and port: --data DIR --port N",
-        ) from error
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Set by the first SIGINT or SIGTERM."""
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, told.set)
-    return told
 
 
 async def _until(told: asyncio.Event, failed: asyncio.Future[Any]) -> None:

@@ -29,14 +29,23 @@ securitykey = typer.Typer(help="A security key in software, for demonstrations a
 trust = typer.Typer(help="What verifiers rely on.", no_args_is_help=True)
 wallet = typer.Typer(help="A demo wallet: holds a key, collects credentials, presents them.", no_args_is_help=True)
 ledger = typer.Typer(help="The transparency ledger.", no_args_is_help=True)
-GROUPS = {"apikey": apikey, "securitykey": securitykey, "trust": trust, "wallet": wallet, "ledger": ledger}
+witness = typer.Typer(help="A witness: cosigns what a log of somebody else's promises.", no_args_is_help=True)
+GROUPS = {
+    "apikey": apikey,
+    "securitykey": securitykey,
+    "trust": trust,
+    "wallet": wallet,
+    "ledger": ledger,
+    "witness": witness,
+}
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 Data = Annotated[Path, typer.Option("--data", help="Directory that holds everything the service keeps.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Wallet = Annotated[Path, typer.Option("--wallet", help="Directory of the wallet.")]
-DATA, WALLET = Path("data"), Path("wallet")
+WitnessDirectory = Annotated[Path, typer.Option("--dir", help="Directory of the witness: its keys, its memory.")]
+DATA, WALLET, WITNESS = Path("data"), Path("wallet"), Path("witness")
 
 
 @app.command()
@@ -232,6 +241,40 @@ def ledger_fsck(
     from idverify.cli.ledger import fsck
 
     return fsck(data, vkey, json=json)
+
+
+@witness.command("init")
+def witness_init(
+    name: Annotated[str, typer.Option(help="What it signs as, like an address without https://.")],
+    directory: WitnessDirectory = WITNESS,
+    json: Json = False,
+) -> int:
+    """Make the keys of a witness, and print what others verify its cosignatures with."""
+    from idverify.cli.witness import init
+
+    return init(directory, name, json=json)
+
+
+@witness.command("serve")
+def witness_serve(
+    log: Annotated[list[str], typer.Option(help="A log's verifier key; or @FILE with one a line. May be repeated.")],
+    directory: WitnessDirectory = WITNESS,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8090,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    json: Json = False,
+) -> int:
+    """Cosign the checkpoints of these logs, as long as each extends all before it."""
+    from idverify.cli.witness import serve as serve_witness
+
+    return serve_witness(directory, log, host, port, json=json)
+
+
+@witness.command("list")
+def witness_list(directory: WitnessDirectory = WITNESS, json: Json = False) -> int:
+    """What the witness cosigned last, log by log."""
+    from idverify.cli.witness import show
+
+    return show(directory, json=json)
 
 
 def main() -> int:

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from idverify.app.demo import FOLDER, furnish
 from idverify.app.first_officers import first_codes
+from idverify.app.listen import require_free
 from idverify.app.logs import log_to
 from idverify.app.provision import Wishes, provision
-from idverify.app.serve import listener_tls, require_free, serve
+from idverify.app.serve import listener_tls, serve
 from idverify.app.services import hold, open_office, running
 from idverify.cli.output import WrongUsage, say
 from idverify.config import FILE_NAME, Config, Service, load

@@ -13,17 +13,20 @@ MAX_BODY: Final = 1024 * 1024
 BODY_SECONDS: Final = 15.0
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The body's bytes. Raises ``TooLarge`` over the application's ``client_max_size``, else ``MalformedRequest``."""
-    if request.content_length is not None and request.content_length > MAX_BODY:
-        raise TooLarge(f"The body may be {MAX_BODY} bytes long; got {request.content_length}.")
+async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+    """The body's bytes; ``limit`` is the application's ``client_max_size``.
+
+    Raises ``TooLarge`` over the limit, else ``MalformedRequest``.
+    """
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLarge(f"The body may be {limit} bytes long; got {request.content_length}.")
     if "Content-Encoding" in request.headers:  # nothing is unpacked for a client: a bomb stays as small as it came
         raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge as large:
-        raise TooLarge(f"The body may be {MAX_BODY} bytes long; it is longer.") from large
+        raise TooLarge(f"The body may be {limit} bytes long; it is longer.") from large
     except TimeoutError as late:
         raise MalformedRequest(f"The body must arrive within {BODY_SECONDS:g} seconds.") from late
     except (ConnectionError, ClientPayloadError) as gone:
