@@ -84,7 +84,7 @@ class Request:
         return self.command in COMMANDS_THAT_SERVE and not self.help
 
     @property
-    def browser(self) -> bool:
+    def workshop(self) -> bool:
         return self.tests and not self.help
 
 
@@ -170,7 +170,7 @@ def set_up(checkout: Checkout, request: Request) -> None:
 
 def whole_plan(checkout: Checkout, request: Request) -> list[Step]:
     """List what is missing for this command, in the order in which it is to be installed."""
-    steps = plan(checkout, request.lock, hsm=request.hsm, browser=request.browser)
+    steps = plan(checkout, request.lock, hsm=request.hsm, workshop=request.workshop)
     return steps + (plan_packages(checkout, tests=request.tests) if request.pages else [])
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,9 @@ SOFTHSM_MODULES = (
     "opt/homebrew/lib/softhsm/libsofthsm2.so",
 )
 CHROMIUM = Path("/usr/bin/chromium")
+POSTGRES_BINARIES = "usr/lib/postgresql/*/bin/initdb"  # Debian, Ubuntu; tests start a cluster of their own from them
+# Debian's package would make a cluster of the system's own and start it, unless this file says no.
+POSTGRES_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,18 @@ class Checkout:
         return self.python.exists() and self.venv.samefile(sys.prefix)
 
 
-def plan(checkout: Checkout, lock: str, *, hsm: bool, browser: bool = False) -> list[Step]:
-    """List what is missing for this lock, and for an HSM and a browser if asked; raises SetupError without apt-get."""
+def plan(checkout: Checkout, lock: str, *, hsm: bool, workshop: bool = False) -> list[Step]:
+    """List what is missing for this lock, for an HSM if asked, and for the ``workshop`` that tests work in: a browser
+    and a database server. Raises SetupError without apt-get.
+    """
     steps = []
     packages = ["softhsm2"] if hsm and not has_softhsm() else []
-    if browser and not CHROMIUM.exists():
+    if workshop and not CHROMIUM.exists():
         packages.append("chromium")
+    if workshop and not has_postgres():
+        packages.append("postgresql")
+        if not POSTGRES_SETTINGS.exists():
+            steps.append(no_system_cluster())
     if not checkout.holds(lock) and not can_get_pip(checkout):
         packages.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
     if packages:
@@ -96,6 +106,18 @@ def has_softhsm() -> bool:
     return any(any(Path("/").glob(module)) for module in SOFTHSM_MODULES)
 
 
+def has_postgres() -> bool:
+    return any(Path("/").glob(POSTGRES_BINARIES))
+
+
+def no_system_cluster() -> Step:
+    """Only the programs of PostgreSQL are wanted: nothing is to run on this machine that nobody asked for."""
+    write = f"mkdir -p {POSTGRES_SETTINGS.parent} && echo create_main_cluster = false > {POSTGRES_SETTINGS}"
+    command = as_root(["sh", "-c", write])
+    cure = "Mend that, then start again."
+    return Step(f"{POSTGRES_SETTINGS}: no database of the system's own", partial(must_run, command, cure))
+
+
 def can_get_pip(checkout: Checkout) -> bool:
     """Whether the lock can be installed; Debian keeps ensurepip in a package of its own."""
     return checkout.has_pip() or bool(shutil.which("uv") or importlib.util.find_spec("ensurepip"))
@@ -107,15 +129,18 @@ def package_command(packages: list[str]) -> list[str]:
             f"{' and '.join(packages)} (Debian's names) must be installed and there is no apt-get here.",
             "Install the same with this system's own package manager, then start again.",
         )
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    return as_root(["apt-get", "install", "--yes", "--no-install-recommends", *packages])
+
+
+def as_root(command: list[str]) -> list[str]:
     if os.geteuid() == 0:
-        return install
+        return command
     if shutil.which("sudo") is None:
         raise SetupError(
             "Packages must be installed and there is no sudo here.",
-            f"Run `{' '.join(install)}` as root, then start again.",
+            f"Run `{shlex.join(command)}` as root, then start again.",
         )
-    return ["sudo", *install]
+    return ["sudo", *command]
 
 
 def install_packages(command: list[str]) -> None:

@@ -115,7 +115,7 @@ def test_an_old_python_is_told_so_in_one_sentence(
         ("serve", RUN_LOCK, {"hsm", "pages"}),
         ("serve --role verify", RUN_LOCK, {"pages"}),
         ("bench --only hsm", RUN_LOCK, {"hsm", "pages"}),
-        ("test --yes", TEST_LOCK, {"hsm", "pages", "browser"}),
+        ("test --yes", TEST_LOCK, {"hsm", "pages", "workshop"}),
         ("verify letter.pdf", RUN_LOCK, set()),
         ("--json verify up", RUN_LOCK, set()),
         ("--help", RUN_LOCK, set()),
@@ -124,11 +124,11 @@ def test_an_old_python_is_told_so_in_one_sentence(
     ],
 )
 def test_each_command_asks_only_for_what_it_needs(words: str, lock: str, needs: set[str]) -> None:
-    """Tests need the test lock and a browser; commands that use keys need an HSM; all that serve need pages."""
+    """Tests need their lock, browser and database server; what uses keys needs an HSM; all that serves needs pages."""
     request = Request.read(words.split())
 
     assert request.lock == lock
-    assert {need for need in ("hsm", "pages", "browser") if getattr(request, need)} == needs
+    assert {need for need in ("hsm", "pages", "workshop") if getattr(request, need)} == needs
 
 
 def test_help_is_there_before_the_set_up(checkout: Checkout) -> None:

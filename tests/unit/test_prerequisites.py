@@ -147,19 +147,45 @@ def test_missing_packages_are_found_by_looking(checkout: Checkout, monkeypatch: 
     assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} {VENV_PACKAGE}"
 
 
-def test_a_browser_is_asked_for_where_tests_need_it(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chromium is one more Debian package in the same step, unless it is there."""
+@pytest.fixture
+def bare(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """The same on a machine that has none of Debian's packages, as root."""
     make_tool(checkout, "apt-get", "")
     make_tool(checkout, "uv", "")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
     monkeypatch.setattr(prerequisites, "CHROMIUM", checkout.root / "chromium")
+    monkeypatch.setattr(prerequisites, "POSTGRES_BINARIES", f"{str(checkout.root)[1:]}/postgresql/*/bin/initdb")
+    monkeypatch.setattr(prerequisites, "POSTGRES_SETTINGS", checkout.root / "etc" / "createcluster.conf")
+    return checkout
 
-    assert plan(checkout, RUN_LOCK, hsm=True, browser=True)[0].line.endswith(" softhsm2 chromium")
-    assert plan(checkout, RUN_LOCK, hsm=True)[0].line.endswith(" softhsm2")
 
-    (checkout.root / "chromium").touch()
-    assert plan(checkout, RUN_LOCK, hsm=True, browser=True)[0].line.endswith(" softhsm2")
+def test_a_browser_and_a_database_server_are_asked_for_where_tests_need_them(bare: Checkout) -> None:
+    """Chromium and PostgreSQL are further Debian packages in the same step, each unless it is there."""
+    binaries = bare.root / "postgresql" / "15" / "bin"
+
+    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 chromium postgresql")
+    assert plan(bare, RUN_LOCK, hsm=True)[0].line.endswith(" softhsm2")
+
+    (bare.root / "chromium").touch()
+    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 postgresql")
+
+    binaries.mkdir(parents=True)
+    (binaries / "initdb").touch()
+    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[0].line.endswith(" softhsm2")
+
+
+def test_the_database_package_starts_no_cluster(bare: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the package comes, its settings say that the system gets no cluster; settings that are there stay."""
+    settings = prerequisites.POSTGRES_SETTINGS
+    monkeypatch.setenv("PATH", f"{bare.root / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    first, second, *_ = plan(bare, RUN_LOCK, hsm=False, workshop=True)
+    first.carry_out()
+
+    assert first.line == f"{settings}: no database of the system's own"
+    assert settings.read_text() == "create_main_cluster = false\n"
+    assert second.line.startswith("apt-get install ")
+    assert plan(bare, RUN_LOCK, hsm=False, workshop=True)[0].line == second.line
 
 
 def test_package_lists_are_updated_only_when_the_first_attempt_failed(

@@ -1,4 +1,4 @@
-"""Alembic's entry point: one connection, the migrations in ``versions`` in order."""
+"""Alembic's entry point: the migrations in ``versions`` in order, on a SQLite file or as SQL for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from sqlalchemy import create_engine, pool
 
 from idverify.stores.tables import metadata
 
-engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool)
-with engine.connect() as connection:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+if context.is_offline_mode():  # as a script, which our own driver runs: alembic itself has no asyncpg
+    context.configure(dialect_name="postgresql", target_metadata=metadata, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
+else:
+    engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        with context.begin_transaction():
+            context.run_migrations()
