@@ -1,0 +1,155 @@
+"""A private PostgreSQL cluster in a scratch directory: reached by its Unix socket, stopped and removed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+PATIENCE: Final = 30.0
+USER: Final = "idverify"
+TEMPLATE: Final = "migrated"
+# What a test does not look at is not waited for: the machine under it is not going to lose its power.
+FAST: Final[Mapping[str, str]] = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
+DURABLE: Final[Mapping[str, str]] = {"fsync": "on", "synchronous_commit": "on"}
+
+
+def binaries() -> Path:
+    """The directory of the newest server's programs; skips the test where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        pytest.skip("needs PostgreSQL: python3 -m idverify test installs it")
+    return found[-1]
+
+
+@dataclass
+class Cluster:
+    """One server over one directory, whose owner alone may connect."""
+
+    folder: Path
+    settings: Mapping[str, str] = field(default_factory=lambda: dict(FAST))
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> Path:
+        """What it said."""
+        return self.folder / "log"
+
+    def url(self, database: str) -> str:
+        """Where a database of it is, as settings write it."""
+        return f"postgresql://{USER}@/{database}?host={self.folder}"
+
+    def make(self) -> None:
+        """Lay out the data directory, with nobody but its owner let in."""
+        _run(self, "initdb", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", f"--username={USER}")
+
+    def start(self) -> None:
+        """Start the server; returns when it answers."""
+        asked = {"listen_addresses": "", "unix_socket_directories": str(self.folder), **self.settings}
+        options = [word for name, value in asked.items() for word in ("-c", f"{name}={value}")]
+        # Whatever ends the tests ends the server: the kernel tells it when its parent is gone.
+        command = ["setpriv", "--pdeathsig", "INT", *_setpriv(), binaries() / "postgres", "-D", self.data, *options]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
+        deadline = time.monotonic() + PATIENCE
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(self.log.read_text())
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Fast shutdown: connections are ended, nothing committed is lost."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Immediate shutdown, as after a crash of the server: the next start recovers from its log."""
+        self._end(signal.SIGQUIT)
+
+    def sql(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
+        """What a statement answers; for where no event loop runs."""
+        return asyncio.run(self.asked(statement, database))
+
+    async def asked(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
+        """What a statement answers, on a connection of its own."""
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            return list(await connection.fetch(statement))
+        finally:
+            await connection.close()
+
+    async def copied(self, template: str = TEMPLATE) -> str:
+        """The URL of a new database, as the template is now."""
+        name = f"test_{secrets.token_hex(6)}"
+        await self.asked(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    async def dropped(self, url: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        await self.asked(f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+
+    def _is_ready(self) -> bool:
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+        except (OSError, IndexError):  # not yet written, or not yet all of it
+            return False
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(PATIENCE)
+            self.process = None
+
+
+@contextmanager
+def cluster(settings: Mapping[str, str] = FAST) -> Iterator[Cluster]:
+    """A running cluster."""
+    folder = Path(tempfile.mkdtemp(prefix="idverify-pg-"))
+    if (owner := _owner()) is not None:
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    made = Cluster(folder, settings)
+    try:
+        made.make()
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _owner() -> pwd.struct_passwd | None:
+    """Whom the server runs as where these tests are root's, which it refuses: Debian's package makes the account."""
+    return None if os.geteuid() else pwd.getpwnam("postgres")
+
+
+def _setpriv() -> list[str]:
+    if (owner := _owner()) is None:
+        return []
+    return ["--reuid", str(owner.pw_uid), "--regid", str(owner.pw_gid), "--clear-groups"]
+
+
+def _run(on: Cluster, program: str, *arguments: str) -> None:
+    command: list[Any] = ["setpriv", *_setpriv(), binaries() / program, "-D", on.data, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
