@@ -39,10 +39,6 @@ _Batch = list[_Item]
 _Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
-# Changes no value: but a type without an adapter is asked for its ``__conform__`` at each binding, at twice the cost.
-sqlite3.register_adapter(bytes, bytes)
-
-
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection as this driver uses it; transactions are begun and ended in words."""
     mode = "ro" if read_only else "rwc"

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import dialect
 from idverify.errors import Conflict
 from idverify.ledger.sequencer import TreeState, encode_bundle, sequence_all
 from idverify.stores import tables
+from idverify.stores.many_rows import insert_rows
 from idverify.stores.statements import Statements, where
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Remove, ShardOf, Write, WriteSet
 
@@ -26,10 +27,8 @@ statements = Statements(dialect(paramstyle="qmark"))
 _CURRENT_LOG = "SELECT shard, tree FROM ledger_state ORDER BY shard DESC LIMIT 1"
 _SAVE_TREE = "UPDATE ledger_state SET tree = ? WHERE shard = ?"
 _SAVE_BUNDLE = "INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
-_SAVE_RECORD = (
-    "INSERT INTO ledger_record (shard, ledger_index, type, handle, person_id, opening) VALUES (?, ?, ?, ?, ?, ?)"
-)
-_CLAIM_KEY = "INSERT INTO ledger_once (key, shard, ledger_index) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_RECORDS = "INSERT INTO ledger_record (shard, ledger_index, type, handle, person_id, opening) VALUES "
+_CLAIM_KEYS = "INSERT OR IGNORE INTO ledger_once (key, shard, ledger_index) VALUES "
 _GIVE_BACK_KEY = "DELETE FROM ledger_once WHERE key = ? AND shard = ? AND ledger_index = ?"
 _KNOWN_KEY = "SELECT shard, ledger_index FROM ledger_once WHERE key = ?"
 
@@ -127,19 +126,18 @@ class Transaction:
         if not entries:
             return []
         shard, tree = await self.log()
-        places = [(shard, index) for index in range(tree.size, tree.size + len(entries))]
-        keys = [(entry.once, *place) for entry, place in zip(entries, places, strict=True) if entry.once is not None]
-        if keys and self.connection.executemany(_CLAIM_KEY, keys).rowcount < len(keys):
+        keys = [(entry.once, shard, index) for index, entry in enumerate(entries, tree.size) if entry.once is not None]
+        if insert_rows(self.connection, _CLAIM_KEYS, keys) < len(keys):
             self.connection.executemany(_GIVE_BACK_KEY, keys)
             return None
         self._tree, made, leaf_hashes = sequence_all(tree, [entry.draft for entry in entries], self._now)
         self._pending.extend(zip(made, leaf_hashes, strict=True))
-        rows = (
-            (*place, entry.type, entry.draft.handle, entry.person_id, entry.opening)
-            for entry, place in zip(entries, places, strict=True)
-        )
-        self.connection.executemany(_SAVE_RECORD, rows)
-        return places
+        records = [
+            (shard, index, entry.type, entry.draft.handle, entry.person_id, entry.opening)
+            for index, entry in enumerate(entries, tree.size)
+        ]
+        insert_rows(self.connection, _RECORDS, records)
+        return [(shard, index) for index in range(tree.size, self._tree.size)]
 
     def _known(self, work: WriteSet) -> dict[int, Place]:
         """Position in the write set -> where the entry stands already."""
