@@ -1,4 +1,4 @@
-"""The SQLite driver: one writer thread with group commit, one reader thread, both on the standard library.
+"""The SQLite driver: a writer thread with group commit, a reader thread, and one that tidies, on the standard library.
 
 *Writer*: takes whatever write sets wait, runs them in one ``BEGIN IMMEDIATE`` transaction, each in a savepoint,
 and answers after COMMIT (WAL, synchronous=FULL: durable). A refused write set fails alone. If COMMIT itself
@@ -24,6 +24,7 @@ from sqlalchemy import Select
 from idverify.errors import OutcomeUnknown, Unavailable
 from idverify.ports import Clock
 from idverify.stores.transaction import Transaction, statements
+from idverify.stores.wal import PAGES_AT_MOST, WalMover
 from idverify.stores.writes import WriteSet
 
 FIRST_SHARD: Final = 1
@@ -51,7 +52,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     else:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
@@ -121,7 +122,12 @@ class _Writer:
         self._path, self._clock = path, clock
         self._connection = connect(path)
         self._space_checked = 0.0
+        self._commits = 0
         self.stopped_by: str | None = None
+
+    def commits(self) -> int | None:
+        """How often it committed; None once it stopped for good."""
+        return self._commits if self.stopped_by is None else None
 
     def do(self, batch: _Batch) -> list[_Answer]:
         try:
@@ -135,6 +141,7 @@ class _Writer:
         except sqlite3.Error as error:
             self.stopped_by = f"COMMIT failed: {error}"
             return _all(batch, OutcomeUnknown("The storage failed while committing. Repeat with the same key."))
+        self._commits += 1
         return answers
 
     def finish(self) -> None:
@@ -209,11 +216,14 @@ class SqliteStore:
         self._written_by = _Writer(self.path, self._clock)
         self._writer = _Lane("idverify-writer", loop, self._written_by)
         self._reader = _Lane("idverify-reader", loop, _Reader(self.path))
+        self._mover = WalMover(connect(self.path), self._written_by.commits)
         self._writer.start()
         self._reader.start()
+        self._mover.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._mover.stop()
         self._reader.stop()
         self._writer.stop()
 
