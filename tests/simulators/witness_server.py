@@ -16,7 +16,7 @@ from tests.simulators.witness_memory import NOW, WitnessMemory, cosigners
 @asynccontextmanager
 async def serving(app: web.Application) -> AsyncIterator[str]:
     """The application on a free port of loopback, by its address."""
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=0)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=0, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
