@@ -14,6 +14,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.sqlite import dialect
 
 from idverify.errors import Conflict
+from idverify.ledger.entry import Draft
 from idverify.ledger.sequencer import TreeState, encode_bundle, sequence_all
 from idverify.stores import tables
 from idverify.stores.many_rows import insert_rows
@@ -93,6 +94,13 @@ class Transaction:
                 self._write(write, places)
         return tuple(index for _, index in places)
 
+    async def extend(self, drafts: Sequence[Draft]) -> list[Place]:
+        """Append entries to the log and nothing else; where they stand. Whoever has rows of them calls ``apply``."""
+        shard, tree = await self.log()
+        self._tree, entries, leaf_hashes = sequence_all(tree, drafts, self._now)
+        self._pending.extend(zip(entries, leaf_hashes, strict=True))
+        return [(shard, index) for index in range(tree.size, self._tree.size)]
+
     async def start_log(self, shard: int, origin: str, tree: TreeState, previous: bytes | None = None) -> None:
         """Begin an empty log, which the transaction's further entries go to; the first must follow in it."""
         self.flush()
@@ -130,14 +138,12 @@ class Transaction:
         if insert_rows(self.connection, _CLAIM_KEYS, keys) < len(keys):
             self.connection.executemany(_GIVE_BACK_KEY, keys)
             return None
-        self._tree, made, leaf_hashes = sequence_all(tree, [entry.draft for entry in entries], self._now)
-        self._pending.extend(zip(made, leaf_hashes, strict=True))
         records = [
             (shard, index, entry.type, entry.draft.handle, entry.person_id, entry.opening)
             for index, entry in enumerate(entries, tree.size)
         ]
         insert_rows(self.connection, _RECORDS, records)
-        return [(shard, index) for index in range(tree.size, self._tree.size)]
+        return await self.extend([entry.draft for entry in entries])
 
     def _known(self, work: WriteSet) -> dict[int, Place]:
         """Position in the write set -> where the entry stands already."""
