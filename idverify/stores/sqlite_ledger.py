@@ -16,6 +16,7 @@ from idverify.stores.transaction import Transaction
 
 HASH_SIZE: Final = 32
 HANDLE: Final = slice(51, 67)  # of an entry's bytes: docs/ledger-format.md section 2
+_NO_INDEX: Final = 2**63 - 1  # SQLite holds no greater number
 
 _TREE = "SELECT tree FROM ledger_state WHERE shard = ?"
 _BUNDLES_FROM = """
@@ -205,17 +206,19 @@ class SqliteLogSource:
 
     def record_findings(self) -> Iterator[tuple[int, str]]:
         """(ledger index, broken rule) for every entry of the shard without its row, and every row without its entry."""
-        size = read_tree(self._connection, self.shard).size
-        records = self._connection.execute(
-            "SELECT ledger_index, handle FROM ledger_record WHERE shard = ?", (self.shard,)
-        )
-        recorded = {row["ledger_index"]: row["handle"] for row in records}
-        for index in sorted(recorded.keys() ^ set(range(size))):
-            yield index, "an entry has its row, and a row its entry"
+        after = 0
         for first, _, entries in self.bundles():
-            for index, entry in enumerate(entries, first):
-                if recorded.get(index, entry[HANDLE]) != entry[HANDLE]:
-                    yield index, "the row of an entry bears its handle"
+            handles = {index: entry[HANDLE] for index, entry in enumerate(entries, first)}
+            yield from _differences(handles, self._recorded(after, first + len(entries)))
+            after = first + len(entries)
+        yield from _differences({}, self._recorded(after, _NO_INDEX))
+
+    def _recorded(self, start: int, stop: int) -> dict[int, bytes]:
+        """Handles of the rows of the entries ``start`` to ``stop - 1``, by index."""
+        sql = (
+            "SELECT ledger_index, handle FROM ledger_record WHERE shard = ? AND ledger_index >= ? AND ledger_index < ?"
+        )
+        return {row[0]: row[1] for row in self._connection.execute(sql, (self.shard, start, stop))}
 
     def row_findings(self) -> Iterator[tuple[int | None, str]]:
         """(ledger index if one is to blame, broken rule) for every row, of any shard, that does not belong."""
@@ -240,6 +243,16 @@ class SqliteLogSource:
 def read_tree(connection: sqlite3.Connection, shard: int) -> TreeState:
     """The state after the last committed entry of a shard."""
     return TreeState.decode(connection.execute(_TREE, (shard,)).fetchone()["tree"])
+
+
+def _differences(entries: Mapping[int, bytes], rows: Mapping[int, bytes]) -> Iterator[tuple[int, str]]:
+    if entries == rows:
+        return
+    for index in sorted(entries.keys() | rows.keys()):
+        if index not in entries or index not in rows:
+            yield index, "an entry has its row, and a row its entry"
+        elif entries[index] != rows[index]:
+            yield index, "the row of an entry bears its handle"
 
 
 def _positions(connection: sqlite3.Connection, shard: int, start: int, stop: int) -> Iterator[tuple[sqlite3.Row, int]]:

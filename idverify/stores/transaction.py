@@ -94,9 +94,16 @@ class Transaction:
                 self._write(write, places)
         return tuple(index for _, index in places)
 
-    async def extend(self, drafts: Sequence[Draft]) -> list[Place]:
-        """Append entries to the log and nothing else; where they stand. Whoever has rows of them calls ``apply``."""
+    async def extend(self, drafts: Sequence[Draft], keys: Sequence[bytes | None] = ()) -> list[Place] | None:
+        """Append entries to the log, without rows of theirs; where they stand.
+
+        None, and nothing is done, where one of their idempotency ``keys`` was used before.
+        """
         shard, tree = await self.log()
+        claims = [(key, shard, index) for index, key in enumerate(keys, tree.size) if key is not None]
+        if insert_rows(self.connection, _CLAIM_KEYS, claims) < len(claims):
+            self.connection.executemany(_GIVE_BACK_KEY, claims)
+            return None
         self._tree, entries, leaf_hashes = sequence_all(tree, drafts, self._now)
         self._pending.extend(zip(entries, leaf_hashes, strict=True))
         return [(shard, index) for index in range(tree.size, self._tree.size)]
@@ -130,20 +137,17 @@ class Transaction:
         self._pending, self._first_index = [], self._tree.size
 
     async def _append(self, entries: Sequence[Recorded]) -> list[Place] | None:
-        """Give the entries the next places; None, and nothing is done, where one of their keys was used before."""
+        """``extend`` the log, and write the private rows."""
         if not entries:
             return []
-        shard, tree = await self.log()
-        keys = [(entry.once, shard, index) for index, entry in enumerate(entries, tree.size) if entry.once is not None]
-        if insert_rows(self.connection, _CLAIM_KEYS, keys) < len(keys):
-            self.connection.executemany(_GIVE_BACK_KEY, keys)
-            return None
-        records = [
-            (shard, index, entry.type, entry.draft.handle, entry.person_id, entry.opening)
-            for index, entry in enumerate(entries, tree.size)
-        ]
-        insert_rows(self.connection, _RECORDS, records)
-        return await self.extend([entry.draft for entry in entries])
+        places = await self.extend([entry.draft for entry in entries], [entry.once for entry in entries])
+        if places is not None:
+            rows = [
+                (*place, entry.type, entry.draft.handle, entry.person_id, entry.opening)
+                for place, entry in zip(places, entries, strict=True)
+            ]
+            insert_rows(self.connection, _RECORDS, rows)
+        return places
 
     def _known(self, work: WriteSet) -> dict[int, Place]:
         """Position in the write set -> where the entry stands already."""

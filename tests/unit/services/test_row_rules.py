@@ -65,6 +65,10 @@ def test_untouched_rows(at_rest: Path) -> None:
             "the row of an entry bears its handle",
         ),
         ("DELETE FROM ledger_record WHERE ledger_index = 1", "an entry has its row, and a row its entry"),
+        (
+            "UPDATE ledger_record SET ledger_index = 10000 WHERE ledger_index = 1",
+            "an entry has its row, and a row its entry",
+        ),
         ("UPDATE authorisation SET handle = randomblob(16)", "an authorisation has an entry of its own handle"),
         ("DELETE FROM authorisation", "an entry of an authorisation has its evidence"),
     ],
