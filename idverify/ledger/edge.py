@@ -44,7 +44,11 @@ class RightEdge:
 
     def root(self) -> bytes:
         """The RFC 6962 root over all `size` leaves."""
-        return fold([peak for hashes in reversed(self.levels) for peak in _peaks(hashes)])
+        return fold(self.peaks())
+
+    def peaks(self) -> list[bytes]:
+        """The complete subtrees that make up the tree, one for each bit set in `size`, largest first."""
+        return [peak for hashes in reversed(self.levels) for peak in _peaks(hashes)]
 
 
 def layers(hashes: Sequence[bytes]) -> Layers:
