@@ -1,14 +1,6 @@
-"""The published tree as files: what a log serves under `/log/<shard>/`, and the most that each may hold.
+"""Reading the files of a published tree (`published`) where somebody else keeps them: in a directory, behind a URL.
 
-```
-checkpoint  checkpoint.quorum  log.json
-tile/<L>/<N>[.p/<W>]           hashes (c2sp.org/tlog-tiles@v1)
-tile/entries/<N>[.p/<W>]       entries, each behind its length
-```
 A partial tile or bundle may be gone once the full one is there, whose beginning it is.
-
->>> bundle_path(Tile(0, 1234067, 5))
-'tile/entries/x001/x234/067.p/5'
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,17 +9,13 @@ from typing import Final, Protocol
 from idverify.ledger.edge import TILE_WIDTH
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.note import MAX_NOTE
+from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM, bundle_path, parse_path
 from idverify.ledger.sequencer import MAX_ENTRY, decode_bundle
 from idverify.ledger.tiles import Tile
 
-CHECKPOINT: Final = "checkpoint"
-QUORUM: Final = "checkpoint.quorum"
-DESCRIPTION: Final = "log.json"
 MAX_DESCRIPTION: Final = 256 * 1024
 
 _LIMITS: Final = {CHECKPOINT: MAX_NOTE, QUORUM: MAX_NOTE, DESCRIPTION: MAX_DESCRIPTION}
-_HASHES: Final = "tile/0/"
-_ENTRIES: Final = "tile/entries/"
 
 
 class LogFiles(Protocol):
@@ -44,11 +32,6 @@ class LogFiles(Protocol):
         """The content of each file in order, read ahead where that is faster."""
 
 
-def bundle_path(tile: Tile) -> str:
-    """The path of the entries whose leaf hashes are `tile`, of level 0."""
-    return _ENTRIES + tile.path().removeprefix(_HASHES)
-
-
 def size_limit(path: str) -> int:
     """The most bytes that the file at `path` can have.
 
@@ -56,9 +39,8 @@ def size_limit(path: str) -> int:
     """
     if path in _LIMITS:
         return _LIMITS[path]
-    if path.startswith(_ENTRIES):
-        return Tile.parse(path.replace(_ENTRIES, _HASHES, 1)).width * (2 + MAX_ENTRY)
-    return Tile.parse(path).width * 32
+    tile = parse_path(path)
+    return tile.width * (32 if path == tile.path() else 2 + MAX_ENTRY)
 
 
 def read_tile(files: LogFiles, tile: Tile) -> bytes | None:

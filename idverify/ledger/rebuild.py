@@ -14,9 +14,10 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.edge import TILE_WIDTH, RightEdge
 from idverify.ledger.errors import ProofError
 from idverify.ledger.file_tree import edge_tiles
-from idverify.ledger.files import CHECKPOINT, LogFiles, bundle_path, require_file, whole_entries
+from idverify.ledger.files import LogFiles, require_file, whole_entries
 from idverify.ledger.merkle import leaf_hashes
 from idverify.ledger.policy import Policy
+from idverify.ledger.published import CHECKPOINT, bundle_path
 from idverify.ledger.sequencer import TreeState, encode_bundle, genesis
 from idverify.ledger.tiles import Tile
 

@@ -21,9 +21,10 @@ from idverify.ledger.edge import TILE_WIDTH
 from idverify.ledger.equivocation import Equivocation, contradiction, split_view
 from idverify.ledger.errors import LedgerError, StorageError
 from idverify.ledger.file_tree import FileTree, mended_tree
-from idverify.ledger.files import CHECKPOINT, QUORUM, LogFiles, require_file
+from idverify.ledger.files import LogFiles, require_file
 from idverify.ledger.merkle import EMPTY_ROOT
 from idverify.ledger.policy import Policy
+from idverify.ledger.published import CHECKPOINT, QUORUM
 from idverify.ledger.walk import Walk
 
 TREE_RULES: Final[Mapping[str, str]] = {

@@ -13,8 +13,9 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.edge import TILE_HEIGHT, TILE_WIDTH, RightEdge, layers, split_hashes
 from idverify.ledger.errors import StorageError
 from idverify.ledger.file_tree import FileTree, edge_tiles
-from idverify.ledger.files import LogFiles, bundle_path, read_tile, whole_entries, whole_tile
+from idverify.ledger.files import LogFiles, read_tile, whole_entries, whole_tile
 from idverify.ledger.merkle import leaf_hashes
+from idverify.ledger.published import bundle_path
 from idverify.ledger.sequencer import genesis
 from idverify.ledger.tiles import Tile
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from idverify.ledger import Checkpoint, Policy, encode_bundle
 from idverify.ledger.edge import RightEdge
 from idverify.ledger.file_tree import edge_tiles
-from idverify.ledger.files import CHECKPOINT, bundle_path
+from idverify.ledger.published import CHECKPOINT, bundle_path
 from idverify.ledger.tiles import Tile
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner
 

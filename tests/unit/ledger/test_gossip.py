@@ -9,8 +9,8 @@ import pytest
 
 from idverify.ledger.equivocation import Equivocation
 from idverify.ledger.errors import LedgerError, MalformedError, ProofError
-from idverify.ledger.files import CHECKPOINT
 from idverify.ledger.gossip import Comparison, View, gossip
+from idverify.ledger.published import CHECKPOINT
 from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner, draft
 from tests.simulators.published_tree import POLICY, TreeInMemory, log_of, tree_of
 

@@ -9,10 +9,10 @@ import pytest
 
 from idverify.ledger import Checkpoint, TreeState, decode_bundle, encode_bundle
 from idverify.ledger.errors import ProofError, SignatureError
-from idverify.ledger.files import CHECKPOINT
 from idverify.ledger.policy import Policy
+from idverify.ledger.published import CHECKPOINT
 from idverify.ledger.rebuild import Rebuilt, rebuild, restore, static_files
-from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner
+from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner, publishing
 from tests.simulators.published_tree import POLICY, SIGNER, TreeInMemory, log_of, open_note, tree_of
 
 
@@ -59,8 +59,9 @@ def test_a_restored_ledger_goes_on(size: int) -> None:
     assert told[-1] == size
     assert (sink.memory.state, sink.memory.log, sink.memory.leaves) == (whole.state, whole.log, whole.leaves)
     sink.memory.append(10, NOW + 6000)
-    signed = asyncio.run(sink.memory.publisher(SIGNER).publish_once()) if hasattr(sink.memory, "publisher") else None
-    assert signed is None or signed.size == size + 10
+    signed = asyncio.run(publishing(sink.memory, SIGNER).publish_once())
+    assert signed is not None
+    assert signed.size == size + 10
 
 
 @pytest.mark.parametrize("index", [0, 255, 256, 599])

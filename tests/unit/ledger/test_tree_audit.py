@@ -17,8 +17,8 @@ from idverify.ledger.edge import layers, split_hashes
 from idverify.ledger.entry import ENTRY_SIZE
 from idverify.ledger.errors import MalformedError, SignatureError, StorageError
 from idverify.ledger.file_tree import FileTree
-from idverify.ledger.files import CHECKPOINT, QUORUM, bundle_path
 from idverify.ledger.merkle import leaf_hash
+from idverify.ledger.published import CHECKPOINT, QUORUM, bundle_path
 from idverify.ledger.tiles import Tile
 from idverify.ledger.tree_audit import TREE_RULES, TreeReport, audit_tree
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, draft
