@@ -45,6 +45,17 @@ Data = Annotated[Path, typer.Option("--data", help="Directory that holds everyth
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Wallet = Annotated[Path, typer.Option("--wallet", help="Directory of the wallet.")]
 WitnessDirectory = Annotated[Path, typer.Option("--dir", help="Directory of the witness: its keys, its memory.")]
+Published = Annotated[str, typer.Argument(help="URL or directory of a published log.")]
+Vkeys = Annotated[
+    list[str] | None, typer.Option("--vkey", help="The log's verifier key, or @FILE with one a line. May be repeated.")
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="Or a tlog-policy: whom to believe, and who must have seen it.")
+]
+FirstUse = Annotated[
+    bool, typer.Option("--trust-on-first-use", help="Or believe the keys that the log itself hands out.")
+]
+Output = Annotated[Path | None, typer.Option(help="File for the proof, if the log told two stories.")]
 DATA, WALLET, WITNESS = Path("data"), Path("wallet"), Path("witness")
 
 
@@ -233,14 +244,131 @@ def wallet_present(
 
 @ledger.command("fsck")
 def ledger_fsck(
+    source: Annotated[
+        str | None, typer.Argument(help="URL or directory of a published log; without it, the database of --data.")
+    ] = None,
     data: Data = DATA,
-    vkey: Annotated[str | None, typer.Option(help="The log verifier key to check with, not the database.")] = None,
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    first_use: FirstUse = False,
+    state: Annotated[
+        Path | None, typer.Option(help="File to take an audit up from that was broken off; gone when it ends.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Rehash every byte of the ledger; names the first bad entry."""
-    from idverify.cli.ledger import fsck
+    """Rehash every byte of the ledger; names the first bad entry: 0 it holds, 1 it does not, 2 could not tell."""
+    if source is None:
+        from idverify.cli.ledger import fsck
 
-    return fsck(data, vkey, json=json)
+        if policy is not None or first_use or state is not None or len(vkey or []) > 1:
+            raise WrongUsage("Of the database, one --vkey can be given; the other options are for a published log.")
+        return fsck(data, vkey[0] if vkey else None, json=json)
+    from idverify.cli.auditing.fsck import fsck as fsck_published
+    from idverify.cli.auditing.trust import Trust
+
+    return fsck_published(source, Trust(vkey or [], policy, first_use), state, json=json)
+
+
+@ledger.command("follow")
+def ledger_follow(
+    source: Published,
+    state: Annotated[Path, typer.Option(help="File that remembers the last checkpoint that held.")],
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    first_use: FirstUse = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
+    interval: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60,
+    output: Output = None,
+    json: Json = False,
+) -> int:
+    """Hold each new checkpoint, and the new entries, against what was seen before: 1 on a fork or rollback."""
+    from idverify.cli.auditing.follow import Watch, follow
+    from idverify.cli.auditing.trust import Trust
+
+    return follow(Watch(source, state, output, interval, once, json), Trust(vkey or [], policy, first_use))
+
+
+@ledger.command("verify")
+def ledger_verify(
+    receipt: Annotated[str, typer.Argument(help="The receipt (.tlog-proof), or - for standard input.")],
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    object_file: Annotated[Path | None, typer.Option("--object", help="The file that it should be of.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Or the SHA-256 of what it should be of.")] = None,
+    record_type: Annotated[str | None, typer.Option("--type", help="What it should record.")] = None,
+    json: Json = False,
+) -> int:
+    """Check a receipt, offline: 0 it holds, 1 it does not."""
+    from idverify.cli.auditing.receipt import Question, verify
+    from idverify.cli.auditing.trust import Trust
+
+    return verify(Question(receipt, object_file, sha256, record_type, json), Trust(vkey or [], policy))
+
+
+@ledger.command("compare")
+def ledger_compare(
+    one: Annotated[str, typer.Argument(help="URL or directory of a published log, or a file with a checkpoint.")],
+    other: Annotated[str, typer.Argument(help="Another one.")],
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    output: Output = None,
+    json: Json = False,
+) -> int:
+    """Hold two views of a log against each other: 0 consistent, 1 a fork, 2 could not tell."""
+    from idverify.cli.auditing.compare import Places, compare
+    from idverify.cli.auditing.trust import Trust
+
+    return compare(Places([one, other], [], output, json), Trust(vkey or [], policy))
+
+
+@ledger.command("gossip")
+def ledger_gossip(
+    sources: Annotated[list[str], typer.Argument(help="Logs and mirrors by URL or directory, checkpoints by file.")],
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    witness: Annotated[list[str] | None, typer.Option(help="Monitoring URL of a witness. May be repeated.")] = None,
+    output: Output = None,
+    json: Json = False,
+) -> int:
+    """Hold what log, mirrors and witnesses show against each other: 0 one story, 1 a fork, 2 could not tell."""
+    from idverify.cli.auditing.compare import Places, compare
+    from idverify.cli.auditing.trust import Trust
+
+    return compare(Places(sources, witness or [], output, json), Trust(vkey or [], policy))
+
+
+@ledger.command("rebuild")
+def ledger_rebuild(
+    source: Published,
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    first_use: FirstUse = False,
+    output: Annotated[Path | None, typer.Option(help="New directory for the tree; else nothing is kept.")] = None,
+    json: Json = False,
+) -> int:
+    """Make every tile again from the entries alone, and hold them against the signed root."""
+    from idverify.cli.auditing.rebuild import rebuild_tree
+    from idverify.cli.auditing.trust import Trust
+
+    return rebuild_tree(source, Trust(vkey or [], policy, first_use), output, json=json)
+
+
+@ledger.command("erase-check")
+def ledger_erase_check(
+    places: Annotated[
+        list[Path], typer.Argument(help="Files and directories to search: the data directory, backups, the tree.")
+    ],
+    receipt: Annotated[str | None, typer.Option(help="The erased person's receipt.")] = None,
+    handle: Annotated[str | None, typer.Option(help="Or the entry's handle, in hexadecimal,")] = None,
+    salt: Annotated[
+        list[str] | None, typer.Option(help="with what may have been its salt, in hexadecimal. May be repeated.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Search for whatever still opens an erased person's entry: 0 nothing is left, 1 something is."""
+    from idverify.cli.auditing.erasure import Question, erase_check
+
+    return erase_check(Question(places, receipt, handle, salt or [], json))
 
 
 @witness.command("init")

@@ -6,10 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress as ProgressBar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
+from idverify.cli.auditing.findings import as_json, first_bad, tell
+from idverify.cli.auditing.progress import progress
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.errors import SetupError
@@ -45,14 +43,11 @@ def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> Repor
     ours = source.deployment()
     identity = LogIdentity(ours["log_origin"], ours["iss"], ours["rp_id"], ours["status_base"])
     verifier = _verifier(source, vkey, ours["log_origin"])
-    columns = (SpinnerColumn(), TextColumn("{task.completed} entries rehashed"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with ProgressBar(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("fsck", total=None)
+    with progress("entries", quiet=quiet) as told:
         for step in audit(source, verifier, ours["log_origin"], identity=identity):
             if isinstance(step, Report):
                 return step
-            bar.update(task, completed=step.entries)
+            told(step.entries, None)
     raise SetupError("The audit ended without a report.", "Report this as a bug.")
 
 
@@ -71,8 +66,8 @@ def _as_json(report: Report, findings: list[Finding]) -> dict[str, object]:
         "size": report.size,
         "signed_size": report.signed_size,
         "root": report.root.hex(),
-        "first_bad_index": _first(findings),
-        "findings": [{"index": f.index, "rule": f.rule, "detail": f.detail} for f in findings],
+        "first_bad_index": first_bad(findings),
+        "findings": as_json(findings),
     }
 
 
@@ -81,10 +76,5 @@ def _tell(report: Report, findings: list[Finding]) -> None:
         say(f"The ledger holds: {report.size} entries, {report.signed_size} under a signed checkpoint.")
         say(f"Root {report.root.hex()}")
         return
-    say(f"The ledger does not hold. First bad entry: {_first(findings)}")
-    for finding in findings[:20]:
-        say(f"  {finding.rule:<10} {'-' if finding.index is None else finding.index}: {finding.detail}")
-
-
-def _first(findings: list[Finding]) -> int | None:
-    return min((finding.index for finding in findings if finding.index is not None), default=None)
+    say(f"The ledger does not hold. First bad entry: {first_bad(findings)}")
+    tell(findings)

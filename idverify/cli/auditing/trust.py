@@ -1,0 +1,60 @@
+"""Whom an auditor believes: the keys that they bring with them, never those that the log hands out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from idverify.cli.output import WrongUsage, printable, read_input
+from idverify.ledger.errors import MalformedError
+from idverify.ledger.files import LogFiles, require_file
+from idverify.ledger.note import NoteVerifier, parse_vkey
+from idverify.ledger.policy import Policy, parse_policy
+from idverify.ledger.published import DESCRIPTION
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """As it was given: verifier keys, the file of a tlog-policy, or the wish to believe the log's own keys once."""
+
+    vkeys: Sequence[str]
+    policy: Path | None = None
+    first_use: bool = False
+
+    def resolve(self, files: LogFiles | None = None) -> Policy:
+        """The policy to check with. Raises ``WrongUsage``: nothing, or more than one thing, or what cannot be read."""
+        if bool(self.vkeys) + (self.policy is not None) + self.first_use != 1:
+            raise WrongUsage(
+                "Give the log's key with --vkey KEY or --policy FILE. It must come by another way than the log: "
+                "--trust-on-first-use takes those that the log itself hands out, which shows only that it keeps them."
+            )
+        try:
+            if self.policy is not None:
+                return parse_policy(read_input(str(self.policy)).decode())
+            keys = [key for given in self.vkeys for key in _given(given)]
+            return Policy.of_log(map(parse_vkey, keys) if self.vkeys else _of_the_log(files))
+        except (MalformedError, UnicodeDecodeError) as error:
+            raise WrongUsage(f"The key or policy cannot be used: {error}.") from error
+
+
+def _given(vkey: str) -> list[str]:
+    """A verifier key as it is, or those in a file, one a line."""
+    if not vkey.startswith("@"):
+        return [vkey]
+    return [line for line in read_input(vkey[1:]).decode().splitlines() if line and not line.startswith("#")]
+
+
+def _of_the_log(files: LogFiles | None) -> list[NoteVerifier]:
+    if files is None:
+        raise WrongUsage("--trust-on-first-use needs a log that hands out its keys in log.json.")
+    try:
+        keys = [str(key) for key in json.loads(require_file(files, DESCRIPTION))["vkeys"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MalformedError(f"{DESCRIPTION}: expected JSON with vkeys") from error
+    verifiers = [parse_vkey(key) for key in keys]
+    for key in keys:
+        sys.stderr.write(printable(f"On first use, from the log itself: --vkey {key}") + "\n")
+    return verifiers
