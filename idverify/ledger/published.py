@@ -33,7 +33,7 @@ DESCRIPTION: Final = "log.json"
 HEADS: Final = (DESCRIPTION, QUORUM, CHECKPOINT)
 """The files that change, in the order in which they may be replaced where files are kept."""
 
-_ENTRIES: Final = "tile/entries/"
+ENTRIES: Final = "tile/entries/"
 _LEVEL_0: Final = "tile/0/"
 _LEVELS: Final = 8
 """Levels that a tree of fewer than 2^64 = 256^8 entries has tiles of."""
@@ -142,7 +142,7 @@ async def render(storage: LedgerStorage, tree: TileTree, path: str) -> bytes | N
     hashes = await tree.hashes(tile)
     if hashes is None:
         return None
-    if not path.startswith(_ENTRIES):
+    if not path.startswith(ENTRIES):
         return b"".join(hashes)
     start = tile.index * TILE_WIDTH
     entries = await storage.entries(start, start + tile.width)
@@ -153,7 +153,7 @@ async def render(storage: LedgerStorage, tree: TileTree, path: str) -> bytes | N
 
 def bundle_path(tile: Tile) -> str:
     """The path of the entries whose leaf hashes are `tile`, of level 0."""
-    return _ENTRIES + tile.path().removeprefix(_LEVEL_0)
+    return ENTRIES + tile.path().removeprefix(_LEVEL_0)
 
 
 def parse_path(path: str) -> Tile:
@@ -161,7 +161,7 @@ def parse_path(path: str) -> Tile:
 
     Raises `MalformedError`: not exactly what `Tile.path` or `bundle_path` writes.
     """
-    return Tile.parse(_LEVEL_0 + path.removeprefix(_ENTRIES) if path.startswith(_ENTRIES) else path)
+    return Tile.parse(_LEVEL_0 + path.removeprefix(ENTRIES) if path.startswith(ENTRIES) else path)
 
 
 def paths(size: int, since: int = 0) -> Iterator[str]:
@@ -175,3 +175,34 @@ def paths(size: int, since: int = 0) -> Iterator[str]:
             yield tile.path()
             if level == 0:
                 yield bundle_path(tile)
+
+
+class StoredSnapshots:
+    """What storage holds, as a snapshot: of a log that no publisher of this process keeps, such as a closed shard.
+
+    Trees are kept while their checkpoints stay the same.
+    """
+
+    def __init__(self, storage: LedgerStorage, verifiers: Sequence[NoteVerifier], *, witnessed: bool) -> None:
+        """`verifiers` are the log's own keys. Unless `witnessed`, its policy asks for no witness."""
+        self._storage = storage
+        self._verifiers = tuple(verifiers)
+        self._witnessed = witnessed
+        self._kept: dict[bytes, SignedTree] = {}
+
+    async def __call__(self) -> Snapshot | None:
+        """The snapshot, None before the first checkpoint.
+
+        Raises `MalformedError`, `SignatureError` or `StorageError`: what is stored is not this log.
+        """
+        # In this order, since checkpoints only grow: so the latest is never behind.
+        met = await self._storage.quorum_checkpoint() if self._witnessed else None
+        latest = await self._storage.latest_checkpoint()
+        if latest is None:
+            return None
+        self._kept = {note: await self._tree(note) for note in (latest, met) if note is not None}
+        quorum = met if self._witnessed else latest
+        return Snapshot(self._kept[latest], None if quorum is None else self._kept[quorum])
+
+    async def _tree(self, note: bytes) -> SignedTree:
+        return self._kept.get(note) or await SignedTree.load(self._storage, note, self._verifiers)

@@ -7,11 +7,9 @@ page, and modules that import each other by name always come from one set. What 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -19,6 +17,7 @@ from typing import Final
 from aiohttp import web
 
 from idverify.errors import NotFound, SetupError
+from idverify.web.representation import IMMUTABLE, Representation
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -36,7 +35,6 @@ _DIGEST_HEX: Final = 20  # 80 bits: a name for a cache, not a proof
 _SOURCE_MAP: Final = re.compile(rb"/[/*]# sourceMappingURL=\S+(?: ?\*/)?")
 _FONT_FACE: Final = re.compile(rb"(?:/\*![^*]*\*/)?@font-face\{[^}]*\}")
 _PACKAGE_IMAGE: Final = re.compile(rb"[a-z-]+:url\(/assets/[^)]*\);?")
-_GZIP: Final = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[01][.0-9]*\s*)?(?:,|$)", re.IGNORECASE)
 
 
 def _as_published(content: bytes) -> bytes:
@@ -57,44 +55,18 @@ PACKAGED: Final[Mapping[str, tuple[str, Callable[[bytes], bytes]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One file as it is sent: its bytes plain and gzipped, and the digest of the plain ones."""
-
-    digest: str
-    content_type: str
-    plain: bytes
-    gzipped: bytes
-
-    @classmethod
-    def of(cls, name: str, content: bytes) -> Asset:
-        """The asset with this name on our pages, whose suffix says what it is."""
-        content = _SOURCE_MAP.sub(b"", content)
-        return cls(_digest(content), CONTENT_TYPES[Path(name).suffix], content, gzip.compress(content, 6, mtime=0))
-
-    def respond(self, headers: Mapping[str, str]) -> web.Response:
-        """The answer to a request with these headers: gzipped if it accepts that, 304 if it has the bytes already."""
-        zipped = _GZIP.search(headers.get("Accept-Encoding", "")) is not None
-        tag = f'"{self.digest}-gzip"' if zipped else f'"{self.digest}"'  # one tag per representation: RFC 9110, 8.8.3
-        answer = {
-            "ETag": tag,
-            "Cache-Control": "public, max-age=31536000, immutable",
-            "Vary": "Accept-Encoding",
-        }
-        if tag in headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers=answer)
-        answer["Content-Type"] = self.content_type
-        if zipped:
-            answer["Content-Encoding"] = "gzip"
-        return web.Response(body=self.gzipped if zipped else self.plain, headers=answer)
+def asset(name: str, content: bytes) -> Representation:
+    """The asset with this name on our pages, whose suffix says what it is."""
+    content = _SOURCE_MAP.sub(b"", content)
+    return Representation.of(content, CONTENT_TYPES[Path(name).suffix], IMMUTABLE, compressed=True)
 
 
 class Assets:
     """Everything that pages load, by name for templates and by address for browsers."""
 
-    def __init__(self, assets: Mapping[str, Asset]) -> None:
+    def __init__(self, assets: Mapping[str, Representation]) -> None:
         self._assets = dict(assets)
-        self._digest = _digest("".join(f"{name} {assets[name].digest}\n" for name in sorted(assets)).encode())
+        self._digest = _digest("".join(f"{name} {assets[name].name}\n" for name in sorted(assets)).encode())
 
     def url(self, name: str) -> str:
         """The address of an asset, for templates: ``{{ asset("idverify.css") }}``. Raises ``KeyError``."""
@@ -104,10 +76,11 @@ class Assets:
 
     async def serve(self, request: web.Request) -> web.Response:
         """An asset by its address. Raises ``NotFound`` for any other, and for one of another set."""
-        asset = self._assets.get(request.match_info["name"])
-        if asset is None or request.match_info["digest"] != self._digest:
+        found = self._assets.get(request.match_info["name"])
+        if found is None or request.match_info["digest"] != self._digest:
             raise NotFound("There is no such file here.")
-        return asset.respond(request.headers)
+        status, body, headers = found.answer(request.headers)
+        return web.Response(status=status, body=body, headers=headers)
 
 
 ASSETS: Final = web.AppKey("assets", Assets)
@@ -118,7 +91,7 @@ def load(static: Path = STATIC, node_modules: Path = NODE_MODULES) -> Assets:
     """Every asset, read and compressed once per process (about 70 ms). Raises ``SetupError`` without npm's."""
     contents = {name: prepare(_read(node_modules / file)) for name, (file, prepare) in PACKAGED.items()}
     contents |= {path.name: path.read_bytes() for path in _served(static)}
-    return Assets({name: Asset.of(name, content) for name, content in contents.items()})
+    return Assets({name: asset(name, content) for name, content in contents.items()})
 
 
 def _digest(content: bytes) -> str:

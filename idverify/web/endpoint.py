@@ -88,6 +88,7 @@ class Endpoint:
     answers: Mapping[int, type[BaseModel] | None]
     takes: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

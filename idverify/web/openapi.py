@@ -59,14 +59,17 @@ def _operation(route: Endpoint) -> dict[str, Any]:
         "responses": {str(status): _answer(model) for status, model in route.answers.items()}
         | {"default": {"description": "RFC 9457 problem", "content": {CONTENT_TYPE: {"schema": _refer(Problem)}}}},
     }
-    parameters = [
+    in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{pattern}$"}}
         for name, pattern in _PARAMETER.findall(route.path)
-    ] + [
+    ]
+    in_query = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}} for name in route.query]
+    in_header = [
         {"name": name, "in": "header", "required": name in _REQUIRED_HEADERS, "schema": {"type": "string"}}
         for name in route.headers
         if name != "Authorization"
     ]
+    parameters = in_path + in_query + in_header
     if parameters:
         operation["parameters"] = parameters
     if route.takes is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -88,8 +87,3 @@ def route_name(request: web.Request) -> str:
     """The route's pattern, never the path itself: paths may carry handles."""
     resource = request.match_info.route.resource
     return "unknown" if resource is None else resource.canonical
-
-
-def etag(body: bytes) -> str:
-    """A strong validator of a body."""
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -14,7 +14,7 @@ from idverify.stores import queries, tables
 from idverify.stores.writes import Remove, WriteSet
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
-from idverify.web.problems import etag
+from idverify.web.representation import Representation
 
 OPENAPI = web.AppKey("openapi", bytes)
 
@@ -69,11 +69,9 @@ async def openapi(call: Call) -> Reply:
 
 def cached(call: Call, body: bytes, content_type: str, seconds: int) -> Reply:
     """A public body with a validator; 304 to whoever has it already."""
-    tag = etag(body)
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={seconds}", "Access-Control-Allow-Origin": "*"}
-    if tag in call.request.headers.get("If-None-Match", ""):
-        return Reply(b"", 304, content_type, headers)
-    return Reply(body, 200, content_type, headers)
+    shown = Representation.of(body, content_type, f"public, max-age={seconds}")
+    status, content, headers = shown.answer(call.request.headers)
+    return Reply(content, status, content_type, headers | {"Access-Control-Allow-Origin": "*"})
 
 
 async def _outcome(ask: Any) -> str:

@@ -6,13 +6,14 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from idverify.web import collect, metrics, people, public, schema, signing_in, verify
+from idverify.web import collect, log, metrics, people, public, schema, signing_in, verify
 from idverify.web.endpoint import Caller, Endpoint
 
 ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
 V1: Final = "/api/v1"
 PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
+SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
 Answers = dict[int, type[BaseModel] | None]
 HEALTH: Final[Answers] = {200: schema.Health, 503: schema.Health}
@@ -57,6 +58,12 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     # everybody
     Endpoint("GET", V1 + "/trust-bundle", public.trust_bundle, ANY, OTHER_MEDIA),
     Endpoint("GET", "/status/{list:[0-9]{1,9}}", public.status_list, ANY, OTHER_MEDIA),
+    Endpoint("GET", SHARD + "/checkpoint", log.checkpoint, ANY, OTHER_MEDIA),
+    Endpoint("GET", SHARD + "/checkpoint.quorum", log.quorum_checkpoint, ANY, OTHER_MEDIA),
+    Endpoint("GET", SHARD + "/log.json", log.description, ANY, OTHER_MEDIA),
+    Endpoint("GET", SHARD + "/tile/{tile:[0-9a-z./]{1,64}}", log.tile, ANY, OTHER_MEDIA),
+    Endpoint("GET", SHARD + "/proof/{index:[0-9]{1,20}}", log.proof, ANY, OTHER_MEDIA),
+    Endpoint("GET", SHARD + "/consistency", log.consistency, ANY, OTHER_MEDIA, query=("from", "to")),
     Endpoint("GET", "/pki/root.cer", public.root_certificate, ANY, OTHER_MEDIA),
     Endpoint("GET", "/pki/crl.der", public.crl, ANY, OTHER_MEDIA),
     Endpoint("GET", "/livez", public.livez, ANY, {200: schema.Health}),

@@ -10,7 +10,9 @@ from aiohttp import web
 
 from idverify.services.access import Gate
 from idverify.services.office import Office
+from idverify.services.published import published_shards
 from idverify.web import assets
+from idverify.web import log as published
 from idverify.web.body import MAX_BODY
 from idverify.web.docs import docs_page
 from idverify.web.endpoint import GATE, OFFICE
@@ -19,6 +21,7 @@ from idverify.web.openapi import describe
 from idverify.web.pages.application import add_pages, error_for_people
 from idverify.web.problems import PAGE, Handler, problems, route_name
 from idverify.web.public import OPENAPI
+from idverify.web.representation import Kept
 from idverify.web.routes import ROUTES
 
 SECURITY_HEADERS: Final = {
@@ -27,6 +30,14 @@ SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Server": "idverify",
+}
+
+# What the ledger shows may be read by any page, refusals included; what is not there yet may be there in a second.
+TO_EVERYBODY: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": "no-store",
 }
 
 HSTS: Final = "max-age=63072000"  # two years, this host alone: what its siblings do is not ours to say
@@ -41,8 +52,11 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     assert isinstance(office.tally, Metrics)  # whoever serves an office counts what it does
     app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store), office.tally
     app[OPENAPI], app[assets.ASSETS] = describe(ROUTES), assets.load()
+    app[published.SHARDS], app[published.RENDERED] = published_shards(office), Kept(published.RENDERED_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.respond)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.respond)
     app.router.add_get(assets.ROUTE, app[assets.ASSETS].serve)
     app.router.add_get("/docs", docs_page)
     add_pages(app, app[assets.ASSETS], demo=demo)
@@ -60,6 +74,9 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line per request, by route pattern: no path, no query, no body, no person."""
     started = time.perf_counter()
     response = await handler(request)
+    if request.path.startswith(published.PREFIX):
+        for name, value in TO_EVERYBODY.items():
+            response.headers.setdefault(name, value)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/api/"):

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from idverify.errors import SetupError
 from idverify.web import assets
-from idverify.web.assets import PACKAGED, Asset, Assets
+from idverify.web.assets import PACKAGED, Assets, asset
 from idverify.web.problems import problems
 
 Client = TestClient[web.Request, web.Application]
@@ -135,7 +135,7 @@ def test_no_asset_names_a_source_map(loaded: Assets) -> None:
 def test_the_addresses_change_with_the_content() -> None:
     """One byte in one asset moves them all, so that no set mixes; the same bytes have the same address anywhere."""
     one, same, other = (
-        Assets({"a.js": Asset.of("a.js", content), "b.js": Asset.of("b.js", b"")}) for content in (b"1", b"1", b"2")
+        Assets({"a.js": asset("a.js", content), "b.js": asset("b.js", b"")}) for content in (b"1", b"1", b"2")
     )
 
     assert re.fullmatch(r"/assets/[0-9a-f]{20}/b\.js", one.url("b.js"))

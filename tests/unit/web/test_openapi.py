@@ -76,10 +76,12 @@ def test_a_route_s_parameters(route: Endpoint) -> None:
     parameters = operation(route).get("parameters", [])
     in_path = {one["name"]: one["schema"]["pattern"] for one in parameters if one["in"] == "path"}
     in_header = {one["name"] for one in parameters if one["in"] == "header"}
+    in_query = {one["name"] for one in parameters if one["in"] == "query" and one["required"]}
 
     assert all(one["required"] for one in parameters if one["in"] == "path")
     assert in_path == {name: f"^{pattern}$" for name, pattern in re.findall(r"\{(\w+):(.*?)\}(?=/|$)", route.path)}
     assert in_header == set(route.headers) - {"Authorization"}
+    assert in_query == set(route.query)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
