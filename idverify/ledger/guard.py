@@ -2,13 +2,19 @@
 
 A database that comes back from a backup looks like a log that never grew further, and signing on from there would
 show two people two different logs. So before the first signature the publisher asks the guard, a small durable memory
-outside the database and outside its backups, and refuses where the database is behind.
+outside the database and outside its backups, and every witness, and refuses where the database is behind.
 """
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import ForkError
+from idverify.ledger.witness_client import Comparison, Standing
+
+FORKED: Final = frozenset({Standing.AHEAD, Standing.OTHER_ROOT})
+ANSWERED: Final = frozenset({Standing.AGREES, Standing.BEHIND, Standing.UNKNOWN_LOG})
+"""Who stands so has seen nothing of the log that this database does not have."""
 
 
 class Guard(Protocol):
@@ -36,3 +42,20 @@ def require_known(remembered: Checkpoint, origin: str, previous: Checkpoint | No
             "restored from a backup?"
         )
     return False
+
+
+def compared(comparisons: Iterable[Comparison], origin: str, size: int) -> frozenset[str]:
+    """The names of the witnesses that have seen nothing of `origin` which this database, of `size`, does not have.
+
+    Raises `ForkError`: one of them has.
+    """
+    answered: set[str] = set()
+    for one in comparisons:
+        if one.standing in FORKED:
+            raise ForkError(
+                f"the witness {', '.join(one.names)} saw another log {origin} than this one of size {size} "
+                f"({one.detail}): restored from a backup?"
+            )
+        if one.standing in ANSWERED:
+            answered.update(one.names)
+    return frozenset(answered)

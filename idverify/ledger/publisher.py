@@ -19,12 +19,19 @@ was in mind.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
-from idverify.ledger.errors import FencedError, ForkError, ProofError, SignatureError, StorageError
-from idverify.ledger.guard import Guard, require_known
+from idverify.ledger.errors import (
+    FencedError,
+    ForkError,
+    ProofError,
+    SignatureError,
+    StorageError,
+    UnreachableError,
+)
+from idverify.ledger.guard import Guard, compared, require_known
 from idverify.ledger.merkle import EMPTY_ROOT, verify_consistency
 from idverify.ledger.note import NoteSignature, NoteVerifier, open_note, write_note
 from idverify.ledger.policy import Policy
@@ -33,6 +40,7 @@ from idverify.ledger.screen import Head, Screen, Shown
 from idverify.ledger.sequencer import TreeState
 from idverify.ledger.storage import LedgerStorage
 from idverify.ledger.tiles import TileTree
+from idverify.ledger.witness_client import Comparison, Prove
 
 LEASE_SECONDS: Final = 10
 """How long a publisher that went silent keeps others from taking over."""
@@ -59,7 +67,10 @@ class Witnesses(Protocol):
     def policy(self) -> Policy:
         """The log's keys, its witnesses, and which of them make up the quorum."""
 
-    async def cosign(self, note: bytes, prove: Callable[[int], Awaitable[list[bytes]]]) -> Sequence[NoteSignature]:
+    async def compare(self, note: bytes | None, prove: Prove | None = None) -> Sequence[Comparison]:
+        """What each of them saw last of this log, held against its newest checkpoint (None: it has none)."""
+
+    async def cosign(self, note: bytes, prove: Prove) -> Sequence[NoteSignature]:
         """What they sign of a checkpoint, verified; `prove` gives the consistency proof from an older size to it."""
 
 
@@ -107,15 +118,16 @@ class Publisher:
         # The largest checkpoint ever seen signed. It outlives every reload, so that a database restored from a backup
         # under a running process is refused, too.
         self._seen = Checkpoint(origin, 0, EMPTY_ROOT)
-        self._asked_outside = False
+        self._asked_guard = False
+        self._compared = witnesses is None
         self._witnessed = 0
 
     async def publish_once(self) -> Checkpoint | None:
         """One cycle: the new checkpoint, or None when there is nothing new to sign or another process has the lease.
 
-        Raises `ForkError`: signing could show two logs. Raises `FencedError`: another publisher was faster;
-        call again. Raises `StorageError`, `ProofError`, `SignatureError` or whatever storage and signer
-        raise: nothing was shown.
+        Raises `ForkError`: signing could show two logs. Raises `FencedError`: another publisher was faster; call
+        again. Raises `UnreachableError`: not enough witnesses said yet what they saw last. Raises `StorageError`,
+        `ProofError`, `SignatureError` or whatever storage and signer raise: nothing was shown.
         """
         async with self._lock:
             try:
@@ -167,7 +179,7 @@ class Publisher:
         return self._screen.shown or await self._load()
 
     async def _load(self) -> Shown:
-        await self._ask_outside()
+        await self._ask_guard()
         # In this order, since checkpoints only grow: so the latest is never behind.
         witnessed = None if self._witnesses is None else await self._storage.quorum_checkpoint()
         latest = await self._tree_of(await self._storage.latest_checkpoint())
@@ -184,14 +196,21 @@ class Publisher:
     def _asks_witnesses(self) -> bool:
         return self._witnesses is not None and self._witnesses.policy.quorum is not None
 
-    async def _ask_outside(self) -> None:
-        """Before anything is signed: what do those remember whom no restored backup can make forget?"""
-        if self._guard is None or self._asked_outside:
+    async def _ask_guard(self) -> None:
+        """Before anything is signed: what does it remember, whom no restored backup can make forget?"""
+        if self._guard is None or self._asked_guard:
             return
         remembered = await self._guard.read()
         if remembered is not None and require_known(remembered, self._origin, self._previous):
             self._seen = max(self._seen, remembered, key=lambda checkpoint: checkpoint.size)
-        self._asked_outside = True
+        self._asked_guard = True
+
+    async def _ask_witnesses(self, latest: Head) -> None:
+        """Before anything is signed, and until enough of them have answered: what did witnesses see of this log?"""
+        if self._witnesses is None or self._compared:
+            return
+        comparisons = await self._witnesses.compare(latest.note, _prover(latest.tree))
+        self._compared = self._witnesses.policy.satisfied_by(compared(comparisons, self._origin, latest.size))
 
     async def _cycle(self) -> Checkpoint | None:
         # 1.
@@ -200,6 +219,7 @@ class Publisher:
             await self._follow()
             return None
         shown = await self._current()
+        await self._ask_witnesses(shown.latest)
         # 2. to 9.
         checkpoint = await self._extend(epoch, shown.latest)
         # 10.
@@ -215,6 +235,8 @@ class Publisher:
             if state.root() != published.tree.root():
                 raise ForkError(f"another root was signed for size {state.size}: run the ledger audit")
             return None
+        if not self._compared:
+            raise UnreachableError(f"expected a quorum of witnesses to say what it saw last of {self._origin} first")
         # 3. to 5.
         tree = await self._intend(epoch, published.tree, state)
         await self._require_continuation(tree)
@@ -239,11 +261,8 @@ class Publisher:
         if shown is None or witnesses is None or shown.latest.note is None or shown.latest.size == self._witnessed:
             return
         tree, note = shown.latest.tree, shown.latest.note
-
-        async def prove(size: int) -> list[bytes]:
-            return await tree.consistency_proof(size) if size else []
-
-        cosigned = note + b"".join(line.line().encode() for line in await witnesses.cosign(note, prove))
+        lines = await witnesses.cosign(note, _prover(tree))
+        cosigned = note + b"".join(line.line().encode() for line in lines)
         _, names = witnesses.policy.open(cosigned)
         if witnesses.policy.satisfied_by(names):
             await self._storage.keep_quorum_checkpoint(tree.size, cosigned)
@@ -310,3 +329,10 @@ class Publisher:
         self._seen = Checkpoint(self._origin, shown.latest.size, shown.latest.tree.root())
         self._screen.show(shown)
         return shown
+
+
+def _prover(tree: TileTree) -> Prove:
+    async def prove(size: int) -> list[bytes]:
+        return await tree.consistency_proof(size) if size else []
+
+    return prove

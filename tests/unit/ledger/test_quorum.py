@@ -1,10 +1,13 @@
 """Witnessed checkpoints: what receipts rest on is what a quorum has seen, and nothing before it has."""
 
+import copy
+
 import pytest
 
-from idverify.ledger import Checkpoint, ProofError, Publisher
+from idverify.ledger import Checkpoint, ForkError, ProofError, Publisher
+from idverify.ledger.errors import UnreachableError
 from idverify.ledger.publisher import LEASE_SECONDS
-from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner, publishing
+from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 from tests.simulators.witness_group import WitnessGroup
 
 
@@ -24,7 +27,7 @@ async def test_receipts_wait_for_the_quorum() -> None:
     """Two of three must have seen it: with one, the log shows its checkpoint, and no receipt can be had."""
     group = WitnessGroup(3, quorum=2)
     publisher = publishing(log(5), SoftwareSigner(), witnesses=group)
-    group.away = {1, 2}
+    group.slow = {1, 2}
     assert await publisher.publish_once()
     shown = await publisher.snapshot()
     assert shown
@@ -33,7 +36,7 @@ async def test_receipts_wait_for_the_quorum() -> None:
     assert not publisher.covers(0)
     with pytest.raises(ProofError, match="below the published size 0"):
         await publisher.receipt_proof(0)
-    group.away = {2}
+    group.slow = {2}
     assert await publisher.publish_once() is None
     assert publisher.covers(4)
     _, note = await publisher.receipt_proof(4)
@@ -64,10 +67,11 @@ async def test_what_was_witnessed_survives_a_restart() -> None:
     memory, group = log(5), WitnessGroup(3, quorum=2)
     await publishing(memory, SoftwareSigner(), witnesses=group).publish_once()
     memory.append(5)
-    group.away = {0, 1, 2}
+    group.slow = {0, 1, 2}
     publisher = publishing(memory, SoftwareSigner(), witnesses=group)
     await publisher.publish_once()
     assert await size_of_receipts(publisher) == 5
+    group.away = {0, 1, 2}
     assert await size_of_receipts(publishing(memory, SoftwareSigner(), witnesses=group)) == 5
 
 
@@ -76,11 +80,11 @@ async def test_who_has_no_lease_shows_what_was_witnessed() -> None:
     memory, group, now = log(5), WitnessGroup(3, quorum=2), [NOW]
     one = publishing(memory, SoftwareSigner(), witnesses=group, holder=b"one", now=lambda: now[0])
     two = publishing(memory, SoftwareSigner(), witnesses=group, holder=b"two", now=lambda: now[0])
-    group.away = {0, 1}
+    group.slow = {0, 1}
     await one.publish_once()
     await two.publish_once()
     assert not two.covers(0)
-    group.away = set()
+    group.slow = set()
     await two.publish_once()
     assert not two.covers(0)
     await one.publish_once()
@@ -100,3 +104,65 @@ async def test_optional_witnesses_sign_what_receipts_rest_on() -> None:
     await publisher.publish_once()
     _, note = await publisher.receipt_proof(4)
     assert group.policy.open(note) == (Checkpoint.parse(note.split(b"\n\n")[0] + b"\n"), frozenset({"w0"}))
+
+
+async def test_a_restored_backup_is_refused_by_the_witnesses() -> None:
+    """The guard is lost with the machine: a witness that saw more than the database has says so, before a signature."""
+    memory, group = log(5), WitnessGroup(3, quorum=2)
+    await publishing(memory, SoftwareSigner(), witnesses=group).publish_once()
+    backup = copy.deepcopy(memory)
+    memory.append(5)
+    await publishing(memory, SoftwareSigner(), witnesses=group).publish_once()
+    group.away = {0, 1}
+    for grows in (0, 1, 20):
+        backup.append(grows)
+        signer = SoftwareSigner()
+        with pytest.raises(ForkError, match=r"w2 saw another log .* size 5 .*saw size 10.*restored"):
+            await publishing(backup, signer, witnesses=group).publish_once()
+        assert not signer.signed
+
+
+async def test_a_database_without_any_checkpoint_is_refused_by_the_witnesses() -> None:
+    """Set up anew under the name of a log that was seen before."""
+    memory, group = log(5), WitnessGroup(1, quorum=1)
+    await publishing(memory, SoftwareSigner(), witnesses=group).publish_once()
+    with pytest.raises(ForkError, match="saw size 5"):
+        await publishing(log(9), SoftwareSigner(), witnesses=group).publish_once()
+
+
+async def test_a_log_that_was_signed_elsewhere_is_refused_by_the_witnesses() -> None:
+    """Of the same size, or a smaller one: the witness's tree is no prefix of ours."""
+    group = WitnessGroup(1, quorum=1)
+    await publishing(log(5), SoftwareSigner(), witnesses=group).publish_once()
+    for size in (5, 300):
+        other, signer = LedgerMemory(), SoftwareSigner()
+        other.append(size, now=1_900_000_000)
+        other.notes, other.intents = [(size, signer.note(head(other)))], {size: other.state.root()}
+        other.tiles = {(0, 0): b"".join(other.leaves[:256])} if size > 255 else {}
+        other.append(1, now=1_900_000_000)
+        with pytest.raises(ForkError, match="saw another log"):
+            await publishing(other, signer, witnesses=group).publish_once()
+        assert not signer.signed
+
+
+async def test_nothing_is_signed_before_enough_witnesses_were_asked() -> None:
+    """Out of reach at the start: what is stored is shown, nothing is signed, and it goes on when they are back."""
+    memory, group, signer = log(5), WitnessGroup(3, quorum=2), SoftwareSigner()
+    await publishing(memory, signer, witnesses=group).publish_once()
+    memory.append(5)
+    group.away = {0, 2}
+    publisher = publishing(memory, signer, witnesses=group)
+    for _ in range(2):
+        with pytest.raises(UnreachableError, match="quorum of witnesses"):
+            await publisher.publish_once()
+        assert await size_of_receipts(publisher) == 5
+    group.away = {0}
+    assert await publisher.publish_once()
+    group.away = {0, 1, 2}
+    memory.append(5)
+    assert await publisher.publish_once()
+    assert [checkpoint.size for checkpoint in signer.signed] == [5, 10, 15]
+
+
+def head(memory: LedgerMemory) -> Checkpoint:
+    return Checkpoint(ORIGIN, memory.state.size, memory.state.root())
