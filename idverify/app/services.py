@@ -19,8 +19,10 @@ from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
-from idverify.ledger.errors import MalformedError
+from idverify.ledger.errors import MalformedError, UnreachableError
+from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
+from idverify.ledger.witness_client import Witnesses
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy
@@ -34,6 +36,7 @@ from idverify.stores.schema import upgrade_existing
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.vault import Vault
+from idverify.web.witness_transport import open_witness_transport
 
 FIRST_LIST = "1"
 log = structlog.get_logger()
@@ -60,6 +63,7 @@ async def open_office(
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
         policy = published_policy(config, ours.iss, logs, keys)
         sealer = HsmSealer(hsm, roles[SEALING_ROLE])
+        witnesses = await _witnesses(stack, policy.of(logs[-1].origin))
         checkpoints = await checkpoint_signers(keys.log, logs[-1].origin, signer, sealer, clock)
         source = StatusSource(fetcher)
         board = Board(f"{ours.status_base}/{FIRST_LIST}", keys.issuer(STATUS_SIGNER))
@@ -73,7 +77,7 @@ async def open_office(
             vault=Vault(custodian, system_entropy),
             signer=signer,
             custodian=custodian,
-            publisher=_publisher(config, store, logs[-1], checkpoints, clock),
+            publisher=_publisher(config, store, logs[-1], checkpoints, clock, witnesses),
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
             clock=clock,
@@ -90,7 +94,7 @@ async def running(office: Office) -> AsyncIterator[asyncio.Future[Any]]:
     """
     await close_open_issuances(office)
     await office.board.load()
-    await office.publisher.publish_once()
+    await publish_or_wait(office)
     tasks = [
         asyncio.create_task(office.board.run(), name="status list"),
         asyncio.create_task(_publish(office), name="checkpoints"),
@@ -137,8 +141,23 @@ def published_policy(config: Config, iss: str, logs: Iterable[Log], keys: Keys) 
         raise SetupError(f"The witnesses in {path} cannot be used ({error}).", "Correct ledger.witnesses.") from error
 
 
+async def _witnesses(stack: AsyncExitStack, policy: Policy) -> Witnesses | None:
+    """The witnesses that have an address, if there are any."""
+    if not any(witness.url for witness in policy.witnesses):
+        return None
+    try:
+        return Witnesses(policy, await stack.enter_async_context(open_witness_transport()))
+    except MalformedError as error:
+        raise SetupError(f"The witnesses cannot be used ({error}).", "Correct the file of ledger.witnesses.") from error
+
+
 def _publisher(
-    config: Config, store: SqliteStore, log: Log, signers: list[CheckpointSigner], clock: Clock
+    config: Config,
+    store: SqliteStore,
+    log: Log,
+    signers: list[CheckpointSigner],
+    clock: Clock,
+    witnesses: Witnesses | None,
 ) -> Publisher:
     return Publisher(
         SqliteLedger(store, log.shard),
@@ -148,6 +167,7 @@ def _publisher(
         holder=_holder(config.data),
         guard=GuardFile(config.guard),
         previous=log.previous,
+        witnesses=witnesses,
     )
 
 
@@ -182,6 +202,8 @@ async def publish_or_wait(office: Office) -> None:
     """One checkpoint; if a part is away it is tried again next time, anything else is fatal."""
     try:
         await office.publisher.publish_once()
+    except UnreachableError as away:
+        log.warning("checkpoint_late", error=str(away))
     except Unavailable as away:
         if office.store.stopped_by() is not None:
             raise

@@ -97,6 +97,7 @@ class Witnesses:
 
         Raises `MalformedError`: an address of the policy is not one of a submission prefix.
         """
+        self.policy = policy
         self._log_keys = [log.verifier for log in policy.logs]
         self._sites = _sites(policy)
         self._transport = transport

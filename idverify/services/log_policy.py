@@ -6,7 +6,7 @@ The operator's file holds the `witness`, `group` and `quorum` lines of a c2sp.or
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from idverify.ledger.note import NoteVerifier, vkey
@@ -21,6 +21,11 @@ class LogPolicy:
 
     text: str
     policy: Policy
+
+    def of(self, origin: str) -> Policy:
+        """The same for one log alone: what its witnesses are asked about."""
+        logs = tuple(log for log in self.policy.logs if log.verifier.name == origin)
+        return replace(self.policy, logs=logs)
 
 
 def log_policy(logs: Iterable[tuple[str, Iterable[NoteVerifier]]], witnesses: str = NO_WITNESSES) -> LogPolicy:
