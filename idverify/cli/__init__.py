@@ -405,6 +405,24 @@ def witness_list(directory: WitnessDirectory = WITNESS, json: Json = False) -> i
     return show(directory, json=json)
 
 
+@ledger.command("export")
+def ledger_export(
+    to: Annotated[str, typer.Option(help="A directory, or s3://bucket/prefix; each shard goes below, by number.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Go on whenever the checkpoint moves.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Compare every file, also below the checkpoint that is there.")
+    ] = False,
+    endpoint: Annotated[str | None, typer.Option(help="Address of the object store (else AWS_ENDPOINT_URL).")] = None,
+    region: Annotated[str | None, typer.Option(help="Its region (else AWS_DEFAULT_REGION).")] = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Write the published log as files, to be served by anything that serves files."""
+    from idverify.cli.ledger_export import Destination, export
+
+    return export(data, Destination(to, endpoint, region), follow=follow, everything=everything, json=json)
+
+
 def main() -> int:
     """Run the command line; the exit status."""
     command = typer.main.get_command(app)

@@ -34,6 +34,9 @@ HEADS: Final = (DESCRIPTION, QUORUM, CHECKPOINT)
 """The files that change, in the order in which they may be replaced where files are kept."""
 
 ENTRIES: Final = "tile/entries/"
+TEXT: Final = "text/plain; charset=utf-8"
+BYTES: Final = "application/octet-stream"
+JSON: Final = "application/json"
 _LEVEL_0: Final = "tile/0/"
 _LEVELS: Final = 8
 """Levels that a tree of fewer than 2^64 = 256^8 entries has tiles of."""
@@ -171,10 +174,34 @@ def paths(size: int, since: int = 0) -> Iterator[str]:
         if count == before:  # then no level above grew either
             return
         for index in range(before // TILE_WIDTH, -(-count // TILE_WIDTH)):
-            tile = Tile(level, index, min(TILE_WIDTH, count - index * TILE_WIDTH))
-            yield tile.path()
-            if level == 0:
-                yield bundle_path(tile)
+            yield from _files(Tile(level, index, min(TILE_WIDTH, count - index * TILE_WIDTH)))
+
+
+def edge_paths(size: int) -> Iterator[str]:
+    """The partial ones among the tiles and bundles that a reader of the checkpoint of `size` needs."""
+    for level in range(_LEVELS):
+        count = size >> TILE_HEIGHT * level
+        if count % TILE_WIDTH:
+            yield from _files(Tile(level, count // TILE_WIDTH, count % TILE_WIDTH))
+
+
+def filled(since: int, size: int, largest: int) -> Iterator[str]:
+    """The full tiles and bundles of `size` that were not yet full at `since` and had begun to fill at `largest`."""
+    for level in range(_LEVELS):
+        before, full, begun = (count >> TILE_HEIGHT * (level + 1) for count in (since, size, largest))
+        for index in range(before, min(full, begun + 1)):
+            yield from _files(Tile(level, index))
+
+
+def media_type(path: str) -> str:
+    """The media type of a published file (c2sp.org/tlog-tiles)."""
+    return {CHECKPOINT: TEXT, QUORUM: TEXT, DESCRIPTION: JSON}.get(path, BYTES)
+
+
+def _files(tile: Tile) -> Iterator[str]:
+    yield tile.path()
+    if tile.level == 0:
+        yield bundle_path(tile)
 
 
 class StoredSnapshots:

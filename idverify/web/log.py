@@ -17,15 +17,12 @@ from idverify.errors import MalformedRequest, NotFound, Unavailable
 from idverify.ledger.cose_receipt import MEDIA_TYPE as COSE_RECEIPT
 from idverify.ledger.errors import LedgerError, MalformedError, ProofError
 from idverify.ledger.lines import base64_text, parse_decimal
-from idverify.ledger.published import CHECKPOINT, DESCRIPTION, ENTRIES, QUORUM
+from idverify.ledger.published import CHECKPOINT, DESCRIPTION, ENTRIES, QUORUM, TEXT, media_type
 from idverify.services.published import Shard
 from idverify.web.endpoint import Call, Reply
 from idverify.web.representation import IMMUTABLE, Kept, Representation
 
 PREFIX: Final = "/log/"
-TEXT: Final = "text/plain; charset=utf-8"
-BYTES: Final = "application/octet-stream"
-JSON: Final = "application/json"
 MOVING: Final = "public, max-age=1"  # tlog-tiles: a checkpoint is not cached beyond a few seconds
 RENDERED_BYTES: Final = 32 * 1024 * 1024
 
@@ -37,17 +34,17 @@ log = structlog.get_logger()
 
 async def checkpoint(call: Call) -> Reply:
     """The latest signed checkpoint of a shard (c2sp.org/tlog-checkpoint)."""
-    return await _moving(call, CHECKPOINT, TEXT)
+    return await _moving(call, CHECKPOINT)
 
 
 async def quorum_checkpoint(call: Call) -> Reply:
     """The latest checkpoint of a shard that meets its witness policy."""
-    return await _moving(call, QUORUM, TEXT)
+    return await _moving(call, QUORUM)
 
 
 async def description(call: Call) -> Reply:
     """Whose log a shard is: keys, policy, promises (docs/ledger-format.md)."""
-    return await _moving(call, DESCRIPTION, JSON)
+    return await _moving(call, DESCRIPTION)
 
 
 async def tile(call: Call) -> Reply:
@@ -90,12 +87,12 @@ async def consistency(call: Call) -> Reply:
     return _reply(call, Representation.of(lines.encode(), TEXT, IMMUTABLE))
 
 
-async def _moving(call: Call, path: str, content_type: str) -> Reply:
+async def _moving(call: Call, path: str) -> Reply:
     _, shard = _shard(call)
     content = await _shown(shard.published.read(path))
     if content is None:
         raise NotFound("There is no such checkpoint yet.")
-    return _reply(call, Representation.of(content, content_type, MOVING))
+    return _reply(call, Representation.of(content, media_type(path), MOVING))
 
 
 async def _rendered(shard: Shard, path: str) -> Representation:
@@ -103,8 +100,8 @@ async def _rendered(shard: Shard, path: str) -> Representation:
     if content is None:
         raise NotFound("No published checkpoint covers that, or it is no path of a tile.")
     if not path.startswith(ENTRIES):  # hashes do not compress
-        return Representation.of(content, BYTES, IMMUTABLE)
-    return await asyncio.to_thread(Representation.of, content, BYTES, IMMUTABLE, compressed=True)
+        return Representation.of(content, media_type(path), IMMUTABLE)
+    return await asyncio.to_thread(Representation.of, content, media_type(path), IMMUTABLE, compressed=True)
 
 
 async def _cose_receipt(shard: Shard, index: int) -> bytes | None:
