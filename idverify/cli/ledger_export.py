@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from orjson import dumps
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from idverify.app.services import published_policy
-from idverify.cli.output import print_json, say
+from idverify.cli.output import say
 from idverify.config import load
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import FencedError, LedgerError
@@ -106,8 +108,14 @@ def _progress_bar(*, quiet: bool) -> ProgressBar:
 def _tell(shard: int, done: Exported | None, *, json: bool) -> None:
     if done is None:
         return
-    if json:
-        print_json({"shard": shard, "size": done.size, "quorum_size": done.quorum_size, "written": done.written})
-        return
+    if json:  # one line each, so that --follow gives JSON lines
+        told = {"shard": shard, "size": done.size, "quorum_size": done.quorum_size, "written": done.written}
+        say(dumps(told).decode())
+    else:
+        say(_sentence(shard, done))
+    sys.stdout.flush()  # whoever follows through a pipe waits for it
+
+
+def _sentence(shard: int, done: Exported) -> str:
     witnessed = "none of it meets the policy" if done.quorum_size is None else f"{done.quorum_size} meet the policy"
-    say(f"Shard {shard}: {done.size} entries are published there, {witnessed}; {done.written} files written.")
+    return f"Shard {shard}: {done.size} entries are published there, {witnessed}; {done.written} files written."

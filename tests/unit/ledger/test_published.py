@@ -8,9 +8,18 @@ import pytest
 
 from idverify.ledger.checkpoint import open_checkpoint
 from idverify.ledger.edge import TILE_WIDTH, RightEdge, split_hashes
-from idverify.ledger.errors import MalformedError, ProofError, StorageError
+from idverify.ledger.errors import MalformedError, ProofError, SignatureError, StorageError
 from idverify.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
-from idverify.ledger.published import PublishedLog, SignedTree, Snapshot, bundle_path, parse_path, paths, render
+from idverify.ledger.published import (
+    PublishedLog,
+    SignedTree,
+    Snapshot,
+    StoredSnapshots,
+    bundle_path,
+    parse_path,
+    paths,
+    render,
+)
 from idverify.ledger.sequencer import decode_bundle
 from idverify.ledger.tiles import Tile, TileTree
 from tests.simulators.ledger_memory import LedgerMemory, SoftwareSigner, publishing
@@ -231,6 +240,31 @@ async def test_no_consistency_beyond_what_is_published(memory: LedgerMemory, siz
         await log.consistency(size1, size2)
     with pytest.raises(ProofError, match="published size 0"):
         await PublishedLog(memory, _shows(None), b"{}").consistency(1, 1)
+
+
+async def test_a_log_without_a_publisher_is_shown_as_it_is_stored() -> None:
+    """A closed shard, or a command: the stored notes, and the one that meets the policy where witnesses are asked."""
+    memory, signer = LedgerMemory(), SoftwareSigner()
+    for count in (200, 100):
+        memory.append(count)
+        await publishing(memory, signer).publish_once()
+    alone = StoredSnapshots(memory, [signer.verifier], witnessed=False)
+    witnessed = StoredSnapshots(memory, [signer.verifier], witnessed=True)
+    first = await witnessed()
+    await memory.keep_quorum_checkpoint(200, memory.notes[0][1])
+    shown, second = await alone(), await witnessed()
+
+    assert await StoredSnapshots(LedgerMemory(), [signer.verifier], witnessed=False)() is None
+    assert first is not None
+    assert shown is not None
+    assert second is not None
+    assert second.quorum is not None
+    assert first.quorum is None
+    assert shown.quorum is shown.latest
+    assert (second.latest.tree.size, second.quorum.tree.size) == (300, 200)
+    assert second.latest is (await witnessed() or first).latest  # kept while it stays the same
+    with pytest.raises(SignatureError):
+        await StoredSnapshots(memory, [SoftwareSigner(seed=b"1" * 32).verifier], witnessed=False)()
 
 
 @pytest.mark.parametrize("path", ["tile/entries/000", "tile/entries/x001/234.p/7", "tile/3/999"])
