@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -15,6 +16,7 @@ from hsm.rows import Pair, Row, row
 from hsm.softhsm import find_module
 from idverify.app.bench import groups
 from idverify.app.bench.effort import Effort
+from idverify.app.bench.growth import Point, flat, picture
 from idverify.app.bench.load import Request, drive
 from idverify.app.bench.programs import answer_of, cpu_seconds, running
 from idverify.cli.bench import run
@@ -67,11 +69,19 @@ async def test_groups_that_need_a_token(module: Path, group: str, names: list[st
 
 
 async def test_ledger_group() -> None:
-    """One row per batch size and one for the audit, without any token."""
+    """One row for each promise about the ledger, without any token."""
     rows = await groups.measure("ledger", TINY)
 
-    appends = ["ledger append, batch 1", "ledger append, batch 16", "ledger append, batch 256"]
-    assert [shown["name"] for shown in rows] == [*appends, "ledger audit, from the database"]
+    kinds = ["ledger append", "ledger append, idempotency keys", "ledger append, keys and private rows"]
+    assert [shown["name"] for shown in rows] == [
+        "ledger append, as the log grows",
+        "ledger inclusion proof, warm",
+        "ledger audit, from the database",
+        "ledger audit, with all rows",
+        "ledger audit, memory",
+        "ledger append, alone",
+        *(f"{kind}, batch {size}" for kind in kinds for size in (16, 256)),
+    ]
     for shown in rows:
         require_shape(shown)
 
@@ -82,6 +92,27 @@ async def test_webauthn_group() -> None:
 
     assert shown["name"] == "WebAuthn assertion, checked"
     require_shape(shown)
+
+
+def test_growth_compares_its_ends_from_ten_thousand_entries_on() -> None:
+    """What comes before is warming up; twice the cost at the end is half the ratio."""
+    points = [Point(5_000, 900.0, 1.0), Point(10_000, 4.0, 1.0), Point(20_000, 5.0, 1.0), Point(40_000, 8.0, 1.0)]
+    shown = flat(points)
+
+    assert (shown["rate"], shown["limit"], shown["ratio"]) == (125_000, 250_000, 0.5)
+    assert "at 10,000 entries; this at 40,000" in shown["limit_is"]
+
+
+def test_the_picture_of_growth_is_svg_and_shows_every_point() -> None:
+    """Well-formed, both curves named, sizes on a logarithmic axis; an outlier does not flatten the rest."""
+    points = [Point(10_000 * number, 4.0, 8.0 if number != 7 else 9e9) for number in range(1, 501)]
+    root = ET.fromstring(picture(points))  # noqa: S314  made right here
+    lines = root.findall("{*}polyline")
+    names = {text.text for text in root.findall("{*}text")}
+
+    assert [len(line.attrib["points"].split()) for line in lines] == [500, 500]
+    assert {"10,000", "1,000,000", "5,000,000", "10", "us per entry", "CPU, all threads and kernel"} <= names
+    assert lines[0].attrib["points"].split()[0] == "60.0,218.0"
 
 
 def test_the_middle_round_speaks() -> None:

@@ -1,0 +1,34 @@
+"""A log to measure: its checkpoints are signed by a key in memory, as a signature's cost is not measured here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.note import Ed25519Verifier
+from idverify.ledger.publisher import Publisher, Witnesses
+from idverify.ports import SystemClock
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.sqlite_ledger import SqliteLedger
+
+ORIGIN: Final = "bench.example/log/1"
+
+
+class SoftSigner:
+    """A checkpoint key."""
+
+    def __init__(self) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        self.verifier = Ed25519Verifier(ORIGIN, self._key.public_key().public_bytes_raw())
+
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
+        """64 bytes (RFC 8032)."""
+        return self._key.sign(checkpoint.text())
+
+
+def publisher(store: SqliteStore, signer: SoftSigner, witnesses: Witnesses | None = None) -> Publisher:
+    """The publisher of the log in this store."""
+    ledger, now = SqliteLedger(store), SystemClock().now
+    return Publisher(ledger, ORIGIN, [signer], now=now, holder=b"bench", witnesses=witnesses)
