@@ -23,7 +23,7 @@ from idverify.ledger.errors import FencedError, LedgerError
 from idverify.ledger.export import Exported, Exporter, LogSink
 from idverify.ports import SystemClock
 from idverify.services.office import load_deployment, load_keys, load_logs
-from idverify.services.published import log_verifiers, stored_log
+from idverify.services.published import log_verifiers, stored_logs
 from idverify.stores.log_bucket import BucketAddress, LogBucket
 from idverify.stores.log_directory import LogDirectory
 from idverify.stores.schema import upgrade_existing
@@ -86,11 +86,11 @@ async def _exporters(data: Path, destination: Destination, *, quiet: bool) -> As
         held, bar = stack.enter_context(ExitStack()), stack.enter_context(_progress_bar(quiet=quiet))
         ours, logs = await load_deployment(store), await load_logs(store)
         keys = await load_keys(store, ours.iss)
-        policy = published_policy(config, ours.iss, logs, keys)
+        stored = stored_logs(store, ours, logs, keys, published_policy(config, ours.iss, logs, keys))
         task = bar.add_task("export", total=None)
         yield {
             log.shard: Exporter(
-                stored_log(store, ours, log, keys, policy),
+                stored[log.shard],
                 log_verifiers(log, keys)[:1],
                 destination.sink(log.shard, held),
                 progress=lambda files: bar.update(task, completed=files),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -43,14 +43,23 @@ class TokenRootSigner:
 
 def published_shards(office: Office) -> Mapping[int, Shard]:
     """Every shard by its number: the one that is written to as its publisher shows it, others as they are stored."""
-    return {log.shard: Shard(_published(office, log), _receipts(office, log)) for log in office.logs}
+    logs = stored_logs(office.store, office.deployment, office.logs, office.keys, office.log_policy)
+    logs[office.log.shard] = replace(logs[office.log.shard], snapshot=office.publisher.snapshot)
+    return {log.shard: Shard(logs[log.shard], _receipts(office, log)) for log in office.logs}
 
 
-def stored_log(store: SqliteStore, ours: Deployment, log: Log, keys: Keys, policy: LogPolicy) -> PublishedLog:
-    """A shard as it is stored, without its publisher and without the token."""
-    storage, verifiers = SqliteLedger(store, log.shard), log_verifiers(log, keys)
-    snapshots = StoredSnapshots(storage, verifiers[:1], witnessed=policy.policy.quorum is not None)
-    return PublishedLog(storage, snapshots, describe(ours, log, keys, policy).encode())
+def stored_logs(
+    store: SqliteStore, ours: Deployment, logs: Sequence[Log], keys: Keys, policy: LogPolicy
+) -> dict[int, PublishedLog]:
+    """Every shard by its number as it is stored, without its publisher and without the token; oldest first."""
+
+    def stored(log: Log) -> PublishedLog:
+        storage, verifiers = SqliteLedger(store, log.shard), log_verifiers(log, keys)
+        snapshots = StoredSnapshots(storage, verifiers[:1], witnessed=policy.policy.quorum is not None)
+        described = describe(ours, log, keys, policy, closed=log != logs[-1])
+        return PublishedLog(storage, snapshots, described.encode())
+
+    return {log.shard: stored(log) for log in logs}
 
 
 def log_verifiers(log: Log, keys: Keys) -> tuple[NoteVerifier, ...]:
@@ -58,16 +67,11 @@ def log_verifiers(log: Log, keys: Keys) -> tuple[NoteVerifier, ...]:
     return tuple(key.verifier(log.origin) for key in keys.log)
 
 
-def describe(ours: Deployment, log: Log, keys: Keys, policy: LogPolicy) -> LogDescription:
+def describe(ours: Deployment, log: Log, keys: Keys, policy: LogPolicy, *, closed: bool) -> LogDescription:
     """What ``log.json`` says of a shard."""
     identity = LogIdentity(log.origin, ours.iss, ours.rp_id, ours.status_base)
     vkeys = tuple(map(vkey, log_verifiers(log, keys)))
-    return LogDescription(identity, log.shard, vkeys, policy.text, _receipt_key(keys), log.previous)
-
-
-def _published(office: Office, log: Log) -> PublishedLog:
-    stored = stored_log(office.store, office.deployment, log, office.keys, office.log_policy)
-    return replace(stored, snapshot=office.publisher.snapshot) if log == office.log else stored
+    return LogDescription(identity, log.shard, vkeys, policy.text, _receipt_key(keys), log.previous, closed)
 
 
 def _receipts(office: Office, log: Log) -> ReceiptIssuer:

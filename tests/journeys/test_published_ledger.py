@@ -81,6 +81,19 @@ async def test_directory_bucket_and_service_show_the_same(
         assert there.content == await fetched(session, deployment, path)
 
 
+async def test_the_auditor_finds_nothing_in_either(
+    api: JudgedApi, idverify: Command, deployment: Deployment, session: ClientSession, tmp_path: Path
+) -> None:
+    """The log's keys alone: the exported directory holds, and so does what the service shows at its address."""
+    await api.person_with_status()
+    await idverify("ledger", "export", "--to", tmp_path, "--data", deployment.data)
+    described = LogDescription.decode(await fetched(session, deployment, "log.json"))
+    keys = [option for one in described.vkeys for option in ("--vkey", one)]
+    for source in (tmp_path / "1", f"{deployment.url}/log/1"):
+        audited = await idverify("ledger", "fsck", source, *keys, "--json")
+        assert (audited.status, audited.json["findings"]) == (0, [])
+
+
 async def test_a_receipt_is_checked_with_what_is_published(
     api: JudgedApi, deployment: Deployment, session: ClientSession
 ) -> None:
