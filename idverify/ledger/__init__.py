@@ -24,9 +24,11 @@ from idverify.ledger.errors import (
     MalformedError,
     ProofError,
     ReceiptError,
+    RefusedError,
     SequenceError,
     SignatureError,
     StorageError,
+    UnreachableError,
 )
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey, vkey_ed25519
@@ -36,11 +38,15 @@ from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.receipt import Opening, Receipt, verify_receipt
 from idverify.ledger.sequencer import TreeState, decode_bundle, encode_bundle, genesis, sequence
 from idverify.ledger.storage import LedgerStorage
+from idverify.ledger.witness import Cosigned, Witness, WitnessStore
+from idverify.ledger.witness_client import Comparison, Standing, Witnesses, WitnessTransport
 
 __all__ = [
     "Checkpoint",
     "CheckpointSigner",
+    "Comparison",
     "CosignatureV1Verifier",
+    "Cosigned",
     "Cosigner",
     "Draft",
     "EcdsaVerifier",
@@ -66,12 +72,19 @@ __all__ = [
     "Receipt",
     "ReceiptError",
     "Record",
+    "RefusedError",
     "Report",
     "SequenceError",
     "SignatureError",
+    "Standing",
     "StorageError",
     "TlogProof",
     "TreeState",
+    "UnreachableError",
+    "Witness",
+    "WitnessStore",
+    "WitnessTransport",
+    "Witnesses",
     "commitment",
     "decode_bundle",
     "encode_bundle",

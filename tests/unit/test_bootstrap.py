@@ -117,6 +117,7 @@ def test_an_old_python_is_told_so_in_one_sentence(
         ("bench --only hsm", RUN_LOCK, {"hsm", "pages"}),
         ("test --yes", TEST_LOCK, {"hsm", "pages", "workshop"}),
         ("verify letter.pdf", RUN_LOCK, set()),
+        ("witness serve --log KEY", RUN_LOCK, set()),
         ("--json verify up", RUN_LOCK, set()),
         ("--help", RUN_LOCK, set()),
         ("up --help", RUN_LOCK, set()),

@@ -27,7 +27,7 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "ledger-format.md").read_
 BLOCK = re.compile(r"^```(text|hex) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = {
     (kind, name): text.encode() if kind == "text" else bytes.fromhex("".join(text.split()))
-    for kind, name, text in BLOCK.findall(PAGE)
+    for kind, name, text in BLOCK.findall(PAGE[PAGE.index("## 9. ") : PAGE.index("## 11. ")])
 }
 ISS = "https://id.example"
 
