@@ -304,6 +304,10 @@ async def test_ahead_is_told_even_if_its_note_does_not_come(world: World) -> Non
         alpha(world).hang_monitors = False
 
 
+_OTHER = SignedLog("other.example").checkpoint(9).text()
+OTHER_BY_US = write_note(_OTHER, [LOG.sign(_OTHER)]) + by("alpha.example/w", _OTHER)
+
+
 @pytest.mark.parametrize(
     "shown",
     [
@@ -313,11 +317,12 @@ async def test_ahead_is_told_even_if_its_note_does_not_come(world: World) -> Non
         LOG.note(9) + by("beta.example/w", LOG.checkpoint(9).text()),
         LOG.note(9) + by("alpha.example/w", LOG.checkpoint(8).text()),
         LOG.note(9) + by("alpha.example/w", LOG.checkpoint(9).text(), 0),
+        OTHER_BY_US,
         SignedLog("other.example").note(9) + by("alpha.example/w", SignedLog("other.example").checkpoint(9).text()),
     ],
 )
 async def test_what_a_witness_shows_must_be_signed_by_both(world: World, shown: bytes) -> None:
-    """Not signed by the log, not by this witness, wrongly, or of another log: not an answer."""
+    """Not signed by the log, not by this witness, wrongly, or of another log, even by our key: not an answer."""
     alpha(world).shows = shown
     (first, *_) = await world.witnesses().compare(None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,17 +61,20 @@ async def test_another_process_sees_it(path: Path, store: SqliteWitnessStore) ->
 
 
 def climb(path: Path, mark: int) -> list[int]:
-    """In a process of its own: count the log up to 60, and tell which steps were ours."""
+    """In a process of its own: once both are there, count the log up to 300, and tell which steps were ours."""
 
     async def run() -> list[int]:
         mine = []
         async with SqliteWitnessStore(path) as store:
-            while (latest := await store.latest(LOG)) is None or latest.size < 60:
+            while (latest := await store.latest(LOG)) is None or latest.size < 300:
                 size = 1 + (0 if latest is None else latest.size)
                 if await store.advance(LOG, latest, cosigned(size, mark)):
                     mine.append(size)
         return mine
 
+    (path.parent / f"ready{mark}").touch()
+    while len(list(path.parent.glob("ready*"))) < 2:
+        time.sleep(0.001)
     return asyncio.run(run())
 
 
@@ -79,7 +83,9 @@ def test_two_processes_cannot_both_advance(path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         one, other = pool.starmap(climb, [(path, 1), (path, 2)])
 
-    assert sorted(one + other) == list(range(1, 61))
+    assert sorted(one + other) == list(range(1, 301))
+    assert one
+    assert other
 
 
 class _Failing:
