@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import subprocess
 import sys
@@ -103,6 +104,26 @@ async def test_killed_in_the_middle_it_forgets_nothing(directory: Path) -> None:
         assert (0 if latest is None else latest.size) in {acknowledged, acknowledged + 1}
 
     assert acknowledged > ROUNDS
+
+
+async def test_a_disk_that_fails_ends_it(directory: Path) -> None:
+    """No file may grow further: nothing is cosigned that is not kept, exit status 2, and the next start goes on."""
+    acknowledged = 0
+    with served(directory) as (process, ready):
+        async with ClientSession() as session:
+            assert (await post(session, ready["address"], 0, 1))[0] == 200
+            room = (directory / f"{FILE_NAME}-wal").stat().st_size + 20_000
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
+            status = 200
+            while status == 200:
+                acknowledged += 1
+                status, said = await post(session, ready["address"], acknowledged, acknowledged + 1)
+        assert (status, "\u2014".encode() in said) == (503, False)
+        assert await asyncio.to_thread(process.wait, 10) == COULD_NOT_TELL
+    with served(directory) as (_, ready):
+        async with ClientSession() as session:
+            status, said = await post(session, ready["address"], acknowledged, acknowledged + 1)
+            assert status == 200 or (status, said) == (409, b"%d\n" % (acknowledged + 1))
 
 
 def test_keys_are_for_their_owner_alone(directory: Path) -> None:
