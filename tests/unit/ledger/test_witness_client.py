@@ -11,11 +11,12 @@ import pytest
 
 from idverify.ledger.cosigner import Cosigner
 from idverify.ledger.errors import MalformedError, RefusedError, StorageError, UnreachableError
-from idverify.ledger.note import NoteSignature, open_note, split_note, write_note
-from idverify.ledger.policy import Log, Policy, PolicyWitness
+from idverify.ledger.note import NoteSignature, NoteVerifier, open_note, split_note, write_note
+from idverify.ledger.policy import Group, Log, Policy, PolicyWitness
 from idverify.ledger.witness import Cosigned, Witness
 from idverify.ledger.witness_client import Comparison, Standing, Witnesses
 from idverify.ledger.witness_protocol import SIZE_TYPE, AddCheckpoint, write_size
+from tests.simulators.ledger_memory import LedgerMemory, SoftwareSigner, publishing
 from tests.simulators.signed_log import ORIGIN, SignedLog
 from tests.simulators.witness_memory import NOW, WitnessMemory, cosigners
 
@@ -35,13 +36,14 @@ class Stand:
     hang: bool = False
     hang_monitors: bool = False
     shows: bytes | None = None
+    log: NoteVerifier = LOG.verifier
 
     @property
     def keys(self) -> list[Cosigner]:
         return cosigners(f"{self.name}.example/w")
 
     def witness(self) -> Witness:
-        return Witness(self.memory, [LOG.verifier], self.keys, lambda: NOW)
+        return Witness(self.memory, [self.log], self.keys, lambda: NOW)
 
     async def add_checkpoint(self, body: bytes) -> Answer:
         self.asked.append(AddCheckpoint.parse(body).old_size)
@@ -122,6 +124,23 @@ async def test_every_witness_cosigns(world: World) -> None:
     assert len(lines) == 6
     assert world.policy.open(write_note(text, [*own, *lines]))[1] == {one.name for one in world.policy.witnesses}
     assert [stand.asked for stand in world.stands.values()] == [[0]] * 3
+
+
+async def test_a_publisher_works_with_them() -> None:
+    """The publisher's own port is met: what it shows for the quorum bears the cosignatures that the policy wants."""
+    memory, signer = LedgerMemory(), SoftwareSigner()
+    memory.append(5)
+    stands = {f"https://{name}.example/w": Stand(name, log=signer.verifier) for name in NAMES}
+    members = World(stands).policy.witnesses
+    policy = Policy((Log(signer.verifier),), members, (Group("all", 6, tuple(one.name for one in members)),), "all")
+    publisher = publishing(memory, signer, witnesses=Witnesses(policy, World(stands)))
+    await publisher.publish_once()
+    memory.append(300)
+    await publisher.publish_once()
+    _, note = await publisher.receipt_proof(304)
+
+    assert policy.require(note).size == 305
+    assert [stand.asked for stand in stands.values()] == [[0, 5]] * 3
 
 
 async def test_the_size_a_witness_acknowledged_is_remembered(world: World) -> None:
