@@ -22,7 +22,7 @@ from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import MalformedError, UnreachableError
 from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
-from idverify.ledger.witness_client import Witnesses
+from idverify.ledger.witness_client import Standing, Witnesses
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy
@@ -78,6 +78,7 @@ async def open_office(
             signer=signer,
             custodian=custodian,
             publisher=_publisher(config, store, logs[-1], checkpoints, clock, witnesses),
+            witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
             clock=clock,
@@ -178,10 +179,22 @@ def _holder(data: Path) -> bytes:
 
 async def _publish(office: Office) -> None:
     """Checkpoints every second while the log grows. An HSM that is away for a while delays them, no more."""
+    standings: dict[str, str] = {}
     while True:
         await asyncio.sleep(1.0)
         await publish_or_wait(office)
+        standings = _tell_of_witnesses(office.witnesses, standings)
         office.vault.sweep()
+
+
+def _tell_of_witnesses(witnesses: Witnesses | None, before: dict[str, str]) -> dict[str, str]:
+    """How each witness stands, by its address; whatever is not as ``before`` is logged."""
+    now = {one.url: one for one in witnesses.outcomes} if witnesses is not None else {}
+    for url, one in now.items():
+        if before.get(url) != one.standing:
+            level = log.info if one.standing is Standing.AGREES else log.warning
+            level("witness", url=url, standing=one.standing.value, detail=one.detail)
+    return {url: one.standing.value for url, one in now.items()}
 
 
 async def _keep_house(office: Office) -> None:

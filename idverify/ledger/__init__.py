@@ -31,7 +31,7 @@ from idverify.ledger.errors import (
     UnreachableError,
 )
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey, vkey_ed25519
+from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey
 from idverify.ledger.policy import Policy, parse_policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.publisher import CheckpointSigner, Publisher
@@ -98,5 +98,4 @@ __all__ = [
     "timestamp",
     "verify_receipt",
     "vkey",
-    "vkey_ed25519",
 ]

@@ -125,11 +125,6 @@ def vkey(verifier: NoteVerifier) -> str:
     return f"{verifier.name}+{verifier.key_id.hex()}+{base64_text(key)}"
 
 
-def vkey_ed25519(name: str, public32: bytes) -> str:
-    """The vkey of an Ed25519 key (type 01)."""
-    return vkey(Ed25519Verifier(name, public32))
-
-
 def parse_vkey(text: str) -> NoteVerifier:
     """The verifier a vkey stands for.
 

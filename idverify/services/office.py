@@ -16,6 +16,7 @@ from idverify.formats.x509 import trust_store
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
+from idverify.ledger.witness_client import Witnesses
 from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
 from idverify.services.log_keys import LogKey, log_keys
 from idverify.services.log_policy import LogPolicy
@@ -87,6 +88,7 @@ class Office:
     signer: Signer
     custodian: Custodian
     publisher: Publisher
+    witnesses: Witnesses | None
     board: StatusBoard
     statuses: StatusSource
     clock: Clock

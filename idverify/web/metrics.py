@@ -50,10 +50,22 @@ async def _ledger_entries(office: Office) -> float:
     return (await SqliteLedger(office.store, office.log.shard).tree_state()).size
 
 
+async def _signed_entries(office: Office) -> float:
+    shown = await office.publisher.snapshot()
+    return 0 if shown is None else shown.latest.tree.size
+
+
+async def _witnessed_entries(office: Office) -> float:
+    shown = await office.publisher.snapshot()
+    return 0 if shown is None or shown.quorum is None else shown.quorum.tree.size
+
+
 # Name: what it says, and how it is read when somebody asks
 GAUGES: Final[Mapping[str, tuple[str, Callable[[Office], Awaitable[float]]]]] = {
     "idverify_status_list_age_seconds": ("Time since our status list was last signed", _status_list_age),
     "idverify_ledger_entries": ("Entries on the ledger, published or not yet", _ledger_entries),
+    "idverify_ledger_signed_entries": ("Entries under the latest checkpoint", _signed_entries),
+    "idverify_ledger_witnessed_entries": ("Entries under the checkpoint that receipts rest on", _witnessed_entries),
 }
 
 

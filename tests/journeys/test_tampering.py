@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from idverify.core.verdict import CheckId, Outcome, Result
 from idverify.errors import DocumentError
 from idverify.formats.base import HolderBindingExpected
-from idverify.ledger.note import vkey_ed25519
+from idverify.ledger.note import Ed25519Verifier, vkey
 from idverify.ledger.sequencer import decode_bundle
 from idverify.ports import SystemClock
 from idverify.services.status_source import StatusSource
@@ -237,7 +237,7 @@ async def test_a_key_from_outside_is_believed_over_the_file_s(
 ) -> None:
     """With the log's published key the ledger holds; with a stranger's of the same name no checkpoint does."""
     origin = f"localhost:{deployment.port}/log/1"
-    stranger = vkey_ed25519(origin, Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+    stranger = vkey(Ed25519Verifier(origin, Ed25519PrivateKey.generate().public_key().public_bytes_raw()))
     bundle = await idverify("trust", "export", copied / "bundle.jwt", "--data", deployment.data, "--json")
 
     published = await idverify("ledger", "fsck", "--data", copied, "--vkey", bundle.json["log_vkeys"][0], "--json")

@@ -75,8 +75,8 @@ def witnessed(deployment: Deployment, folder: Path) -> Iterator[list[Organisatio
     with ExitStack() as stack:
         organisations = [Organisation(folder, name, keys) for name in NAMES]
         for one in organisations:
-            one.open()
             stack.callback(one.close)
+            one.open()
         policy = folder / "witnesses"
         policy.write_text("".join([*(one.lines() for one in organisations), *map(GROUPS.format, NAMES), QUORUM]))
         with (deployment.data / FILE_NAME).open("a") as settings:

@@ -222,6 +222,7 @@ async def _office(store: SqliteStore, token: SoftToken, clock: StandingClock) ->
         signer=token,
         custodian=token,
         publisher=Publisher(SqliteLedger(store, logs[-1].shard), origin, checkpoints, now=clock.now, holder=b"office"),
+        witnesses=None,
         board=StatusBoard(board, store, token, source, clock, system_entropy),
         statuses=source,
         clock=clock,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
 from idverify.ledger.errors import MalformedError, SignatureError
 from idverify.ledger.merkle import EMPTY_ROOT
-from idverify.ledger.note import Ed25519Verifier, NoteSignature, open_note, parse_vkey, vkey_ed25519, write_note
+from idverify.ledger.note import Ed25519Verifier, NoteSignature, open_note, parse_vkey, vkey, write_note
 
 # The worked example of c2sp.org/tlog-checkpoint's shape, signed with a published key: an empty log.
 VKEY = "id.example/ledger+eefd1545+AY4HTQoVCdkoHMxM01TEeOe5PX2c3TP7OQapT2b0Yp1A"
@@ -149,7 +149,7 @@ def test_what_is_not_a_note_is_refused(data: bytes, said: str) -> None:
 
 def test_vkeys_read_back() -> None:
     """A published key is exactly its name, key id and bytes."""
-    assert parse_vkey(vkey_ed25519(ADA.name, ADA.public_key)) == ADA
+    assert parse_vkey(vkey(ADA)) == ADA
 
 
 @pytest.mark.parametrize(
