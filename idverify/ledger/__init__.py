@@ -11,12 +11,15 @@ implements `LedgerStorage`.
 """
 
 from idverify.ledger.audit import Finding, LogSource, Progress, Report, fsck
+from idverify.ledger.audit_state import AuditState
 from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
 from idverify.ledger.commitment import Record, commitment
 from idverify.ledger.cosignature import CosignatureV1Verifier, MlDsa44Verifier, timestamp
 from idverify.ledger.cosigner import Cosigner
 from idverify.ledger.ecdsa import EcdsaVerifier
 from idverify.ledger.entry import Draft, Entry, EntryType
+from idverify.ledger.equivocation import Equivocation
+from idverify.ledger.erasure import Erased, Trace, search
 from idverify.ledger.errors import (
     FencedError,
     ForkError,
@@ -30,18 +33,25 @@ from idverify.ledger.errors import (
     StorageError,
     UnreachableError,
 )
+from idverify.ledger.file_tree import FileTree
+from idverify.ledger.files import LogFiles
+from idverify.ledger.gossip import Agreement, View, gossip
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey
 from idverify.ledger.policy import Policy, parse_policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.publisher import CheckpointSigner, Publisher
+from idverify.ledger.rebuild import LedgerSink, Rebuilt, RebuiltTree, rebuild, restore, static_files
 from idverify.ledger.receipt import Opening, Receipt, verify_receipt
 from idverify.ledger.sequencer import TreeState, decode_bundle, encode_bundle, genesis, sequence
 from idverify.ledger.storage import LedgerStorage
+from idverify.ledger.tree_audit import TreeReport, audit_tree
 from idverify.ledger.witness import Cosigned, Witness, WitnessStore
 from idverify.ledger.witness_client import Comparison, Standing, Witnesses, WitnessTransport
 
 __all__ = [
+    "Agreement",
+    "AuditState",
     "Checkpoint",
     "CheckpointSigner",
     "Comparison",
@@ -53,11 +63,16 @@ __all__ = [
     "Ed25519Verifier",
     "Entry",
     "EntryType",
+    "Equivocation",
+    "Erased",
     "FencedError",
+    "FileTree",
     "Finding",
     "ForkError",
     "LedgerError",
+    "LedgerSink",
     "LedgerStorage",
+    "LogFiles",
     "LogIdentity",
     "LogSource",
     "MalformedError",
@@ -69,6 +84,8 @@ __all__ = [
     "Progress",
     "ProofError",
     "Publisher",
+    "Rebuilt",
+    "RebuiltTree",
     "Receipt",
     "ReceiptError",
     "Record",
@@ -79,22 +96,31 @@ __all__ = [
     "Standing",
     "StorageError",
     "TlogProof",
+    "Trace",
+    "TreeReport",
     "TreeState",
     "UnreachableError",
+    "View",
     "Witness",
     "WitnessStore",
     "WitnessTransport",
     "Witnesses",
+    "audit_tree",
     "commitment",
     "decode_bundle",
     "encode_bundle",
     "fsck",
     "genesis",
+    "gossip",
     "open_checkpoint",
     "open_note",
     "parse_policy",
     "parse_vkey",
+    "rebuild",
+    "restore",
+    "search",
     "sequence",
+    "static_files",
     "timestamp",
     "verify_receipt",
     "vkey",

@@ -35,7 +35,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Agreement:
     """`seen` by falling size; `refused` are (name, why) of notes that are no checkpoint of the log.
 
     `equivocation` is None where nothing contradicts anything; only if `complete`, too, is everything proven consistent.
@@ -51,7 +51,7 @@ class Comparison:
         return not self.refused and all(seen.proven for seen in self.seen)
 
 
-def gossip(views: Iterable[View], policy: Policy) -> Comparison:
+def gossip(views: Iterable[View], policy: Policy) -> Agreement:
     """Compare what each place shows of a log. Raises what the views' files raise."""
     seen, refused = [], []
     for view in views:
@@ -62,11 +62,11 @@ def gossip(views: Iterable[View], policy: Policy) -> Comparison:
     origins = {each.checkpoint.origin for each in seen}
     if len(origins) > 1:
         refused += [(each.view.name, f"shows the log {each.checkpoint.origin}") for each in seen]
-        return Comparison((), tuple(refused), None)
+        return Agreement((), tuple(refused), None)
     seen.sort(key=lambda each: each.checkpoint.size, reverse=True)
     proof = _split(seen, policy)
     proven, found = ([], None) if proof else _held_against_largest(seen)
-    return Comparison(tuple(proven or seen), tuple(refused), proof or found)
+    return Agreement(tuple(proven or seen), tuple(refused), proof or found)
 
 
 def _split(seen: Sequence[Seen], policy: Policy) -> Equivocation | None:

@@ -8,6 +8,8 @@ In this order:
    the entries continue the chain.
 4. Every full tile above is, byte for byte, what the entries make it.
 5. All entries together lead to the signed root.
+
+Besides, the checkpoint of the quorum is a prefix of the latest, and entry 0 commits to the identity in `log.json`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,14 +19,16 @@ from typing import Final
 from idverify.ledger.audit import MAX_FINDINGS, RULES, Finding, Report
 from idverify.ledger.audit_state import AuditState
 from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.description import LogDescription
 from idverify.ledger.edge import TILE_WIDTH
+from idverify.ledger.entry import Entry
 from idverify.ledger.equivocation import Equivocation, contradiction, split_view
-from idverify.ledger.errors import LedgerError, StorageError
+from idverify.ledger.errors import LedgerError, MalformedError, StorageError
 from idverify.ledger.file_tree import FileTree, mended_tree
 from idverify.ledger.files import LogFiles, require_file
 from idverify.ledger.merkle import EMPTY_ROOT
 from idverify.ledger.policy import Policy
-from idverify.ledger.published import CHECKPOINT, QUORUM
+from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM
 from idverify.ledger.walk import Walk
 
 TREE_RULES: Final[Mapping[str, str]] = {
@@ -92,7 +96,11 @@ class _Audit:
             walk.start_at(known.entries, known.time)
         self._examine_quorum()
         self._state = self._reached(walk)
-        for _ in walk.bundles():
+        starts = walk.link.index == 0
+        for entries in walk.bundles():
+            if starts:
+                self._examine_identity(entries[0] if entries else b"")
+                starts = False
             if walk.link.index % TILE_WIDTH == 0:
                 self._state = self._reached(walk)
             yield self._state
@@ -137,6 +145,21 @@ class _Audit:
             self._find(None, "rollback", f"{QUORUM} has {quorum.size} entries, {CHECKPOINT} has {self._signed.size}")
         else:
             self._extends(note, quorum)
+
+    def _examine_identity(self, start: bytes) -> None:
+        """Where a description is published, entry 0 commits to the identity in it."""
+        data = self._files.read(DESCRIPTION)
+        if data is None:
+            return
+        try:
+            identity, digest = LogDescription.decode(data).identity, Entry.decode(start).digest
+        except MalformedError as error:
+            self._find(None, "identity", str(error))
+            return
+        if identity.origin != self._signed.origin:
+            self._find(None, "identity", f"{DESCRIPTION}: expected {self._signed.origin}, got {identity.origin}")
+        elif identity.digest() != digest:
+            self._find(0, "identity", f"expected the digest {identity.digest().hex()}, got {digest.hex()}")
 
     def _extends(self, note: bytes, before: Checkpoint) -> bool:
         """False if the checkpoint contradicts an earlier one, which is then proven."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from idverify.ledger import Checkpoint, Policy, encode_bundle
+from idverify.ledger import Checkpoint, Draft, LogIdentity, Policy, encode_bundle, vkey
+from idverify.ledger.description import LogDescription
 from idverify.ledger.edge import RightEdge
 from idverify.ledger.file_tree import edge_tiles
 from idverify.ledger.published import CHECKPOINT, bundle_path
 from idverify.ledger.tiles import Tile
-from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner
+from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, draft
 
 SIGNER = SoftwareSigner()
 
+
+IDENTITY = LogIdentity(ORIGIN, "https://id.example", "id.example", "https://id.example/status")
+DESCRIPTION_OF_LOG = LogDescription(IDENTITY, 1, (vkey(SIGNER.verifier),), "quorum none\n").encode()
+"""The `log.json` of the simulated log."""
 
 POLICY = Policy.of_log([SIGNER.verifier])
 """What an auditor trusts who was given the key of the simulated log."""
@@ -66,9 +71,20 @@ def tree_of(log: LedgerMemory, size: int | None = None, signer: SoftwareSigner =
 
 
 @cache
-def log_of(size: int, origin: str = ORIGIN) -> LedgerMemory:
-    """A sound log, not to be changed."""
+def log_of(size: int) -> LedgerMemory:
+    """A sound log that commits to its identity; not to be changed."""
+    return _grown(size, lambda number: number)
+
+
+@cache
+def another_story(size: int) -> TreeInMemory:
+    """The same log as a tree, properly signed, that parts from the other at entry 100."""
+    return tree_of(_grown(size, lambda number: number + (number >= 100)))
+
+
+def _grown(size: int, told: Callable[[int], int]) -> LedgerMemory:
     log = LedgerMemory()
-    for minute in range(-(-size // 100)):
-        log.append(min(100, size - 100 * minute), NOW + 60 * minute)
+    for number in range(size):
+        one = draft(told(number))
+        log.add(one if number else Draft(one.type, one.handle, IDENTITY.digest()), NOW + 60 * (number // 100))
     return log

@@ -16,7 +16,7 @@ from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.errors import Unavailable
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.files import require_file
-from idverify.ledger.gossip import Comparison, View, gossip
+from idverify.ledger.gossip import Agreement, View, gossip
 from idverify.ledger.policy import Policy
 from idverify.ledger.published import CHECKPOINT
 
@@ -76,7 +76,7 @@ def _witnesses(urls: Sequence[str], policy: Policy, away: list[str]) -> Iterator
                 away.append(f"{url}: {error}")
 
 
-def _as_json(result: Comparison, away: list[str]) -> dict[str, object]:
+def _as_json(result: Agreement, away: list[str]) -> dict[str, object]:
     proof = result.equivocation
     return {
         "consistent": proof is None and result.complete and not away,
@@ -95,7 +95,7 @@ def _as_json(result: Comparison, away: list[str]) -> dict[str, object]:
     }
 
 
-def _tell(result: Comparison, away: list[str]) -> None:
+def _tell(result: Agreement, away: list[str]) -> None:
     largest = max((seen.checkpoint.size for seen in result.seen), default=0)
     for seen in result.seen:
         behind = largest - seen.checkpoint.size

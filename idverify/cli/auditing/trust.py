@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from idverify.cli.output import WrongUsage, printable, read_input
+from idverify.ledger.description import LogDescription
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.files import LogFiles, require_file
 from idverify.ledger.note import NoteVerifier, parse_vkey
@@ -50,10 +50,7 @@ def _given(vkey: str) -> list[str]:
 def _of_the_log(files: LogFiles | None) -> list[NoteVerifier]:
     if files is None:
         raise WrongUsage("--trust-on-first-use needs a log that hands out its keys in log.json.")
-    try:
-        keys = [str(key) for key in json.loads(require_file(files, DESCRIPTION))["vkeys"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise MalformedError(f"{DESCRIPTION}: expected JSON with vkeys") from error
+    keys = LogDescription.decode(require_file(files, DESCRIPTION)).vkeys
     verifiers = [parse_vkey(key) for key in keys]
     for key in keys:
         sys.stderr.write(printable(f"On first use, from the log itself: --vkey {key}") + "\n")

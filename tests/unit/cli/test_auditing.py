@@ -26,9 +26,18 @@ from idverify.ledger.equivocation import Equivocation
 from idverify.ledger.file_tree import FileTree
 from idverify.ledger.note import vkey
 from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM
-from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner, draft
+from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner
 from tests.simulators.log_server import LogServer
-from tests.simulators.published_tree import POLICY, SIGNER, TreeInMemory, log_of, open_note, tree_of
+from tests.simulators.published_tree import (
+    DESCRIPTION_OF_LOG,
+    POLICY,
+    SIGNER,
+    TreeInMemory,
+    another_story,
+    log_of,
+    open_note,
+    tree_of,
+)
 
 KEY = vkey(SIGNER.verifier)
 STRANGER = SoftwareSigner(seed=bytes([7] * 32))
@@ -86,14 +95,6 @@ def damaged(tree: TreeInMemory, index: int) -> TreeInMemory:
     entries[index % 256] = entries[index % 256][:-1] + b"x"
     tree.files[path] = encode_bundle(entries)
     return tree
-
-
-def another_story(size: int) -> TreeInMemory:
-    log = LedgerMemory()
-    log.append(100, NOW)
-    for number in range(100, size):
-        log.add(draft(number + 1), NOW)
-    return tree_of(log)
 
 
 # fsck
@@ -161,7 +162,7 @@ def test_another_key_does_not_do(ledger: Auditor, served: LogServer) -> None:
 
 def test_the_logs_own_keys_are_used_only_when_asked(ledger: Auditor, served: LogServer, tree: TreeInMemory) -> None:
     """Trust on first use says which key it took, so that the next audit can bring it."""
-    tree.files[DESCRIPTION] = json.dumps({"vkeys": [KEY]}).encode()
+    tree.files[DESCRIPTION] = DESCRIPTION_OF_LOG
     done = ledger("fsck", served.url, "--trust-on-first-use")
 
     assert done.status == 0
@@ -661,7 +662,7 @@ def test_witnesses_are_asked_by_the_hash_of_the_origin(
 def test_a_tree_is_rebuilt_from_its_entries(ledger: Auditor, tree: TreeInMemory, tmp_path: Path) -> None:
     """Into a new directory, the same to the byte; the checkpoint and its companions are copied."""
     tree.files[QUORUM] = tree_of(log_of(600), 500).files[CHECKPOINT]
-    tree.files[DESCRIPTION] = b"{}"
+    tree.files[DESCRIPTION] = DESCRIPTION_OF_LOG
     left = TreeInMemory({path: data for path, data in tree.files.items() if "tile" not in path or "entries" in path})
     done = ledger("rebuild", left.write(tmp_path / "left"), "--vkey", KEY, "--output", tmp_path / "new", "--json")
     made = {

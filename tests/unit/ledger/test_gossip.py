@@ -9,21 +9,12 @@ import pytest
 
 from idverify.ledger.equivocation import Equivocation
 from idverify.ledger.errors import LedgerError, MalformedError, ProofError
-from idverify.ledger.gossip import Comparison, View, gossip
+from idverify.ledger.gossip import Agreement, View, gossip
 from idverify.ledger.published import CHECKPOINT
-from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner, draft
-from tests.simulators.published_tree import POLICY, TreeInMemory, log_of, tree_of
+from tests.simulators.ledger_memory import SoftwareSigner
+from tests.simulators.published_tree import POLICY, TreeInMemory, another_story, log_of, tree_of
 
 STRANGER = SoftwareSigner(seed=bytes([7] * 32))
-
-
-def another_story(size: int) -> TreeInMemory:
-    """The same log, properly signed, that parts from the other at entry 100."""
-    log = LedgerMemory()
-    log.append(100, NOW)
-    for number in range(100, size):
-        log.add(draft(number + 1), NOW)
-    return tree_of(log)
 
 
 def tree(size: int) -> View:
@@ -40,7 +31,7 @@ def other(size: int) -> View:
     return View(f"other tree of {size}", served.files[CHECKPOINT], served)
 
 
-def compared(*views: View) -> Comparison:
+def compared(*views: View) -> Agreement:
     return gossip(views, POLICY)
 
 

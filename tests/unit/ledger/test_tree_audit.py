@@ -13,16 +13,27 @@ from hypothesis import strategies as st
 from idverify.ledger import Checkpoint, decode_bundle, encode_bundle
 from idverify.ledger.audit import MAX_FINDINGS
 from idverify.ledger.audit_state import AuditState
+from idverify.ledger.description import LogDescription
 from idverify.ledger.edge import layers, split_hashes
 from idverify.ledger.entry import ENTRY_SIZE
 from idverify.ledger.errors import MalformedError, SignatureError, StorageError
 from idverify.ledger.file_tree import FileTree
 from idverify.ledger.merkle import leaf_hash
-from idverify.ledger.published import CHECKPOINT, QUORUM, bundle_path
+from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM, bundle_path
 from idverify.ledger.tiles import Tile
 from idverify.ledger.tree_audit import TREE_RULES, TreeReport, audit_tree
-from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, draft
-from tests.simulators.published_tree import POLICY, SIGNER, TreeInMemory, log_of, open_note, tree_of
+from tests.simulators.ledger_memory import NOW, ORIGIN, SoftwareSigner
+from tests.simulators.published_tree import (
+    DESCRIPTION_OF_LOG,
+    IDENTITY,
+    POLICY,
+    SIGNER,
+    TreeInMemory,
+    another_story,
+    log_of,
+    open_note,
+    tree_of,
+)
 
 EVERY_CLASS = [1, 2, 3, 255, 256, 257, 300, 511, 512, 513, 600]
 """Sizes with and without partial and full tiles, and a tile of one hash at every level."""
@@ -346,15 +357,6 @@ def test_a_smaller_tree_than_before_is_a_rollback(tree: TreeInMemory) -> None:
     assert report.state.note == before.note
 
 
-def another_story(size: int, signer: SoftwareSigner = SIGNER) -> TreeInMemory:
-    """A tree of the same log that parts from the other at entry 100."""
-    log = LedgerMemory()
-    log.append(100, NOW)
-    for number in range(100, size):
-        log.add(draft(number + 1), NOW)
-    return tree_of(log, signer=signer)
-
-
 @pytest.mark.parametrize("size", [600, 601, 700])
 def test_a_fork_is_proven_by_two_notes(tree: TreeInMemory, size: int) -> None:
     """Of one size or of two, a tree that does not extend the last one leaves a proof that convinces a stranger."""
@@ -379,6 +381,25 @@ def test_the_quorum_checkpoint_is_held_against_the_latest(tree: TreeInMemory) ->
     assert rules(audit(tree)) == [(None, "rollback")]
     tree.files[QUORUM] = SoftwareSigner(seed=bytes([7] * 32)).note(open_note(tree.files[CHECKPOINT]))
     assert rules(audit(tree)) == [(None, "checkpoint")]
+
+
+@pytest.mark.parametrize(
+    ("change", "index"),
+    [({}, None), ({"rp_id": "evil.example"}, 0), ({"origin": "other.example/1"}, None)],
+    ids=["as it is", "another name", "another log"],
+)
+def test_entry_0_commits_to_the_published_identity(
+    tree: TreeInMemory, change: dict[str, str], index: int | None
+) -> None:
+    """What `log.json` says of the deployment is what the log began with."""
+    from dataclasses import replace
+
+    described = replace(LogDescription.decode(DESCRIPTION_OF_LOG), identity=replace(IDENTITY, **change))
+    tree.files[DESCRIPTION] = described.encode()
+
+    assert rules(audit(tree)) == ([(index, "identity")] if change else [])
+    tree.files[DESCRIPTION] = b"{}"
+    assert rules(audit(tree)) == [(None, "identity")]
 
 
 @pytest.mark.parametrize(
