@@ -1,10 +1,13 @@
-"""Audits of a ledger against bare hashing, and against what they may cost at most."""
+"""Audits of a ledger against bare hashing, and against what they may cost at most.
+
+In each round the audit and the hashing are measured one right after the other.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +23,14 @@ from idverify.errors import IdverifyError
 from idverify.ledger.audit import Report, fsck
 from idverify.ledger.entry import ENTRY_SIZE
 from idverify.ledger.note import NoteVerifier, vkey
+from idverify.ledger.policy import Policy
+from idverify.ledger.published import CHECKPOINT, SignedTree, paths, render
+from idverify.ledger.storage import LedgerStorage
+from idverify.ledger.tree_audit import audit_tree
+from idverify.stores.directory_files import DirectoryFiles
 from idverify.stores.sqlite_ledger import SqliteLogSource
 
+_FILES_TARGET: Final = 0.5
 _DATABASE_TARGET: Final = 0.3
 _UNIT: Final = "entries per CPU-second"
 _HASHING: Final = "2 SHA-256 per entry: its leaf and one node"
@@ -30,9 +39,25 @@ _MOST_MB: Final = 300  # for however many entries
 _MB: Final = 1e6
 
 
-async def measure(database: Path, verifier: NoteVerifier, effort: Effort) -> list[Row]:
-    """What auditing the log in this database costs."""
-    return [_from_database(database, verifier, effort), *await _whole(database, verifier, effort)]
+async def measure(database: Path, published: Path, verifier: NoteVerifier, effort: Effort) -> list[Row]:
+    """What auditing the log costs, as it is in this database and published in this directory."""
+    files = [Pair(_cpu_of_files(published, verifier), hashing(effort)) for _ in range(effort.rounds)]
+    rows = [Pair(_cpu_of_database(database, verifier), hashing(effort)) for _ in range(effort.rounds)]
+    return [
+        row("ledger audit, from files", _UNIT, _HASHING, _FILES_TARGET, files),
+        row("ledger audit, from the database", _UNIT, _HASHING, _DATABASE_TARGET, rows),
+        *await _whole(database, verifier, effort),
+    ]
+
+
+async def publish(storage: LedgerStorage, shown: SignedTree, directory: Path) -> None:
+    """Write the files of a checkpoint, as ``idverify ledger export`` has them, without a flush for each."""
+    for path in paths(shown.tree.size):
+        content = await render(storage, shown.tree, path)
+        file = directory / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content or b"")
+    (directory / CHECKPOINT).write_bytes(shown.note)
 
 
 def hashing(effort: Effort) -> float:
@@ -45,16 +70,20 @@ def hashing(effort: Effort) -> float:
     return cpu_of(both, effort.probe_seconds)
 
 
-def _from_database(database: Path, verifier: NoteVerifier, effort: Effort) -> Row:
-    pairs = [Pair(_audit_cpu(database, verifier), hashing(effort)) for _ in range(effort.rounds)]
-    return row("ledger audit, from the database", _UNIT, _HASHING, _DATABASE_TARGET, pairs)
-
-
-def _audit_cpu(database: Path, verifier: NoteVerifier) -> float:
+def _cpu_of_database(database: Path, verifier: NoteVerifier) -> float:
     with closing(SqliteLogSource(database)) as source:
-        begin = time.process_time()
-        *_, report = fsck(source, verifier, verifier.name)
-        spent = time.process_time() - begin
+        return _cpu_of(fsck(source, verifier, verifier.name))
+
+
+def _cpu_of_files(published: Path, verifier: NoteVerifier) -> float:
+    return _cpu_of(audit_tree(DirectoryFiles(published), Policy.of_log([verifier])))
+
+
+def _cpu_of(audit: Iterator[object]) -> float:
+    """CPU seconds per entry. Raises ``IdverifyError`` where something is found: such an audit has stopped early."""
+    begin = time.process_time()
+    *_, report = audit
+    spent = time.process_time() - begin
     if not isinstance(report, Report) or not report.holds:
         raise IdverifyError(f"Expected a log that holds, got {report}")
     return spent / report.size

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.note import Ed25519Verifier
+from idverify.ledger.published import SignedTree
 from idverify.ledger.publisher import Publisher, Witnesses
 from idverify.ports import SystemClock
 from idverify.stores.sqlite import SqliteStore
@@ -32,3 +33,10 @@ def publisher(store: SqliteStore, signer: SoftSigner, witnesses: Witnesses | Non
     """The publisher of the log in this store."""
     ledger, now = SqliteLedger(store), SystemClock().now
     return Publisher(ledger, ORIGIN, [signer], now=now, holder=b"bench", witnesses=witnesses)
+
+
+async def shown(publishing: Publisher) -> SignedTree:
+    """The newest tree that the publisher signed."""
+    snapshot = await publishing.snapshot()
+    assert snapshot is not None
+    return snapshot.latest

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from idverify.cli.auditing.directory import DirectoryFiles
 from idverify.cli.auditing.http import HttpFiles
 from idverify.cli.output import WrongUsage
 from idverify.ledger.files import LogFiles
+from idverify.stores.directory_files import DirectoryFiles
 
 SCHEMES = ("http://", "https://")
 

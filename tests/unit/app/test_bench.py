@@ -23,7 +23,9 @@ from idverify.cli.bench import run
 from idverify.cli.output import WrongUsage
 from idverify.errors import IdverifyError, SetupError
 
-TINY = Effort(rounds=1, sign_seconds=0.03, probe_seconds=0.01, requests=8, commits=2, entries=300)
+TINY = Effort(
+    rounds=1, sign_seconds=0.03, probe_seconds=0.01, requests=8, commits=2, witnessed_seconds=0.1, entries=300
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +78,13 @@ async def test_ledger_group() -> None:
     assert [shown["name"] for shown in rows] == [
         "ledger append, as the log grows",
         "ledger inclusion proof, warm",
+        "ledger audit, from files",
         "ledger audit, from the database",
         "ledger audit, with all rows",
         "ledger audit, memory",
         "ledger append, alone",
         *(f"{kind}, batch {size}" for kind in kinds for size in (16, 256)),
+        "ledger entry to quorum checkpoint, p99",
     ]
     for shown in rows:
         require_shape(shown)
