@@ -120,7 +120,8 @@ def test_the_page_names_every_rule_of_the_audit() -> None:
 
 
 def block(name: str) -> bytes:
-    found = re.search(rf"^```\w+ {re.escape(name)}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    published = PAGE[PAGE.index("\n## 9. ") :]  # section 4 has a checkpoint of its own
+    found = re.search(rf"^```\w+ {re.escape(name)}\n(.*?)^```$", published, re.MULTILINE | re.DOTALL)
     assert found
     return found[1].encode()
 
