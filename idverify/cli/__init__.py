@@ -343,14 +343,17 @@ def ledger_rebuild(
     vkey: Vkeys = None,
     policy: PolicyFile = None,
     first_use: FirstUse = False,
-    output: Annotated[Path | None, typer.Option(help="New directory for the tree; else nothing is kept.")] = None,
+    output: Annotated[Path | None, typer.Option(help="New directory for the tree.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Or the data directory, service stopped, whose ledger tables are damaged.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Make every tile again from the entries alone, and hold them against the signed root."""
-    from idverify.cli.auditing.rebuild import rebuild_tree
+    from idverify.cli.auditing.rebuild import Target, rebuild_log
     from idverify.cli.auditing.trust import Trust
 
-    return rebuild_tree(source, Trust(vkey or [], policy, first_use), output, json=json)
+    return rebuild_log(source, Trust(vkey or [], policy, first_use), Target(output, data), json=json)
 
 
 @ledger.command("erase-check")

@@ -14,10 +14,9 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.edge import TILE_WIDTH, RightEdge
 from idverify.ledger.errors import ProofError
 from idverify.ledger.file_tree import edge_tiles
-from idverify.ledger.files import LogFiles, require_file, whole_entries
+from idverify.ledger.files import LogFiles, whole_entries
 from idverify.ledger.merkle import leaf_hashes
-from idverify.ledger.policy import Policy
-from idverify.ledger.published import CHECKPOINT, bundle_path
+from idverify.ledger.published import bundle_path
 from idverify.ledger.sequencer import TreeState, encode_bundle, genesis
 from idverify.ledger.tiles import Tile
 
@@ -83,16 +82,13 @@ def static_files(rebuilt: Rebuilt | RebuiltTree) -> Iterator[tuple[str, bytes]]:
     yield bundle_path(Tile(0, rebuilt.first // TILE_WIDTH, len(rebuilt.entries))), encode_bundle(rebuilt.entries)
 
 
-def restore(files: LogFiles, policy: Policy, into: LedgerSink) -> Iterator[int]:
-    """Rebuild a ledger into a database; yields how many entries are there.
+def restore(files: LogFiles, note: bytes, checkpoint: Checkpoint, into: LedgerSink) -> Iterator[int]:
+    """Rebuild a ledger into a database; yields how many entries are there. The caller opened `note` to `checkpoint`.
 
-    The latest checkpoint decides how far. Entries behind it were promised to nobody, and a service may only sign again
-    if nobody has seen a later one: the fork guard sees to that.
+    A service may only sign again if nobody has seen a later one: the fork guard sees to that.
 
-    Raises what `policy.open` and `rebuild` raise.
+    Raises what `rebuild` raises.
     """
-    note = require_file(files, CHECKPOINT)
-    checkpoint, _ = policy.open(note)
     for piece in rebuild(files, checkpoint):
         if isinstance(piece, RebuiltTree):
             into.finish(piece.state, checkpoint, note)

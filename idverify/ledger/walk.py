@@ -121,6 +121,9 @@ class Walk:
 
     def _continue_chain(self, entries: list[bytes], computed: list[bytes], right: list[bytes]) -> None:
         """Examine each entry that is the right one, and blame each that is not, unless their number was blamed."""
+        if computed == right and (link := follow(self.link, entries, computed)):
+            self.link = link
+            return
         for at, expected in enumerate(right):
             index = self.link.index
             if computed[at : at + 1] == [expected]:

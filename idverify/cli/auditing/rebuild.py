@@ -1,33 +1,53 @@
-"""``idverify ledger rebuild``: from entries and a signed checkpoint, every tile anew, written as a static tree."""
+"""``idverify ledger rebuild``: from entries and a signed checkpoint, every tile anew, in files or in the database."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
+from idverify.app.services import hold
 from idverify.cli.auditing.progress import progress
 from idverify.cli.auditing.sources import opened
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, say
+from idverify.config import load
+from idverify.errors import SetupError
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import LedgerError
 from idverify.ledger.files import LogFiles, require_file
 from idverify.ledger.published import CHECKPOINT, HEADS
-from idverify.ledger.rebuild import RebuiltTree, rebuild, static_files
+from idverify.ledger.rebuild import RebuiltTree, rebuild, restore, static_files
+from idverify.stores.ledger_restore import restoring
 
 
-def rebuild_tree(source: str, trust: Trust, output: Path | None, *, json: bool) -> int:
-    """Rebuild a published log: 0 the entries make the signed tree, 1 they do not.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A new directory, or the data directory of a service that does not run; with neither, nothing is kept."""
 
-    ``output`` shows a checkpoint only once all of the tree below it is written.
+    output: Path | None = None
+    data: Path | None = None
+
+
+def rebuild_log(source: str, trust: Trust, target: Target, *, json: bool) -> int:
+    """Rebuild a published log: 0 the entries make the signed tree, 1 they do not, and nothing was changed.
+
+    A directory shows a checkpoint only once all of the tree below it is written.
     """
-    if output is not None and output.exists() and any(output.iterdir()):
-        raise WrongUsage(f"{output} is not empty; a tree is rebuilt into a directory of its own.")
+    if target.output is not None and target.data is not None:
+        raise WrongUsage("Give --output DIRECTORY or --data DIR, not both.")
+    if target.output is not None and target.output.exists() and any(target.output.iterdir()):
+        raise WrongUsage(f"{target.output} is not empty; a tree is rebuilt into a directory of its own.")
     with opened(source) as files:
         policy = trust.resolve(files)
         try:
-            checkpoint, _ = policy.open(require_file(files, CHECKPOINT))
-            _rebuild(files, checkpoint, output, quiet=json)
+            note = require_file(files, CHECKPOINT)
+            checkpoint, _ = policy.open(note)
+            if target.data is None:
+                _rebuild(files, checkpoint, target.output, quiet=json)
+            else:
+                _restore(files, (note, checkpoint), target.data, quiet=json)
         except LedgerError as error:
             _answer({"holds": False, "detail": str(error)}, f"The log cannot be rebuilt. {error}", json=json)
             return 1
@@ -50,6 +70,19 @@ def _rebuild(files: LogFiles, checkpoint: Checkpoint, output: Path | None, *, qu
             head = files.read(path)
             if head is not None:
                 _write(output / path, head)
+
+
+def _restore(files: LogFiles, signed: tuple[bytes, Checkpoint], data: Path, *, quiet: bool) -> None:
+    note, checkpoint = signed
+    held = hold(data)
+    try:
+        with progress("entries", quiet=quiet) as told, restoring(load(data).database, checkpoint) as sink:
+            for count in restore(files, note, checkpoint, sink):
+                told(count, checkpoint.size)
+    except sqlite3.Error as error:
+        raise SetupError(f"The ledger cannot be written ({error}).", "Restore the database from a backup.") from error
+    finally:
+        os.close(held)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from idverify.ledger.equivocation import Equivocation
 from idverify.ledger.file_tree import FileTree
 from idverify.ledger.note import vkey
 from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM
+from idverify.stores.writes import WriteSet
 from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner
 from tests.simulators.log_server import LogServer
 from tests.simulators.published_tree import (
@@ -685,6 +687,44 @@ def test_entries_that_are_not_the_signed_ones_make_no_tree(ledger: Auditor, tree
     assert done.status == 1
     assert "entry 301" in done.out
     assert not (tmp_path / "new" / CHECKPOINT).exists()
+
+
+def test_the_ledger_of_a_database_is_rebuilt(ledger: Auditor, tmp_path: Path) -> None:
+    """From published files, into the data directory of a service that is stopped; never beside one that runs."""
+    import fcntl
+    import sqlite3
+
+    from tests.unit.stores.conftest import sqlite
+    from tests.unit.stores.rows import entry
+
+    async def made() -> Path:
+        database = await sqlite(tmp_path)
+        async with database.open() as store:
+            await store.commit(WriteSet((), tuple(entry(number) for number in range(300))))
+        return database.path
+
+    path = asyncio.run(made())
+    token = 'module = "/m.so"\nlabel = "t"\nserial = "1"\npin_file = "pin"\n'
+    settings = f'[identity]\npublic_url = "http://localhost:8080"\n[online]\n{token}[root]\n{token}'
+    (tmp_path / "idverify.toml").write_text(settings)
+    log = LedgerMemory()
+    log.append(300, NOW)
+    published = tree_of(log).write(tmp_path / "log")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM ledger_bundle")
+        connection.commit()
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert ledger("rebuild", published, "--vkey", KEY, "--data", tmp_path).status == 2
+    assert ledger("rebuild", published, "--vkey", KEY, "--data", tmp_path, "--output", tmp_path / "new").status == 64
+    done = ledger("rebuild", published, "--vkey", KEY, "--data", tmp_path, "--json")
+    with closing(sqlite3.connect(path)) as connection:
+        count, size = connection.execute(
+            "SELECT sum(count), max(signed_size) FROM ledger_bundle, ledger_state"
+        ).fetchone()
+
+    assert done.status == 0
+    assert (count, size) == (300, 300)
 
 
 # erase-check
