@@ -20,7 +20,7 @@ class BrokenLog(Exception):
 
 
 def require(holds: object, why: str) -> None:
-    """Section 11 in one line."""
+    """Section 13 in one line."""
     if not holds:
         raise BrokenLog(why)
 
@@ -67,7 +67,7 @@ def mth(hashes: list[bytes]) -> bytes:
 
 
 def signed_checkpoint(note: bytes, vkey: str) -> tuple[str, int, bytes]:
-    """Sections 4 and 12: origin, size and root, signed with the key that we brought."""
+    """Sections 4 and 14: origin, size and root, signed with the key that we brought."""
     name, stated, encoded = vkey.split("+", 2)
     key = b64decode(encoded, validate=True)
     key_id = sha256(name.encode() + b"\n" + key).digest()[:4]
@@ -94,7 +94,7 @@ def signed_checkpoint(note: bytes, vkey: str) -> tuple[str, int, bytes]:
 
 
 def audit(source: str, vkey: str) -> tuple[int, bytes]:
-    """Section 11: size and root of a log that holds. Raises `BrokenLog`."""
+    """Section 13: size and root of a log that holds. Raises `BrokenLog`."""
     note = read(source, "checkpoint", 256 * 1024) or b""
     require(note and len(note) <= 256 * 1024, "there is no checkpoint")
     origin, size, root = signed_checkpoint(note, vkey)
