@@ -50,6 +50,6 @@ def show(data: Path, *, json: bool) -> int:
 
 def revoke(data: Path, key_id: str) -> int:
     """Revoke a key."""
-    with_store(data, lambda store: access.revoke_key(store, SystemClock(), key_id))
+    with_store(data, lambda store: access.revoke_key(store, SystemClock(), system_entropy, key_id))
     say(f"{key_id} is revoked.")
     return 0

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from idverify.config import load
 from idverify.ports import SystemClock
+from idverify.services.office import load_deployment
 from idverify.stores.schema import upgrade_existing
 from idverify.stores.sqlite import SqliteStore
 
@@ -22,6 +23,7 @@ def with_store(data: Path, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
         database = load(data).database
         upgrade_existing(database)
         async with SqliteStore(database, SystemClock()) as store:
+            await load_deployment(store)  # what is done here goes on the ledger, so there must be one
             return await work(store)
 
     return asyncio.run(run())

@@ -37,6 +37,7 @@ class Act(StrEnum):
     READ_METRICS = "read-metrics"
     SEE_OWN_RECORD = "see-own-record"
     COLLECT = "collect"
+    ERASE = "erase"
 
 
 ALLOWED: Mapping[Role, frozenset[Act]] = {
@@ -44,7 +45,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
         {Act.KEEP_PEOPLE, Act.DECIDE, Act.OFFER, Act.VERIFY, Act.REQUEST_PRESENTATION, Act.ENROL_CITIZENS}
     ),
     Role.RELYING_PARTY: frozenset({Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE}),
-    Role.ADMIN: frozenset({Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS}),
+    Role.ADMIN: frozenset({Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS, Act.ERASE}),
     Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT}),
 }
 

@@ -12,10 +12,11 @@ from idverify.core.credential_type import Purpose
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
-from idverify.services import step_up
+from idverify.services import security_acts, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.enrol import require_name
 from idverify.services.office import Office
+from idverify.services.records import act
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Insert, WriteSet
@@ -30,7 +31,9 @@ async def create_key(
 ) -> str:
     """Make an API key for ``actor``; the token, which is shown this once."""
     made = api_keys.make(entropy)
-    await store.commit(WriteSet((_key_row(made, actor, role, purpose, clock.now()),)))
+    row = _key_row(made, actor, role, purpose, clock.now())
+    deed = security_acts.deed(security_acts.API_KEY_MADE, row.row, entropy)
+    await store.commit(WriteSet((row,), act(entropy, None, deed=deed)))
     return made.token
 
 
@@ -47,7 +50,8 @@ async def create_key_for(office: Office, keeper: Principal, actor: str, purpose:
     confirmed = await step_up.require(office, keeper, action, given)
     made = api_keys.make(office.entropy)
     row = _key_row(made, name, Role.RELYING_PARTY, purpose, office.clock.now(), confirmed.id)
-    await office.store.commit(WriteSet((*confirmed.writes(0), row), (confirmed.entry(office),)))
+    deed = security_acts.deed(security_acts.API_KEY_MADE, row.row, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(), row), confirmed.entries(office, deed=deed)))
     return made.token
 
 
@@ -66,7 +70,8 @@ async def revoke_key_for(office: Office, keeper: Principal, key_id: str, given: 
         raise _unknown(key_id)
     confirmed = await step_up.require(office, keeper, Action("revoke-api-key", key_id), given)
     change = _revocation(key_id, office.clock.now())
-    await office.store.commit(WriteSet((*confirmed.writes(0), change), (confirmed.entry(office),)))
+    deed = security_acts.deed(security_acts.API_KEY_REVOKED, {"id": key_id}, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(), change), confirmed.entries(office, deed=deed)))
 
 
 async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
@@ -76,9 +81,10 @@ async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
     return await office.store.fetch(queries.LOOKS_BY_ACTOR, asked)
 
 
-async def revoke_key(store: SqliteStore, clock: Clock, key_id: str) -> None:
+async def revoke_key(store: SqliteStore, clock: Clock, entropy: Entropy, key_id: str) -> None:
     """Revoke an API key by its id."""
-    await store.commit(WriteSet((_revocation(key_id, clock.now()),)))
+    deed = security_acts.deed(security_acts.API_KEY_REVOKED, {"id": key_id}, entropy)
+    await store.commit(WriteSet((_revocation(key_id, clock.now()),), act(entropy, None, deed=deed)))
 
 
 def _key_row(

@@ -23,24 +23,25 @@ from idverify.core.decision import (
     transition,
 )
 from idverify.core.person import PersonDetails
-from idverify.core.policy import Act, Principal, require_may, require_person, require_second_person
-from idverify.errors import Conflict, Gone, NotFound, Unprocessable
+from idverify.core.policy import Act, Principal, require_may, require_person
+from idverify.errors import Conflict, Unprocessable
 from idverify.formats.status_list import StatusValue
 from idverify.ledger.commitment import Record
-from idverify.services import step_up
+from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.people import Person, read, record_view
-from idverify.services.records import about_person
+from idverify.services.proposals import Proposal, Proposed
+from idverify.services.records import About, entry
 from idverify.services.sealed import DecisionContent, seal_content, unseal_content
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey
-from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, ShardOf, Write, WriteSet
+from idverify.stores.writes import Change, IndexOf, Insert, Put, Recorded, ShardOf, Write, WriteSet
 
-PROPOSAL_SECONDS: Final = 72 * 3600
 ATTEMPTS: Final = 5
+_KINDS: Final = frozenset(kind.value for kind in DecisionKind)
 LIST_VALUE: Final = {
     CopyStatus.VALID: StatusValue.VALID,
     CopyStatus.INVALID: StatusValue.INVALID,
@@ -78,14 +79,6 @@ class Decided:
     ledger_index: int
     status: PersonStatus
     copies: int
-
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """A decision that waits for the second person until ``expires_at`` (Unix seconds)."""
-
-    handle: bytes
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,30 +152,12 @@ async def _transition_seen(office: Office, officer: Principal, kind: DecisionKin
 async def approve(office: Office, officer: Principal, proposal: bytes, given: Given | None) -> Decided:
     """Carry out what another officer proposed. Raises ``StepUpRequired`` without ``given``."""
     require_may(officer, Act.DECIDE)
-    row = await office.store.fetch_one(queries.PROPOSAL, {"handle": proposal})
-    if row is None:
-        raise NotFound("There is no such proposal.")
-    if row["authorisation_id"] is None:
-        raise Gone("This was proposed before proposals were confirmed with a key; it must be proposed again.")
-    require_second_person(row["proposed_by"], row["proposed_by_account"], officer)
-    used = Conflict("This proposal was carried out already.")
-    if row["consumed_at"] is not None:  # what it decided is done, so the person's status would refuse it first
-        raise used
-    consume = Consume(
-        tables.proposal,
-        row["id"],
-        office.clock.now(),
-        used=used,
-        expired=Gone("This proposal has expired; it must be made again."),
-        unknown=NotFound("There is no such proposal."),
-    )
+    row, consume = await proposals.approvable(office, officer, proposal, _KINDS)
     person = await read(office, row["person_handle"])
     ruling = _proposed(row, person.key)
     seen = {"id": person.id, "permission_decision_id": row["permission_decision_id"]}
     moved = Conflict("The person's permission has changed since this was proposed; it must be proposed again.")
     still = Change(tables.person, seen, {"status": person.status.value}, moved)
-    if row["expires_at"] <= office.clock.now():
-        raise consume.expired
     confirmed = await step_up.require(office, officer, ruling.action(), given)
     proposed = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
     deciders = _Deciders(row["proposed_by"], officer.actor, confirmed, proposed)
@@ -199,9 +174,7 @@ async def waiting(office: Office, officer: Principal) -> list[Waiting]:
 async def proposal(office: Office, officer: Principal, handle: bytes) -> tuple[Waiting, Ruling, PersonDetails]:
     """One proposal with all that it says, and whom it is about: who can see that it was read."""
     require_may(officer, Act.DECIDE)
-    row: Any = await office.store.fetch_one(queries.PROPOSAL, {"handle": handle})
-    if row is None:
-        raise NotFound("There is no such proposal.")
+    row = await proposals.find(office, handle, _KINDS)
     person = await read(office, row["person_handle"])
     await record_view(office, officer, person.id)
     return _waiting(row), _proposed(row, person.key), person.details
@@ -221,27 +194,11 @@ def _proposed(row: Any, key: PersonKey) -> Ruling:
 async def _propose(
     office: Office, officer: Principal, ruling: Ruling, person: Person, confirmed: Authorisation
 ) -> Proposed:
-    now, handle, proposal_id = office.clock.now(), office.new_handle(), office.new_id()
     content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
-    row = {
-        "id": proposal_id,
-        "handle": handle,
-        "person_id": person.id,
-        "permission_decision_id": person.permission_decision_id,
-        "kind": ruling.kind.value,
-        "reason": ruling.reason,
-        "sealed": seal_content(person.key, "proposal", proposal_id, content),
-        "proposed_by": officer.actor,
-        "proposed_by_account": require_person(officer).account,
-        "authorisation_id": confirmed.id,
-        "created_at": now,
-        "expires_at": now + PROPOSAL_SECONDS,
-        "consumed_at": None,
-    }
-    entry = confirmed.entry(office, (person.id, person.key))
-    await office.store.commit(WriteSet((*confirmed.writes(0), Insert(tables.proposal, row)), (entry,)))
+    waits = Proposal(ruling.kind.value, ruling.reason, content)
+    proposed = await proposals.propose(office, officer, person, waits, confirmed)
     office.tally.decided("proposed")
-    return Proposed(handle, now + PROPOSAL_SECONDS)
+    return proposed
 
 
 async def _execute(office: Office, ruling: Ruling, deciders: _Deciders, first: tuple[Write, ...]) -> Decided:
@@ -276,9 +233,8 @@ class _Decision:
         copies = [row for row in rows if row["status"] not in settled]
         person_changes = _person_change(self.person, self.effect, self.id)
         confirmed = self.deciders.confirmed
-        writes: list[Write] = [*first, *confirmed.writes(1), Insert(tables.decision, self._row()), person_changes]
-        about = (self.person.id, self.person.key)
-        entries = [self._entry(self._record(), self.handle), confirmed.entry(self.office, about)]
+        writes: list[Write] = [*first, *confirmed.writes(), Insert(tables.decision, self._row()), person_changes]
+        entries = [*confirmed.entries(self.office, self._about, self._entry(self._record()))]
         for copy in copies:
             entries.append(self._entry(_copy_record(copy, self.effect, self.ruling, self.handle)))
             writes += _copy_changes(copy, self.effect, self.id)
@@ -315,9 +271,13 @@ class _Decision:
         kind = f"decision.{self.ruling.kind.value}"
         return Record(kind, digest, None, None, self.ruling.reason, self.handle)
 
-    def _entry(self, record: Record, handle: bytes | None = None) -> Recorded:
-        handle = handle or self.office.new_handle()
-        return about_person(record, handle, self.person.id, self.person.key, self.office.entropy)
+    def _entry(self, record: Record) -> Recorded:
+        """Its handle is fresh: the decision's own stands in credentials, and must not lead to its entry."""
+        return entry(record, self.office.entropy, self._about)
+
+    @property
+    def _about(self) -> About:
+        return self.person.id, self.person.key
 
 
 def _person_change(person: Person, effect: Effect, decision_id: bytes) -> Change:

@@ -20,7 +20,7 @@ from idverify.core.policy import Act, Principal, Role, name_as_read, require_may
 from idverify.errors import CeremonyRefused, Conflict, Gone, KeyAlreadyRegistered, NotFound, Unprocessable
 from idverify.ledger.commitment import Record
 from idverify.ports import Clock, Entropy, uuid7
-from idverify.services import step_up
+from idverify.services import security_acts, step_up
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
     SECONDS,
@@ -33,8 +33,8 @@ from idverify.services.ceremonies import (
     keep,
 )
 from idverify.services.office import Office
-from idverify.services.people import look, read, read_by_id
-from idverify.services.records import about_ourselves, about_person
+from idverify.services.people import about, look, read
+from idverify.services.records import act, entry
 from idverify.services.sessions import Opened, open_session, replaced
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
@@ -85,7 +85,9 @@ async def invite(store: SqliteStore, clock: Clock, entropy: Entropy, invited: In
     """A link for staff or an organisation, made where only the operator can: on the command line and by ``up``."""
     _require_sensible(invited)
     invitation, row = _invitation(clock.now(), entropy, invited, created_by, LINK_SECONDS)
-    await store.commit(WriteSet((Insert(tables.enrolment, {**row, "id": uuid7(clock, entropy)}),)))
+    right = Insert(tables.enrolment, {**row, "id": uuid7(clock, entropy)})
+    deed = security_acts.deed(security_acts.ENROLMENT_MADE, row, entropy)
+    await store.commit(WriteSet((right,), act(entropy, None, deed=deed)))
     return invitation
 
 
@@ -96,7 +98,8 @@ async def invite_staff(office: Office, admin: Principal, invited: Invited, given
     confirmed = await step_up.require(office, admin, Action("enrol-staff", None, invited.to_json()), given)
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, admin.actor, LINK_SECONDS)
     right = Insert(tables.enrolment, {**row, "id": office.new_id(), "authorisation_id": confirmed.id})
-    await office.store.commit(WriteSet((*confirmed.writes(0), right), (confirmed.entry(office),)))
+    deed = security_acts.deed(security_acts.ENROLMENT_MADE, row, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(), right), confirmed.entries(office, deed=deed)))
     return invitation
 
 
@@ -109,11 +112,12 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
     invited = Invited(Role.CITIZEN)
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, officer.actor, SLIP_SECONDS)
     row |= {"id": office.new_id(), "person_id": person.id, "authorisation_id": confirmed.id}
-    entry = confirmed.entry(office, (person.id, person.key))
+    made = security_acts.deed(security_acts.ENROLMENT_MADE, row, office.entropy, (person.id, person.key))
+    entries = confirmed.entries(office, (person.id, person.key), made)
     older = cancelling({"person_id": person.id}, office.clock.now())
     seen = look(office, officer, person.id, "enrolment", "made")
-    writes = (*confirmed.writes(0), older, Insert(tables.enrolment, row), seen)
-    await office.store.commit(WriteSet(writes, (entry,)))
+    writes = (*confirmed.writes(), older, Insert(tables.enrolment, row), seen)
+    await office.store.commit(WriteSet(writes, entries))
     return invitation
 
 
@@ -183,8 +187,8 @@ async def finish(
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
     if replacing is not None:
         writes.append(replaced(office, replacing))
-    entry = await bound_entry(office, "authenticator.bound", registered.cose_key, enrolment.person)
-    await office.store.commit(WriteSet(tuple(writes), (entry,)))
+    entries = await key_entries(office, "authenticator.bound", registered.cose_key, enrolment.person)
+    await office.store.commit(WriteSet(tuple(writes), entries))
     office.tally.session_opened(opened.principal.role)
     return opened
 
@@ -239,13 +243,12 @@ def already_registered() -> KeyAlreadyRegistered:
     return KeyAlreadyRegistered("This security key is registered here already. Sign in with it, or use another key.")
 
 
-async def bound_entry(office: Office, record_type: str, cose_key: bytes, person_id: bytes | None) -> Recorded:
-    """The ledger's entry of a key that was bound to an account, or removed from it."""
-    record = Record(record_type, hashlib.sha256(cose_key).digest())
-    if person_id is None:
-        return about_ourselves(record, office.new_handle(), office.entropy)
-    person = await read_by_id(office, person_id)
-    return about_person(record, office.new_handle(), person.id, person.key, office.entropy)
+async def key_entries(
+    office: Office, record_type: str, cose_key: bytes, person_id: bytes | None
+) -> tuple[Recorded, ...]:
+    """The ledger's entries of a key that was bound to an account, or removed from it."""
+    whom, record = await about(office, person_id), Record(record_type, hashlib.sha256(cose_key).digest())
+    return *act(office.entropy, whom), entry(record, office.entropy, whom)
 
 
 def _invitation(

@@ -24,19 +24,18 @@ from idverify.services.ceremonies import (
 )
 from idverify.services.enrol import (
     already_registered,
-    bound_entry,
+    key_entries,
     key_row,
     require_key_name,
     require_room,
     user_name,
 )
 from idverify.services.office import Office
-from idverify.services.people import read_by_id
+from idverify.services.people import about
 from idverify.services.sessions import ending, still_signed_in
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.vault import PersonKey
 from idverify.stores.writes import Change, Insert, WriteSet
 
 
@@ -78,9 +77,9 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
     await require_room(office, person.account, principal.role)
     row = key_row(office, person.account, principal.role, registered, name)
-    entry = await bound_entry(office, "authenticator.bound", registered.cose_key, person.person)
+    entries = await key_entries(office, "authenticator.bound", registered.cose_key, person.person)
     writes = (*still_signed_in(person), Insert(tables.security_key, row, already_registered()))
-    await office.store.commit(WriteSet(writes, (entry,)))
+    await office.store.commit(WriteSet(writes, entries))
 
 
 async def rename(office: Office, principal: Principal, key: bytes, name: str) -> None:
@@ -97,13 +96,12 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
     if row is None:
         raise _unknown()
     confirmed = await step_up.require(office, principal, Action("remove-security-key", key.hex()), given)
-    about = await _about(office, principal)
-    removed = await bound_entry(office, "authenticator.removed", row["cose_key"], person.person)
+    *_, removed = await key_entries(office, "authenticator.removed", row["cose_key"], person.person)
     now = office.clock.now()
     gone = Change(tables.security_key, {"id": row["id"], "removed_at": None}, {"removed_at": now}, _unknown())
     work = WriteSet(
-        (*confirmed.writes(0), gone, ending({"security_key_id": row["id"]}, now)),
-        (confirmed.entry(office, about), removed),
+        (*confirmed.writes(), gone, ending({"security_key_id": row["id"]}, now)),
+        (*confirmed.entries(office, await about(office, person.person)), removed),
     )
 
     async def unless_it_is_the_last(transaction: Transaction) -> None:
@@ -115,17 +113,8 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
 
 
 async def _record(office: Office, principal: Principal, confirmed: Authorisation) -> None:
-    entry = confirmed.entry(office, await _about(office, principal))
-    await office.store.commit(WriteSet(confirmed.writes(0), (entry,)))
-
-
-async def _about(office: Office, principal: Principal) -> tuple[bytes, PersonKey] | None:
-    """The person whom an act on one's own account is about: for citizens, themselves."""
-    person_id = require_person(principal).person
-    if person_id is None:
-        return None
-    person = await read_by_id(office, person_id)
-    return person.id, person.key
+    entries = confirmed.entries(office, await about(office, require_person(principal).person))
+    await office.store.commit(WriteSet(confirmed.writes(), entries))
 
 
 def _unknown() -> NotFound:

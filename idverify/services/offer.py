@@ -72,8 +72,8 @@ async def _make(
         "expires_at": now + OFFER_SECONDS,
         "consumed_at": None,
     }
-    entry = confirmed.entry(office, (holder.id, holder.key))
-    await office.store.commit(WriteSet((*confirmed.writes(0), Insert(tables.offer, row), *looks), (entry,)))
+    entries = confirmed.entries(office, (holder.id, holder.key))
+    await office.store.commit(WriteSet((*confirmed.writes(), Insert(tables.offer, row), *looks), entries))
     return Offer(office.deployment.iss, kind.vct, code, nonce, now + OFFER_SECONDS)
 
 

@@ -12,6 +12,7 @@ from idverify.core.person import PersonDetails, TravelDocumentNumber
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, NotAllowed, NotFound
 from idverify.services.office import Office
+from idverify.services.records import About
 from idverify.services.sealed import DecisionContent, seal_details, unseal_content, unseal_details
 from idverify.stores import queries, tables
 from idverify.stores.vault import PersonKey
@@ -104,6 +105,14 @@ async def read_by_id(office: Office, person_id: bytes) -> Person:
     if row is None:
         raise NotFound("This person's record was erased.")
     return await _opened(office, row)
+
+
+async def about(office: Office, person_id: bytes | None) -> About | None:
+    """Whom an act on somebody's account is about: a citizen's is about the person whose account it is."""
+    if person_id is None:
+        return None
+    person = await read_by_id(office, person_id)
+    return person.id, person.key
 
 
 async def _opened(office: Office, row: Any) -> Person:

@@ -1,7 +1,13 @@
-"""Ledger entries as services make them: a commitment for the public, its opening for the holder."""
+"""Ledger entries as services make them: a commitment for the public, its opening for the holder.
+
+The public sees a coarse type, and in what order coarse types follow each other. So that the order says no more than the
+type, every act has one form (``docs/ledger-format.md`` section 3): two entries ``ADMINISTRATION``, the deed and its
+confirmation, and behind them what it changed. Where there is nothing to say, a ``cover`` stands.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from idverify.ledger.commitment import SALT_SIZE, Record, commitment
@@ -10,23 +16,42 @@ from idverify.ports import Entropy
 from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Recorded
 
+HANDLE_BYTES: Final = 16
+COVER: Final = "cover"
+
 # The true types inside commitments, and the coarse public type that each shows (DESIGN section 3, "Privacy").
-ENTRY_TYPES: Final = {
+ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "credential.issued": EntryType.CREDENTIAL,
     "credential.suspended": EntryType.STATUS,
     "credential.valid": EntryType.STATUS,
     "credential.invalid": EntryType.STATUS,
     "issuance.void": EntryType.STATUS,
+    "key.active": EntryType.KEY,
+    "authenticator.bound": EntryType.KEY,
+    "authenticator.removed": EntryType.KEY,
+    "policy.changed": EntryType.POLICY,
     "decision.grant": EntryType.ADMINISTRATION,
     "decision.vary": EntryType.ADMINISTRATION,
     "decision.suspend": EntryType.ADMINISTRATION,
     "decision.reinstate": EntryType.ADMINISTRATION,
     "decision.revoke": EntryType.ADMINISTRATION,
-    "key.active": EntryType.KEY,
-    "authenticator.bound": EntryType.KEY,
-    "authenticator.removed": EntryType.KEY,
+    "security.account-ended": EntryType.ADMINISTRATION,
+    "security.api-key-made": EntryType.ADMINISTRATION,
+    "security.api-key-revoked": EntryType.ADMINISTRATION,
+    "security.enrolment-made": EntryType.ADMINISTRATION,
+    "security.signed-out-everywhere": EntryType.ADMINISTRATION,
+    "erasure": EntryType.ADMINISTRATION,
     "authorisation": EntryType.ADMINISTRATION,
+    COVER: EntryType.ADMINISTRATION,
+    # Objects that are public anyway, by their plain digest: decision 0006
+    "log.start": EntryType.LOG_START,
+    "status-list.published": EntryType.STATUS_LIST,
+    "shard.close": EntryType.SHARD_CLOSE,
 }
+PUBLIC_TYPES: Final = frozenset({EntryType.LOG_START, EntryType.STATUS_LIST, EntryType.SHARD_CLOSE})
+
+About = tuple[bytes, PersonKey]
+"""Whom an entry is about: row id and key. ``None`` in its place is the service itself."""
 
 
 def about_person(record: Record, handle: bytes, person_id: bytes, key: PersonKey, entropy: Entropy) -> Recorded:
@@ -43,6 +68,30 @@ def about_ourselves(record: Record, handle: bytes, entropy: Entropy) -> Recorded
     return Recorded(
         Draft(ENTRY_TYPES[record.type], handle, commitment(salt, record)), record.type, salt + record.encode()
     )
+
+
+def entry(record: Record, entropy: Entropy, about: About | None, handle: bytes | None = None) -> Recorded:
+    """An entry about a person or about ourselves, under a handle that was never used."""
+    handle = handle or entropy(HANDLE_BYTES)
+    if about is None:
+        return about_ourselves(record, handle, entropy)
+    return about_person(record, handle, *about, entropy)
+
+
+def cover(entropy: Entropy, about: About | None) -> Recorded:
+    """An entry that says nothing, where acts of another kind say something."""
+    return entry(Record(COVER, bytes(32)), entropy, about)
+
+
+def act(
+    entropy: Entropy,
+    about: About | None,
+    *,
+    deed: Recorded | None = None,
+    confirmation: Recorded | None = None,
+) -> tuple[Recorded, Recorded]:
+    """How every act begins on the ledger: the deed, and right behind it the confirmation."""
+    return deed or cover(entropy, about), confirmation or cover(entropy, about)
 
 
 def public_object(entry_type: EntryType, name: str, handle: bytes, digest: bytes) -> Recorded:

@@ -14,7 +14,7 @@ from idverify.errors import Conflict, IdverifyError
 from idverify.formats.status_list import StatusValue
 from idverify.ledger.commitment import Record
 from idverify.services.office import Office
-from idverify.services.records import about_person
+from idverify.services.records import act, entry
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import Row
 from idverify.stores.writes import Change, Put, WriteSet
@@ -59,7 +59,8 @@ async def _commit_void(office: Office, row: Any) -> None:
     key = await office.person_key(row, row["person_id"])
     status = (row["status_list"], row["status_index"])
     record = Record("issuance.void", row["tbs_digest"], row["key_id"], status)
-    entry = about_person(record, office.new_handle(), row["person_id"], key, office.entropy)
+    about = (row["person_id"], key)
+    entries = (*act(office.entropy, about), entry(record, office.entropy, about))
     invalid = {"status_list": status[0], "status_index": status[1], "value": int(StatusValue.INVALID)}
     closed = Conflict("This issuance was finished meanwhile.")
     writes = (
@@ -67,4 +68,4 @@ async def _commit_void(office: Office, row: Any) -> None:
         Change(tables.offer, {"id": row["offer_id"]}, {"consumed_at": None}),
         Put(tables.status_entry, invalid),
     )
-    await office.store.commit(WriteSet(writes, (entry,)))
+    await office.store.commit(WriteSet(writes, entries))

@@ -10,7 +10,10 @@ from idverify.auth.key_policy import SESSION_LIMITS
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role, SignedIn, require_person
 from idverify.errors import NotAuthenticated
+from idverify.services import security_acts
 from idverify.services.office import Office
+from idverify.services.people import about
+from idverify.services.records import act
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Insert, Write, WriteSet
 
@@ -70,8 +73,12 @@ async def end(office: Office, principal: Principal) -> None:
 
 async def end_all(office: Office, principal: Principal) -> None:
     """Sign out everywhere: every session of the account, this one too."""
-    account = require_person(principal).account
-    await office.store.commit(WriteSet((ending({"account_id": account}, office.clock.now()),)))
+    person = require_person(principal)
+    account = await office.store.fetch_one(queries.ACCOUNT, {"id": person.account})
+    whom = await about(office, person.person)
+    deed = security_acts.deed(security_acts.SIGNED_OUT, account, office.entropy, whom)
+    ended = ending({"account_id": person.account}, office.clock.now())
+    await office.store.commit(WriteSet((ended,), act(office.entropy, whom, deed=deed)))
 
 
 def ending(whose: dict[str, bytes], at: int) -> Write:

@@ -76,7 +76,7 @@ class StatusBoard:
         rows = await self._store.fetch(queries.STATUS_ENTRIES, {"status_list": self.uri})
         self._values = {row["status_index"]: StatusValue(row["value"]) for row in rows}
         taken = await self._store.fetch(queries.STATUS_INDICES_TAKEN, {"status_list": self.uri})
-        self._taken = {row["status_index"] for row in taken}
+        self._taken = {row["status_index"] for row in taken} | self._values.keys()  # whose copy is erased, keeps it
         await self.publish()
 
     async def show_published(self) -> None:

@@ -30,11 +30,10 @@ from idverify.services.ceremonies import (
     keep,
 )
 from idverify.services.office import Office
-from idverify.services.records import about_ourselves, about_person
+from idverify.services.records import About, act, entry
 from idverify.services.sessions import still_signed_in
 from idverify.services.sign_in import known_key, require_no_clone, used_key
 from idverify.stores import queries, tables
-from idverify.stores.vault import PersonKey
 from idverify.stores.writes import Change, IndexOf, Insert, Recorded, ShardOf, Write
 
 
@@ -53,21 +52,24 @@ class Authorisation:
         """SHA-256 of the evidence: what the ledger commits to."""
         return hashlib.sha256(self.row["evidence"]).digest()
 
-    def writes(self, position: int) -> tuple[Write, ...]:
-        """Its rows; ``position`` is that of its entry in the same write set.
+    def writes(self) -> tuple[Write, ...]:
+        """Its rows, for a write set whose entries begin with ``entries``.
 
         The account must be open, the session must hold and the key be in use at this very moment: whoever is shown
         the door carries nothing out any more.
         """
-        place = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(position)}
+        place = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(1)}
         return *self.preconditions, Insert(tables.authorisation, {**self.row, **place})
 
-    def entry(self, office: Office, about: tuple[bytes, PersonKey] | None = None) -> Recorded:
-        """Its ledger entry; ``about`` is the person (row id, key) whom the act is about, if it is about one."""
+    def entries(
+        self, office: Office, about: About | None = None, deed: Recorded | None = None
+    ) -> tuple[Recorded, Recorded]:
+        """What the ledger gets: the deed, if it has an entry of its own, and its confirmation.
+
+        ``about`` is the person whom the act is about, if it is about one.
+        """
         record = Record("authorisation", self.evidence_digest, reason=self.act)
-        if about is None:
-            return about_ourselves(record, self.handle, office.entropy)
-        return about_person(record, self.handle, *about, office.entropy)
+        return act(office.entropy, about, deed=deed, confirmation=entry(record, office.entropy, about, self.handle))
 
 
 async def begin(office: Office, principal: Principal, action: Action) -> Beginning:

@@ -1,36 +1,120 @@
-"""Checking again, in an audit, what people confirmed with their security keys: signatures, not only columns."""
+"""Checking again, in an audit, what takes more than SQL: signatures of people, commitments, what was erased."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from idverify.auth.step_up import verify_evidence
+from idverify.auth.step_up import Confirmation, verify_evidence
+from idverify.core.action import canonical_json
 from idverify.errors import IdverifyError
-from idverify.ledger.commitment import SALT_SIZE, Record
+from idverify.ledger.commitment import SALT_SIZE, Record, opens
+from idverify.ledger.errors import LedgerError
+from idverify.ledger.sequencer import decode_bundle
+
+DIGEST: Final = slice(70, 102)  # of an entry's bytes: docs/ledger-format.md section 2
+Findings = Iterator[tuple[int, str]]
+"""(ledger index, broken rule)."""
 
 _CONFIRMATIONS: Final = """
     SELECT a.ledger_index, a.action_digest, a.evidence, k.cose_key, r.person_id, r.opening FROM authorisation a
     LEFT JOIN security_key k ON k.id = a.security_key_id AND k.account_id = a.account_id
     JOIN ledger_record r ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index AND r.handle = a.handle
     ORDER BY a.ledger_shard, a.ledger_index"""
+_OPENINGS: Final = """
+    SELECT r.ledger_index, r.type, r.opening, r.ledger_index - b.first_index AS position, b.entries
+    FROM ledger_bundle b JOIN ledger_record r ON r.shard = b.shard
+    AND r.ledger_index >= b.first_index AND r.ledger_index < b.first_index + b.count
+    WHERE r.person_id IS NULL AND length(r.opening) > 0
+    ORDER BY b.shard, b.first_index"""
+_ERASURES: Final = """
+    SELECT shard, ledger_index, opening FROM ledger_record WHERE type = 'erasure' ORDER BY shard, ledger_index"""
+# The first confirmation of an erasure by its handle, the last by its place right behind.
+_PAIR: Final = """
+    SELECT act, account_id, action_digest, evidence FROM authorisation
+    WHERE handle = ? OR (ledger_shard = ? AND ledger_index = ?) ORDER BY ledger_shard, ledger_index"""
+_ERASED: Final = "SELECT count(*), coalesce(max(ledger_index), 0) FROM ledger_record WHERE type = 'erased'"
+_COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
+_ACT: Final = "erase-person"
 
 
-def evidence_findings(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:
-    """(ledger index, broken rule) for every confirmation whose evidence is not what its row and its entry say.
+def evidence_findings(connection: sqlite3.Connection) -> Findings:
+    """(ledger index, broken rule) for everything below."""
+    yield from _confirmations(connection)
+    yield from _openings(connection)
+    yield from _erasures(connection)
+
+
+def _confirmations(connection: sqlite3.Connection) -> Findings:
+    """Every confirmation whose evidence is not what its row and its entry say.
 
     What the entry of a confirmation about a person commits to rests sealed; only its holder can open it.
     """
     for row in connection.execute(_CONFIRMATIONS):
-        try:
-            proven = verify_evidence(row["evidence"])
-        except IdverifyError:
+        proven = _proven(row)
+        if proven is None:
             yield row["ledger_index"], "the evidence of a confirmation holds"
             continue
         if (proven.action_digest, proven.cose_key) != (row["action_digest"], row["cose_key"]):
             yield row["ledger_index"], "evidence is of the act and the key that its row names"
         committed = hashlib.sha256(row["evidence"]).digest()
-        if row["person_id"] is None and Record.decode(row["opening"][SALT_SIZE:]).object_digest != committed:
+        record = _record(row["opening"]) if row["person_id"] is None and row["opening"] else None
+        if record is not None and record.object_digest != committed:
             yield row["ledger_index"], "the entry of a confirmation commits to its evidence"
+
+
+def _openings(connection: sqlite3.Connection) -> Findings:
+    """Every opening that is not sealed and is not what its entry commits to."""
+    bundle, entries = b"", list[bytes]()
+    for row in connection.execute(_OPENINGS):
+        if row["entries"] != bundle:
+            bundle, entries = row["entries"], decode_bundle(row["entries"])
+        record, digest = _record(row["opening"]), entries[row["position"]][DIGEST]
+        if record is None or record.type != row["type"] or not opens(row["opening"][:SALT_SIZE], record, digest):
+            yield row["ledger_index"], "an opening that is kept unsealed opens its entry"
+
+
+def _erasures(connection: sqlite3.Connection) -> Findings:
+    """Entries whose opening is gone are as many as erasures say; each was confirmed by two people."""
+    said, last = 0, 0
+    for row in connection.execute(_ERASURES).fetchall():
+        last, record = row["ledger_index"], _record(row["opening"])
+        counts = None if record is None else _COUNTS.fullmatch(record.reason or "")
+        if record is None or counts is None:
+            yield last, "an erasure says how many people and entries it erased"
+            continue
+        people, entries = int(counts[1]), int(counts[2])
+        said += entries
+        pair = connection.execute(_PAIR, (record.decision, row["shard"], last + 1)).fetchall()
+        if not _by_two(pair) or _said(people, entries, pair) != record.object_digest:
+            yield last, "two people confirm an erasure"
+    erased, newest = connection.execute(_ERASED).fetchone()
+    if erased != said:
+        yield max(last, newest), "entries are erased by erasures alone"
+
+
+def _by_two(pair: list[Any]) -> bool:
+    acts = {(row["act"], row["action_digest"]) for row in pair}
+    return len(pair) == len({row["account_id"] for row in pair}) == 2 and len(acts) == 1 and pair[0]["act"] == _ACT
+
+
+def _said(people: int, entries: int, pair: list[Any]) -> bytes:
+    evidence = [hashlib.sha256(row["evidence"]).hexdigest() for row in pair]
+    return hashlib.sha256(canonical_json({"people": people, "entries": entries, "evidence": evidence})).digest()
+
+
+def _proven(row: Any) -> Confirmation | None:
+    try:
+        return verify_evidence(row["evidence"])
+    except IdverifyError:
+        return None
+
+
+def _record(opening: bytes) -> Record | None:
+    try:
+        return Record.decode(opening[SALT_SIZE:])
+    except LedgerError:
+        return None

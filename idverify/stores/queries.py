@@ -154,11 +154,38 @@ PROPOSAL: Final = (
     .join(person, person.c.id == proposal.c.person_id)
     .where(proposal.c.handle == bindparam("handle"))
 )
-OPEN_PROPOSALS: Final = (
+_OPEN_PROPOSALS = (
     select(proposal, person.c.handle.label("person_handle"))
     .join(person, person.c.id == proposal.c.person_id)
     .where(proposal.c.consumed_at.is_(None), proposal.c.expires_at > bindparam("at"))
     .order_by(proposal.c.created_at)
+)
+OPEN_PROPOSALS: Final = _OPEN_PROPOSALS.where(proposal.c.kind != "erase")
+OPEN_ERASURES: Final = _OPEN_PROPOSALS.where(proposal.c.kind == "erase")
+
+# What is to be known of a person to erase them.
+KEYS_OF_PERSON: Final = select(person_key.c.wrapped).where(person_key.c.person_id == bindparam("person_id"))
+RECORDS_OF_PERSON: Final = (
+    select(ledger_record)
+    .where(ledger_record.c.person_id == bindparam("person_id"))
+    .order_by(ledger_record.c.shard, ledger_record.c.ledger_index)
+)
+INDICES_OF_PERSON: Final = (
+    select(issuance.c.status_list, issuance.c.status_index, issuance.c.state, status_entry.c.value)
+    .outerjoin(
+        status_entry,
+        and_(
+            status_entry.c.status_list == issuance.c.status_list, status_entry.c.status_index == issuance.c.status_index
+        ),
+    )
+    .where(issuance.c.person_id == bindparam("person_id"))
+)
+# The newest entry of a type about ourselves.
+NEWEST_OF_TYPE: Final = (
+    select(ledger_record)
+    .where(ledger_record.c.type == bindparam("type"))
+    .order_by(ledger_record.c.shard.desc(), ledger_record.c.ledger_index.desc())
+    .limit(1)
 )
 
 # Everything that collecting a credential needs to know, in one read.

@@ -1,6 +1,7 @@
 """What ties rows to ledger entries and to each other: each query lists what breaks the sentence it stands under.
 
-The audit runs them after the log itself; they hold on a live database too, whatever moment it is read at.
+The audit runs them after the log itself; they hold on a live database too, whatever moment it is read at. Of an erased
+person no row is left but those of their entries, without opening and true type, and what staff confirmed.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "an intent that was carried out has its credential": """
         SELECT NULL FROM issuance i LEFT JOIN credential c USING (handle)
         WHERE i.state = 'issued' AND c.id IS NULL""",
-    "a decision has an entry of its own handle": """
+    "a decision has an entry of its own": """
         SELECT d.ledger_index FROM decision d LEFT JOIN ledger_record r
-        ON r.shard = d.ledger_shard AND r.ledger_index = d.ledger_index AND r.handle = d.handle
+        ON r.shard = d.ledger_shard AND r.ledger_index = d.ledger_index AND r.person_id = d.person_id
         WHERE r.type IS NOT 'decision.' || d.kind""",
     "an entry of a decision has its decision": """
-        SELECT r.ledger_index FROM ledger_record r LEFT JOIN decision d USING (handle)
-        WHERE r.type LIKE 'decision.%'
-        AND (d.ledger_index IS NOT r.ledger_index OR d.ledger_shard IS NOT r.shard)""",
+        SELECT r.ledger_index FROM ledger_record r LEFT JOIN decision d
+        ON d.ledger_shard = r.shard AND d.ledger_index = r.ledger_index AND d.person_id = r.person_id
+        WHERE r.type LIKE 'decision.%' AND d.id IS NULL""",
     "an authorisation has an entry of its own handle": """
         SELECT a.ledger_index FROM authorisation a LEFT JOIN ledger_record r
         ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index AND r.handle = a.handle
-        WHERE r.type IS NOT 'authorisation'""",
+        WHERE r.type IS NULL OR r.type NOT IN ('authorisation', 'erased')""",
     "an entry of an authorisation has its evidence": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN authorisation a USING (handle)
         WHERE r.type = 'authorisation'

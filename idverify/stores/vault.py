@@ -76,6 +76,10 @@ class Vault:
             self._kept.popitem(last=False)
         return key
 
+    def forget(self, person_id: bytes) -> None:
+        """Drop this person's key from memory: they were erased."""
+        self._kept.pop(person_id, None)
+
     def sweep(self) -> None:
         """Forget keys whose minute is over."""
         now = time.monotonic()

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from idverify.web import collect, log, metrics, people, public, schema, signing_in, verify
+from idverify.web import collect, erasing, log, metrics, people, public, schema, signing_in, verify
 from idverify.web.endpoint import Caller, Endpoint
 
 ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
@@ -47,6 +47,12 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", PROPOSAL, people.read_proposal, KNOWN, {200: schema.ProposalDetail}),
     Endpoint("POST", PROPOSAL + "/approval", people.approve_proposal, KNOWN, {201: schema.DecisionMade}, None,
              CONFIRMED),
+    # admins
+    Endpoint("POST", PERSON + "/erasure", erasing.propose, KNOWN, {202: schema.ProposalMade}, schema.NewErasure,
+             CONFIRMED),
+    Endpoint("GET", V1 + "/erasures", erasing.list_proposals, KNOWN, {200: schema.Erasures}),
+    Endpoint("POST", V1 + "/erasures/{proposal:[0-9a-f]{32}}/approval", erasing.approve, KNOWN,
+             {200: schema.ErasureDone}, None, CONFIRMED),
     # holders
     Endpoint("POST", V1 + "/credentials", collect.collect, ANY, {201: schema.Collected}, schema.Collection,
              ("Idempotency-Key", "Prefer")),

@@ -141,6 +141,40 @@ class ProposalDetail(ProposalView):
     permission: dict[str, Any] | None
 
 
+class NewErasure(Model):
+    """Why a person is to be erased, and on what legal basis; the basis is erased with them."""
+
+    reason: Annotated[str, Field(max_length=60, examples=["no-longer-needed"])]
+    legal_basis: Annotated[str, Field(min_length=1, max_length=300, examples=["Retention schedule, part 2"])]
+
+
+class ErasureView(Model):
+    """An erasure that waits for a second admin."""
+
+    proposal: Handle
+    person: Handle
+    reason: str
+    proposed_by: str
+    expires_at: Instant
+
+
+class Erasures(Model):
+    """Every erasure that waits."""
+
+    erasures: list[ErasureView]
+
+
+class ErasureDone(Model):
+    """A person was erased. ``entries`` is how many entries of the ledger nobody can open any more.
+
+    ``scrubbed`` is whether their key was found to be gone from the database's files.
+    """
+
+    ledger_index: int
+    entries: int
+    scrubbed: bool
+
+
 class NewOffer(Model):
     """Which credential the person may collect."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from idverify.core import erasure
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
@@ -48,6 +49,8 @@ assert TYPES.keys() == CREDENTIAL_TYPES.keys()
 
 _REFERENCE: Final = N_("Person's reference")
 _PURPOSE: Final = N_("Purpose")
+_REASON: Final = N_("Reason")
+_LEGAL_BASIS: Final = N_("Legal basis")
 _COLLECT: Final = N_("Do you want to collect this document?")
 
 
@@ -65,8 +68,8 @@ def _decision(action: Action) -> list[Said]:
     lines = [
         Said(N_("Decision"), DECISIONS[kind], translated=True),
         Said(_REFERENCE, str(action.subject)),
-        Said(N_("Reason"), REASONS[kind][content["reason"]], translated=True),
-        Said(N_("Legal basis"), content["legal_basis"]),
+        Said(_REASON, REASONS[kind][content["reason"]], translated=True),
+        Said(_LEGAL_BASIS, content["legal_basis"]),
     ]
     return lines if content["permission"] is None else lines + list(said(content["permission"]))
 
@@ -98,6 +101,14 @@ def _offer(action: Action) -> list[Said]:
     return [_document(action), Said(_REFERENCE, str(action.subject))]
 
 
+def _erasure(action: Action) -> list[Said]:
+    return [
+        Said(_REFERENCE, str(action.subject)),
+        Said(_REASON, erasure.REASONS[action.content["reason"]], translated=True),
+        Said(_LEGAL_BASIS, action.content["legal_basis"]),
+    ]
+
+
 def _subject(label: str) -> Callable[[Action], list[Said]]:
     return lambda action: [Said(label, str(action.subject))]
 
@@ -110,6 +121,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "end-account": (N_("Do you confirm that this account ends, and every session of it?"), _account),
     "create-api-key": (N_("Do you confirm that this organisation gets an API key?"), _api_key),
     "revoke-api-key": (N_("Do you confirm that this API key stops working?"), _subject(N_("API key"))),
+    "erase-person": (N_("Do you confirm that everything held on this person is erased for good?"), _erasure),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),

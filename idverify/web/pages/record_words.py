@@ -39,6 +39,7 @@ CHANNELS: Final[Mapping[str, str]] = {
     "record": N_("Opened the record"),
     "enrolment": N_("Made a code to register a security key"),
     "offer": N_("Offered a credential"),
+    "erasure": N_("Asked for this record to be erased"),
     Channel.DOCUMENT: N_("Checked a document"),
     Channel.PRESENTATION: N_("Checked a document shown by a wallet"),
 }

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from idverify.core.credential_type import Purpose
@@ -14,7 +11,6 @@ from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
 from idverify.services.access import Gate, create_key, revoke_key
 from idverify.services.enrol import Invited
-from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from tests.simulators.software_office import SoftwareOffice
 
@@ -22,11 +18,9 @@ CLOCK = SystemClock()
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """An empty database."""
-    upgrade(tmp_path / "idverify.sqlite")
-    async with SqliteStore(tmp_path / "idverify.sqlite", CLOCK) as opened:
-        yield opened
+def store(served: SoftwareOffice) -> SqliteStore:
+    """A database with a log, on which keys leave their mark."""
+    return served.office.store
 
 
 async def _key(store: SqliteStore) -> str:
@@ -70,12 +64,12 @@ async def test_a_revoked_key(store: SqliteStore, monkeypatch: pytest.MonkeyPatch
     key_id = token.split("_")[1]
     await gate.recognise(token)
 
-    await revoke_key(store, CLOCK, key_id)
+    await revoke_key(store, CLOCK, system_entropy, key_id)
 
     with pytest.raises(NotAuthenticated, match="unknown or was revoked"):
         await gate.recognise(token)
     with pytest.raises(NotFound, match=key_id):
-        await revoke_key(store, CLOCK, key_id)
+        await revoke_key(store, CLOCK, system_entropy, key_id)
 
 
 async def test_keys_of_another_purpose_are_another_s(served: SoftwareOffice) -> None:

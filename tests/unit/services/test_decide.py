@@ -15,9 +15,10 @@ from idverify.core.decision import DecisionKind
 from idverify.core.policy import Principal, Role
 from idverify.core.types.immigration_status import ImmigrationPermission
 from idverify.errors import Conflict, Gone, IdverifyError, NotAllowed, NotFound, Unprocessable
-from idverify.services.decide import PROPOSAL_SECONDS, Decided, Proposed, Ruling, approve, decide
+from idverify.services.decide import Decided, Ruling, approve, decide
 from idverify.services.enrol import Invited
 from idverify.services.people import read
+from idverify.services.proposals import PROPOSAL_SECONDS, Proposed
 from idverify.services.records import opening_place, split_opening
 from idverify.services.sealed import unseal_content
 from idverify.stores import queries, tables
@@ -45,9 +46,10 @@ _DECISIONS = (
         tables.decision.c.id.label("decision_id"),
         tables.decision.c.handle.label("decision_handle"),
         *(tables.decision.c[name] for name in ("kind", "reason", "decided_by", "approved_by", "decided_at", "sealed")),
+        tables.ledger_record.c.handle.label("entry_handle"),
         tables.ledger_record.c.opening,
     )
-    .join(tables.ledger_record, tables.ledger_record.c.handle == tables.decision.c.handle)
+    .join(tables.ledger_record, tables.ledger_record.c.ledger_index == tables.decision.c.ledger_index)
     .order_by(tables.decision.c.ledger_index)
 )
 
@@ -152,9 +154,10 @@ async def test_the_ledger_commits_to_how_it_was_confirmed(served: SoftwareOffice
             content.model_dump(mode="json"),
         ]
         canonical = json.dumps(said, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
-        _, record = split_opening(key.unseal(row["opening"], opening_place(row["decision_handle"])))
+        _, record = split_opening(key.unseal(row["opening"], opening_place(row["entry_handle"])))
         assert record.object_digest == hashlib.sha256(canonical).digest()
         assert len(confirmed) == {"grant": 1, "suspend": 2}[row["kind"]]
+        assert row["entry_handle"] != row["decision_handle"]  # which stands in every credential
     assert [row["kind"] for row in rows] == ["grant", "suspend"]
 
 

@@ -72,7 +72,7 @@ async def test_a_second_key_signs_in_like_the_first(served: SoftwareOffice, who:
 
     assert (await _signed_in(served, spare)).principal.id == owner.id
     assert await _names(served, who) == {"My key", "spare"}
-    assert sorted((await _records(served))[len(before) :]) == ["authenticator.bound", "authorisation"]
+    assert sorted((await _records(served))[len(before) :]) == ["authenticator.bound", "authorisation", *["cover"] * 3]
 
 
 async def test_a_key_is_called_something_else(served: SoftwareOffice) -> None:

@@ -59,7 +59,7 @@ def test_untouched_rows(at_rest: Path) -> None:
         ("UPDATE status_entry SET value = 0", "the status list says what the row of the copy says"),
         ("UPDATE credential SET status = 'valid'", "a copy is as the decision that last changed it left it"),
         ("DELETE FROM credential", "an entry of an issuance has its credential"),
-        ("UPDATE decision SET kind = 'suspend' WHERE kind = 'revoke'", "a decision has an entry of its own handle"),
+        ("UPDATE decision SET kind = 'suspend' WHERE kind = 'revoke'", "a decision has an entry of its own"),
         (
             "UPDATE ledger_record SET handle = randomblob(16) WHERE ledger_index = 1",
             "the row of an entry bears its handle",

@@ -18,9 +18,10 @@ from idverify.core.types.immigration_status import IMMIGRATION_STATUS, Immigrati
 from idverify.errors import CeremonyRefused, Conflict, Gone, IdverifyError, NotFound, UserVerificationNeeded
 from idverify.services import sign_in, step_up
 from idverify.services.ceremonies import SECONDS, Beginning, Ceremony, Given
-from idverify.services.decide import Proposed, Ruling, approve, decide
+from idverify.services.decide import Ruling, approve, decide
 from idverify.services.offer import Offer, offer
 from idverify.services.people import read
+from idverify.services.proposals import Proposed
 from idverify.services.records import opening_place, split_opening
 from idverify.services.sessions import recognise
 from idverify.stores import queries, tables

@@ -1,0 +1,90 @@
+"""What waits for a second person: sealed under the key of whom it is about, good once, for 72 hours."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core.policy import Principal, require_person, require_second_person
+from idverify.errors import Conflict, Gone, NotFound
+from idverify.services.office import Office
+from idverify.services.people import Person
+from idverify.services.sealed import DecisionContent, seal_content
+from idverify.services.step_up import Authorisation
+from idverify.stores import queries, tables
+from idverify.stores.writes import Consume, Insert, WriteSet
+
+PROPOSAL_SECONDS: Final = 72 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What waits for the second person until ``expires_at`` (Unix seconds)."""
+
+    handle: bytes
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is to be done to a person: ``kind`` is what, ``reason`` a word of a closed list."""
+
+    kind: str
+    reason: str
+    content: DecisionContent
+
+
+async def propose(
+    office: Office, proposer: Principal, person: Person, proposal: Proposal, confirmed: Authorisation, *more: Insert
+) -> Proposed:
+    """Keep it for a second person; ``more`` are rows that become true with it."""
+    now, handle, proposal_id = office.clock.now(), office.new_handle(), office.new_id()
+    row = {
+        "id": proposal_id,
+        "handle": handle,
+        "person_id": person.id,
+        "permission_decision_id": person.permission_decision_id,
+        "kind": proposal.kind,
+        "reason": proposal.reason,
+        "sealed": seal_content(person.key, "proposal", proposal_id, proposal.content),
+        "proposed_by": proposer.actor,
+        "proposed_by_account": require_person(proposer).account,
+        "authorisation_id": confirmed.id,
+        "created_at": now,
+        "expires_at": now + PROPOSAL_SECONDS,
+        "consumed_at": None,
+    }
+    entries = confirmed.entries(office, (person.id, person.key))
+    await office.store.commit(WriteSet((*confirmed.writes(), Insert(tables.proposal, row), *more), entries))
+    return Proposed(handle, now + PROPOSAL_SECONDS)
+
+
+async def find(office: Office, handle: bytes, kinds: Container[str]) -> Any:
+    """The row of a proposal of one of these kinds. Raises ``NotFound``."""
+    row: Any = await office.store.fetch_one(queries.PROPOSAL, {"handle": handle})
+    if row is None or row["kind"] not in kinds:
+        raise NotFound("There is no such proposal.")
+    return row
+
+
+async def approvable(office: Office, approver: Principal, handle: bytes, kinds: Container[str]) -> tuple[Any, Consume]:
+    """The row of a proposal that this person can carry out now, and the write that uses it up."""
+    row = await find(office, handle, kinds)
+    if row["authorisation_id"] is None:
+        raise Gone("This was proposed before proposals were confirmed with a key; it must be proposed again.")
+    require_second_person(row["proposed_by"], row["proposed_by_account"], approver)
+    used = Conflict("This proposal was carried out already.")
+    if row["consumed_at"] is not None:  # what it decided is done, so the person's status would refuse it first
+        raise used
+    consume = Consume(
+        tables.proposal,
+        row["id"],
+        office.clock.now(),
+        used=used,
+        expired=Gone("This proposal has expired; it must be made again."),
+        unknown=NotFound("There is no such proposal."),
+    )
+    if row["expires_at"] <= office.clock.now():
+        raise consume.expired
+    return row, consume
