@@ -9,7 +9,7 @@ from typing import Final
 
 from idverify.errors import SetupError
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 

@@ -5,7 +5,18 @@ Plain columns hold nothing about a person; what does is sealed under the person'
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 metadata = MetaData()
 
@@ -431,6 +442,12 @@ ledger_record = Table(
     _bytes("handle"),
     _person(null=True),
     _bytes("opening"),
+    Index(
+        "ledger_record_of_person",
+        "person_id",
+        sqlite_where=text("person_id IS NOT NULL"),
+        postgresql_where=text("person_id IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -27,6 +27,7 @@ from idverify.services.receipts import receipt
 from idverify.services.records import opening_place, split_opening
 from idverify.stores import scrub, tables
 from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.writes import Change, WriteSet
 from tests.simulators.holder import Holding, decided_by_two, holding
 from tests.simulators.service import DETAILS
 from tests.simulators.software_office import SoftwareOffice
@@ -218,8 +219,8 @@ async def test_not_if_a_document_was_issued_meanwhile(served: SoftwareOffice, li
 
 async def _revived(served: SoftwareOffice, person_id: bytes) -> None:
     """Their copy is valid again, whoever did that."""
-    statement = "UPDATE credential SET status = 'valid' WHERE person_id = ?"
-    await served.office.store.write(lambda transaction: transaction.connection.execute(statement, (person_id,)))
+    of_person = {"person_id": person_id}
+    await served.office.store.commit(WriteSet((Change(tables.credential, of_person, {"status": "valid"}),)))
 
 
 async def test_two_admins(served: SoftwareOffice, life: Life) -> None:

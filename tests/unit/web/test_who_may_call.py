@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from idverify.core.policy import ALLOWED, Act, Role
+from idverify.services.enrol import Invited
 from idverify.web.endpoint import Caller, Endpoint
 from idverify.web.routes import ROUTES
 from tests.simulators.contract import contract
@@ -52,6 +53,7 @@ BODIES: Final[dict[str, Any]] = {
         "permission": PERMISSION,
     },
     "POST /api/v1/people/{person}/offers": {"type": VCT},
+    "POST /api/v1/people/{person}/erasure": {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"},
     "POST /api/v1/verification-requests": {"type": VCT},
     "POST /api/v1/verify": {"document": "a.b.c~"},
 }
@@ -75,17 +77,24 @@ GUARDED: Final = [route for route in ROUTES if route.caller is not Caller.ANYBOD
 
 @dataclass(frozen=True)
 class Town:
-    """An office, a person whom everything is about, a proposal on them, and that person's own account."""
+    """An office, a person whom everything is about, a proposal on them, and that person's own account.
+
+    ``gone`` is somebody who holds no document, and ``erasure`` the proposal to erase them.
+    """
 
     served: SoftwareOffice
     held: Holding
     proposal: str
     citizen: str
+    gone: str
+    erasure: str
 
     async def call(self, name: str, who: str | None) -> tuple[int, Any]:
         """One exchange, unconfirmed, about the person on record."""
         method, path = name.split(" ")
-        path = path.replace("{person}", self.held.person).replace("{proposal}", self.proposal)
+        erasing = NEEDS[name] is Act.ERASE
+        path = path.replace("{person}", self.gone if erasing else self.held.person)
+        path = path.replace("{proposal}", self.erasure if erasing else self.proposal)
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, BODIES.get(name), headers)
@@ -100,7 +109,11 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         held = await holding(served.api)
         ruling = {"kind": "suspend", "reason": "under-review", "legal_basis": "Rules, part 9"}
         waiting = await served.api.ok("POST", f"/api/v1/people/{held.person}/decisions", "second", ruling)
-        yield Town(served, held, waiting["proposal"], await served.api.enrol_citizen(held.person))
+        citizen, gone = await served.api.enrol_citizen(held.person), await served.api.person_with_status()
+        await served.api.enrol("abel", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
+        wish = BODIES["POST /api/v1/people/{person}/erasure"]
+        erasure = await served.api.ok("POST", f"/api/v1/people/{gone}/erasure", "abel", wish)
+        yield Town(served, held, waiting["proposal"], citizen, gone, erasure["proposal"])
 
 
 async def test_the_table_has_every_route() -> None:
@@ -144,15 +157,16 @@ async def test_a_program_cannot_sign_out(town: Town, name: str, who: str) -> Non
     assert (status, problem["type"]) == (401, "/problems/not-authenticated")
 
 
-@pytest.mark.parametrize("who", ["officer", "register"])
+@pytest.mark.parametrize("program", [False, True])
 @pytest.mark.parametrize("name", [name for name in NEEDS if "{" in name])
-async def test_what_is_not_there(town: Town, name: str, who: str) -> None:
+async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> None:
     """A reference that was made up finds nothing; a program that may not act on it anyway is told that alone."""
     method, path = name.split(" ")
+    who = ("admin", "monitor") if NEEDS[name] is Act.ERASE else ("officer", "register")
     made_up = path.replace("{person}", "0" * 32).replace("{proposal}", "0" * 32)
 
-    status, answer = await town.served.api.call(method, made_up, who, BODIES.get(name), confirm=False)
+    status, answer = await town.served.api.call(method, made_up, who[program], BODIES.get(name), confirm=False)
 
-    confirmed = NEEDS[name] in (Act.DECIDE, Act.OFFER, Act.ENROL_CITIZENS) and method == "POST" and "{person}" in name
-    refused = (403, "/problems/not-allowed") if who == "register" and confirmed else (404, "/problems/not-found")
+    confirmed = _is_confirmed(name) and "{person}" in name
+    refused = (403, "/problems/not-allowed") if program and confirmed else (404, "/problems/not-found")
     assert (status, answer["type"]) == refused
