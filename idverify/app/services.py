@@ -27,6 +27,7 @@ from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entr
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy
 from idverify.services.office import STATUS_SIGNER, Keys, Log, Office, load_deployment, load_keys, load_logs, load_trust
+from idverify.services.policy_record import record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
@@ -94,6 +95,7 @@ async def running(office: Office) -> AsyncIterator[asyncio.Future[Any]]:
     The yielded future ends if background work fails: then the process must stop, never go on in memory.
     """
     await close_open_issuances(office)
+    await record_policy(office)
     await office.board.load()
     await publish_or_wait(office)
     tasks = [

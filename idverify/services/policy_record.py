@@ -1,0 +1,80 @@
+"""The rules in force, and the entry that a change of them leaves on the ledger.
+
+A rule is data: which keys each role may use, who may do what, what takes two people, which checks a verdict needs, whom
+we rely on, and who must have seen our log. Their digest is recorded at the first start, and at every start at which it
+has changed: nobody softens a rule for a day unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any, Final
+
+from idverify.auth.key_policy import KEY_POLICIES, SESSION_LIMITS
+from idverify.core import erasure
+from idverify.core.action import canonical_json
+from idverify.core.decision import EFFECTS, REASONS
+from idverify.core.policy import ALLOWED
+from idverify.core.verdict import REQUIRED
+from idverify.formats.x509 import fingerprint
+from idverify.ledger.commitment import Record
+from idverify.services.office import Office
+from idverify.services.records import entry, split_opening
+from idverify.stores import queries
+from idverify.stores.writes import WriteSet
+
+POLICY_CHANGED: Final = "policy.changed"
+
+
+def policy(office: Office, witnesses: str = "") -> dict[str, Any]:
+    """All rules of this deployment as one document; ``witnesses`` is the log's trust policy (c2sp.org/tlog-policy)."""
+    return {
+        "security_keys": {
+            role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in KEY_POLICIES.items()
+        },
+        "sessions": {role.value: asdict(limits) for role, limits in SESSION_LIMITS.items()},
+        "roles": {role.value: sorted(acts) for role, acts in ALLOWED.items()},
+        "decisions": {
+            kind.value: {
+                "two_people": effect.two_people,
+                "starts_from": sorted(effect.starts_from),
+                "leads_to": effect.leads_to.value,
+                "copies": effect.copies.value,
+                "carries_permission": effect.carries_permission,
+                "reasons": sorted(REASONS[kind]),
+            }
+            for kind, effect in EFFECTS.items()
+        },
+        "erasure": {"two_people": True, "reasons": sorted(erasure.REASONS)},
+        "checks": {channel.value: sorted(checks) for channel, checks in REQUIRED.items()},
+        "issuers": {
+            issuer.iss: {
+                "roots": [fingerprint(root).hex() for root in issuer.roots],
+                "types": sorted(issuer.types),
+                "status_base": issuer.status_base,
+            }
+            for issuer in office.trust.issuers.values()
+        },
+        "witnesses": witnesses,
+    }
+
+
+def digest(document: dict[str, Any]) -> bytes:
+    """SHA-256 of the document's canonical JSON: the object of ``policy.changed``."""
+    return hashlib.sha256(canonical_json(document)).digest()
+
+
+async def recorded(office: Office) -> bytes | None:
+    """The digest that was recorded last, if any was."""
+    row: Any = await office.store.fetch_one(queries.NEWEST_OF_TYPE, {"type": POLICY_CHANGED})
+    return None if row is None else split_opening(row["opening"])[1].object_digest
+
+
+async def record_policy(office: Office, witnesses: str = "") -> bool:
+    """At start: an entry if the rules are others than those recorded last; whether there was one to make."""
+    now = digest(policy(office, witnesses))
+    if await recorded(office) == now:
+        return False
+    await office.store.commit(WriteSet((), (entry(Record(POLICY_CHANGED, now), office.entropy, None),)))
+    return True

@@ -1,0 +1,228 @@
+"""Every act that leaves a mark on the ledger, carried out by the real services, and the mark that each left."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from idverify.core.credential_type import Purpose
+from idverify.core.decision import DecisionKind
+from idverify.core.policy import Role
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.errors import Unavailable
+from idverify.ledger.entry import EntryType
+from idverify.services import access, decide, enrol, erase, keys, offer, sessions, staff
+from idverify.services.ceremonies import Given
+from idverify.services.decide import Ruling
+from idverify.services.enrol import Invited
+from idverify.services.erase import Erasure
+from idverify.services.policy_record import record_policy
+from idverify.services.records import ENTRY_TYPES
+from idverify.stores import queries, tables
+from tests.simulators.holder import collection, holding
+from tests.simulators.service import PERMISSION
+from tests.simulators.signed_in import PersonalKey
+from tests.simulators.soft_wallet import SoftWallet
+from tests.simulators.software_office import SoftwareOffice
+
+PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
+_SIZE = select(func.count().label("size")).select_from(tables.ledger_record)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an act left on the ledger: true types in order, of one write set."""
+
+    act: str
+    types: tuple[str, ...]
+
+    @property
+    def public(self) -> tuple[EntryType, ...]:
+        """What everybody sees of it."""
+        return tuple(ENTRY_TYPES[kind] for kind in self.types)
+
+
+_RECORD, _BUNDLE = tables.ledger_record.c, tables.ledger_bundle.c
+_COMMITTED = (
+    select(_RECORD.type, _BUNDLE.first_index)
+    .join(
+        tables.ledger_bundle,
+        (_BUNDLE.shard == _RECORD.shard)
+        & (_BUNDLE.first_index <= _RECORD.ledger_index)
+        & (_RECORD.ledger_index < _BUNDLE.first_index + _BUNDLE.count),
+    )
+    .where(_RECORD.ledger_index >= bindparam("size"), _RECORD.type != "status-list.published")
+    .order_by(_RECORD.ledger_index)
+)
+
+
+@dataclass
+class _Watch:
+    served: SoftwareOffice
+    marks: list[Mark]
+
+    async def __call__(self, act: str, work: Awaitable[Any]) -> Any:
+        """Carry an act out and keep the mark that it left: what was committed together is one bundle."""
+        before = (await self.served.office.store.fetch(_SIZE, {}))[0]["size"]
+        result = await work
+        rows: list[Any] = await self.served.office.store.fetch(_COMMITTED, {"size": before})
+        together = groupby(rows, lambda row: row["first_index"])
+        self.marks += [Mark(act, tuple(row["type"] for row in committed)) for _, committed in together]
+        return result
+
+
+async def every_act(served: SoftwareOffice) -> list[Mark]:
+    """The marks of everything that can be done here, each act once."""
+    watch = _Watch(served, [])
+    await watch("a link is used", served.api.identity("officer"))
+    for who in ("second", "admin"):
+        await served.api.identity(who)
+    person = await _about_a_person(watch)
+    citizen = await _about_keys(watch, person)
+    await _decisions(watch, person)
+    await _about_access(watch)
+    await watch("signed out everywhere", sessions.end_all(served.office, await served.principal("officer")))
+    await watch("a citizen signed out everywhere", sessions.end_all(served.office, await served.principal(citizen)))
+    await _erasure(watch, person)
+    await watch("the rules were changed", record_policy(served.office, "quorum none\n"))
+    return watch.marks
+
+
+async def _about_a_person(watch: _Watch) -> bytes:
+    served = watch.served
+    newcomer = await served.api.ok("POST", "/api/v1/people", "officer", {"details": _details("ONE")})
+    person = bytes.fromhex(newcomer["person"])
+    await watch("granted", _decided(served, person, DecisionKind.GRANT, "application-granted"))
+    offered = await watch(
+        "offered",
+        served.confirmed(
+            "officer", lambda who, given: offer.offer(served.office, who, person, IMMIGRATION_STATUS.vct, given)
+        ),
+    )
+    as_wallets_read = {"issuer": offered.issuer, "code": offered.code, "nonce": offered.nonce}
+    await watch("collected", _collected(served, as_wallets_read))
+    await watch("an issuance failed", _failed_issuance(served, person.hex()))
+    return person
+
+
+def _details(name: str) -> dict[str, Any]:
+    return {"family_name": name, "given_name": "A", "birthdate": "1980-01-01", "nationalities": ["QU"]}
+
+
+async def _collected(served: SoftwareOffice, offered: dict[str, Any]) -> None:
+    body = collection(SoftWallet(), offered)
+    await served.api.ok("POST", "/api/v1/credentials", None, body, Idempotency_Key=secrets.token_hex(8))
+
+
+async def _failed_issuance(served: SoftwareOffice, person: str) -> None:
+    """The token goes away between the intent and the signature; the key of the person is known already."""
+    offered = await served.confirmed(
+        "officer",
+        lambda who, given: offer.offer(served.office, who, bytes.fromhex(person), IMMIGRATION_STATUS.vct, given),
+    )
+    served.token.away = Unavailable("The HSM is away.")
+    try:
+        wish = {"issuer": offered.issuer, "code": offered.code, "nonce": offered.nonce}
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        body = collection(SoftWallet(), wish)
+        status, _, _ = await served.api.send("POST", "/api/v1/credentials", body, headers)
+        assert status == 503
+    finally:
+        served.token.away = None
+
+
+async def _about_keys(watch: _Watch, person: bytes) -> str:
+    served = watch.served
+    await watch(
+        "a citizen gets a slip",
+        served.confirmed("officer", lambda who, given: enrol.invite_citizen(served.office, who, person, given)),
+    )
+    citizen: str = await served.api.enrol_citizen(person.hex())
+    begun = await watch(
+        "adding a key began",
+        served.confirmed(citizen, lambda who, given: keys.begin_adding(served.office, who, given)),
+    )
+    spare = PersonalKey()
+    answer = Given(begun.ceremony, spare.create(begun.options, served.office.deployment.iss))
+    principal = await served.principal(citizen)
+    await watch("a key was added", keys.finish_adding(served.office, principal, answer, "spare"))
+    added = next(row for row in await keys.mine(served.office, principal) if row["name"] == "spare")
+    await watch(
+        "a key was removed",
+        served.confirmed(citizen, lambda who, given: keys.remove(served.office, who, added["handle"], given)),
+    )
+    return citizen
+
+
+async def _decisions(watch: _Watch, person: bytes) -> None:
+    """Each kind of decision on somebody who holds one document."""
+    served, permitted = watch.served, PERMITTED
+    for kind, reason, permission in (
+        (DecisionKind.SUSPEND, "under-review", None),
+        (DecisionKind.REINSTATE, "review-closed", None),
+        (DecisionKind.VARY, "extended", permitted),
+        (DecisionKind.REVOKE, "fraud-found", None),
+        (DecisionKind.GRANT, "appeal-allowed", permitted),
+        (DecisionKind.REVOKE, "permission-cancelled", None),
+    ):
+        proposed = await watch(f"proposed to {kind}", _decided(served, person, kind, reason, permission))
+        await watch(f"decided to {kind}", _approved(served, proposed.handle))
+        if kind is DecisionKind.VARY:  # the old copy went with it
+            await holding(served.api, person.hex())
+
+
+async def _decided(
+    served: SoftwareOffice, person: bytes, kind: DecisionKind, reason: str, permission: Any = PERMITTED
+) -> Any:
+    ruling = Ruling(person, kind, reason, "Rules, part 9", permission)
+    return await served.confirmed("officer", lambda who, given: decide.decide(served.office, who, ruling, given))
+
+
+async def _approved(served: SoftwareOffice, proposal: bytes) -> Any:
+    return await served.confirmed("second", lambda who, given: decide.approve(served.office, who, proposal, given))
+
+
+async def _about_access(watch: _Watch) -> None:
+    """What admins do, and what is done on the command line."""
+    served, office = watch.served, watch.served.office
+    employer, purpose = "Example Employer Ltd", Purpose.WORK
+
+    async def by_admin(act: str, work: Callable[[Any, Given | None], Awaitable[Any]]) -> Any:
+        return await watch(act, served.confirmed("admin", work))
+
+    token = await by_admin(
+        "an API key was made", lambda who, given: access.create_key_for(office, who, employer, purpose, given)
+    )
+    key_id = token.split("_")[1]
+    await by_admin("an API key was revoked", lambda who, given: access.revoke_key_for(office, who, key_id, given))
+    made = access.create_key(office.store, office.clock, office.entropy, employer, Role.RELYING_PARTY, purpose)
+    token = await watch("an API key was made on the command line", made)
+    revoked = access.revoke_key(office.store, office.clock, office.entropy, token.split("_")[1])
+    await watch("an API key was revoked on the command line", revoked)
+    staffer = Invited(Role.OFFICER, "Otto Officer")
+    await by_admin("a link was made", lambda who, given: enrol.invite_staff(office, who, staffer, given))
+    link = await watch(
+        "a link was made on the command line",
+        enrol.invite(office.store, office.clock, office.entropy, Invited(Role.ADMIN, "Abel Admin"), "operator"),
+    )
+    await served.api.enrol("other-admin", link.code)
+    leaving = await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": "oscar officer"})
+    account: Any = await office.store.fetch_one(queries.ACCOUNT, {"id": leaving["id"]})
+    await by_admin("an account ended", lambda who, given: staff.end(office, who, account["handle"], given))
+
+
+async def _erasure(watch: _Watch, person: bytes) -> None:
+    served, office = watch.served, watch.served.office
+    wish = Erasure(person, "asked-for", "Retention schedule, part 2")
+    proposed = await watch(
+        "proposed to erase", served.confirmed("admin", lambda who, given: erase.propose(office, who, wish, given))
+    )
+    await watch(
+        "erased",
+        served.confirmed("other-admin", lambda who, given: erase.approve(office, who, proposed.handle, given)),
+    )
