@@ -13,6 +13,7 @@ from idverify.core.policy import Role
 from idverify.services.enrol import Invited
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import Holding, asked, decided_by_two, holding, shown
+from tests.simulators.scanner import encodings
 from tests.simulators.service import PERMISSION, Deployment
 from tests.simulators.signed_in import from_text
 
@@ -23,23 +24,6 @@ CANARIES = {
     "document number": "XK4471093Q",
     "permission text": "Lighthouse keeping on Rockall only",
 }
-
-
-def encodings(secret: str) -> dict[str, bytes]:
-    """The forms in which a text could lie in a file: plain, UTF-16, hex, and base64 at each of its offsets."""
-    plain = secret.encode()
-    forms = {
-        "plain": plain,
-        "UTF-16LE": secret.encode("utf-16-le"),
-        "UTF-16BE": secret.encode("utf-16-be"),
-        "hex": plain.hex().encode(),
-    }
-    for offset in range(3):
-        shifted = base64.b64encode(bytes(offset) + plain)
-        whole = shifted[4 if offset else 0 : len(shifted) - 4]  # the ends depend on the neighbours
-        forms[f"base64+{offset}"] = whole
-        forms[f"base64url+{offset}"] = whole.replace(b"+", b"-").replace(b"/", b"_")
-    return forms
 
 
 def leaks(folder: Path, names: Iterable[str], secrets: dict[str, str]) -> list[str]:
