@@ -218,6 +218,21 @@ async def _execute(office: Office, ruling: Ruling, deciders: _Deciders, first: t
     raise Conflict("The person's record keeps changing. Try again.")
 
 
+def object_digest(row: Any, evidence: list[str], content: DecisionContent) -> bytes:
+    """What the ledger commits to: all of the decision, who took it, when, and how each confirmed it (SHA-256, hex)."""
+    said = [
+        row["handle"].hex(),
+        row["kind"],
+        row["reason"],
+        row["decided_by"],
+        row["approved_by"],
+        evidence,
+        row["decided_at"],
+        content.model_dump(mode="json"),
+    ]
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+
+
 class _Decision:
     """One decision on its way into the database."""
 
@@ -256,18 +271,7 @@ class _Decision:
         }
 
     def _record(self) -> Record:
-        """What the ledger commits to: all of the decision, who took it and when included."""
-        said = [
-            self.handle.hex(),
-            self.ruling.kind,
-            self.ruling.reason,
-            self.deciders.decided_by,
-            self.deciders.approved_by,
-            self.deciders.evidence,
-            self.at,
-            self.content.model_dump(mode="json"),
-        ]
-        digest = hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+        digest = object_digest(self._row(), self.deciders.evidence, self.content)
         kind = f"decision.{self.ruling.kind.value}"
         return Record(kind, digest, None, None, self.ruling.reason, self.handle)
 

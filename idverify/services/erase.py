@@ -11,6 +11,7 @@ Two admins, as for a revocation: one proposes, another carries it out, both conf
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ from idverify.stores.writes import Change, Consume, Put, Remove, Write, WriteSet
 ERASE: Final = "erase"
 ERASED: Final = "erased"
 _KINDS: Final = frozenset({ERASE})
+_COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +147,19 @@ async def _carry_out(
 def _record(people: int, entries: int, proposed: Any, confirmed: Authorisation) -> Record:
     """How many, and how two people confirmed it; never whom."""
     evidence = [hashlib.sha256(proposed["evidence"]).hexdigest(), confirmed.evidence_digest.hex()]
-    said = {"people": people, "entries": entries, "evidence": evidence}
-    digest = hashlib.sha256(canonical_json(said)).digest()
+    digest = erasure_digest(people, entries, evidence)
     return Record("erasure", digest, reason=f"people {people}, entries {entries}", decision=proposed["handle"])
+
+
+def erasure_digest(people: int, entries: int, evidence: list[str]) -> bytes:
+    """The object of an erasure: how many, and the SHA-256 (hex) of how each of the two confirmed it."""
+    return hashlib.sha256(canonical_json({"people": people, "entries": entries, "evidence": evidence})).digest()
+
+
+def read_counts(record: Record) -> tuple[int, int] | None:
+    """How many people and entries an erasure says it erased."""
+    counts = _COUNTS.fullmatch(record.reason or "")
+    return None if counts is None else (int(counts[1]), int(counts[2]))
 
 
 def _require_erasable(copies: list[Any], office: Office) -> None:

@@ -141,7 +141,7 @@ def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Col
         raise Conflict("The same request is still being worked on. Ask again in a moment.")
     if row["sealed_answer"] is None:
         raise Gone("The answer to this request is no longer kept. Ask the officer for a new offer.")
-    answer = orjson.loads(key.unseal(row["sealed_answer"], _answer_place(row["issuance_id"])))
+    answer = orjson.loads(key.unseal(row["sealed_answer"], answer_place(row["issuance_id"])))
     return Collected(**answer, handle=row["credential_handle"], ledger_index=row["ledger_index"])
 
 
@@ -275,7 +275,7 @@ def _answer_row(plan: _Plan, document: bytes) -> Change:
         "expires_at": plan.credential.expires_at,
         "receipt_token": plan.receipt_token,
     }
-    sealed = plan.key.seal(orjson.dumps(answer), _answer_place(plan.issuance_id))
+    sealed = plan.key.seal(orjson.dumps(answer), answer_place(plan.issuance_id))
     return Change(
         tables.issuance,
         {"id": plan.issuance_id, "state": "open"},
@@ -284,7 +284,8 @@ def _answer_row(plan: _Plan, document: bytes) -> Change:
     )
 
 
-def _answer_place(issuance_id: bytes) -> bytes:
+def answer_place(issuance_id: bytes) -> bytes:
+    """Where the answer that is kept for a repeat belongs."""
     return place("issuance", "sealed_answer", issuance_id)
 
 

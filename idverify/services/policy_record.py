@@ -27,8 +27,8 @@ from idverify.stores.writes import WriteSet
 POLICY_CHANGED: Final = "policy.changed"
 
 
-def policy(office: Office, witnesses: str = "") -> dict[str, Any]:
-    """All rules of this deployment as one document; ``witnesses`` is the log's trust policy (c2sp.org/tlog-policy)."""
+def policy(office: Office) -> dict[str, Any]:
+    """All rules of this deployment as one document."""
     return {
         "security_keys": {
             role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in KEY_POLICIES.items()
@@ -56,7 +56,7 @@ def policy(office: Office, witnesses: str = "") -> dict[str, Any]:
             }
             for issuer in office.trust.issuers.values()
         },
-        "witnesses": witnesses,
+        "log": office.log_policy.text,
     }
 
 
@@ -71,9 +71,9 @@ async def recorded(office: Office) -> bytes | None:
     return None if row is None else split_opening(row["opening"])[1].object_digest
 
 
-async def record_policy(office: Office, witnesses: str = "") -> bool:
+async def record_policy(office: Office) -> bool:
     """At start: an entry if the rules are others than those recorded last; whether there was one to make."""
-    now = digest(policy(office, witnesses))
+    now = digest(policy(office))
     if await recorded(office) == now:
         return False
     await office.store.commit(WriteSet((), (entry(Record(POLICY_CHANGED, now), office.entropy, None),)))

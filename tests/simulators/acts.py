@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func, select
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.policy import Role
+from idverify.core.trust import TrustStore
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.errors import Unavailable
 from idverify.ledger.entry import EntryType
@@ -76,8 +77,11 @@ class _Watch:
         return result
 
 
-async def every_act(served: SoftwareOffice) -> list[Mark]:
-    """The marks of everything that can be done here, each act once."""
+async def every_act(served: SoftwareOffice, *, erase_another: bool = False) -> list[Mark]:
+    """The marks of everything that can be done here, each act once.
+
+    Whom most of it was about is erased in the end, unless ``erase_another`` asks for somebody else to be.
+    """
     watch = _Watch(served, [])
     await watch("a link is used", served.api.identity("officer"))
     for who in ("second", "admin"):
@@ -88,8 +92,9 @@ async def every_act(served: SoftwareOffice) -> list[Mark]:
     await _about_access(watch)
     await watch("signed out everywhere", sessions.end_all(served.office, await served.principal("officer")))
     await watch("a citizen signed out everywhere", sessions.end_all(served.office, await served.principal(citizen)))
-    await _erasure(watch, person)
-    await watch("the rules were changed", record_policy(served.office, "quorum none\n"))
+    await _erasure(watch, bytes.fromhex(await served.api.person_with_status()) if erase_another else person)
+    trusting_nobody = replace(served.office, trust=TrustStore({}))
+    await watch("the rules were changed", record_policy(trusting_nobody))
     return watch.marks
 
 

@@ -1,0 +1,321 @@
+"""What an opened entry says, held against everything that it should rest on: one function for each true type.
+
+Nothing is believed because a row says it. A decision is what two people signed with their own keys, a credential what
+our key signed and a decision permits, a status what the published list shows. ``None`` is what cannot be told any more,
+such as the signature of a credential that is kept nowhere but in its holder's wallet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from idverify.auth.step_up import Confirmation, verify_evidence
+from idverify.core.decision import EFFECTS, CopyStatus, DecisionKind
+from idverify.core.types import credential_type
+from idverify.core.verdict import CheckId, Result
+from idverify.errors import DocumentError, IdverifyError
+from idverify.formats import status_list
+from idverify.ledger.commitment import Record
+from idverify.ledger.entry import Entry
+from idverify.ledger.identity import LogIdentity
+from idverify.services import security_acts
+from idverify.services.decide import LIST_VALUE, Ruling, object_digest
+from idverify.services.erase import erasure_digest, read_counts
+from idverify.services.issue import FORMAT, answer_place
+from idverify.services.office import Office
+from idverify.services.people import Person
+from idverify.services.policy_record import POLICY_CHANGED, digest, policy
+from idverify.services.recover import FORGOTTEN_SECONDS
+from idverify.services.sealed import unseal_content
+from idverify.services.status_lists import content_digest
+from idverify.stores import audit_queries, queries
+
+VALID_VALUE: Final = int(LIST_VALUE[CopyStatus.VALID])
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An entry that was drawn, what it opens to, and the person whom it is about, if it is about one."""
+
+    office: Office
+    shard: int
+    entry: Entry
+    type: str
+    record: Record
+    person: Person | None
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Parameters of queries for the row of this entry."""
+        return {"shard": self.shard, "index": self.entry.index}
+
+    async def row(self, query: Any, **values: Any) -> Any:
+        """The row of a query, or ``None``."""
+        return await self.office.store.fetch_one(query, values)
+
+
+Found = AsyncIterator[tuple[str, bool | None]]
+"""Name of a check, and whether it holds; ``None``: it cannot be told any more."""
+
+
+async def issued(opened: Opened) -> Found:
+    """A credential: its row, the decision that it speaks of, our signature, what it says, its status."""
+    row, record = await opened.row(audit_queries.CREDENTIAL_OF_ENTRY, **opened.place), opened.record
+    yield "there is such a credential", row is not None and row["handle"] == opened.entry.handle
+    if row is None or opened.person is None:
+        return
+    named = (row["issuer_signed_digest"], row["key_id"], (row["status_list"], row["status_index"]))
+    yield "its row is as recorded", named == (record.object_digest, record.kid, record.status)
+    permits = EFFECTS[DecisionKind(row["decision_kind"])].carries_permission
+    yield "a decision permits it", row["decision_handle"] == record.decision and permits
+    yield "our key signed it", _signed(opened, row)
+    yield "it says what was decided", _says(opened, row)
+    yield "the status list says what its row says", _listed(row)
+
+
+async def status_changed(opened: Opened) -> Found:
+    """A copy's status: the copy, and a decision that does this to copies."""
+    record, status = opened.record, CopyStatus(opened.type.removeprefix("credential."))
+    uri, index = record.status or ("", 0)
+    row = await opened.row(audit_queries.CREDENTIAL_OF_STATUS, status_list=uri, status_index=index)
+    known = row is not None and (row["issuer_signed_digest"], row["key_id"]) == (record.object_digest, record.kid)
+    yield "there is such a credential", known
+    decision = await opened.row(audit_queries.DECISION_BY_HANDLE, handle=record.decision)
+    whose = None if opened.person is None else opened.person.id
+    yield "a decision on this person is behind it", decision is not None and decision["person_id"] == whose
+    if decision is None or row is None:
+        return
+    yield "it is what such a decision does", EFFECTS[DecisionKind(decision["kind"])].copies is status
+    yield "the reason is the decision's", record.reason == decision["reason"]
+    last = row["changed_by"] == decision["id"]
+    yield "the status list says so", _listed(row) and row["status"] == status.value if last else None
+
+
+async def voided(opened: Opened) -> Found:
+    """An issuance that was never finished: its intent, and an index that says so."""
+    uri, index = opened.record.status or ("", 0)
+    row = await opened.row(audit_queries.VOID_OF_STATUS, status_list=uri, status_index=index)
+    yield "there is such an intent", row is not None and row["tbs_digest"] == opened.record.object_digest
+    if row is not None:
+        yield "it is void", row["state"] == "void"
+        yield "the status list says so", row["listed"] == int(LIST_VALUE[CopyStatus.INVALID])
+
+
+async def decided(opened: Opened) -> Found:
+    """A decision: all that it says, who took it, and how each of them confirmed exactly this."""
+    row, person, record = (
+        await opened.row(audit_queries.DECISION_OF_ENTRY, **opened.place),
+        opened.person,
+        opened.record,
+    )
+    known = row is not None and person is not None and row["person_id"] == person.id
+    yield "there is such a decision on this person", known
+    if row is None or person is None or not known:
+        return
+    said = (f"decision.{row['kind']}", row["reason"], row["handle"])
+    yield "its row is as recorded", said == (opened.type, record.reason, record.decision)
+    content = unseal_content(person.key, "decision", row["id"], row["sealed"])
+    ids = [one for one in (row["authorisation_id"], row["approval_id"]) if one is not None]
+    confirmed = [await opened.row(audit_queries.AUTHORISATION_BY_ID, id=one) for one in ids]
+    evidence = [hashlib.sha256(one["evidence"]).hexdigest() for one in confirmed if one is not None]
+    yield "it says what was recorded", object_digest(row, evidence, content) == record.object_digest
+    ruling = Ruling(person.handle, DecisionKind(row["kind"]), row["reason"], content.legal_basis, content.permission)
+    act = ruling.action().digest()
+    yield "each confirmed exactly this", bool(confirmed) and all(_confirms(opened, one, act) for one in confirmed)
+    named = [one["actor"] for one in confirmed if one is not None]
+    yield "whoever confirmed is named", named == [name for name in (row["decided_by"], row["approved_by"]) if name]
+    if EFFECTS[DecisionKind(row["kind"])].two_people:
+        yield "two people took it", _two_people(confirmed)
+
+
+async def authorised(opened: Opened) -> Found:
+    """A confirmation: a signature of somebody's security key over an act, in their session."""
+    row, record = await opened.row(audit_queries.AUTHORISATION_OF_ENTRY, **opened.place), opened.record
+    yield "there is such a confirmation", row is not None and row["handle"] == opened.entry.handle
+    if row is not None:
+        yield "its evidence is as recorded", hashlib.sha256(row["evidence"]).digest() == record.object_digest
+        yield "its act is as recorded", row["act"] == record.reason
+        yield "the evidence holds", _confirms(opened, row, row["action_digest"])
+
+
+async def bound(opened: Opened) -> Found:
+    """A security key that was bound to an account, or removed from it."""
+    whose = None if opened.person is None else opened.person.id
+    keys: list[Any] = await opened.office.store.fetch(audit_queries.SECURITY_KEYS_OF_PERSON, {"person_id": whose})
+    named = [key for key in keys if hashlib.sha256(key["cose_key"]).digest() == opened.record.object_digest]
+    yield "there is such a key", bool(named)
+    if opened.type == "authenticator.removed":
+        yield "it is removed", any(key["removed_at"] is not None for key in named)
+
+
+async def signing_key(opened: Opened) -> Found:
+    """A key on a token."""
+    keys = {row["key_id"]: row for row in await opened.office.store.fetch(queries.SIGNING_KEYS, {})}
+    row = keys.get(opened.record.kid)
+    yield "there is such a key", row is not None
+    if row is not None:
+        recorded = row["certificate"] or row["public_key"] or row["key_id"]
+        yield "it is the one recorded", hashlib.sha256(recorded).digest() == opened.record.object_digest
+
+
+async def security_act(opened: Opened) -> Found:
+    """An act that bears on who may do what here: the row that it was done to. Unused codes are not kept for long."""
+    whose = None if opened.person is None else opened.person.id
+    tables = {
+        security_acts.ACCOUNT_ENDED: (audit_queries.ACCOUNTS_OF_PERSON, "ended_at"),
+        security_acts.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
+        security_acts.API_KEY_MADE: (queries.API_KEYS, None),
+        security_acts.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
+        security_acts.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
+    }
+    query, over = tables[opened.type]
+    rows: list[Any] = await opened.office.store.fetch(query, {} if query is queries.API_KEYS else {"person_id": whose})
+    recorded = opened.record.object_digest
+    row = next((one for one in rows if security_acts.object_digest(opened.type, one) == recorded), None)
+    gone = None if opened.type == security_acts.ENROLMENT_MADE else False
+    yield "there is such a row", gone if row is None else True
+    if row is not None and over is not None:
+        yield "it is over", row[over] is not None
+
+
+async def policy_changed(opened: Opened) -> Found:
+    """The rules: those that are in force now, if this is the newest record of them."""
+    newest = await opened.row(queries.NEWEST_OF_TYPE, type=POLICY_CHANGED)
+    last = newest is not None and newest["handle"] == opened.entry.handle
+    yield "these rules are in force", digest(policy(opened.office)) == opened.record.object_digest if last else None
+
+
+async def erased(opened: Opened) -> Found:
+    """An erasure: two admins confirmed it. Whom, nobody can tell."""
+    record = opened.record
+    counts, place = read_counts(record), {"shard": opened.shard, "index": opened.entry.index + 1}
+    first = await opened.row(audit_queries.AUTHORISATION_BY_HANDLE, handle=record.decision)
+    second = await opened.row(audit_queries.AUTHORISATION_OF_ENTRY, **place)
+    yield "it says how many", counts is not None
+    if counts is None or first is None or second is None:
+        yield "two people confirmed it", False
+        return
+    evidence = [hashlib.sha256(one["evidence"]).hexdigest() for one in (first, second)]
+    yield "it says what was recorded", erasure_digest(*counts, evidence) == record.object_digest
+    same = all(_confirms(opened, one, first["action_digest"]) for one in (first, second))
+    yield "two people confirmed it", same and _two_people([first, second])
+
+
+async def covered(opened: Opened) -> Found:
+    """Nothing."""
+    yield "it says nothing", opened.record == Record("cover", bytes(32))
+
+
+CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
+    "credential.issued": issued,
+    "credential.suspended": status_changed,
+    "credential.valid": status_changed,
+    "credential.invalid": status_changed,
+    "issuance.void": voided,
+    "key.active": signing_key,
+    "authenticator.bound": bound,
+    "authenticator.removed": bound,
+    "policy.changed": policy_changed,
+    **{f"decision.{kind.value}": decided for kind in DecisionKind},
+    **dict.fromkeys(security_acts.NAMED, security_act),
+    "erasure": erased,
+    "authorisation": authorised,
+    "cover": covered,
+}
+
+
+async def public_object(office: Office, entry: Entry, kind: str) -> Found:
+    """An entry whose object is public: what is published now, if it is the newest of its kind."""
+    ours, said = office.deployment, "it is of what is published"
+    if kind == "log.start":
+        identity = LogIdentity(office.log.origin, ours.iss, ours.rp_id, ours.status_base)
+        yield said, identity.digest() == entry.digest if office.log.previous is None else None
+        return
+    if kind != "status-list.published":
+        yield said, None
+        return
+    published: Any = await office.store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": office.board.uri})
+    listed = None if published is None else status_list.read(published["token"])
+    newest: Any = await office.store.fetch_one(queries.NEWEST_OF_TYPE, {"type": kind})
+    last = listed is not None and newest["handle"] == entry.handle
+    yield said, content_digest(office.board.uri, listed.statuses) == entry.digest if listed and last else None
+
+
+def _signed(opened: Opened, row: Any) -> bool | None:
+    """Whether our key signed what was handed out, as long as that is kept."""
+    document = _document(opened, row)
+    if document is None:
+        return None
+    try:
+        presented = FORMAT.read(document)
+        found = {
+            check.id: check.result for check in FORMAT.check(presented, opened.office.trust, row["issued_at"], None)
+        }
+    except DocumentError:
+        return False
+    ours = {found.get(check) for check in (CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.TYPE_ALLOWED)}
+    digest_now = hashlib.sha256(presented.issuer_signed).digest()
+    return ours == {Result.PASS} and digest_now == opened.record.object_digest
+
+
+def _says(opened: Opened, row: Any) -> bool | None:
+    """Whether it says of the person what was decided, and nothing else that a decision would have to carry."""
+    document, person = _document(opened, row), opened.person
+    if document is None or person is None:
+        return None
+    try:
+        presented = FORMAT.read(document)
+    except DocumentError:
+        return False
+    content = unseal_content(person.key, "decision", row["decision_id"], row["decision_sealed"])
+    kind = credential_type(row["type"])
+    if content.permission is None:
+        return False
+    permission = kind.permission.model_validate(content.permission)
+    planned = range(row["issued_at"] - FORGOTTEN_SECONDS, row["issued_at"] + 1, FORGOTTEN_SECONDS)
+    claims = [kind.claims(person.details, permission, at) for at in planned]  # which differ where a birthday began
+    return presented.type == row["type"] and any(presented.claims.items() >= said.items() for said in claims)
+
+
+def _document(opened: Opened, row: Any) -> bytes | None:
+    if row["sealed_answer"] is None or opened.person is None:
+        return None
+    answer = opened.person.key.unseal(row["sealed_answer"], answer_place(row["issuance_id"]))
+    return str(orjson.loads(answer)["credential"]).encode()
+
+
+def _listed(row: Any) -> bool:
+    return (VALID_VALUE if row["listed"] is None else row["listed"]) == int(LIST_VALUE[CopyStatus(row["status"])])
+
+
+def _confirms(opened: Opened, row: Any, action_digest: bytes) -> bool:
+    """Whether the evidence of a confirmation is of this act, by the account and the key that its row names."""
+    proven = None if row is None else _proven(row["evidence"])
+    if proven is None or row is None:
+        return False
+    account = hashlib.sha256(row["account_id"]).hexdigest()
+    of_ours = proven.context.rp_id == opened.office.deployment.rp_id
+    return of_ours and (proven.action_digest, proven.context.account, proven.cose_key) == (
+        action_digest,
+        account,
+        row["cose_key"],
+    )
+
+
+def _proven(evidence: bytes) -> Confirmation | None:
+    try:
+        return verify_evidence(evidence)
+    except IdverifyError:
+        return None
+
+
+def _two_people(confirmed: list[Any]) -> bool:
+    if len(confirmed) != 2 or None in confirmed:
+        return False
+    first, second = confirmed
+    return bool(first["account_id"] != second["account_id"] and first["cose_key"] != second["cose_key"])
