@@ -9,6 +9,10 @@ from collections.abc import Iterator, Mapping
 
 SHORT = 6
 """Bytes of a value up to which random bytes may well hold it: such a one is looked for as a word of a text."""
+_BETWEEN_WORDS = rb"[\s\"',:;|<>(){}\[\]]"  # and nothing that base64 is made of
+
+
+A_WORD = "a word"
 
 
 def encodings(secret: str | bytes) -> dict[str, bytes]:
@@ -41,15 +45,23 @@ def leaks(files: Mapping[str, bytes], secrets: Mapping[str, str | bytes]) -> lis
         for what, secret in secrets.items()
         for form, searched in _forms(secret)
         for name, content in files.items()
-        if re.search(searched, content)
+        if (form != A_WORD or _is_text(content)) and re.search(searched, content)
     ]
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _forms(secret: str | bytes) -> Iterator[tuple[str, re.Pattern[bytes]]]:
     """Each form, and how it is looked for."""
     if len(secret) <= SHORT:
         word = secret.encode() if isinstance(secret, str) else secret
-        yield "a word", re.compile(rb"(?<![A-Za-z0-9])" + re.escape(word) + rb"(?![A-Za-z0-9+/=])(?<=\w)")
+        yield A_WORD, re.compile(rb"(?<=" + _BETWEEN_WORDS + rb")" + re.escape(word) + rb"(?=" + _BETWEEN_WORDS + rb")")
         yield from ((form, re.compile(re.escape(found))) for form, found in hashes(secret).items())
         return
     for form, found in (encodings(secret) | hashes(secret)).items():

@@ -16,12 +16,11 @@ from idverify.core.policy import Role
 from idverify.errors import NotAllowed, NotFound, Unprocessable
 from idverify.ledger.audit import Report, fsck
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.receipt import verify_receipt
 from idverify.services import erase
 from idverify.services.enrol import Invited
 from idverify.services.erase import Erased, Erasure
-from idverify.services.office import CHECKPOINT_SIGNER, raw_ed25519
+from idverify.services.log_keys import log_keys
 from idverify.services.people import read
 from idverify.services.receipts import receipt
 from idverify.services.records import opening_place, split_opening
@@ -85,10 +84,10 @@ def _audit(path: Path) -> tuple[Report, list[tuple[int | None, str]]]:
     with closing(SqliteLogSource(path)) as source:
         ours = source.deployment()
         identity = LogIdentity(ours["log_origin"], ours["iss"], ours["rp_id"], ours["status_base"])
-        verifier = Ed25519Verifier(ours["log_origin"], raw_ed25519(source.public_key(CHECKPOINT_SIGNER)))
+        verifier = log_keys(source.signing_keys())[0].verifier(ours["log_origin"])
         *_, report = fsck(source, verifier, ours["log_origin"], identity=identity)
         assert isinstance(report, Report)
-        return report, list(source.row_findings())
+        return report, [*source.record_findings(), *source.row_findings()]
 
 
 async def test_nothing_in_the_files_brings_it_back(served: SoftwareOffice, life: Life) -> None:
@@ -141,8 +140,8 @@ async def test_receipts_stop_and_proofs_stay(served: SoftwareOffice, life: Life)
 
     with pytest.raises(NotFound):
         await receipt(served.office, handle, life.held.answer["receipt_token"], 0)
-    key = Ed25519Verifier(served.office.deployment.log_origin, served.office.keys.checkpoint_public_key)
-    assert verify_receipt(proof, digest, [key], record_type="credential.issued").record.object_digest == digest
+    held = verify_receipt(proof, digest, served.office.log_policy.policy, record_type="credential.issued")
+    assert held.record.object_digest == digest
     report, rows = _audit(served.office.store.path)
     assert (report.findings, rows) == ((), [])
     assert report.signed_size == report.size

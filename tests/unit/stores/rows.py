@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from idverify.ledger.commitment import Record, commitment
+from idverify.ledger.entry import Draft
 from idverify.stores import tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Insert, Recorded, WriteSet
@@ -35,7 +37,9 @@ def request_row(number: int, expires_at: int = NOW + 60) -> dict[str, Any]:
 
 def entry(number: int, once: bytes | None = None) -> Recorded:
     """A ledger entry of nobody."""
-    return Recorded(draft(number), "test", b"opening %d" % number, once=once)
+    record, salt = Record("test", number.to_bytes(32, "big")), number.to_bytes(32, "big")
+    made = Draft(draft(number).type, draft(number).handle, commitment(salt, record))
+    return Recorded(made, "test", salt + record.encode(), once=once)
 
 
 def with_entry(number: int) -> WriteSet:
