@@ -374,6 +374,26 @@ def ledger_erase_check(
     return erase_check(Question(places, receipt, handle, salt or [], json))
 
 
+@ledger.command("audit-sample")
+def ledger_audit_sample(
+    count: Annotated[int, typer.Option(help="How many entries to draw.")] = 20,
+    export: Annotated[Path | None, typer.Option(help="Write a report to publish into this directory.")] = None,
+    recheck: Annotated[Path | None, typer.Option(help="Check a report instead, from this directory.")] = None,
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Open entries that the signed root draws, and hold each against its evidence: 0 all hold, 1 one does not."""
+    from idverify.cli import audit_sample
+
+    if recheck is not None:
+        from idverify.cli.auditing.trust import Trust
+
+        return audit_sample.recheck(recheck, Trust(vkey or [], policy), json=json)
+    return audit_sample.run(data, count, export, json=json)
+
+
 @witness.command("init")
 def witness_init(
     name: Annotated[str, typer.Option(help="What it signs as, like an address without https://.")],

@@ -230,3 +230,20 @@ async def _status_until(api: JudgedApi, wanted: int) -> int:
             break
         await asyncio.sleep(0.1)
     return status
+
+
+async def test_a_random_audit(walk: Walk, idverify: Command, deployment: Deployment) -> None:
+    """Entries that the root draws are opened by the token beside the running service; the report is checked offline."""
+    folder = walk.folder / "report"
+    data = ("--data", deployment.data)
+
+    audited = await idverify("ledger", "audit-sample", *data, "--count", 40, "--export", folder, "--json")
+
+    assert (audited.status, audited.json["holds"]) == (0, True)
+    assert len(audited.json["entries"]) == min(40, audited.json["size"])
+    vkey = orjson.loads((await idverify("trust", "export", walk.folder / "b", *data, "--json")).output)["log_vkeys"][0]
+    checked = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey, "--json")
+    assert (checked.status, checked.json) == (0, {"holds": True, "says_it_holds": True, "contradictions": []})
+    (folder / "report.json").write_text((folder / "report.json").read_text().replace('"holds": true', '"holds": 1', 1))
+    told = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey)
+    assert told.status == 1

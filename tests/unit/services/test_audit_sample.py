@@ -13,9 +13,11 @@ import pytest_asyncio
 from sqlalchemy import Table, select
 
 from idverify.ledger.commitment import Record
+from idverify.ledger.errors import ReceiptError
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
 from idverify.ledger.sample import sample
+from idverify.services.audit_report import contradictions, proofs, report
 from idverify.services.audit_sample import Judged, draw, judge
 from idverify.services.issue import answer_place
 from idverify.services.people import Person, read
@@ -294,3 +296,57 @@ async def test_the_reader_is_not_the_writer(town: Town) -> None:
     await town.audited()
 
     assert (len(await town.rows(tables.ledger_record)), len(await town.rows(tables.look))) == before
+
+
+async def _published(town: Town) -> tuple[dict[str, Any], dict[str, bytes]]:
+    drawn = await draw(town.served.office, 60)
+    judged = [one async for one in judge(town.served.office, drawn)]
+    return report(drawn, judged), proofs(judged)
+
+
+async def test_a_report_can_be_published(town: Town) -> None:
+    """It is checked with the log's keys alone; of entries about people it has neither type nor opening nor checks."""
+    said, files = await _published(town)
+    people = {row["ledger_index"] for row in await town.rows(tables.ledger_record) if row["person_id"] is not None}
+    person, policy = await town.person(), town.served.office.log_policy.policy
+
+    assert list(contradictions(orjson.loads(orjson.dumps(said)), files, policy)) == []
+    assert said["holds"]
+    of_people = [one for one in said["entries"] if one["index"] in people]
+    assert of_people
+    assert {(one["type"], one["opened"], one["checks"]) for one in of_people} == {(None, False, None)}
+    assert len(files) > 5
+    published = b"".join([orjson.dumps(said), *files.values()])
+    assert person.handle not in published
+    assert person.handle.hex().encode() not in published
+
+
+@pytest.mark.parametrize(
+    "lie", ["another draw", "one left out", "an opening left out", "another's opening", "a verdict"]
+)
+async def test_a_report_that_lies(town: Town, lie: str) -> None:
+    """Whoever chooses entries, leaves openings out or exchanges them is contradicted."""
+    said, files = await _published(town)
+    opened = [one for one in said["entries"] if one["opened"]]
+    first, second = (f"{one['index']}.tlog-proof" for one in opened[:2])
+    match lie:
+        case "another draw":
+            said["entries"].reverse()
+        case "one left out":
+            del said["entries"][3]
+        case "an opening left out":
+            del files[first]
+        case "another's opening":
+            files[first] = files[second]
+        case "a verdict":
+            said["entries"][0]["holds"] = False
+
+    assert len(list(contradictions(said, files, town.served.office.log_policy.policy))) == 1
+
+
+async def test_a_report_under_no_checkpoint(town: Town) -> None:
+    """What is no report of this log is no report."""
+    said, files = await _published(town)
+    for wrong in ({**said, "version": "2"}, {**said, "checkpoint": "AAAA"}, {"version": said["version"]}):
+        with pytest.raises(ReceiptError):
+            list(contradictions(wrong, files, town.served.office.log_policy.policy))
