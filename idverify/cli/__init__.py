@@ -242,6 +242,28 @@ def wallet_present(
     return present(request, [name.strip() for name in disclose.split(",")], credential, directory)
 
 
+@wallet.command("receipts")
+def wallet_receipts(directory: Wallet = WALLET, json: Json = False) -> int:
+    """Fetch the receipts that did not come with their credentials."""
+    from idverify.cli.wallet import fetch_receipts
+
+    return fetch_receipts(directory, json=json)
+
+
+@wallet.command("audit")
+def wallet_audit(
+    statement: Annotated[str, typer.Argument(help="The signed list (from: GET /api/v1/own-entries), or - for input.")],
+    offline: Annotated[Path, typer.Option(help="Trust bundle (from: idverify trust export).")],
+    root_sha256: Annotated[str, typer.Option(help="Fingerprint of the root that you trust.")],
+    directory: Wallet = WALLET,
+    json: Json = False,
+) -> int:
+    """Compare the service's list of your entries with your receipts: 0 it fits, 1 it does not, 2 a receipt lacks."""
+    from idverify.cli.wallet_audit import run
+
+    return run(statement, offline, root_sha256, directory, json=json)
+
+
 @ledger.command("fsck")
 def ledger_fsck(
     source: Annotated[

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from idverify.cli.output import WrongUsage, print_json, read_json, say
 from idverify.cli.request import request
-from idverify.errors import Conflict, DocumentError
+from idverify.errors import Conflict, DocumentError, Unavailable
 from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
 from idverify.formats.sdjwt_vc import SdJwtVc
@@ -53,8 +53,35 @@ def receive(offer: str, directory: Path, *, json: bool) -> int:
         print_json(answer)
         return 0
     say(f"Received {offered['type']} as {answer['handle']}, entry {answer['ledger']['index']} of the ledger.")
-    say("The receipt came with it." if answer["receipt"] else "The receipt is not there yet.")
+    later = "The receipt is not there yet; fetch it with: idverify wallet receipts"
+    say("The receipt came with it." if answer["receipt"] else later)
     return 0
+
+
+def fetch_receipts(directory: Path, *, json: bool) -> int:
+    """Fetch what is missing: 0 every credential has its receipt now, 2 one is not there yet.
+
+    Asked when the holder wishes, never while presenting: that would tell the issuer when something is shown.
+    """
+    waiting = []
+    for path in sorted(directory.glob("*.json")):
+        answer = orjson.loads(path.read_bytes())
+        if answer["receipt"] is not None:
+            continue
+        headers = {"Authorization": f"Bearer {answer['receipt_token']}", "Prefer": "wait=4"}
+        try:
+            answer["receipt"] = request("GET", answer["receipt_url"], None, headers).decode()
+        except Unavailable:
+            waiting.append(answer["handle"])
+            continue
+        _write_private(path, orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+    if json:
+        print_json({"waiting": waiting})
+    elif waiting:
+        say(f"Not there yet: {', '.join(waiting)}. Try again in a second.")
+    else:
+        say("Every credential has its receipt.")
+    return 2 if waiting else 0
 
 
 def show(directory: Path, *, json: bool) -> int:
@@ -69,6 +96,7 @@ def show(directory: Path, *, json: bool) -> int:
                 "type": presented.type,
                 "issuer": presented.iss,
                 "expires_at": answer["expires_at"],
+                "has_receipt": answer["receipt"] is not None,
                 "claims": presented.claims,
             }
         )
@@ -77,7 +105,8 @@ def show(directory: Path, *, json: bool) -> int:
     elif not held:
         say(f"The wallet {directory} is empty.")
     for credential in held if not json else ():
-        say(f"{credential['credential']}  {credential['type']}  until {credential['expires_at']}")
+        receipt = "with its receipt" if credential["has_receipt"] else "without receipt"
+        say(f"{credential['credential']}  {credential['type']}  until {credential['expires_at']}, {receipt}")
         say(f"  can show: {', '.join(sorted(credential['claims']))}")
     return 0
 

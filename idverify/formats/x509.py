@@ -47,6 +47,8 @@ class Purpose(Enum):
     STATEMENT = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
     # Ours (ITU-T X.667, a UUID as OID): whoever signs status lists must not be able to say whom to trust.
     TRUST_LIST = ObjectIdentifier("2.25.148177995793149423696356949372862082912")
+    # Ours: whoever tells a person what the ledger holds about them says nothing else.
+    ENTRIES = ObjectIdentifier("2.25.156910992779791066949173162863378590408")
 
 
 @dataclass(frozen=True, slots=True)

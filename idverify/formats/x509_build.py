@@ -25,6 +25,7 @@ LEAF_MAX_DAYS: Mapping[Purpose, int] = {
     Purpose.DOCUMENT: 457,  # ISO/IEC 18013-5 annex B.1.4
     Purpose.STATEMENT: 457,
     Purpose.TRUST_LIST: 457,
+    Purpose.ENTRIES: 457,
 }
 
 _EVERYBODYS_KEY = ec.derive_private_key(1, ec.SECP256R1())

@@ -24,7 +24,7 @@ from idverify.ledger.entry import EntryType
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.sequencer import genesis
 from idverify.ports import Clock, Entropy, Signer
-from idverify.services.office import STATUS_SIGNER, TRUST_SIGNER, Deployment
+from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
 from idverify.services.records import about_ourselves, public_object
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
@@ -50,6 +50,7 @@ CERTIFIED_ROLES: Final = {
     **{kind.key_role: Purpose.DOCUMENT for kind in CREDENTIAL_TYPES.values()},
     STATUS_SIGNER: Purpose.STATEMENT,
     TRUST_SIGNER: Purpose.TRUST_LIST,
+    ENTRIES_SIGNER: Purpose.ENTRIES,
 }
 
 

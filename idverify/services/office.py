@@ -28,6 +28,7 @@ from idverify.stores.vault import PersonKey, Vault
 
 STATUS_SIGNER: Final = "status-list-signer"
 TRUST_SIGNER: Final = "trust-list-signer"
+ENTRIES_SIGNER: Final = "entries-signer"
 RECEIPT_SIGNER: Final = "receipt-signer"
 HANDLE_BYTES: Final = 16
 

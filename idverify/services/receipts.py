@@ -13,6 +13,7 @@ from idverify.services.office import Office
 from idverify.services.records import opening_place, split_opening
 from idverify.stores import queries
 from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.vault import PersonKey
 
 LONGEST_WAIT: Final = 5.0
 
@@ -40,8 +41,13 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
         await office.publisher.wait_covered(index, min(wait, LONGEST_WAIT))
     except TimeoutError as early:
         raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.") from early
+    return await opened_proof(office, await office.person_key(row, row["person_id"]), row)
+
+
+async def opened_proof(office: Office, key: PersonKey, row: Any) -> bytes:
+    """The ``.tlog-proof`` of the entry of a row (``handle``, ``ledger_index``, ``opening``), opened with its key."""
+    index = row["ledger_index"]
     hashes, checkpoint = await office.publisher.receipt_proof(index)
-    key = await office.person_key(row, row["person_id"])
-    salt, record = split_opening(key.unseal(row["opening"], opening_place(handle)))
+    salt, record = split_opening(key.unseal(row["opening"], opening_place(row["handle"])))
     (entry,) = await SqliteLedger(office.store, office.log.shard).entries(index, index + 1)
     return TlogProof(index, tuple(hashes), checkpoint, Opening(entry, salt, record).encode()).encode()

@@ -241,6 +241,7 @@ OPEN_ISSUANCE: Final = _ISSUANCE_WITH_KEY.where(issuance.c.id == bindparam("id")
 RECEIPT: Final = (
     select(
         credential.c.receipt_token_hash,
+        credential.c.handle,
         credential.c.ledger_index,
         ledger_record.c.opening,
         person_key.c.person_id,

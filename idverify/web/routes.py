@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from idverify.web import collect, erasing, log, metrics, people, public, schema, signing_in, verify
+from idverify.web import collect, erasing, log, metrics, own_entries, people, public, schema, signing_in, verify
 from idverify.web.endpoint import Caller, Endpoint
 
 ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
@@ -57,6 +57,8 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", V1 + "/credentials", collect.collect, ANY, {201: schema.Collected}, schema.Collection,
              ("Idempotency-Key", "Prefer")),
     Endpoint("GET", CREDENTIAL + "/receipt", collect.receipt, ANY, OTHER_MEDIA, None, ("Authorization", "Prefer")),
+    Endpoint("GET", V1 + "/own-entries", own_entries.statement, KNOWN, OTHER_MEDIA),
+    Endpoint("GET", V1 + "/own-entries/{index:[0-9]{1,15}}/receipt", own_entries.receipt, KNOWN, OTHER_MEDIA),
     # verifiers
     Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KNOWN, REQUESTED,
              schema.NewVerificationRequest),

@@ -247,3 +247,38 @@ async def test_a_random_audit(walk: Walk, idverify: Command, deployment: Deploym
     (folder / "report.json").write_text((folder / "report.json").read_text().replace('"holds": true', '"holds": 1', 1))
     told = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey)
     assert told.status == 1
+
+
+async def test_a_holder_checks_that_the_list_is_whole(
+    walk: Walk, idverify: Command, api: JudgedApi, deployment: Deployment
+) -> None:
+    """The signed list of one's entries fits the wallet; with an empty wallet it tells of a credential too many."""
+    citizen = await api.enrol_citizen(walk.person)
+    headers = await api.identity(citizen)
+    _, signed, _ = await api.send("GET", "/api/v1/own-entries", None, headers)
+    (walk.folder / "list.jwt").write_bytes(signed)
+    (walk.folder / "empty").mkdir()
+    asked = ("wallet", "audit", walk.folder / "list.jwt", *walk.offline, "--json")
+
+    fits = await idverify(*asked, "--wallet", walk.folder / "wallet")
+    extra = await idverify(*asked, "--wallet", walk.folder / "empty")
+
+    assert (fits.status, fits.json["findings"]) == (0, [])
+    assert (extra.status, [one["finding"] for one in extra.json["findings"]]) == (1, ["extra"])
+
+
+async def test_a_receipt_is_fetched_later(walk: Walk, idverify: Command) -> None:
+    """A receipt that was not there yet is fetched when the holder wishes, and goes with the next presentation."""
+    wallet, path = ("--wallet", walk.folder / "wallet"), walk.folder / "wallet" / f"{walk.handle}.json"
+    kept = orjson.loads(path.read_bytes())
+    path.write_bytes(orjson.dumps({**kept, "receipt": None}))
+    assert not (await idverify("wallet", "list", *wallet, "--json")).json[0]["has_receipt"]
+
+    fetched = await idverify("wallet", "receipts", *wallet, "--json")
+
+    assert (fetched.status, fetched.json) == (0, {"waiting": []})
+    again = orjson.loads(path.read_bytes())
+    assert again["receipt"].startswith("c2sp.org/tlog-proof@v1")
+    disclosed = ("--disclose", "family_name")
+    presented = await idverify("wallet", "present", "--request", walk.folder / "request.json", *disclosed, *wallet)
+    assert orjson.loads(presented.output)["receipt"] == again["receipt"]

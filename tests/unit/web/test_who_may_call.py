@@ -37,6 +37,8 @@ NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/people/{person}/erasure": Act.ERASE,
     "GET /api/v1/erasures": Act.ERASE,
     "POST /api/v1/erasures/{proposal}/approval": Act.ERASE,
+    "GET /api/v1/own-entries": Act.SEE_OWN_RECORD,
+    "GET /api/v1/own-entries/{index}/receipt": Act.SEE_OWN_RECORD,
     "POST /api/v1/verification-requests": Act.REQUEST_PRESENTATION,
     "POST /api/v1/verify": Act.VERIFY,
     "GET /metrics": Act.READ_METRICS,
@@ -94,7 +96,7 @@ class Town:
         method, path = name.split(" ")
         erasing = NEEDS[name] is Act.ERASE
         path = path.replace("{person}", self.gone if erasing else self.held.person)
-        path = path.replace("{proposal}", self.erasure if erasing else self.proposal)
+        path = path.replace("{proposal}", self.erasure if erasing else self.proposal).replace("{index}", "0")
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, BODIES.get(name), headers)
