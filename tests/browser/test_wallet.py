@@ -117,6 +117,17 @@ async def test_what_the_wallet_collects_and_shows_is_accepted(holder: Holder) ->
     assert (shown["age_over_18"], "family_name" in shown) == (True, False)
 
 
+async def test_a_receipt_that_comes_later(holder: Holder) -> None:
+    """A receipt that was not there yet is fetched when the wallet is opened, and goes with the next answer."""
+    await holder.page.route("**/api/v1/credentials", _without_receipt)
+    await holder.collect()
+    await holder.read_request(await holder.request("employer", purpose="work"))
+    answer = await holder.answer()
+    assert answer["receipt"].startswith("c2sp.org/tlog-proof@v1\n")
+    verdict = await holder.api.ok("POST", "/api/v1/verify", "employer", answer)
+    assert {check["id"] for check in verdict["checks"] if check["result"] == "pass"} >= {"receipt"}
+
+
 async def test_keys_stay_documents_can_go_and_nonsense_is_not_answered(holder: Holder) -> None:
     """No key is extractable, document and receipt are files, and what cannot be answered is said to be so."""
     await holder.collect()
@@ -168,6 +179,11 @@ async def test_a_shared_computer_keeps_nothing(holder: Holder) -> None:
     assert await holder.page.evaluate("async () => (await indexedDB.databases()).length") == 0
     await holder.visitor.go("/citizen/wallet")
     await holder.page.get_by_text("Nothing yet.").wait_for()
+
+
+async def _without_receipt(route: Route) -> None:
+    answer = await route.fetch()
+    await route.fulfill(response=answer, json={**await answer.json(), "receipt": None})
 
 
 async def _lose_the_answer(route: Route) -> None:

@@ -22,8 +22,8 @@ export async function collect(store, offer) {
   const attempt = (await store.attempt(offer.code)) ?? (await begin(store, offer));
   const answer = await send(attempt);
   if (answer.ok) {
-    const { handle, credential, receipt } = await answer.json();
-    await store.complete(attempt, { id: handle, key: attempt.key, credential, receipt, collected: Date.now() });
+    const { handle, credential, receipt, receipt_token: token } = await answer.json();
+    await store.complete(attempt, { id: handle, key: attempt.key, credential, receipt, token, collected: Date.now() });
     return;
   }
   if (REFUSED_FOR_GOOD.includes(answer.status) || Date.now() - attempt.begun > OFFER_LASTS) {
@@ -31,6 +31,18 @@ export async function collect(store, offer) {
     throw new NotCollected("refused");
   }
   throw new NotCollected("try-again");
+}
+
+// A receipt comes with the ledger's next checkpoint, which may have been too late for the answer. It is asked for when
+// the holder looks into the wallet, never when they show something: the issuer must not learn when that is.
+export async function fetchReceipt(store, copy) {
+  const answer = await fetch(`/api/v1/credentials/${copy.id}/receipt`, {
+    credentials: "omit",
+    headers: { Authorization: `Bearer ${copy.token}` },
+  });
+  if (answer.ok) {
+    await store.keep({ ...copy, receipt: await answer.text() });
+  }
 }
 
 async function begin(store, offer) {

@@ -50,6 +50,10 @@ class Store {
     });
   }
 
+  keep(copy) {
+    return this.#write((transaction) => transaction.objectStore(COPIES).put(copy));
+  }
+
   remove(copy) {
     return this.#write((transaction) => transaction.objectStore(COPIES).delete(copy.id));
   }

@@ -1,7 +1,7 @@
 // The demo wallet's page: what is held, answering a request, removing.
 
 import { answer, copyFor, NotAnswered, readRequest } from "./wallet-answer.js";
-import { collect, NotCollected } from "./wallet-collect.js";
+import { collect, fetchReceipt, NotCollected } from "./wallet-collect.js";
 import { read } from "./wallet-sdjwt.js";
 import { openStore } from "./wallet-store.js";
 import {
@@ -42,7 +42,7 @@ function shownCopy(copy) {
   credential.addEventListener("click", () => download(`${copy.id}.sdjwt`, copy.credential));
   receipt.addEventListener("click", () => download(`${copy.id}.receipt.txt`, copy.receipt));
   if (copy.receipt === null) {
-    receipt.remove(); // it comes with the ledger's next checkpoint, which may have been too late for us
+    receipt.remove(); // it is not there yet
   }
   remove.addEventListener("click", async () => {
     await store.remove(copy);
@@ -60,6 +60,11 @@ async function finishAttempts() {
       tell(failure, NotCollected);
     }
   }
+}
+
+async function fetchReceipts() {
+  const without = (await store.copies()).filter((copy) => copy.receipt === null && copy.token);
+  await Promise.allSettled(without.map((copy) => fetchReceipt(store, copy))); // without a network, another time
 }
 
 // --- answering ---
@@ -142,5 +147,6 @@ byId("wallet-download-answer").addEventListener("click", () => {
 });
 byId("wallet-remove-everything").addEventListener("click", removeEverything);
 await finishAttempts();
+await fetchReceipts();
 await show();
 byId("wallet").hidden = false;
