@@ -93,7 +93,8 @@ class _Audit:
             self._findings = known.findings
             if not self._continues(known.note, before):
                 return
-            walk.start_at(known.entries, known.time)
+            if known.entries <= before.size:
+                walk.start_at(known.entries, known.time)
         self._examine_quorum()
         self._state = self._reached(walk)
         starts = walk.link.index == 0

@@ -15,7 +15,7 @@ from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.errors import SetupError
 from idverify.ledger.audit_state import AuditState
-from idverify.ledger.errors import SignatureError
+from idverify.ledger.errors import LedgerError
 from idverify.ledger.files import LogFiles
 from idverify.ledger.policy import Policy
 from idverify.ledger.tree_audit import TreeReport, audit_tree
@@ -63,7 +63,7 @@ def _steps(files: LogFiles, policy: Policy, known: AuditState | None) -> Iterato
     if known is not None:
         try:
             policy.open(known.note)
-        except SignatureError as error:
+        except LedgerError as error:
             raise WrongUsage(f"The state file is that of another log or key ({error}).") from error
     return audit_tree(files, policy, known)
 

@@ -254,9 +254,10 @@ def test_a_state_of_another_log_is_wrong_usage(
 ) -> None:
     """The checkpoint in it is verified with the same key as everything else."""
     note = STRANGER.note(open_note(tree.files[CHECKPOINT]))
-    (tmp_path / "state").write_bytes(AuditState(note, 600, 512, NOW).encode())
-
-    assert ledger("fsck", served.url, "--vkey", KEY, "--state", tmp_path / "state").status == 64
+    for found in (note, b"no note", b""):
+        (tmp_path / "state").write_bytes(AuditState(found, 600, 512, NOW).encode())
+        assert ledger("fsck", served.url, "--vkey", KEY, "--state", tmp_path / "state").status == 64
+        assert look(ledger, served, tmp_path / "state").status == 64
 
 
 @pytest.mark.parametrize(

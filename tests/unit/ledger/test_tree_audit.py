@@ -337,6 +337,16 @@ def test_what_was_found_before_the_break_stays_found(tree: TreeInMemory) -> None
     assert rules(audit(sound, first)) == [(3, "leaf_hash")]
 
 
+def test_a_state_that_claims_more_than_was_signed_for_skips_nothing(tree: TreeInMemory) -> None:
+    """Its note is of 100 entries: whatever else it says, all of them are examined."""
+    note = tree_of(log_of(600), 100).files[CHECKPOINT]
+    with entries_at(tree, 3) as entries:
+        entries[3] = bytes(ENTRY_SIZE)
+
+    for claimed in (256, 512, 1024):
+        assert rules(audit(tree, AuditState(note, 2000, claimed, NOW))) == [(3, "leaf_hash")]
+
+
 def test_damage_behind_the_break_is_named(tree: TreeInMemory) -> None:
     """The second half is examined as it is when it is read."""
     first = next(states(tree))
