@@ -42,7 +42,8 @@ async def database(tmp_path: Path) -> SqliteDatabase:
 def published(database: SqliteDatabase, size: int = SIGNED) -> TreeInMemory:
     """What the log published, kept elsewhere."""
     log = LedgerMemory()
-    log.append(SIZE, NOW)
+    for number in range(SIZE):
+        log.add(entry(number).draft, NOW)
     with closing(SqliteLogSource(database.path)) as source:
         assert [one for _, _, entries in source.bundles() for one in entries] == log.log
     return tree_of(log, size)
