@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.auth import api_keys
+from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
-from idverify.services import security_acts, step_up
+from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.enrol import require_name
 from idverify.services.office import Office
 from idverify.services.records import act
+from idverify.services.security_acts import deed
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Insert, WriteSet
@@ -32,8 +34,8 @@ async def create_key(
     """Make an API key for ``actor``; the token, which is shown this once."""
     made = api_keys.make(entropy)
     row = _key_row(made, actor, role, purpose, clock.now())
-    deed = security_acts.deed(security_acts.API_KEY_MADE, row.row, entropy)
-    await store.commit(WriteSet((row,), act(entropy, None, deed=deed)))
+    done = deed(security_act.API_KEY_MADE, row.row, entropy)
+    await store.commit(WriteSet((row,), act(entropy, None, deed=done)))
     return made.token
 
 
@@ -50,8 +52,8 @@ async def create_key_for(office: Office, keeper: Principal, actor: str, purpose:
     confirmed = await step_up.require(office, keeper, action, given)
     made = api_keys.make(office.entropy)
     row = _key_row(made, name, Role.RELYING_PARTY, purpose, office.clock.now(), confirmed.id)
-    deed = security_acts.deed(security_acts.API_KEY_MADE, row.row, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(), row), confirmed.entries(office, deed=deed)))
+    done = deed(security_act.API_KEY_MADE, row.row, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(), row), confirmed.entries(office, deed=done)))
     return made.token
 
 
@@ -70,8 +72,8 @@ async def revoke_key_for(office: Office, keeper: Principal, key_id: str, given: 
         raise _unknown(key_id)
     confirmed = await step_up.require(office, keeper, Action("revoke-api-key", key_id), given)
     change = _revocation(key_id, office.clock.now())
-    deed = security_acts.deed(security_acts.API_KEY_REVOKED, {"id": key_id}, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(), change), confirmed.entries(office, deed=deed)))
+    done = deed(security_act.API_KEY_REVOKED, {"id": key_id}, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(), change), confirmed.entries(office, deed=done)))
 
 
 async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
@@ -83,8 +85,8 @@ async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
 
 async def revoke_key(store: SqliteStore, clock: Clock, entropy: Entropy, key_id: str) -> None:
     """Revoke an API key by its id."""
-    deed = security_acts.deed(security_acts.API_KEY_REVOKED, {"id": key_id}, entropy)
-    await store.commit(WriteSet((_revocation(key_id, clock.now()),), act(entropy, None, deed=deed)))
+    done = deed(security_act.API_KEY_REVOKED, {"id": key_id}, entropy)
+    await store.commit(WriteSet((_revocation(key_id, clock.now()),), act(entropy, None, deed=done)))
 
 
 def _key_row(

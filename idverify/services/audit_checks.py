@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from idverify.auth.step_up import Confirmation, verify_evidence
+from idverify.core import security_act
 from idverify.core.decision import EFFECTS, CopyStatus, DecisionKind
 from idverify.core.types import credential_type
 from idverify.core.verdict import CheckId, Result
@@ -23,7 +24,6 @@ from idverify.formats import status_list
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import Entry
 from idverify.ledger.identity import LogIdentity
-from idverify.services import security_acts
 from idverify.services.decide import LIST_VALUE, Ruling, object_digest
 from idverify.services.erase import erasure_digest, read_counts
 from idverify.services.issue import FORMAT, answer_place
@@ -163,21 +163,21 @@ async def signing_key(opened: Opened) -> Found:
         yield "it is the one recorded", hashlib.sha256(recorded).digest() == opened.record.object_digest
 
 
-async def security_act(opened: Opened) -> Found:
+async def bore_on_security(opened: Opened) -> Found:
     """An act that bears on who may do what here: the row that it was done to. Unused codes are not kept for long."""
     whose = None if opened.person is None else opened.person.id
     tables = {
-        security_acts.ACCOUNT_ENDED: (audit_queries.ACCOUNTS_OF_PERSON, "ended_at"),
-        security_acts.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
-        security_acts.API_KEY_MADE: (queries.API_KEYS, None),
-        security_acts.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
-        security_acts.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
+        security_act.ACCOUNT_ENDED: (audit_queries.ACCOUNTS_OF_PERSON, "ended_at"),
+        security_act.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
+        security_act.API_KEY_MADE: (queries.API_KEYS, None),
+        security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
+        security_act.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
     }
     query, over = tables[opened.type]
     rows: list[Any] = await opened.office.store.fetch(query, {} if query is queries.API_KEYS else {"person_id": whose})
     recorded = opened.record.object_digest
-    row = next((one for one in rows if security_acts.object_digest(opened.type, one) == recorded), None)
-    gone = None if opened.type == security_acts.ENROLMENT_MADE else False
+    row = next((one for one in rows if security_act.object_digest(opened.type, one) == recorded), None)
+    gone = None if opened.type == security_act.ENROLMENT_MADE else False
     yield "there is such a row", gone if row is None else True
     if row is not None and over is not None:
         yield "it is over", row[over] is not None
@@ -222,7 +222,7 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "authenticator.removed": bound,
     "policy.changed": policy_changed,
     **{f"decision.{kind.value}": decided for kind in DecisionKind},
-    **dict.fromkeys(security_acts.NAMED, security_act),
+    **dict.fromkeys(security_act.NAMED, bore_on_security),
     "erasure": erased,
     "authorisation": authorised,
     "cover": covered,

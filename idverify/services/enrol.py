@@ -14,13 +14,14 @@ from typing import Any, Final
 from idverify.auth import enrolment_codes, options
 from idverify.auth.key_policy import KEY_POLICIES, require_taken
 from idverify.auth.webauthn import RegisteredKey, check_registration
+from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Act, Principal, Role, name_as_read, require_may, require_person
 from idverify.errors import CeremonyRefused, Conflict, Gone, KeyAlreadyRegistered, NotFound, Unprocessable
 from idverify.ledger.commitment import Record
 from idverify.ports import Clock, Entropy, uuid7
-from idverify.services import security_acts, step_up
+from idverify.services import step_up
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
     SECONDS,
@@ -35,6 +36,7 @@ from idverify.services.ceremonies import (
 from idverify.services.office import Office
 from idverify.services.people import about, look, read
 from idverify.services.records import act, entry
+from idverify.services.security_acts import deed
 from idverify.services.sessions import Opened, open_session, replaced
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
@@ -86,8 +88,8 @@ async def invite(store: SqliteStore, clock: Clock, entropy: Entropy, invited: In
     _require_sensible(invited)
     invitation, row = _invitation(clock.now(), entropy, invited, created_by, LINK_SECONDS)
     right = Insert(tables.enrolment, {**row, "id": uuid7(clock, entropy)})
-    deed = security_acts.deed(security_acts.ENROLMENT_MADE, row, entropy)
-    await store.commit(WriteSet((right,), act(entropy, None, deed=deed)))
+    done = deed(security_act.ENROLMENT_MADE, row, entropy)
+    await store.commit(WriteSet((right,), act(entropy, None, deed=done)))
     return invitation
 
 
@@ -98,8 +100,8 @@ async def invite_staff(office: Office, admin: Principal, invited: Invited, given
     confirmed = await step_up.require(office, admin, Action("enrol-staff", None, invited.to_json()), given)
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, admin.actor, LINK_SECONDS)
     right = Insert(tables.enrolment, {**row, "id": office.new_id(), "authorisation_id": confirmed.id})
-    deed = security_acts.deed(security_acts.ENROLMENT_MADE, row, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(), right), confirmed.entries(office, deed=deed)))
+    done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(), right), confirmed.entries(office, deed=done)))
     return invitation
 
 
@@ -112,7 +114,7 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
     invited = Invited(Role.CITIZEN)
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, officer.actor, SLIP_SECONDS)
     row |= {"id": office.new_id(), "person_id": person.id, "authorisation_id": confirmed.id}
-    made = security_acts.deed(security_acts.ENROLMENT_MADE, row, office.entropy, (person.id, person.key))
+    made = deed(security_act.ENROLMENT_MADE, row, office.entropy, (person.id, person.key))
     entries = confirmed.entries(office, (person.id, person.key), made)
     older = cancelling({"person_id": person.id}, office.clock.now())
     seen = look(office, officer, person.id, "enrolment", "made")

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from idverify.auth import session_tokens
 from idverify.auth.key_policy import SESSION_LIMITS
+from idverify.core import security_act
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role, SignedIn, require_person
 from idverify.errors import NotAuthenticated
-from idverify.services import security_acts
 from idverify.services.office import Office
 from idverify.services.people import about
 from idverify.services.records import act
+from idverify.services.security_acts import deed
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Insert, Write, WriteSet
 
@@ -76,9 +77,9 @@ async def end_all(office: Office, principal: Principal) -> None:
     person = require_person(principal)
     account = await office.store.fetch_one(queries.ACCOUNT, {"id": person.account})
     whom = await about(office, person.person)
-    deed = security_acts.deed(security_acts.SIGNED_OUT, account, office.entropy, whom)
+    done = deed(security_act.SIGNED_OUT, account, office.entropy, whom)
     ended = ending({"account_id": person.account}, office.clock.now())
-    await office.store.commit(WriteSet((ended,), act(office.entropy, whom, deed=deed)))
+    await office.store.commit(WriteSet((ended,), act(office.entropy, whom, deed=done)))
 
 
 def ending(whose: dict[str, bytes], at: int) -> Write:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, NotAllowed, NotFound
-from idverify.services import security_acts, step_up
+from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.enrol import cancelling
 from idverify.services.office import Office
+from idverify.services.security_acts import deed
 from idverify.services.sessions import ending
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Write, WriteSet
@@ -41,8 +43,8 @@ async def end(office: Office, admin: Principal, handle: bytes, given: Given | No
     over = Conflict("This account has ended already.")
     ended = Change(tables.account, {"id": row["id"], "ended_at": None}, {"ended_at": now}, over)
     writes = (*confirmed.writes(), ended, ending({"account_id": row["id"]}, now), *_left_behind(row, now))
-    deed = security_acts.deed(security_acts.ACCOUNT_ENDED, row, office.entropy)
-    await office.store.commit(WriteSet(writes, confirmed.entries(office, deed=deed)))
+    done = deed(security_act.ACCOUNT_ENDED, row, office.entropy)
+    await office.store.commit(WriteSet(writes, confirmed.entries(office, deed=done)))
 
 
 def _left_behind(account: Any, at: int) -> tuple[Write, ...]:

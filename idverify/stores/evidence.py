@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from idverify.auth.step_up import Confirmation, verify_evidence
+from idverify.core import security_act
 from idverify.core.action import canonical_json
 from idverify.errors import IdverifyError
 from idverify.ledger.commitment import SALT_SIZE, Record, opens
@@ -46,6 +47,7 @@ def evidence_findings(connection: sqlite3.Connection) -> Findings:
     yield from _confirmations(connection)
     yield from _openings(connection)
     yield from _erasures(connection)
+    yield from _api_keys(connection)
 
 
 def _confirmations(connection: sqlite3.Connection) -> Findings:
@@ -94,6 +96,27 @@ def _erasures(connection: sqlite3.Connection) -> Findings:
     erased, newest = connection.execute(_ERASED).fetchone()
     if erased != said:
         yield max(last, newest), "entries are erased by erasures alone"
+
+
+def _api_keys(connection: sqlite3.Connection) -> Findings:
+    """API keys that nobody made on the ledger, and revoked ones that work again; since there are such entries."""
+    made, revoked = (_objects(connection, kind) for kind in (security_act.API_KEY_MADE, security_act.API_KEY_REVOKED))
+    rows = connection.execute("SELECT * FROM api_key ORDER BY created_at").fetchall()
+    known = [security_act.object_digest(security_act.API_KEY_MADE, row) in made for row in rows]
+    first = next((row["created_at"] for row, is_known in zip(rows, known, strict=True) if is_known), None)
+    for row, is_known in zip(rows, known, strict=True):
+        if not is_known and first is not None and row["created_at"] >= first:
+            yield max(made.values()), "an API key has an entry that made it"
+        gone = revoked.get(security_act.object_digest(security_act.API_KEY_REVOKED, row))
+        if gone is not None and row["revoked_at"] is None:
+            yield gone, "a revoked API key stays revoked"
+
+
+def _objects(connection: sqlite3.Connection, kind: str) -> dict[bytes, int]:
+    """Object digest -> ledger index of every entry of a type about ourselves."""
+    rows = connection.execute("SELECT ledger_index, opening FROM ledger_record WHERE type = ?", (kind,))
+    records = ((row["ledger_index"], _record(row["opening"])) for row in rows)
+    return {record.object_digest: index for index, record in records if record is not None}
 
 
 def _by_two(pair: list[Any]) -> bool:

@@ -10,6 +10,8 @@ from typing import Final
 import pytest
 import pytest_asyncio
 
+from idverify.core.policy import Role
+from idverify.services.access import create_key, revoke_key
 from idverify.services.keys import begin_adding
 from idverify.stores.sqlite_ledger import SqliteLogSource
 from tests.simulators.holder import decided_by_two, holding
@@ -26,11 +28,18 @@ async def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         await decided_by_two(served.api, held.person, "revoke", "fraud-found")
         for _ in range(2):
             await _begun_adding_a_key(served)
+        await _revoked_an_api_key(served)
         return served.office.store.path
 
 
 async def _begun_adding_a_key(served: SoftwareOffice) -> None:
     await served.confirmed("officer", lambda officer, given: begin_adding(served.office, officer, given))
+
+
+async def _revoked_an_api_key(served: SoftwareOffice) -> None:
+    office = served.office
+    made = await create_key(office.store, office.clock, office.entropy, "Monitoring", Role.ADMIN, None)
+    await revoke_key(office.store, office.clock, office.entropy, made.split("_")[1])
 
 
 def _broken(database: Path) -> set[str]:
@@ -124,6 +133,24 @@ CONFIRMATIONS_EXCHANGED: Final = """
 )
 def test_who_decided_was_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
     """Deciding alone, without confirmation, with another's or with one for something else: each is found."""
+    assert rule in _broken(_changed(at_rest, tmp_path, change))
+
+
+ADDED_KEY: Final = """
+    INSERT INTO api_key (id, actor, role, purpose, secret_hash, created_at)
+    SELECT 'aaaaaaaaaaaaaaaa', actor, role, purpose, secret_hash, created_at + 1 FROM api_key LIMIT 1"""
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (ADDED_KEY, "an API key has an entry that made it"),
+        ("UPDATE api_key SET role = 'admin' WHERE role = 'officer'", "an API key has an entry that made it"),
+        ("UPDATE api_key SET revoked_at = NULL WHERE revoked_at IS NOT NULL", "a revoked API key stays revoked"),
+    ],
+)
+def test_api_keys_that_were_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+    """A key that was added, one with more rights, one that works again: each is found."""
     assert rule in _broken(_changed(at_rest, tmp_path, change))
 
 

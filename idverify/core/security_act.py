@@ -1,0 +1,37 @@
+"""Acts that bear on who may do what here, and the digest of each by which a ledger entry names its row.
+
+The digest is SHA-256 over canonical JSON, which rows that stay can be held against.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from idverify.core.action import canonical_json
+
+ACCOUNT_ENDED: Final = "security.account-ended"
+API_KEY_MADE: Final = "security.api-key-made"
+API_KEY_REVOKED: Final = "security.api-key-revoked"
+ENROLMENT_MADE: Final = "security.enrolment-made"
+SIGNED_OUT: Final = "security.signed-out-everywhere"
+
+# What of its row an act is about: names that are there from the first and never change, with something random among
+# them, so that nobody finds the object by trying.
+NAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    ACCOUNT_ENDED: ("handle", "actor", "role"),
+    API_KEY_MADE: ("id", "actor", "role", "purpose", "secret_hash"),
+    API_KEY_REVOKED: ("id",),
+    ENROLMENT_MADE: ("code_hash", "role", "actor", "purpose"),
+    SIGNED_OUT: ("handle",),
+}
+
+
+def object_digest(kind: str, row: Any) -> bytes:
+    """The digest of what an act of this kind did to this row; bytes are told in hex."""
+    return hashlib.sha256(canonical_json({name: _text(row[name]) for name in NAMED[kind]})).digest()
+
+
+def _text(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
