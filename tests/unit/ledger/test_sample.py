@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,7 @@ ROOT = hashlib.sha256(b"root").digest()
 
 
 def by_the_book(root: bytes, size: int, count: int) -> list[int]:
-    """What docs/ledger-format.md section 9 says, as somebody else would write it."""
+    """What docs/ledger-format.md section 15 says, as somebody else would write it."""
     drawn: list[int] = []
     for counter in range(100_000):
         word = hashlib.sha256(root + b"idverify-audit-sample/v1" + counter.to_bytes(8, "big")).digest()
@@ -31,6 +34,16 @@ def test_anybody_draws_the_same(size: int, count: int) -> None:
     """The draw follows from root, size and number alone."""
     assert sample(ROOT, size, count) == by_the_book(ROOT, size, count)
     assert len(set(sample(ROOT, size, count))) == min(count, size)
+
+
+def test_the_example_of_the_page() -> None:
+    """What docs/ledger-format.md section 15 shows is what is drawn."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "ledger-format.md").read_text()
+    shown = json.loads(page.partition("```json sample\n")[2].partition("\n```")[0])
+
+    drawn = sample(base64.b64decode(shown["root"]), shown["size"], len(shown["indices"]))
+
+    assert drawn == shown["indices"]
 
 
 def test_another_root_draws_others() -> None:
