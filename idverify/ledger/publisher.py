@@ -248,8 +248,7 @@ class Publisher:
         if not await self._storage.advance_checkpoint(epoch, previous_size, checkpoint.size, checkpoint.root, note):
             raise FencedError(f"expected the latest checkpoint to be of size {previous_size}, another came first")
         # 8.
-        if self._guard is not None:
-            await self._guard.write(checkpoint)
+        await self._remember(checkpoint)
         # 9.
         latest = Head(tree, note)
         shown = self._screen.shown
@@ -277,6 +276,11 @@ class Publisher:
             if witnessed == shown.quorum.note:
                 return
         await self._load()
+        await self._remember(self._seen)  # whoever takes the lease over one day must know of it
+
+    async def _remember(self, checkpoint: Checkpoint) -> None:
+        if self._guard is not None and checkpoint.size:
+            await self._guard.write(checkpoint)
 
     async def _epoch(self) -> int | None:
         """The epoch to publish under, renewed in time; None while another process has the lease."""

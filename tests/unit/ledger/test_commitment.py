@@ -8,6 +8,7 @@ from typing import Any
 import cbor2
 import pytest
 
+from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.commitment import Record, commitment, opens
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.identity import LogIdentity
@@ -102,6 +103,38 @@ def test_an_identity_has_exactly_four_names(value: object) -> None:
     """A map with other keys is not an identity."""
     with pytest.raises(MalformedError, match="map with the keys"):
         LogIdentity.decode(cbor2.dumps(value))
+
+
+def test_a_log_that_follows_another_names_its_last_checkpoint() -> None:
+    """The checkpoint is part of what entry 0 commits to; without one, the bytes are those of a first log."""
+    previous = Checkpoint("log.example/0", 9, b"r" * 32)
+    following = replace(IDENTITY, previous=previous)
+    names = {"iss": IDENTITY.iss, "rp_id": IDENTITY.rp_id, "origin": IDENTITY.origin}
+    head = {"root": previous.root, "size": 9, "origin": previous.origin}
+    published = cbor2.dumps({**names, "previous": head, "status_base": IDENTITY.status_base})
+
+    assert following.encode() == published
+    assert LogIdentity.decode(published) == following
+    assert following.digest() != IDENTITY.digest()
+
+
+@pytest.mark.parametrize(
+    ("previous", "sentence"),
+    [
+        (None, "map of origin, size and root"),
+        ({"origin": "log.example/0", "size": 9}, "map of origin, size and root"),
+        ({"origin": "log.example/0", "size": "9", "root": bytes(32)}, "map of origin, size and root"),
+        ({"origin": "log.example/0", "size": 9, "root": bytes(32), "time": 1}, "map of origin, size and root"),
+        ({"origin": "log.example/0", "size": 9, "root": bytes(31)}, "expected 32 bytes"),
+        ({"origin": "log.example/0", "size": -1, "root": bytes(32)}, "size"),
+        ({"origin": IDENTITY.origin, "size": 9, "root": bytes(32)}, "to be another one"),
+    ],
+)
+def test_the_log_before_is_a_checkpoint_of_another_log(previous: object, sentence: str) -> None:
+    """One spelling, and no log that follows itself."""
+    names = {"iss": "a", "rp_id": "b", "origin": IDENTITY.origin, "status_base": "d"}
+    with pytest.raises(MalformedError, match=sentence):
+        LogIdentity.decode(cbor2.dumps({**names, "previous": previous}, canonical=True))
 
 
 @pytest.mark.parametrize("name", ["", 7, None])

@@ -324,6 +324,17 @@ async def test_the_guard_remembers_before_anybody_is_shown() -> None:
     assert publisher.covers(2)
 
 
+async def test_who_only_shows_remembers_as_well() -> None:
+    """Whoever has no lease keeps in mind what the holder signed: once restored, the database is refused there, too."""
+    memory, signer, guard = log(3), SoftwareSigner(), GuardMemory()
+    other = publishing(memory, signer, holder=b"other", guard=guard)
+    signed = await publishing(memory, signer, holder=b"holder").publish_once()
+    assert await other.publish_once() is None
+    assert guard.remembered == signed
+    with pytest.raises(ForkError, match="restored from a backup"):
+        await publishing(log(2), signer, holder=b"other", guard=guard).publish_once()
+
+
 async def test_a_guard_that_cannot_be_read_keeps_us_from_signing() -> None:
     """What it remembers is not known, so nothing is signed."""
 
