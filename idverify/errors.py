@@ -18,7 +18,8 @@ IdverifyError
 │   └── Unprocessable           422  well-formed, but the content breaks a rule of the domain
 ├── DocumentError               a document is malformed or forged: never an HTTP error, always a verdict
 ├── Unavailable                 503  a part we need is away; nothing was done
-│   └── Busy                    503  the queue is full; come back
+│   ├── Busy                    503  the queue is full; come back
+│   └── LogHalted               503  the ledger is halted; what it must record is not done
 ├── OutcomeUnknown              503  it may or may not have happened; repeat with the same idempotency key
 └── SetupError                  the operator must act: what is wrong and the cure, in one sentence
 
@@ -180,6 +181,20 @@ class Busy(Unavailable):
 
     slug, status, title = "busy", 503, "The service is busy"
     retry_after: ClassVar[int] = 1
+
+
+class LogHalted(Unavailable):
+    """The ledger is halted: signing on could show two people two different logs. ``reason`` says how that was found."""
+
+    slug, status, title = "log-halted", 503, "The ledger is halted"
+    retry_after: ClassVar[int] = 60
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Nothing was done: the ledger is halted ({reason}). Documents are still verified. The operator must put "
+            "the newest copy of the database in place, or two admins must open a new log: idverify ledger new-shard"
+        )
+        self.reason = reason
 
 
 class OutcomeUnknown(IdverifyError):

@@ -25,8 +25,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COLLECT_AFTER = 10_000  # objects: a request makes hundreds, and nearly all of them end with it
 
 
-async def serve(config: Config, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM. ``ready`` is called once the port is open.
+async def serve(config: Config, ready: Callable[[], None], halted: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. ``ready`` is called once the port is open, ``halted`` when the log is found to be.
 
     Raises ``SetupError`` where the operator must act.
     """
@@ -35,7 +35,7 @@ async def serve(config: Config, ready: Callable[[], None]) -> None:
     try:
         async with (
             open_fetcher() as fetcher,
-            open_office(config, fetcher, Metrics()) as office,
+            open_office(config, fetcher, Metrics(), halted) as office,
             running(office) as failed,
         ):
             app = make_app(office, demo=config.service.demo)

@@ -7,8 +7,9 @@ import fcntl
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import MalformedError, UnreachableError
 from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
-from idverify.ledger.witness_client import Standing, Witnesses
+from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
-from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy
-from idverify.services.office import STATUS_SIGNER, Keys, Log, Office, load_deployment, load_keys, load_logs, load_trust
+from idverify.services.log_book import Hands, Log, LogBook, Nobody
+from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url
+from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
+from idverify.services.outside import WitnessesOutside
 from idverify.services.policy_record import record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard
@@ -45,16 +48,19 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def open_office(
-    config: Config, fetcher: StatusFetcher | None, tally: Tally | None = None
+    config: Config,
+    fetcher: StatusFetcher | None,
+    tally: Tally | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Office]:
-    """Everything a service needs, opened; nothing runs in the background yet."""
+    """Everything a service needs, opened; nothing runs in the background yet. ``told`` hears why the log is halted."""
     clock = SystemClock()
     upgrade_existing(config.database)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(SqliteStore(config.database, clock))
         ours = await load_deployment(store)
         require_same_identity(config, ours.iss)
-        logs, keys = await load_logs(store), await load_keys(store, ours.iss)
+        keys = await load_keys(store, ours.iss)
         try:
             hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
         except HsmError as error:
@@ -62,23 +68,29 @@ async def open_office(
         roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
         signer = HsmSigner(hsm, roles[PROBE_ROLE])
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
-        policy = published_policy(config, ours.iss, logs, keys)
         sealer = HsmSealer(hsm, roles[SEALING_ROLE])
-        witnesses = await _witnesses(stack, policy.of(logs[-1].origin))
-        checkpoints = await checkpoint_signers(keys.log, logs[-1].origin, signer, sealer, clock)
+        signers = partial(checkpoint_signers, keys.log, signer=signer, sealer=sealer, clock=clock)
+        policies = published_policies(config, ours.iss, keys)
+        transport = await _witness_transport(stack, policies(ours.log_origin).policy)
+        witnesses = cache(partial(_witnesses, policies, transport))
+        hands = Hands(
+            publisher=partial(_publisher, config, store, signers, clock, witnesses),
+            policy=policies,
+            guard=GuardFile(config.guard),
+            outside=Nobody() if transport is None else WitnessesOutside(policies, transport),
+            told=told,
+        )
         source = StatusSource(fetcher)
         board = Board(f"{ours.status_base}/{FIRST_LIST}", keys.issuer(STATUS_SIGNER))
         yield Office(
             deployment=ours,
-            logs=logs,
-            log_policy=policy,
+            log_book=await LogBook.read(store, hands),
             keys=keys,
             trust=await load_trust(store),
             store=store,
             vault=Vault(custodian, system_entropy),
             signer=signer,
             custodian=custodian,
-            publisher=_publisher(config, store, logs[-1], checkpoints, clock, witnesses),
             witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
@@ -92,10 +104,13 @@ async def open_office(
 async def running(office: Office) -> AsyncIterator[asyncio.Future[Any]]:
     """The office with its background work: recovery done, lists and checkpoints published.
 
-    The yielded future ends if background work fails: then the process must stop, never go on in memory.
+    Before anything is recorded, the log is held against what was signed; it may start halted. The yielded future ends
+    if background work fails: then the process must stop, never go on in memory.
     """
-    await close_open_issuances(office)
-    await record_policy(office)
+    await _or_wait(office, office.log_book.begin)
+    if office.log_book.halted is None:
+        await close_open_issuances(office)
+        await record_policy(office)
     await office.board.load()
     await publish_or_wait(office)
     tasks = [
@@ -134,43 +149,61 @@ def require_same_identity(config: Config, iss: str) -> None:
         )
 
 
-def published_policy(config: Config, iss: str, logs: Iterable[Log], keys: Keys) -> LogPolicy:
-    """Whom readers of our logs may believe. Raises ``SetupError`` for witnesses that cannot be read."""
-    served = [(log.url(iss), [key.verifier(log.origin) for key in keys.log]) for log in logs]
+Policies = Callable[[str], LogPolicy]
+"""Whom readers of a log may believe, by its origin."""
+
+
+def published_policies(config: Config, iss: str, keys: Keys) -> Policies:
+    """Whom readers of a log of ours, by its origin, may believe. Raises ``SetupError`` for witnesses that are none."""
     path = config.ledger.witnesses
     try:
-        return log_policy(served, NO_WITNESSES if path is None else path.read_text())
+        witnesses = NO_WITNESSES if path is None else path.read_text()
+        log_policy(iss, (), witnesses)
     except (OSError, UnicodeDecodeError, MalformedError) as error:
         raise SetupError(f"The witnesses in {path} cannot be used ({error}).", "Correct ledger.witnesses.") from error
 
+    @cache
+    def policy(origin: str) -> LogPolicy:
+        return log_policy(log_url(iss, origin), [key.verifier(origin) for key in keys.log], witnesses)
 
-async def _witnesses(stack: AsyncExitStack, policy: Policy) -> Witnesses | None:
-    """The witnesses that have an address, if there are any."""
+    return policy
+
+
+async def _witness_transport(stack: AsyncExitStack, policy: Policy) -> WitnessTransport | None:
+    """The way to the witnesses that have an address, if there are any."""
     if not any(witness.url for witness in policy.witnesses):
         return None
+    return await stack.enter_async_context(open_witness_transport())
+
+
+def _witnesses(policies: Policies, transport: WitnessTransport | None, origin: str) -> Witnesses | None:
     try:
-        return Witnesses(policy, await stack.enter_async_context(open_witness_transport()))
+        return None if transport is None else Witnesses(policies(origin).policy, transport)
     except MalformedError as error:
         raise SetupError(f"The witnesses cannot be used ({error}).", "Correct the file of ledger.witnesses.") from error
 
 
-def _publisher(
+Signers = Callable[[str], Awaitable[list[CheckpointSigner]]]
+"""The log's keys, under a log's origin."""
+
+
+async def _publisher(
     config: Config,
     store: SqliteStore,
-    log: Log,
-    signers: list[CheckpointSigner],
+    signers: Signers,
     clock: Clock,
-    witnesses: Witnesses | None,
+    witnesses: Callable[[str], Witnesses | None],
+    log: Log,
 ) -> Publisher:
     return Publisher(
         SqliteLedger(store, log.shard),
         log.origin,
-        signers,
+        await signers(log.origin),
         now=clock.now,
         holder=_holder(config.data),
         guard=GuardFile(config.guard),
         previous=log.previous,
-        witnesses=witnesses,
+        witnesses=witnesses(log.origin),
     )
 
 
@@ -185,7 +218,7 @@ async def _publish(office: Office) -> None:
     while True:
         await asyncio.sleep(1.0)
         await publish_or_wait(office)
-        standings = _tell_of_witnesses(office.witnesses, standings)
+        standings = _tell_of_witnesses(office.witnesses(office.log.origin), standings)
         office.vault.sweep()
 
 
@@ -214,9 +247,13 @@ async def _drop_ceremonies(office: Office) -> None:
 
 
 async def publish_or_wait(office: Office) -> None:
-    """One checkpoint; if a part is away it is tried again next time, anything else is fatal."""
+    """One checkpoint; if a part is away it is tried again next time. A fork halts the log, anything else is fatal."""
+    await _or_wait(office, office.log_book.publish)
+
+
+async def _or_wait(office: Office, work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await office.publisher.publish_once()
+        await work()
     except UnreachableError as away:
         log.warning("checkpoint_late", error=str(away))
     except Unavailable as away:

@@ -15,15 +15,16 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from idverify.app.services import published_policy
+from idverify.app.services import published_policies
 from idverify.cli.output import say
 from idverify.config import load
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import FencedError, LedgerError
 from idverify.ledger.export import Exported, Exporter, LogSink
 from idverify.ports import SystemClock
-from idverify.services.office import load_deployment, load_keys, load_logs
-from idverify.services.published import log_verifiers, stored_logs
+from idverify.services.log_book import load_logs
+from idverify.services.office import load_deployment, load_keys
+from idverify.services.published import stored_logs
 from idverify.stores.log_bucket import BucketAddress, LogBucket
 from idverify.stores.log_directory import LogDirectory
 from idverify.stores.schema import upgrade_existing
@@ -86,12 +87,13 @@ async def _exporters(data: Path, destination: Destination, *, quiet: bool) -> As
         held, bar = stack.enter_context(ExitStack()), stack.enter_context(_progress_bar(quiet=quiet))
         ours, logs = await load_deployment(store), await load_logs(store)
         keys = await load_keys(store, ours.iss)
-        stored = stored_logs(store, ours, logs, keys, published_policy(config, ours.iss, logs, keys))
+        policies = published_policies(config, ours.iss, keys)
+        stored = stored_logs(store, ours, logs, keys, policies)
         task = bar.add_task("export", total=None)
         yield {
             log.shard: Exporter(
                 stored[log.shard],
-                log_verifiers(log, keys)[:1],
+                policies(log.origin).verifiers[:1],
                 destination.sink(log.shard, held),
                 progress=lambda files: bar.update(task, completed=files),
             )

@@ -20,7 +20,7 @@ from idverify.app.services import hold, open_office, running
 from idverify.cli.output import WrongUsage, say
 from idverify.config import FILE_NAME, Config, Service, load
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
-from idverify.errors import SetupError
+from idverify.errors import LogHalted, SetupError
 from idverify.ports import SystemClock, system_entropy
 from idverify.services.enrol import LINK_SECONDS
 from idverify.services.status_lists import REFRESH_SECONDS
@@ -55,7 +55,7 @@ def run(data: Path, listening: Listening) -> int:
     config = asyncio.run(_ready(data, wishes, listening))
     to_tell = asyncio.run(_prepared(config))
     log_to(config.data / LOG_FILE)
-    asyncio.run(serve(config, lambda: _tell(config, to_tell)))
+    asyncio.run(serve(config, lambda: _tell(config, to_tell), lambda reason: _tell_halted(config, reason)))
     say("Stopped.")
     return 0
 
@@ -65,7 +65,8 @@ def serve_only(data: Path) -> int:
     os.umask(0o077)
     log_to(None)
     config = load(data.resolve())
-    asyncio.run(serve(config, lambda: say(f"Serving {config.identity.public_url}")))
+    url = config.identity.public_url
+    asyncio.run(serve(config, lambda: say(f"Serving {url}"), lambda reason: _tell_halted(config, reason)))
     return 0
 
 
@@ -134,10 +135,13 @@ async def _prepared(config: Config) -> _ToTell:
         upgrade_existing(config.database)
         if config.service.demo:
             async with open_office(config, None) as office, running(office):
-                references = await furnish(office, config.data)
+                if office.log_book.halted is None:
+                    references = await furnish(office, config.data)
         clock = SystemClock()
         async with SqliteStore(config.database, clock) as store:
             return _ToTell(references, await first_codes(store, clock, system_entropy))
+    except LogHalted:  # serving says so, loudly
+        return _ToTell(references, [])
     finally:
         os.close(lock)
 
@@ -159,6 +163,16 @@ def _tell(config: Config, to_tell: _ToTell) -> None:
         f"API: {url}/openapi.json   Health: {url}/readyz   Statuses are signed anew at least every {REFRESH_SECONDS} s."
     )
     say("Stop with Ctrl-C.")
+
+
+def _tell_halted(config: Config, reason: str) -> None:
+    """Nobody may overlook it: what happened, what still works, what to do."""
+    say()
+    say(f"THE LEDGER IS HALTED: {reason}.")
+    say("Nothing is issued, decided or recorded. Documents are still verified, status lists still published.")
+    say("Is there a newer copy of the database? Stop this, put it in place, start again.")
+    say("If not, two admins open a new log; the runbook, under Restore, says what to do before:")
+    say(f"  python3 -m idverify ledger new-shard {config.identity.public_url} --security-key FILE")
 
 
 def _tell_officers(url: str, codes: list[str]) -> None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from idverify.core.credential import day_rounded
 from idverify.core.credential_type import CredentialType, Purpose, Runs
@@ -38,6 +39,7 @@ class Act(StrEnum):
     SEE_OWN_RECORD = "see-own-record"
     COLLECT = "collect"
     ERASE = "erase"
+    KEEP_LEDGER = "keep-ledger"
 
 
 ALLOWED: Mapping[Role, frozenset[Act]] = {
@@ -45,9 +47,13 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
         {Act.KEEP_PEOPLE, Act.DECIDE, Act.OFFER, Act.VERIFY, Act.REQUEST_PRESENTATION, Act.ENROL_CITIZENS}
     ),
     Role.RELYING_PARTY: frozenset({Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE}),
-    Role.ADMIN: frozenset({Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS, Act.ERASE}),
+    Role.ADMIN: frozenset({Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS, Act.ERASE, Act.KEEP_LEDGER}),
     Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT}),
 }
+
+
+_SECOND_OFFICER: Final = "Whoever proposed this cannot approve it. Another officer must."
+_SECOND_ADMIN: Final = "Whoever proposed this cannot approve it. Another administrator must."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def require_second_person(proposer: str, proposer_account: bytes | None, approve
     """Raises ``NotAllowed`` if the approver is the proposer: two people, not two accounts of one."""
     same_account = require_person(approver).account == proposer_account
     if same_account or name_as_read(approver.actor) == name_as_read(proposer):
-        raise NotAllowed("Whoever proposed this cannot approve it. Another officer must.")
+        raise NotAllowed(_SECOND_ADMIN if approver.role is Role.ADMIN else _SECOND_OFFICER)
 
 
 def name_as_read(actor: str) -> str:

@@ -28,14 +28,15 @@ PURPOSES = frozenset({x509.Purpose.TRUST_LIST})
 class TrustBundle:
     """What a bundle says. ``crls`` are (issuer certificate, CRL) in DER; ``status_lists`` are tokens by URI.
 
-    ``log_policy`` is the text of a c2sp.org/tlog-policy: the log's keys, and who must have witnessed what it says.
+    ``log_policies`` are the texts of c2sp.org/tlog-policy, one for each log that ever was, the newest last: its keys,
+    and who must have witnessed what it says. Receipts outlive their log.
     """
 
     iss: str
     issued_at: int
     trust: tuple[TrustedIssuer, ...]
     crls: tuple[tuple[bytes, bytes], ...]
-    log_policy: str
+    log_policies: tuple[str, ...]
     status_lists: Mapping[str, bytes]
 
     def trust_store(self) -> TrustStore:
@@ -50,7 +51,7 @@ def prepare(bundle: TrustBundle, issuer: Issuer) -> ToBeSigned:
         "iat": bundle.issued_at,
         "issuers": [_issuer_json(issuer) for issuer in bundle.trust],
         "crls": [[_text(certificate), _text(crl)] for certificate, crl in bundle.crls],
-        "log_policy": bundle.log_policy,
+        "log_policies": list(bundle.log_policies),
         "status_lists": {uri: token.decode("ascii") for uri, token in bundle.status_lists.items()},
     }
     header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
@@ -105,7 +106,7 @@ def _parse(body: Mapping[str, Any]) -> TrustBundle:
             issued_at=jose.numeric_date(body, "iat", WHAT),
             trust=tuple(_parse_issuer(issuer) for issuer in body["issuers"]),
             crls=tuple((_bytes(certificate), _bytes(crl)) for certificate, crl in body["crls"]),
-            log_policy=jose.text_claim(body, "log_policy", WHAT),
+            log_policies=_texts(body["log_policies"]),
             status_lists={uri: token.encode("ascii") for uri, token in body["status_lists"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
@@ -117,6 +118,12 @@ def _parse_issuer(issuer: Mapping[str, Any]) -> TrustedIssuer:
     named = (jose.text_claim(issuer, name, WHAT) for name in ("iss", "name", "status_base"))
     iss, name, status_base = named
     return TrustedIssuer(iss, name, roots, frozenset(issuer["types"]), status_base)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if type(value) is not list or not value or not all(type(one) is str for one in value):
+        raise TypeError(f"expected a list of texts, got {type(value).__name__}")
+    return tuple(value)
 
 
 def _text(data: bytes) -> str:

@@ -5,12 +5,12 @@ Entry 0 commits to the identity; the keys have to come by another way.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import MalformedError
-from idverify.ledger.identity import LogIdentity
+from idverify.ledger.identity import NAMES, LogIdentity
 from idverify.ledger.lines import base64_text, parse_hash
 from idverify.ledger.receipt_key import ReceiptKey
 
@@ -25,8 +25,8 @@ class LogDescription:
     """Whose log it is, which keys sign it, and what it promises.
 
     `vkeys` are the log's own verifier keys, `policy` the tlog-policy text under which it publishes
-    `checkpoint.quorum`. `previous` is the last known checkpoint of the shard before. Entries below `minimum_index`
-    may be withheld.
+    `checkpoint.quorum`. The last known checkpoint of the shard before is part of the identity. A log is `closed` once
+    another one follows it. Entries below `minimum_index` may be withheld.
     """
 
     identity: LogIdentity
@@ -34,7 +34,6 @@ class LogDescription:
     vkeys: tuple[str, ...]
     policy: str
     receipt_key: ReceiptKey | None = None
-    previous: Checkpoint | None = None
     closed: bool = False
     maximum_merge_delay: int = MAXIMUM_MERGE_DELAY
     minimum_index: int = 0
@@ -48,8 +47,8 @@ class LogDescription:
             "policy": self.policy,
             "maximum_merge_delay": self.maximum_merge_delay,
             "minimum_index": self.minimum_index,
-            "identity": asdict(self.identity),
-            "previous": None if self.previous is None else _head(self.previous),
+            "identity": {name: getattr(self.identity, name) for name in NAMES},
+            "previous": None if self.identity.previous is None else _head(self.identity.previous),
             "closed": self.closed,
             "receipt_key": None if self.receipt_key is None else self.receipt_key.jwk(),
         }
@@ -75,12 +74,11 @@ class LogDescription:
     def _of(cls, members: Any) -> Self:
         previous, key = members["previous"], members["receipt_key"]
         return cls(
-            identity=LogIdentity(**members["identity"]),
+            identity=LogIdentity(**members["identity"], previous=None if previous is None else _checkpoint(previous)),
             shard=_number(members["shard"]),
             vkeys=tuple(map(_text, members["vkeys"])),
             policy=_text(members["policy"]),
             receipt_key=None if key is None else ReceiptKey.from_jwk(key),
-            previous=None if previous is None else _checkpoint(previous),
             closed=bool(members["closed"]),
             maximum_merge_delay=_number(members["maximum_merge_delay"]),
             minimum_index=_number(members["minimum_index"]),

@@ -9,7 +9,8 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import MalformedError
 
 _MAX_IDENTITY: Final = 8192
-_NAMES: Final = ("origin", "iss", "rp_id", "status_base")
+NAMES: Final = ("origin", "iss", "rp_id", "status_base")
+"""The names that every identity has, in the order in which they are listed."""
 _PREVIOUS: Final = "previous"
 
 
@@ -30,7 +31,7 @@ class LogIdentity:
 
     def encode(self) -> bytes:
         """Deterministic CBOR map of the four names, and of `previous` where there is one: the bytes to publish."""
-        names = {name: getattr(self, name) for name in _NAMES}
+        names = {name: getattr(self, name) for name in NAMES}
         return cbor.encode(names if self.previous is None else names | {_PREVIOUS: _head(self.previous)})
 
     def digest(self) -> bytes:
@@ -45,9 +46,9 @@ class LogIdentity:
         another log.
         """
         value = cbor.decode(data, "log identity", limit=_MAX_IDENTITY)
-        if not isinstance(value, dict) or value.keys() - {_PREVIOUS} != set(_NAMES):
-            raise MalformedError(f"log identity: expected a map with the keys {sorted(_NAMES)}")
-        names = {name: value[name] for name in _NAMES}
+        if not isinstance(value, dict) or value.keys() - {_PREVIOUS} != set(NAMES):
+            raise MalformedError(f"log identity: expected a map with the keys {sorted(NAMES)}")
+        names = {name: value[name] for name in NAMES}
         if not all(isinstance(name, str) and name for name in names.values()):
             raise MalformedError("log identity: expected every value to be non-empty text")
         previous = _checkpoint(value[_PREVIOUS]) if _PREVIOUS in value else None

@@ -24,7 +24,7 @@ from idverify.ledger.cosignature import COSIGNATURE_V1, ML_DSA_44, timestamp
 from idverify.ledger.ecdsa import ECDSA
 from idverify.ledger.errors import MalformedError, SignatureError
 from idverify.ledger.lines import parse_decimal
-from idverify.ledger.note import ED25519, NoteVerifier, open_note, parse_vkey
+from idverify.ledger.note import ED25519, NoteVerifier, open_note, parse_vkey, split_note
 
 LOG_TYPES: Final = frozenset({ED25519, ECDSA, ML_DSA_44})
 WITNESS_TYPES: Final = frozenset({COSIGNATURE_V1, ML_DSA_44})
@@ -90,6 +90,11 @@ class Policy:
             known.add(group.name)
         _require_known([] if self.quorum is None else [self.quorum], known)
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """The names of the logs whose keys are listed."""
+        return frozenset(log.verifier.name for log in self.logs)
+
     @classmethod
     def of_log(cls, verifiers: Iterable[NoteVerifier]) -> Self:
         """The policy of a reader who knows a log's keys and no witness."""
@@ -138,6 +143,25 @@ class Policy:
             seen = ", ".join(sorted(names)) or "nobody"
             raise SignatureError(f"expected the quorum {self.quorum} to have cosigned, witnessed by {seen}")
         return checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Several policies, each for logs of its own: where one key signs several logs, no single policy can name them."""
+
+    each: tuple[Policy, ...]
+
+    def require(self, note: bytes) -> Checkpoint:
+        """The checkpoint, as the policy of the log that it names demands.
+
+        Raises what `Policy.require` raises, and `SignatureError`: none of them is for this log.
+        """
+        text, _ = split_note(note)
+        origin = Checkpoint.parse(text).origin
+        for policy in self.each:
+            if origin in policy.origins:
+                return policy.require(note)
+        raise SignatureError(f"expected a checkpoint of a log in the policies, got one of {origin}")
 
 
 def parse_policy(text: str) -> Policy:

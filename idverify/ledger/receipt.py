@@ -16,7 +16,7 @@ from idverify.ledger.entry import Entry
 from idverify.ledger.errors import LedgerError, MalformedError, ProofError, ReceiptError, SignatureError
 from idverify.ledger.merkle import leaf_hash, verify_inclusion
 from idverify.ledger.note import NoteVerifier
-from idverify.ledger.policy import Policy
+from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.proof import MAX_EXTRA, TlogProof
 
 FORMAT: Final = "format"
@@ -69,7 +69,7 @@ class Receipt:
 def verify_receipt(
     proof_bytes: bytes,
     object_digest: bytes,
-    trusted: Policy | Sequence[NoteVerifier],
+    trusted: Policy | Policies | Sequence[NoteVerifier],
     *,
     kid: bytes | None = None,
     status: tuple[str, int] | None = None,
@@ -77,7 +77,8 @@ def verify_receipt(
 ) -> Receipt:
     """Check that the object with SHA-256 `object_digest` was recorded in a log that is `trusted`.
 
-    Given a policy, its quorum must have witnessed the checkpoint; given a log's keys alone, the log's word suffices.
+    Given policies, the quorum of that log's must have witnessed the checkpoint; given a log's keys alone, its word
+    suffices.
 
     `kid`, `status` and `record_type` are compared with the record when given. Give `record_type` wherever it
     matters: the receipt of a revocation speaks of the same object as the receipt of its issuance.
@@ -86,7 +87,7 @@ def verify_receipt(
     """
     proof, opening, entry = _read(proof_bytes)
     # 1. The tree head is the log's own word, seen by the quorum. Nothing before this line is believed.
-    policy = trusted if isinstance(trusted, Policy) else Policy.of_log(trusted)
+    policy = trusted if isinstance(trusted, Policy | Policies) else Policy.of_log(trusted)
     try:
         checkpoint = policy.require(proof.checkpoint_note)
     except (MalformedError, SignatureError) as error:

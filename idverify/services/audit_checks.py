@@ -233,8 +233,8 @@ async def public_object(office: Office, entry: Entry, kind: str) -> Found:
     """An entry whose object is public: what is published now, if it is the newest of its kind."""
     ours, said = office.deployment, "it is of what is published"
     if kind == "log.start":
-        identity = LogIdentity(office.log.origin, ours.iss, ours.rp_id, ours.status_base)
-        yield said, identity.digest() == entry.digest if office.log.previous is None else None
+        identity = LogIdentity(office.log.origin, ours.iss, ours.rp_id, ours.status_base, office.log.previous)
+        yield said, identity.digest() == entry.digest
         return
     if kind != "status-list.published":
         yield said, None

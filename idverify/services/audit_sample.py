@@ -64,10 +64,10 @@ class Drawn:
 async def draw(office: Office, count: int) -> Drawn:
     """The entries that the newest checkpoint draws. Raises ``Unavailable`` where none was signed yet."""
     try:
-        _, note = await office.publisher.receipt_proof(0)
+        _, note = await office.log_book.receipt_proof(office.log.shard, 0)
     except LedgerError as early:
         raise Unavailable(f"There is no signed checkpoint to draw entries by: {early}.") from early
-    checkpoint, _ = office.log_policy.policy.open(note)
+    checkpoint, _ = office.log_book.policy_of(office.log.origin).policy.open(note)
     return Drawn(checkpoint, note, tuple(sample(checkpoint.root, checkpoint.size, count)))
 
 
@@ -78,7 +78,7 @@ async def judge(office: Office, drawn: Drawn) -> AsyncIterator[Judged]:
 
 
 async def _judged(office: Office, drawn: Drawn, index: int) -> Judged:
-    hashes, _ = await office.publisher.receipt_proof(index)
+    hashes, _ = await office.log_book.receipt_proof(office.log.shard, index)
     (raw,) = await SqliteLedger(office.store, office.log.shard).entries(index, index + 1)
     checks: dict[str, bool | None] = {"it is in the signed tree": _included(drawn, index, raw, hashes)}
     row: Any = await office.store.fetch_one(audit_queries.RECORD, {"shard": office.log.shard, "index": index})

@@ -56,7 +56,7 @@ async def check(
 
 def online_verifier(office: Office) -> Verifier:
     """What this service's own verifications rest on."""
-    return Verifier(office.trust, office.statuses, office.log_policy.policy)
+    return Verifier(office.trust, office.statuses, office.log_book.policy)
 
 
 async def _with_reason(office: Office, verified: Verified) -> Verdict:

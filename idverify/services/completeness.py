@@ -13,7 +13,7 @@ from idverify.formats.entries_statement import Place, Statement
 from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.formats.x509 import key_id
 from idverify.ledger.errors import LedgerError
-from idverify.ledger.policy import Policy
+from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.receipt import Receipt, verify_receipt
 
 ISSUED: Final = "credential.issued"
@@ -51,7 +51,7 @@ class Found:
     detail: str
 
 
-def compare(said: Statement, held: Sequence[Held], policy: Policy) -> list[Found]:
+def compare(said: Statement, held: Sequence[Held], policy: Policy | Policies) -> list[Found]:
     """What does not fit between the service's list and what its holder has in hand. Asks nobody.
 
     *Missing*: a receipt that holds is of an entry that the list conceals. *Extra*: the list has a credential that the
@@ -93,7 +93,7 @@ def _unknown(said: Statement, known: set[tuple[str, int]]) -> Iterable[Found]:
             yield Found(Finding.EXTRA, place.index, "The list has a credential that is not in this wallet.")
 
 
-def _verified(one: Held, policy: Policy) -> Receipt:
+def _verified(one: Held, policy: Policy | Policies) -> Receipt:
     presented = SdJwtVc().read(one.credential)
     status = None if presented.status is None else (presented.status.uri, presented.status.index)
     assert one.receipt is not None

@@ -76,6 +76,7 @@ class Decided:
 
     handle: bytes
     person: bytes
+    ledger_shard: int
     ledger_index: int
     status: PersonStatus
     copies: int
@@ -207,14 +208,14 @@ async def _execute(office: Office, ruling: Ruling, deciders: _Deciders, first: t
         person = await read(office, ruling.person)
         decision = _Decision(office, ruling, person, transition(ruling.kind, person.status), deciders)
         try:
-            index, copies = await office.store.write(partial(decision.carry_out, first))
+            shard, index, copies = await office.store.write(partial(decision.carry_out, first))
         except _MovedOn:
             continue
         office.tally.decided("made")
         await office.board.apply(
             [(copy["status_list"], copy["status_index"], LIST_VALUE[decision.effect.copies]) for copy in copies]
         )
-        return Decided(decision.handle, person.handle, index, decision.effect.leads_to, len(copies))
+        return Decided(decision.handle, person.handle, shard, index, decision.effect.leads_to, len(copies))
     raise Conflict("The person's record keeps changing. Try again.")
 
 
@@ -241,8 +242,12 @@ class _Decision:
         self.id, self.handle, self.at = office.new_id(), office.new_handle(), office.clock.now()
         self.content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
 
-    async def carry_out(self, first: tuple[Write, ...], transaction: Transaction) -> tuple[int, list[Any]]:
-        """Runs on the writer: no copy can be issued between choosing the copies and changing them."""
+    async def carry_out(self, first: tuple[Write, ...], transaction: Transaction) -> tuple[int, int, list[Any]]:
+        """Runs on the writer: no copy can be issued between choosing the copies and changing them.
+
+        Shard and index of the decision's entry, and the copies.
+        """
+        shard, _ = await transaction.log()
         rows = await transaction.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": self.person.id})
         settled = (CopyStatus.INVALID.value, self.effect.copies.value)
         copies = [row for row in rows if row["status"] not in settled]
@@ -253,7 +258,7 @@ class _Decision:
         for copy in copies:
             entries.append(self._entry(_copy_record(copy, self.effect, self.ruling, self.handle)))
             writes += _copy_changes(copy, self.effect, self.id)
-        return (await transaction.apply(WriteSet(tuple(writes), tuple(entries))))[0], copies
+        return shard, (await transaction.apply(WriteSet(tuple(writes), tuple(entries))))[0], copies
 
     def _row(self) -> dict[str, Any]:
         return {

@@ -38,6 +38,7 @@ from idverify.services.people import about, look, read
 from idverify.services.records import act, entry
 from idverify.services.security_acts import deed
 from idverify.services.sessions import Opened, open_session, replaced
+from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Consume, Insert, Recorded, Write, WriteSet
@@ -89,7 +90,8 @@ async def invite(store: SqliteStore, clock: Clock, entropy: Entropy, invited: In
     invitation, row = _invitation(clock.now(), entropy, invited, created_by, LINK_SECONDS)
     right = Insert(tables.enrolment, {**row, "id": uuid7(clock, entropy)})
     done = deed(security_act.ENROLMENT_MADE, row, entropy)
-    await store.commit(WriteSet((right,), act(entropy, None, deed=done)))
+    work = WriteSet((right,), act(entropy, None, deed=done))
+    await (commit_or_wait(store, work) if _may_wait(invited) else store.commit(work))
     return invitation
 
 
@@ -140,6 +142,7 @@ async def look_up(office: Office, code: str) -> Enrolment:
 async def begin(office: Office, code: str, name: str | None) -> Beginning:
     """Start registering a key with a code; ``name`` where the enrolment asks for it."""
     enrolment = await look_up(office, code)
+    _require_recordable(office, enrolment)
     actor = await _named(office, enrolment, name)
     account = await _account_of(office, enrolment)
     user_handle = office.entropy(USER_HANDLE_BYTES) if account is None else account["user_handle"]
@@ -190,9 +193,21 @@ async def finish(
     if replacing is not None:
         writes.append(replaced(office, replacing))
     entries = await key_entries(office, "authenticator.bound", registered.cose_key, enrolment.person)
-    await office.store.commit(WriteSet(tuple(writes), entries))
+    work = WriteSet(tuple(writes), entries)
+    await (commit_or_wait(office.store, work) if _may_wait(enrolment.invited) else office.store.commit(work))
     office.tally.session_opened(opened.principal.role)
     return opened
+
+
+def _may_wait(invited: Invited) -> bool:
+    """Whether the ledger may hear of it later: admins open the log that follows a halted one, and it takes two."""
+    return invited.role is Role.ADMIN
+
+
+def _require_recordable(office: Office, enrolment: Enrolment) -> None:
+    """Raises ``LogHalted`` before a key is made that could not be registered."""
+    if not _may_wait(enrolment.invited):
+        office.log_book.require_open()
 
 
 async def require_room(office: Office, account: bytes, role: Role) -> list[Any]:

@@ -25,7 +25,7 @@ from idverify.ledger.identity import LogIdentity
 from idverify.ledger.sequencer import genesis
 from idverify.ports import Clock, Entropy, Signer
 from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
-from idverify.services.records import about_ourselves, public_object
+from idverify.services.records import LOG_START, about_ourselves, public_object
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
 from idverify.stores.transaction import Transaction
@@ -183,7 +183,7 @@ class _Maker:
     def _entries(self, keys: list[tuple[TokenKey, bytes | None]]) -> Iterable[Recorded]:
         ours = self.deployment
         identity = LogIdentity(ours.log_origin, ours.iss, ours.rp_id, ours.status_base)
-        yield public_object(EntryType.LOG_START, "log.start", self.entropy(16), identity.digest())
+        yield public_object(EntryType.LOG_START, LOG_START, self.entropy(16), identity.digest())
         for key, certificate in keys:
             yield _key_entry(key, certificate, self.entropy)
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -42,6 +43,7 @@ from idverify.services.recover import void
 from idverify.services.sealed import unseal_content, unseal_details
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import Row
+from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, ShardOf, WriteSet
 
@@ -74,6 +76,7 @@ class Collected:
     expires_at: int
     receipt_token: str
     handle: bytes
+    ledger_shard: int
     ledger_index: int
 
 
@@ -93,12 +96,16 @@ class _Plan:
 
 
 async def collect(office: Office, request: CollectionRequest) -> Collected:
-    """Issue one copy for a valid offer and key proof, exactly once per idempotency key."""
+    """Issue one copy for a valid offer and key proof, exactly once per idempotency key.
+
+    While the log is halted nothing is begun: a copy that was signed and cannot be recorded would be lost.
+    """
     row = await _look_up(office, request)
     key = await office.person_key(row, row["person_id"])
     if row["issuance_id"] is not None:
         return _earlier_answer(row, key, request)
     _require_usable(row, office.clock.now())
+    office.log_book.require_open()
     plan = _plan(office, row, key, request)
     try:
         await _commit_intent(office, plan, request)
@@ -142,7 +149,8 @@ def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Col
     if row["sealed_answer"] is None:
         raise Gone("The answer to this request is no longer kept. Ask the officer for a new offer.")
     answer = orjson.loads(key.unseal(row["sealed_answer"], answer_place(row["issuance_id"])))
-    return Collected(**answer, handle=row["credential_handle"], ledger_index=row["ledger_index"])
+    place = {"ledger_shard": row["ledger_shard"], "ledger_index": row["ledger_index"]}
+    return Collected(**answer, handle=row["credential_handle"], **place)
 
 
 def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
@@ -232,9 +240,16 @@ async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: b
     record = Record("credential.issued", digest, plan.issuer.key_id, status, None, row["decision_handle"])
     entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
     rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
-    (index,) = await office.store.commit(WriteSet(rows, (entry,)))
+    shard, index = await office.store.write(partial(_carry_out, WriteSet(rows, (entry,))))
     office.tally.issued(plan.credential.type)
-    return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, index)
+    return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
+
+
+async def _carry_out(work: WriteSet, transaction: Transaction) -> tuple[int, int]:
+    """Runs on the writer: shard and index of the entry."""
+    shard, _ = await transaction.log()
+    (index,) = await transaction.apply(work)
+    return shard, index
 
 
 def _still_entitled(row: Any) -> Change:

@@ -1,16 +1,18 @@
-"""Whom a reader of our log may believe: its keys, of every shard, and the witnesses that the operator chose.
+"""Whom a reader of our logs may believe: of each its keys, and the witnesses that the operator chose.
 
 The operator's file holds the `witness`, `group` and `quorum` lines of a c2sp.org/tlog-policy; the `log` lines are ours.
+Every shard has a policy of its own, since one key signs them all and a policy may name a key once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from idverify.ledger.note import NoteVerifier, vkey
 from idverify.ledger.policy import Policy, parse_policy
+from idverify.ledger.succession import shard_of
 
 NO_WITNESSES: Final = "quorum none\n"
 
@@ -22,17 +24,27 @@ class LogPolicy:
     text: str
     policy: Policy
 
-    def of(self, origin: str) -> Policy:
-        """The same for one log alone: what its witnesses are asked about."""
-        logs = tuple(log for log in self.policy.logs if log.verifier.name == origin)
-        return replace(self.policy, logs=logs)
+    @property
+    def verifiers(self) -> tuple[NoteVerifier, ...]:
+        """The log's keys, the token's first: the one that has signed every checkpoint."""
+        return tuple(log.verifier for log in self.policy.logs)
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether receipts need the word of witnesses."""
+        return self.policy.quorum is not None
 
 
-def log_policy(logs: Iterable[tuple[str, Iterable[NoteVerifier]]], witnesses: str = NO_WITNESSES) -> LogPolicy:
-    """The policy over logs, each the URL that it is served under and its keys, and the operator's lines.
+def log_url(iss: str, origin: str) -> str:
+    """The prefix under which a log of the issuer is served (c2sp.org/tlog-tiles)."""
+    return f"{iss}/log/{shard_of(origin)}"
+
+
+def log_policy(url: str, verifiers: Iterable[NoteVerifier], witnesses: str = NO_WITNESSES) -> LogPolicy:
+    """The policy of a log: the URL that it is served under, its keys, the token's first, and the operator's lines.
 
     Raises ``MalformedError``: the lines are none of a policy.
     """
-    lines = [f"log {vkey(verifier)} {url}\n" for url, verifiers in logs for verifier in verifiers]
+    lines = [f"log {vkey(verifier)} {url}\n" for verifier in verifiers]
     text = "".join(lines) + witnesses
     return LogPolicy(text, parse_policy(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,13 +13,12 @@ from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
 from idverify.formats.x509 import trust_store
-from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
 from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
+from idverify.services.log_book import Log, LogBook
 from idverify.services.log_keys import LogKey, log_keys
-from idverify.services.log_policy import LogPolicy
 from idverify.services.status_lists import StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries
@@ -47,19 +46,6 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """One shard of the ledger. ``previous`` is what it names of the shard before, if there is one."""
-
-    shard: int
-    origin: str
-    previous: Checkpoint | None
-
-    def url(self, iss: str) -> str:
-        """The prefix under which it is served (c2sp.org/tlog-tiles)."""
-        return f"{iss}/log/{self.shard}"
-
-
-@dataclass(frozen=True, slots=True)
 class Keys:
     """The keys in use: signers with a certificate by role, the log's, and that of COSE receipts (id, DER SPKI)."""
 
@@ -77,19 +63,17 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Everything a service needs; made once by ``app``."""
+    """Everything a service needs; made once by ``app``. ``witnesses`` are those of a log, by its origin."""
 
     deployment: Deployment
-    logs: tuple[Log, ...]
-    log_policy: LogPolicy
+    log_book: LogBook
     keys: Keys
     trust: TrustStore
     store: SqliteStore
     vault: Vault
     signer: Signer
     custodian: Custodian
-    publisher: Publisher
-    witnesses: Witnesses | None
+    witnesses: Callable[[str], Witnesses | None]
     board: StatusBoard
     statuses: StatusSource
     clock: Clock
@@ -97,9 +81,19 @@ class Office:
     tally: Tally
 
     @property
+    def logs(self) -> tuple[Log, ...]:
+        """Every shard of the ledger, oldest first."""
+        return self.log_book.logs
+
+    @property
     def log(self) -> Log:
         """The shard that is written to."""
-        return self.logs[-1]
+        return self.log_book.current
+
+    @property
+    def publisher(self) -> Publisher:
+        """Whoever publishes it."""
+        return self.log_book.publisher
 
     @property
     def log_vkeys(self) -> list[str]:
@@ -125,16 +119,6 @@ async def load_deployment(store: SqliteStore) -> Deployment:
     if row is None:
         raise SetupError("The database has no deployment in it.", "Run: python3 -m idverify up")
     return Deployment(*(row[name] for name in Deployment.__slots__))
-
-
-async def load_logs(store: SqliteStore) -> tuple[Log, ...]:
-    """Every shard of the ledger, oldest first."""
-    rows = await store.fetch(queries.LOGS, {})
-    return tuple(Log(row["shard"], row["origin"], _previous(row["previous"])) for row in rows)
-
-
-def _previous(text: bytes | None) -> Checkpoint | None:
-    return None if text is None else Checkpoint.parse(text)
 
 
 async def load_keys(store: SqliteStore, iss: str) -> Keys:

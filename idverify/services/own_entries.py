@@ -26,7 +26,7 @@ async def statement(office: Office, citizen: Principal) -> bytes:
     """The signed list of every entry about the caller that a checkpoint covers, oldest first."""
     require_may(citizen, Act.SEE_OWN_RECORD)
     person = await own_person(office, citizen)
-    shown = await office.publisher.snapshot()
+    shown = await office.log_book.snapshot(office.log.shard)
     tree = None if shown is None else shown.quorum
     if tree is None:
         raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.")
@@ -51,19 +51,20 @@ async def statement(office: Office, citizen: Principal) -> bytes:
     return entries_statement.seal(unsigned, await office.signer.sign(signer.key_id, unsigned.payload))
 
 
-async def receipt(office: Office, citizen: Principal, index: int) -> bytes:
-    """The ``.tlog-proof`` of an entry of the current log, with its opening; for whom it is about alone."""
+async def receipt(office: Office, citizen: Principal, shard: int, index: int) -> bytes:
+    """The ``.tlog-proof`` of an entry of a log, with its opening; for whom it is about alone."""
     require_may(citizen, Act.SEE_OWN_RECORD)
     person = await own_person(office, citizen)
-    row = await _own_row(office, person, index)
-    if not office.publisher.covers(index):
-        raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.")
+    row = await _own_row(office, person, (shard, index))
+    try:
+        await office.log_book.wait_covered(shard, index, 0)
+    except TimeoutError as early:
+        raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.") from early
     return await receipts.opened_proof(office, person.key, row)
 
 
-async def _own_row(office: Office, person: Person, index: int) -> Any:
+async def _own_row(office: Office, person: Person, place: tuple[int, int]) -> Any:
     rows: list[Any] = await office.store.fetch(queries.RECORDS_OF_PERSON, {"person_id": person.id})
-    place = (office.log.shard, index)
     row = next((one for one in rows if (one["shard"], one["ledger_index"]) == place), None)
     if row is None:
         raise NotFound("No entry about you has this index.")

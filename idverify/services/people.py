@@ -37,8 +37,12 @@ class _Known(Conflict):
 
 
 async def create(office: Office, officer: Principal, details: PersonDetails) -> bytes:
-    """Record a person; their handle. A travel document that is known already is a ``Conflict``."""
+    """Record a person; their handle. A travel document that is known already is a ``Conflict``.
+
+    While the log is halted nobody is recorded: the database may be an older one, and a newer one may take its place.
+    """
     require_may(officer, Act.KEEP_PEOPLE)
+    office.log_book.require_open()
     person_id, handle = office.new_id(), office.new_handle()
     key, key_row = await office.vault.new_key(person_id)
     row = {

@@ -56,7 +56,7 @@ def policy(office: Office) -> dict[str, Any]:
             }
             for issuer in office.trust.issuers.values()
         },
-        "log": office.log_policy.text,
+        "log": office.log_book.policy_of(office.log.origin).text,
     }
 
 

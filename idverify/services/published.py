@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from idverify.ledger.description import LogDescription
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.note import NoteVerifier, vkey
+from idverify.ledger.note import vkey
 from idverify.ledger.published import PublishedLog, StoredSnapshots
 from idverify.ledger.receipt_issuer import ReceiptIssuer
 from idverify.ledger.receipt_key import ES256, ReceiptKey
 from idverify.ports import Signer
+from idverify.services.log_book import Log
 from idverify.services.log_policy import LogPolicy
-from idverify.services.office import Deployment, Keys, Log, Office
+from idverify.services.office import Deployment, Keys, Office
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.sqlite_ledger import SqliteLedger
 
@@ -41,37 +43,53 @@ class TokenRootSigner:
         return await self.signer.sign(self.key.kid, message)
 
 
-def published_shards(office: Office) -> Mapping[int, Shard]:
-    """Every shard by its number: the one that is written to as its publisher shows it, others as they are stored."""
-    logs = stored_logs(office.store, office.deployment, office.logs, office.keys, office.log_policy)
-    logs[office.log.shard] = replace(logs[office.log.shard], snapshot=office.publisher.snapshot)
-    return {log.shard: Shard(logs[log.shard], _receipts(office, log)) for log in office.logs}
+class PublishedShards:
+    """Every shard by its number: the one that is written to as its publisher shows it, others as they are stored.
+
+    Shards are opened while this lives, and what one shows changes when it ends, so it is asked each time.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._kept: dict[tuple[int, bool], Shard] = {}
+
+    def get(self, number: int) -> Shard | None:
+        """The shard of this number, ``None`` if there is none."""
+        office = self._office
+        log = next((log for log in office.logs if log.shard == number), None)
+        if log is None:
+            return None
+        state = number, number != office.log.shard
+        if state not in self._kept:
+            self._kept[state] = _shard(office, log)
+        return self._kept[state]
 
 
 def stored_logs(
-    store: SqliteStore, ours: Deployment, logs: Sequence[Log], keys: Keys, policy: LogPolicy
+    store: SqliteStore, ours: Deployment, logs: Sequence[Log], keys: Keys, policy: Callable[[str], LogPolicy]
 ) -> dict[int, PublishedLog]:
     """Every shard by its number as it is stored, without its publisher and without the token; oldest first."""
 
     def stored(log: Log) -> PublishedLog:
-        storage, verifiers = SqliteLedger(store, log.shard), log_verifiers(log, keys)
-        snapshots = StoredSnapshots(storage, verifiers[:1], witnessed=policy.policy.quorum is not None)
-        described = describe(ours, log, keys, policy, closed=log != logs[-1])
+        storage, believed = SqliteLedger(store, log.shard), policy(log.origin)
+        snapshots = StoredSnapshots(storage, believed.verifiers[:1], witnessed=believed.witnessed)
+        described = describe(ours, log, keys, believed, closed=log != logs[-1])
         return PublishedLog(storage, snapshots, described.encode())
 
     return {log.shard: stored(log) for log in logs}
 
 
-def log_verifiers(log: Log, keys: Keys) -> tuple[NoteVerifier, ...]:
-    """The keys of a shard, the token's first: the one that has signed every checkpoint."""
-    return tuple(key.verifier(log.origin) for key in keys.log)
-
-
 def describe(ours: Deployment, log: Log, keys: Keys, policy: LogPolicy, *, closed: bool) -> LogDescription:
     """What ``log.json`` says of a shard."""
-    identity = LogIdentity(log.origin, ours.iss, ours.rp_id, ours.status_base)
-    vkeys = tuple(map(vkey, log_verifiers(log, keys)))
-    return LogDescription(identity, log.shard, vkeys, policy.text, _receipt_key(keys), log.previous, closed)
+    identity = LogIdentity(log.origin, ours.iss, ours.rp_id, ours.status_base, log.previous)
+    vkeys = tuple(map(vkey, policy.verifiers))
+    return LogDescription(identity, log.shard, vkeys, policy.text, _receipt_key(keys), closed)
+
+
+def _shard(office: Office, log: Log) -> Shard:
+    logs = stored_logs(office.store, office.deployment, office.logs, office.keys, office.log_book.policy_of)
+    shown = replace(logs[log.shard], snapshot=partial(office.log_book.snapshot, log.shard))
+    return Shard(shown, _receipts(office, log))
 
 
 def _receipts(office: Office, log: Log) -> ReceiptIssuer:

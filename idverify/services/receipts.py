@@ -28,7 +28,9 @@ class NotYetCovered(Unavailable):
 async def receipt(office: Office, handle: bytes, token: str, wait: float) -> bytes:
     """The ``.tlog-proof`` of a credential, for whoever holds its receipt token; waits up to ``wait`` seconds.
 
-    Raises ``NotFound`` for an unknown handle and for a wrong token alike, and ``NotYetCovered``.
+    Its proof leads to a checkpoint of the shard that holds the entry; a shard that ended is never signed again.
+    Raises ``NotFound`` for an unknown handle and for a wrong token alike, and ``NotYetCovered``; ``LogHalted`` or
+    ``Gone`` where waiting is of no use.
     """
     row: Any = await office.store.fetch_one(
         queries.RECEIPT, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
@@ -36,18 +38,18 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
     given = code_hash(token)
     if row is None or not hmac.compare_digest(row["receipt_token_hash"], given):
         raise NotFound("There is no such receipt, or the token is not its own.")
-    index = row["ledger_index"]
+    shard, index = row["shard"], row["ledger_index"]
     try:
-        await office.publisher.wait_covered(index, min(wait, LONGEST_WAIT))
+        await office.log_book.wait_covered(shard, index, min(wait, LONGEST_WAIT))
     except TimeoutError as early:
         raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.") from early
     return await opened_proof(office, await office.person_key(row, row["person_id"]), row)
 
 
 async def opened_proof(office: Office, key: PersonKey, row: Any) -> bytes:
-    """The ``.tlog-proof`` of the entry of a row (``handle``, ``ledger_index``, ``opening``), opened with its key."""
-    index = row["ledger_index"]
-    hashes, checkpoint = await office.publisher.receipt_proof(index)
+    """The ``.tlog-proof`` of an entry, opened with its key; ``row`` has its handle, shard, index and opening."""
+    shard, index = row["shard"], row["ledger_index"]
+    hashes, checkpoint = await office.log_book.receipt_proof(shard, index)
     salt, record = split_opening(key.unseal(row["opening"], opening_place(row["handle"])))
-    (entry,) = await SqliteLedger(office.store, office.log.shard).entries(index, index + 1)
+    (entry,) = await SqliteLedger(office.store, shard).entries(index, index + 1)
     return TlogProof(index, tuple(hashes), checkpoint, Opening(entry, salt, record).encode()).encode()

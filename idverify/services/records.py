@@ -18,6 +18,8 @@ from idverify.stores.writes import Recorded
 
 HANDLE_BYTES: Final = 16
 COVER: Final = "cover"
+LOG_START: Final = "log.start"
+SHARD_CLOSE: Final = "shard.close"
 
 # The true types inside commitments, and the coarse public type that each shows (DESIGN section 3, "Privacy").
 ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
@@ -44,9 +46,9 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "authorisation": EntryType.ADMINISTRATION,
     COVER: EntryType.ADMINISTRATION,
     # Objects that are public anyway, by their plain digest: decision 0006
-    "log.start": EntryType.LOG_START,
+    LOG_START: EntryType.LOG_START,
     "status-list.published": EntryType.STATUS_LIST,
-    "shard.close": EntryType.SHARD_CLOSE,
+    SHARD_CLOSE: EntryType.SHARD_CLOSE,
 }
 PUBLIC_TYPES: Final = frozenset({EntryType.LOG_START, EntryType.STATUS_LIST, EntryType.SHARD_CLOSE})
 

@@ -2,7 +2,8 @@
 
 The list is a function of the rows in ``status_entry``. It is signed when it changes and at least every
 ``REFRESH_SECONDS``, so that a verifier's copy is never old for want of a newer one; signing runs off the event
-loop where it is heavy. A changed list goes on the ledger by its digest.
+loop where it is heavy. A changed list goes on the ledger by its digest; while the ledger is halted, that waits, and the
+list says all the same what was decided.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from idverify.ledger.entry import EntryType
 from idverify.ports import Clock, Entropy, Signer
 from idverify.services.records import public_object
 from idverify.services.status_source import KeptList, StatusSource
+from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Put, Recorded, WriteSet
@@ -170,7 +172,7 @@ class StatusBoard:
         if changed:
             handle = self._entropy(16)
             entries = (public_object(EntryType.STATUS_LIST, "status-list.published", handle, digest),)
-        await self._store.commit(WriteSet((Put(tables.status_publication, row),), entries))
+        await commit_or_wait(self._store, WriteSet((Put(tables.status_publication, row),), entries))
 
 
 def content_digest(uri: str, statuses: StatusList) -> bytes:

@@ -6,7 +6,7 @@ from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
 from idverify.formats.trust_bundle import TrustBundle
 from idverify.ledger.errors import MalformedError
-from idverify.ledger.policy import parse_policy
+from idverify.ledger.policy import Policies, parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
 from idverify.services.status_source import StatusSource
 from idverify.services.verify import Verifier
@@ -21,7 +21,7 @@ async def export(office: Office) -> bytes:
         issued_at=office.clock.now(),
         trust=tuple(office.trust.issuers.values()),
         crls=tuple((row["issuer_certificate"], row["der"]) for row in crls),
-        log_policy=office.log_policy.text,
+        log_policies=tuple(policy.text for policy in office.log_book.policies()),
         status_lists={uri: listed.token for uri, listed in office.statuses.kept().items()},
     )
     signer = office.keys.issuer(TRUST_SIGNER)
@@ -36,6 +36,6 @@ def offline_verifier(encoded: bytes, root_sha256: bytes, at: int) -> Verifier:
     for token in bundle.status_lists.values():
         statuses.keep_snapshot(token, bundle.trust, trust.revoked_serials, at)
     try:
-        return Verifier(trust, statuses, parse_policy(bundle.log_policy))
+        return Verifier(trust, statuses, Policies(tuple(map(parse_policy, bundle.log_policies))))
     except MalformedError as wrong:
         raise DocumentError("bundle-form", f"The bundle's policy for the log cannot be read: {wrong}") from wrong

@@ -23,7 +23,7 @@ from idverify.formats.base import CredentialFormat, HolderBindingExpected, Prese
 from idverify.formats.status_list import StatusValue
 from idverify.formats.x509 import key_id
 from idverify.ledger.errors import ReceiptError
-from idverify.ledger.policy import Policy
+from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.receipt import verify_receipt
 from idverify.services.status_source import StatusSource, StatusUnknown
 
@@ -56,7 +56,7 @@ class Verifier:
 
     trust: TrustStore
     statuses: StatusSource
-    log_policy: Policy
+    log_policy: Policy | Policies
 
 
 @dataclass(frozen=True, slots=True)

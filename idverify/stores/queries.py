@@ -17,8 +17,10 @@ from idverify.stores.tables import (
     deployment,
     enrolment,
     issuance,
+    ledger_checkpoint,
     ledger_record,
     ledger_state,
+    ledger_waiting,
     look,
     offer,
     person,
@@ -27,6 +29,7 @@ from idverify.stores.tables import (
     proposal,
     security_key,
     session,
+    shard_proposal,
     signing_key,
     status_entry,
     status_publication,
@@ -35,8 +38,30 @@ from idverify.stores.tables import (
 )
 
 DEPLOYMENT: Final = select(deployment)
-LOGS: Final = select(ledger_state.c.shard, ledger_state.c.origin, ledger_state.c.previous).order_by(
-    ledger_state.c.shard
+LOGS: Final = select(
+    ledger_state.c.shard,
+    ledger_state.c.origin,
+    ledger_state.c.previous,
+    ledger_state.c.tree,
+    ledger_state.c.signed_size,
+    ledger_state.c.halted,
+).order_by(ledger_state.c.shard)
+WAITING: Final = select(ledger_waiting).order_by(ledger_waiting.c.position)
+# A size of a log that was signed for.
+SIGNED_ROOT: Final = select(ledger_checkpoint.c.root).where(
+    ledger_checkpoint.c.shard == bindparam("shard"),
+    ledger_checkpoint.c.size == bindparam("size"),
+    ledger_checkpoint.c.note.is_not(None),
+)
+SHARD_PROPOSAL: Final = select(shard_proposal).where(shard_proposal.c.handle == bindparam("handle"))
+OPEN_SHARD_PROPOSALS: Final = (
+    select(shard_proposal)
+    .where(
+        shard_proposal.c.consumed_at.is_(None),
+        shard_proposal.c.expires_at > bindparam("at"),
+        shard_proposal.c.ends == bindparam("ends"),
+    )
+    .order_by(shard_proposal.c.created_at, shard_proposal.c.id)
 )
 SIGNING_KEYS: Final = select(signing_key)
 TRUSTED_ISSUERS: Final = select(trusted_issuer)
@@ -210,6 +235,7 @@ COLLECTION: Final = (
         issuance.c.state,
         issuance.c.sealed_answer,
         credential.c.handle.label("credential_handle"),
+        credential.c.ledger_shard,
         credential.c.ledger_index,
     )
     .join(person, person.c.id == offer.c.person_id)
@@ -242,6 +268,7 @@ RECEIPT: Final = (
     select(
         credential.c.receipt_token_hash,
         credential.c.handle,
+        ledger_record.c.shard,
         credential.c.ledger_index,
         ledger_record.c.opening,
         person_key.c.person_id,

@@ -419,6 +419,7 @@ ledger_state = Table(
     _int("epoch"),
     _bytes("lease_holder", null=True),
     _int("lease_until"),
+    _text("halted", null=True),  # why nothing is recorded in it or signed of it any more
 )
 
 ledger_bundle = Table(
@@ -459,6 +460,43 @@ ledger_once = Table(
     _int("shard"),
     _int("ledger_index"),
     sqlite_with_rowid=False,
+)
+
+# Entries that were made while the log was halted, in the order in which the next one takes them. About ourselves alone.
+ledger_waiting = Table(
+    "ledger_waiting",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _int("entry_type"),
+    _text("type"),
+    _bytes("handle"),
+    _bytes("digest"),
+    _bytes("opening"),
+)
+
+# A new shard that waits for the second admin. The first one's confirmation (``authorisation``) is kept here, because a
+# halted log takes no entry of it: it goes into the log that it opens. What was carried out stays, to be audited.
+shard_proposal = Table(
+    "shard_proposal",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _text("ends"),
+    _text("begins"),
+    _bytes("last_known"),  # a checkpoint, as text
+    _int("halted"),  # 1: the log that ends was halted; 0: it is closed
+    _text("proposed_by"),
+    _bytes("authorisation_id"),
+    _bytes("authorisation_handle"),
+    _bytes("ceremony_id", unique=True),
+    _account(),
+    Column("security_key_id", LargeBinary, ForeignKey("security_key.id"), nullable=False),
+    _bytes("action_digest"),
+    _bytes("evidence"),
+    _int("confirmed_at"),
+    _int("created_at"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
 )
 
 # What was intended (no note), signed by the log, and signed by a quorum of witnesses.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.dialects.sqlite import dialect
 
-from idverify.errors import Conflict
+from idverify.errors import Conflict, LogHalted
 from idverify.ledger.entry import Draft
 from idverify.ledger.sequencer import TreeState, encode_bundle, sequence_all
 from idverify.stores import tables
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 statements = Statements(dialect(paramstyle="qmark"))
 
-_CURRENT_LOG = "SELECT shard, tree FROM ledger_state ORDER BY shard DESC LIMIT 1"
+_CURRENT_LOG = "SELECT shard, tree, halted FROM ledger_state ORDER BY shard DESC LIMIT 1"
 _SAVE_TREE = "UPDATE ledger_state SET tree = ? WHERE shard = ?"
 _SAVE_BUNDLE = "INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
 _RECORDS = "INSERT INTO ledger_record (shard, ledger_index, type, handle, person_id, opening) VALUES "
@@ -53,9 +53,14 @@ class Transaction:
         self._pending: list[tuple[bytes, bytes]] = []
 
     async def log(self) -> tuple[int, TreeState]:
-        """The shard that is written to, and the state that its next entry continues."""
+        """The shard that is written to, and the state that its next entry continues.
+
+        Raises ``LogHalted`` where nothing can be written to it any more.
+        """
         if self._tree is None:
             row = self.connection.execute(_CURRENT_LOG).fetchone()
+            if row[2] is not None:
+                raise LogHalted(row[2])
             self._shard, self._tree = row[0], TreeState.decode(row[1])
             self._first_index = self._tree.size
         return self._shard, self._tree
@@ -121,6 +126,7 @@ class Transaction:
             "epoch": 0,
             "lease_holder": None,
             "lease_until": 0,
+            "halted": None,
         }
         self._write(Insert(tables.ledger_state, row), ())
         self._shard, self._tree, self._first_index = shard, tree, tree.size

@@ -27,7 +27,7 @@ async def collect(call: Call) -> Reply:
         format=issue.FORMAT.name,
         handle=done.handle.hex(),
         expires_at=schema.instant(done.expires_at),
-        ledger=schema.LedgerPlace(origin=call.office.log.origin, index=done.ledger_index),
+        ledger=schema.LedgerPlace(origin=call.office.log_book.origin_of(done.ledger_shard), index=done.ledger_index),
         receipt=await _receipt_within(call, done, _asked_wait(call)),
         receipt_url=f"{call.office.deployment.iss}/api/v1/credentials/{done.handle.hex()}/receipt",
         receipt_token=done.receipt_token,
@@ -47,7 +47,7 @@ async def _receipt_within(call: Call, done: issue.Collected, wait: float) -> str
 
     The credential is issued, so nothing that goes wrong here may take it back: the link has the receipt later.
     """
-    if not wait and not call.office.publisher.covers(done.ledger_index):
+    if not wait and not call.office.log_book.covers(done.ledger_shard, done.ledger_index):
         return None
     try:
         return (await receipts.receipt(call.office, done.handle, done.receipt_token, wait)).decode()

@@ -7,7 +7,7 @@ bytes, and what opens them is the holder's (``web.collect``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import Final, TypeVar
 
 import structlog
@@ -18,7 +18,7 @@ from idverify.ledger.cose_receipt import MEDIA_TYPE as COSE_RECEIPT
 from idverify.ledger.errors import LedgerError, MalformedError, ProofError
 from idverify.ledger.lines import base64_text, parse_decimal
 from idverify.ledger.published import CHECKPOINT, DESCRIPTION, ENTRIES, QUORUM, TEXT, media_type
-from idverify.services.published import Shard
+from idverify.services.published import PublishedShards, Shard
 from idverify.web.endpoint import Call, Reply
 from idverify.web.representation import IMMUTABLE, Kept, Representation
 
@@ -26,7 +26,7 @@ PREFIX: Final = "/log/"
 MOVING: Final = "public, max-age=1"  # tlog-tiles: a checkpoint is not cached beyond a few seconds
 RENDERED_BYTES: Final = 32 * 1024 * 1024
 
-SHARDS: Final = web.AppKey("shards", Mapping[int, Shard])
+SHARDS: Final = web.AppKey("shards", PublishedShards)
 RENDERED: Final = web.AppKey("rendered", Kept)
 T = TypeVar("T")
 log = structlog.get_logger()

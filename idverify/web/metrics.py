@@ -51,13 +51,17 @@ async def _ledger_entries(office: Office) -> float:
 
 
 async def _signed_entries(office: Office) -> float:
-    shown = await office.publisher.snapshot()
+    shown = await office.log_book.snapshot(office.log.shard)
     return 0 if shown is None else shown.latest.tree.size
 
 
 async def _witnessed_entries(office: Office) -> float:
-    shown = await office.publisher.snapshot()
+    shown = await office.log_book.snapshot(office.log.shard)
     return 0 if shown is None or shown.quorum is None else shown.quorum.tree.size
+
+
+async def _ledger_halted(office: Office) -> float:
+    return float(office.log_book.halted is not None)
 
 
 # Name: what it says, and how it is read when somebody asks
@@ -66,6 +70,7 @@ GAUGES: Final[Mapping[str, tuple[str, Callable[[Office], Awaitable[float]]]]] = 
     "idverify_ledger_entries": ("Entries on the ledger, published or not yet", _ledger_entries),
     "idverify_ledger_signed_entries": ("Entries under the latest checkpoint", _signed_entries),
     "idverify_ledger_witnessed_entries": ("Entries under the checkpoint that receipts rest on", _witnessed_entries),
+    "idverify_ledger_halted": ("1 while the ledger is halted: nothing is recorded or signed", _ledger_halted),
 }
 
 

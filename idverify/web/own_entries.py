@@ -18,5 +18,6 @@ async def statement(call: Call) -> Reply:
 
 async def receipt(call: Call) -> Reply:
     """The receipt of an entry about the caller (c2sp.org/tlog-proof@v1), with what opens it."""
-    proof = await own_entries.receipt(call.office, call.caller, int(call.request.match_info["index"]))
+    shard, index = (int(call.request.match_info[name]) for name in ("shard", "index"))
+    proof = await own_entries.receipt(call.office, call.caller, shard, index)
     return Reply(proof, content_type="text/plain", headers=NOT_STORED)

@@ -83,6 +83,7 @@ def _made(decided: Decided) -> schema.DecisionMade:
     return schema.DecisionMade(
         decision=decided.handle.hex(),
         status=decided.status,
+        ledger_shard=decided.ledger_shard,
         ledger_index=decided.ledger_index,
         credentials_changed=decided.copies,
     )
@@ -108,6 +109,7 @@ def _decision(row: Any, legal_basis: str) -> schema.DecisionView:
         decided_by=row["decided_by"],
         approved_by=row["approved_by"],
         decided_at=schema.instant(row["decided_at"]),
+        ledger_shard=row["ledger_shard"],
         ledger_index=row["ledger_index"],
     )
 
@@ -120,6 +122,7 @@ def _credential(row: Any) -> schema.CredentialView:
         status=row["status"],
         issued_at=schema.instant(row["issued_at"]),
         expires_at=schema.instant(row["expires_at"]),
+        ledger_shard=row["ledger_shard"],
         ledger_index=row["ledger_index"],
     )
 

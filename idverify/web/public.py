@@ -52,10 +52,11 @@ async def livez(_call: Call) -> schema.Health:
 
 
 async def readyz(call: Call) -> Reply:
-    """The database takes a write and the HSM signs: asked for real, each time."""
+    """The database takes a write, the HSM signs, and the ledger is not halted: asked for real, each time."""
     checks = {
         "database": await _outcome(lambda: _database_write(call)),
         "hsm": await _outcome(call.office.signer.probe),
+        "ledger": await _outcome(lambda: _ledger_open(call)),
     }
     ready = all(result == "ok" for result in checks.values())
     health = schema.Health(status="ok" if ready else "not-ready", checks=checks)
@@ -80,6 +81,10 @@ async def _outcome(ask: Any) -> str:
     except IdverifyError as error:
         return error.detail
     return "ok"
+
+
+async def _ledger_open(call: Call) -> None:
+    call.office.log_book.require_open()
 
 
 async def _database_write(call: Call) -> None:

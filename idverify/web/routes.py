@@ -6,13 +6,26 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from idverify.web import collect, erasing, log, metrics, own_entries, people, public, schema, signing_in, verify
+from idverify.web import (
+    collect,
+    erasing,
+    log,
+    metrics,
+    own_entries,
+    people,
+    public,
+    schema,
+    shards,
+    signing_in,
+    verify,
+)
 from idverify.web.endpoint import Caller, Endpoint
 
 ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
 V1: Final = "/api/v1"
 PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
+SHARDS: Final = V1 + "/ledger/shards"
 SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
 Answers = dict[int, type[BaseModel] | None]
@@ -53,12 +66,17 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", V1 + "/erasures", erasing.list_proposals, KNOWN, {200: schema.Erasures}),
     Endpoint("POST", V1 + "/erasures/{proposal:[0-9a-f]{32}}/approval", erasing.approve, KNOWN,
              {200: schema.ErasureDone}, None, CONFIRMED),
+    Endpoint("GET", SHARDS, shards.show, KNOWN, {200: schema.LedgerState}),
+    Endpoint("POST", SHARDS, shards.propose, KNOWN, {202: schema.ShardProposalView}, schema.NewShard, CONFIRMED),
+    Endpoint("POST", SHARDS + "/{proposal:[0-9a-f]{32}}/approval", shards.approve, KNOWN, {201: schema.ShardView},
+             None, CONFIRMED),
     # holders
     Endpoint("POST", V1 + "/credentials", collect.collect, ANY, {201: schema.Collected}, schema.Collection,
              ("Idempotency-Key", "Prefer")),
     Endpoint("GET", CREDENTIAL + "/receipt", collect.receipt, ANY, OTHER_MEDIA, None, ("Authorization", "Prefer")),
     Endpoint("GET", V1 + "/own-entries", own_entries.statement, KNOWN, OTHER_MEDIA),
-    Endpoint("GET", V1 + "/own-entries/{index:[0-9]{1,15}}/receipt", own_entries.receipt, KNOWN, OTHER_MEDIA),
+    Endpoint("GET", V1 + "/own-entries/{shard:[0-9]{1,9}}/{index:[0-9]{1,15}}/receipt", own_entries.receipt, KNOWN,
+             OTHER_MEDIA),
     # verifiers
     Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KNOWN, REQUESTED,
              schema.NewVerificationRequest),

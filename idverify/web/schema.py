@@ -55,6 +55,7 @@ class DecisionView(Model):
     decided_by: str
     approved_by: str | None
     decided_at: Instant
+    ledger_shard: int
     ledger_index: int
 
 
@@ -67,6 +68,7 @@ class CredentialView(Model):
     status: Literal["valid", "invalid", "suspended"]
     issued_at: Instant
     expires_at: Instant
+    ledger_shard: int
     ledger_index: int
 
 
@@ -106,6 +108,7 @@ class DecisionMade(Model):
 
     decision: Handle
     status: PersonStatus
+    ledger_shard: int
     ledger_index: int
     credentials_changed: int
 
@@ -216,6 +219,57 @@ class Collected(Model):
     receipt: str | None
     receipt_url: str
     receipt_token: str
+
+
+class CheckpointView(Model):
+    """A checkpoint of a log: what a new one names of the log before."""
+
+    origin: Annotated[str, Field(min_length=1, max_length=300)]
+    size: Annotated[int, Field(ge=0, lt=2**63)]
+    root: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$", description="RFC 6962 root, base64")]
+
+
+class ShardView(Model):
+    """One log of the ledger. ``signed_size`` of its ``size`` entries were signed for; ``halted`` says why it ended."""
+
+    shard: int
+    origin: str
+    size: int
+    signed_size: int
+    previous: CheckpointView | None
+    halted: str | None
+
+
+class Succession(Model):
+    """Which log ends, which begins, and the checkpoint that the new one names."""
+
+    ends: str
+    begins: str
+    last_known: CheckpointView
+    halted: bool
+
+
+class ShardProposalView(Succession):
+    """A new log that waits for a second admin."""
+
+    proposal: Handle
+    proposed_by: str
+    expires_at: Instant
+
+
+class LedgerState(Model):
+    """Every log, what would follow now (``unknown`` says why that cannot be told), and what waits for approval."""
+
+    shards: list[ShardView]
+    following: Succession | None
+    unknown: str | None
+    proposals: list[ShardProposalView]
+
+
+class NewShard(Model):
+    """After which checkpoint a new log is to be opened: ``following.last_known`` of the ledger's state."""
+
+    last_known: CheckpointView
 
 
 class NewVerificationRequest(Model):

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -32,16 +33,17 @@ from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
+from idverify.services.log_book import Hands, Log, LogBook, Nobody, Outside
 from idverify.services.log_keys import CHECKPOINT_SIGNER
-from idverify.services.log_policy import log_policy
+from idverify.services.log_policy import LogPolicy, log_policy, log_url
 from idverify.services.office import (
     RECEIPT_SIGNER,
     STATUS_SIGNER,
     Deployment,
+    Keys,
     Office,
     load_deployment,
     load_keys,
-    load_logs,
     load_trust,
 )
 from idverify.services.sessions import recognise
@@ -54,6 +56,7 @@ from idverify.stores.vault import Vault
 from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
 from tests.simulators import service
+from tests.simulators.ledger_memory import GuardMemory
 from tests.simulators.service import KEYS, Api, client, free_port
 
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
@@ -80,13 +83,14 @@ class StandingClock:
 class SoftToken:
     """``ports.Signer``, ``ports.Custodian`` and the log's ``CheckpointSigner`` over keys in memory.
 
-    While ``away`` is set, every call raises it, as when the HSM is gone.
+    While ``away`` is set, every call raises it, as when the HSM is gone. ``notes`` is what it signed of logs.
     """
 
     name: str
     away: IdverifyError | None = None
     wrapping_key_id: bytes = b"wrapping"
     lookup_key_id: bytes = b"lookup.."
+    notes: list[bytes] = field(default_factory=list)
     _keys: dict[bytes, PrivateKey] = field(default_factory=dict)
     _secret: bytes = field(default_factory=lambda: os.urandom(32))
 
@@ -104,6 +108,7 @@ class SoftToken:
         self._require_here()
         key = self._keys[key_id]
         if isinstance(key, Ed25519PrivateKey):
+            self.notes.append(message)
             return key.sign(message)
         r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
@@ -169,20 +174,87 @@ class SoftwareOffice:
         return await act(principal, Given(begun.ceremony, person.key.get(begun.options, self.office.deployment.iss)))
 
 
+@dataclass(frozen=True)
+class Premises:
+    """An established deployment that is opened, closed and opened again; its token and its guard stay what they are."""
+
+    path: Path
+    token: SoftToken
+    clock: StandingClock
+    api: Api
+    guard: GuardMemory = field(default_factory=GuardMemory)
+    outside: Outside = field(default_factory=Nobody)
+    told: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[SoftwareOffice]:
+        """Serve it on its port, with the background work running."""
+        async with SqliteStore(self.path, self.clock) as store:
+            office = await self.office(store)
+            async with running(office), _listening(office, self.api.deployment.port):
+                yield SoftwareOffice(office, self.token, self.clock, self.api)
+
+    async def office(self, store: SqliteStore) -> Office:
+        """The office over an open store, with nothing running: as another process has it."""
+        ours, token, clock = await load_deployment(store), self.token, self.clock
+        keys, source = await load_keys(store, ours.iss), StatusSource(None)
+        board = Board(f"{ours.status_base}/1", keys.issuer(STATUS_SIGNER))
+        return Office(
+            deployment=ours,
+            log_book=await LogBook.read(store, self._hands(store, ours.iss, keys)),
+            keys=keys,
+            trust=await load_trust(store),
+            store=store,
+            vault=Vault(token, system_entropy),
+            signer=token,
+            custodian=token,
+            witnesses=lambda _: None,
+            board=StatusBoard(board, store, token, source, clock, system_entropy),
+            statuses=source,
+            clock=clock,
+            entropy=system_entropy,
+            tally=Metrics(),
+        )
+
+    def _hands(self, store: SqliteStore, iss: str, keys: Keys) -> Hands:
+        async def publisher(log: Log) -> Publisher:
+            return Publisher(
+                SqliteLedger(store, log.shard),
+                log.origin,
+                await checkpoint_signers(keys.log, log.origin, self.token, self.token, self.clock),
+                now=self.clock.now,
+                holder=b"office",
+                guard=self.guard,
+                previous=log.previous,
+            )
+
+        @cache
+        def policy(origin: str) -> LogPolicy:
+            return log_policy(log_url(iss, origin), [key.verifier(origin) for key in keys.log])
+
+        return Hands(publisher, policy, self.guard, self.outside, self.told.append)
+
+
 @asynccontextmanager
-async def software_office(data: Path) -> AsyncIterator[SoftwareOffice]:
-    """Establish a deployment in ``data`` and serve it on a free port of this process."""
+async def premises(data: Path) -> AsyncIterator[Premises]:
+    """Establish a deployment in ``data``."""
     port, token, clock = free_port(), SoftToken(LABEL), StandingClock()
     deployment = service.Deployment(data, port, clock)
     path = data / "idverify.sqlite"
     upgrade(path)
-    async with SqliteStore(path, clock) as store, client() as session:
+    async with SqliteStore(path, clock) as store:
         await _establish(store, deployment.url, token, clock)
-        for name, key in KEYS.items():
-            await deployment.make_key(name, *key)
-        office = await _office(store, token, clock)
-        async with running(office), _listening(office, port):
-            yield SoftwareOffice(office, token, clock, Api(session, deployment))
+    for name, key in KEYS.items():
+        await deployment.make_key(name, *key)
+    async with client() as session:
+        yield Premises(path, token, clock, Api(session, deployment))
+
+
+@asynccontextmanager
+async def software_office(data: Path) -> AsyncIterator[SoftwareOffice]:
+    """Establish a deployment in ``data`` and serve it on a free port of this process."""
+    async with premises(data) as made, made.open() as served:
+        yield served
 
 
 @asynccontextmanager
@@ -201,31 +273,3 @@ async def _establish(store: SqliteStore, url: str, token: SoftToken, clock: Stan
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)
     await add_keys(store, [await make_cosigning_key(token, system_entropy)], clock, system_entropy)
-
-
-async def _office(store: SqliteStore, token: SoftToken, clock: StandingClock) -> Office:
-    ours = await load_deployment(store)
-    keys, source = await load_keys(store, ours.iss), StatusSource(None)
-    logs = await load_logs(store)
-    origin = logs[-1].origin
-    checkpoints = await checkpoint_signers(keys.log, origin, token, token, clock)
-    verifiers = [key.verifier(origin) for key in keys.log]
-    board = Board(f"{ours.status_base}/1", keys.issuer(STATUS_SIGNER))
-    return Office(
-        deployment=ours,
-        logs=logs,
-        log_policy=log_policy([(logs[-1].url(ours.iss), verifiers)]),
-        keys=keys,
-        trust=await load_trust(store),
-        store=store,
-        vault=Vault(token, system_entropy),
-        signer=token,
-        custodian=token,
-        publisher=Publisher(SqliteLedger(store, logs[-1].shard), origin, checkpoints, now=clock.now, holder=b"office"),
-        witnesses=None,
-        board=StatusBoard(board, store, token, source, clock, system_entropy),
-        statuses=source,
-        clock=clock,
-        entropy=system_entropy,
-        tally=Metrics(),
-    )

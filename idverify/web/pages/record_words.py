@@ -66,6 +66,7 @@ class DecisionShown:
     decided_by: str
     approved_by: str | None
     at: int
+    ledger_shard: int
     ledger_index: int
 
 
@@ -132,6 +133,7 @@ def _decision(row: Any, legal_basis: str) -> DecisionShown:
         row["decided_by"],
         row["approved_by"],
         row["decided_at"],
+        row["ledger_shard"],
         row["ledger_index"],
     )
 

@@ -76,7 +76,7 @@ async def test_every_checkpoint_bears_both_kinds_of_signature(tmp_path: Path) ->
     """The office's publisher signs with the token's key and with the one beside it; a reader of both needs both."""
     async with software_office(tmp_path) as served:
         _, note = await served.office.publisher.receipt_proof(0)
-        policy = served.office.log_policy.policy
+        policy = served.office.log_book.policy_of(served.office.log.origin).policy
         assert {log.verifier.signature_type for log in policy.logs} == {ED25519, ML_DSA_44}
         assert policy.require(note).origin == served.office.log.origin
 

@@ -42,7 +42,9 @@ def crl(*revoked: int) -> bytes:
     return x509_build.seal_crl(tbs, world.sign(world.ROOT_KEY, tbs))
 
 
-BUNDLE = TrustBundle(world.ISS, world.NOW, (world.TRUSTED,), ((world.ROOT, crl()),), "log+00000000+AA==", {})
+BUNDLE = TrustBundle(
+    world.ISS, world.NOW, (world.TRUSTED,), ((world.ROOT, crl()),), ("quorum none\n", "log x\nquorum none\n"), {}
+)
 
 
 def signed(bundle: TrustBundle = BUNDLE, leaf: bytes | None = None, key: object = SIGNER_KEY) -> bytes:
@@ -85,6 +87,15 @@ def test_bundles_that_are_not_relied_on(bundle: object, rule: str) -> None:
         open_bundle(bundle(), PIN, world.NOW)  # type: ignore[operator]
 
     assert refused.value.rule == rule
+
+
+@pytest.mark.parametrize("policies", [(), (7,)], ids=["none", "a number"])
+def test_a_bundle_names_a_policy_for_each_log(policies: object) -> None:
+    """A list of at least one: whoever relies on receipts has to know their logs."""
+    with pytest.raises(DocumentError) as refused:
+        open_bundle(signed(replace(BUNDLE, log_policies=policies)), PIN, world.NOW)  # type: ignore[arg-type]
+
+    assert refused.value.rule == "bundle-form"
 
 
 def test_another_pin() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.description import LogDescription
 from idverify.ledger.errors import MalformedError
-from idverify.ledger.identity import LogIdentity
+from idverify.ledger.identity import NAMES, LogIdentity
 from tests.simulators.ledger_memory import ORIGIN
 from tests.simulators.root_signer import SoftwareRootSigner
 
@@ -22,8 +22,8 @@ PLAIN = LogDescription(IDENTITY, 1, ("vkey",), "log vkey\nquorum none\n")
 FULL = replace(
     PLAIN,
     shard=2,
+    identity=replace(IDENTITY, previous=Checkpoint("log.example/0", 7, bytes(32))),
     receipt_key=SoftwareRootSigner().key,
-    previous=Checkpoint("log.example/0", 7, bytes(32)),
     closed=True,
     minimum_index=3,
 )
@@ -67,6 +67,7 @@ def changed(name: str, value: Any) -> bytes:
         ("policy", None),
         ("identity", {"origin": ORIGIN}),
         ("identity", None),
+        ("identity", {name: getattr(IDENTITY, name) for name in NAMES} | {"previous": None}),
         ("previous", {"origin": "o", "size": 1, "root": "AAAA"}),
         ("previous", {"origin": "o", "size": "1", "root": ""}),
         ("previous", []),

@@ -141,12 +141,12 @@ async def test_a_receipt_for_every_entry(life: Life) -> None:
     citizen, said = await life.served.principal(life.citizen), await life.statement()
 
     for place in said.entries:
-        proof = TlogProof.decode(await own_entries.receipt(life.served.office, citizen, place.index))
+        proof = TlogProof.decode(await own_entries.receipt(life.served.office, citizen, 1, place.index))
         assert proof.extra is not None
         assert Opening.decode(proof.extra).record.type == place.type
     for index in (life.other.answer["ledger"]["index"], 0, 10**9):
         with pytest.raises(NotFound):
-            await own_entries.receipt(life.served.office, citizen, index)
+            await own_entries.receipt(life.served.office, citizen, 1, index)
 
 
 async def test_for_citizens_alone(life: Life) -> None:
@@ -156,7 +156,7 @@ async def test_for_citizens_alone(life: Life) -> None:
         with pytest.raises(NotAllowed):
             await own_entries.statement(life.served.office, principal)
         with pytest.raises(NotAllowed):
-            await own_entries.receipt(life.served.office, principal, 0)
+            await own_entries.receipt(life.served.office, principal, 1, 0)
 
 
 async def test_by_the_api(life: Life) -> None:
@@ -164,12 +164,12 @@ async def test_by_the_api(life: Life) -> None:
     headers = await life.served.api.identity(life.citizen)
     status, signed, answered = await life.served.api.send("GET", "/api/v1/own-entries", None, headers)
     index = life.held[0].answer["ledger"]["index"]
-    got, proof, _ = await life.served.api.send("GET", f"/api/v1/own-entries/{index}/receipt", None, headers)
+    got, proof, _ = await life.served.api.send("GET", f"/api/v1/own-entries/1/{index}/receipt", None, headers)
 
     assert (status, answered["Content-Type"], answered["Cache-Control"]) == (200, "application/jwt", "no-store")
     assert open_statement(signed, life.served.office.trust).subject == life.held[0].person
     assert (got, TlogProof.decode(proof).index) == (200, index)
-    status, problem = await life.served.api.call("GET", "/api/v1/own-entries/0/receipt", life.citizen)
+    status, problem = await life.served.api.call("GET", "/api/v1/own-entries/1/0/receipt", life.citizen)
     assert (status, problem["type"]) == (404, "/problems/not-found")
 
 

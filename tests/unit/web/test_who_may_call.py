@@ -38,7 +38,7 @@ NEEDS: Final[dict[str, Act | None]] = {
     "GET /api/v1/erasures": Act.ERASE,
     "POST /api/v1/erasures/{proposal}/approval": Act.ERASE,
     "GET /api/v1/own-entries": Act.SEE_OWN_RECORD,
-    "GET /api/v1/own-entries/{index}/receipt": Act.SEE_OWN_RECORD,
+    "GET /api/v1/own-entries/{shard}/{index}/receipt": Act.SEE_OWN_RECORD,
     "POST /api/v1/verification-requests": Act.REQUEST_PRESENTATION,
     "POST /api/v1/verify": Act.VERIFY,
     "GET /metrics": Act.READ_METRICS,

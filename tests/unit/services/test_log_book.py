@@ -1,0 +1,313 @@
+"""A halted log: what stops, what goes on, and how it comes to an end. And the shards that a process did not open."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from idverify.core.policy import Role
+from idverify.errors import Gone, LogHalted, Unavailable
+from idverify.formats import status_list
+from idverify.formats.status_list import StatusValue
+from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.entry import EntryType
+from idverify.ledger.errors import ForkError
+from idverify.ledger.proof import TlogProof
+from idverify.services import receipts
+from idverify.services.enrol import Invited
+from idverify.stores import queries, tables
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.writes import Change, Put, WriteSet
+from tests.simulators.holder import collection, holding, results
+from tests.simulators.shards import approved, enrol_admins, entries, grown, halt, proposed, set_back
+from tests.simulators.soft_wallet import SoftWallet
+from tests.simulators.software_office import Premises, premises
+from tests.unit.stores.rows import entry
+
+NEWCOMER = {"family_name": "NEW", "given_name": "NORA", "birthdate": "1990-01-01", "nationalities": ["QU"]}
+IN_USE = {"wrapping_key_id": b"wrapping"}
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Premises]:
+    """A deployment that can be closed, restored and opened again."""
+    async with premises(tmp_path) as made:
+        yield made
+
+
+async def test_a_restored_database_starts_halted_and_says_so(house: Premises) -> None:
+    """Nothing is added, nothing signed; whoever runs it is told, and whoever asks whether it is ready."""
+    last = await halt(house)
+    async with house.open() as served:
+        status, ready = await served.api.call("GET", "/readyz")
+        metrics = await served.api.ok("GET", "/metrics", "monitor")
+
+        assert status == 503
+        assert f"size {last.size} was signed" in ready["checks"]["ledger"]
+        assert (ready["checks"]["database"], ready["checks"]["hsm"]) == ("ok", "ok")
+        assert house.told == [served.office.log_book.halted]
+        assert house.guard.remembered == last
+        assert b"\nidverify_ledger_halted 1.0\n" in metrics
+
+
+async def test_documents_are_verified_while_it_is_halted(house: Premises) -> None:
+    """Also one whose entry is lost: its receipt speaks for it. Each check is on record."""
+    async with house.open() as served:
+        before = await holding(served.api, wait=2)
+    async with set_back(house) as served:
+        lost = await holding(served.api, wait=2)
+    async with house.open() as served:
+        for held in (before, lost):
+            sent = {"document": held.credential, "receipt": held.answer["receipt"]}
+            verdict = await served.api.ok("POST", "/api/v1/verify", "officer", sent)
+            assert (results(verdict)["signature"], results(verdict)["receipt"]) == ("pass", "pass")
+        shown = await served.api.ok("GET", f"/api/v1/people/{before.person}", "officer")
+
+        assert served.office.log_book.halted is not None
+        assert "document" in {look["channel"] for look in shown["looks"]}
+
+
+async def test_what_needs_an_entry_is_refused_before_anything_is_done(house: Premises) -> None:
+    """503 with the reason and what to do; no offer is used up, nothing is signed. Afterwards the same offer is good."""
+    async with house.open() as served:
+        await enrol_admins(served)
+        person = await served.api.person_with_status()
+        body = collection(SoftWallet(), await served.api.offer(person))
+    async with set_back(house) as served:
+        await grown(served)
+    async with house.open() as served:
+        ruling = {"kind": "suspend", "reason": "under-review", "legal_basis": "Rules, part 9"}
+        key = {"Idempotency-Key": "the-same-one"}
+        for path, who, sent in (
+            ("credentials", None, body),
+            (f"people/{person}/decisions", "officer", ruling),
+            (f"people/{person}/offers", "officer", {"type": "urn:idverify:immigration-status:1"}),
+            ("people", "officer", {"details": NEWCOMER}),
+        ):
+            status, problem = await served.api.call("POST", f"/api/v1/{path}", who, sent, key)
+            assert (status, problem["type"]) == (503, "/problems/log-halted")
+            assert "was signed, storage has" in problem["detail"]
+            assert "idverify ledger new-shard" in problem["detail"]
+        assert await served.office.store.fetch(queries.OPEN_ISSUANCES, IN_USE) == []
+        await approved(served, await proposed(served))
+        assert (await served.api.call("POST", "/api/v1/credentials", None, body, key))[0] == 201
+
+
+async def test_people_sign_in_and_records_are_read_while_it_is_halted(house: Premises) -> None:
+    """What is not recorded on the ledger goes on."""
+    await halt(house)
+    async with house.open() as served:
+        officer = served.api.deployment.people["officer"]
+        await served.api.sign_in(officer)
+        people: list[Any] = await served.office.store.fetch(select(tables.person), {})
+        for row in people:
+            await served.api.ok("GET", f"/api/v1/people/{row['handle'].hex()}", "officer")
+        await served.api.ok("POST", "/api/v1/sign-out", "officer")
+
+        assert people
+
+
+async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
+    """It takes two to go on, so they can; what they did is recorded in the log that they open. Nobody else enrols."""
+    async with house.open() as served:
+        await grown(served)
+    async with set_back(house) as served:
+        await grown(served)
+    async with house.open() as served:
+        size = served.office.log.size
+        await enrol_admins(served)
+        refused = await served.api.deployment.invite(Invited(Role.OFFICER, "Otto Officer"))
+        status, problem, _ = await served.api.send("POST", "/api/v1/enrolments/options", {"code": refused})
+        assert (status, problem["type"]) == (503, "/problems/log-halted")
+        await served.office.log_book.refresh()
+        assert served.office.log.size == size
+        assert len(await served.office.store.fetch(queries.WAITING, {})) == 2
+        await approved(served, await proposed(served))
+        assert [entry.type for entry in await entries(served, 2)][-2:] == [EntryType.KEY] * 2
+        assert await served.office.store.fetch(queries.WAITING, {}) == []
+
+
+async def test_a_status_list_says_what_was_decided_also_while_it_is_halted(house: Premises) -> None:
+    """A list that changed is signed and shown; its digest is recorded once the log goes on."""
+    await halt(house)
+    async with house.open() as served:
+        board, index = served.office.board, 17
+        row = {"status_list": board.uri, "status_index": index, "value": int(StatusValue.INVALID)}
+        await served.office.store.commit(WriteSet((Put(tables.status_entry, row),)))
+        await board.apply([(board.uri, index, StatusValue.INVALID)])
+        listed = status_list.read(served.office.statuses.kept()[board.uri].token)
+        assert listed.statuses.status_at(index) == StatusValue.INVALID
+        before = [entry.type for entry in await entries(served, 1)]
+        await board.publish()  # unchanged: signed again, and nothing waits for that
+        await approved(served, await proposed(served))
+        assert [entry.type for entry in await entries(served, 1)] == before
+        assert [entry.type for entry in await entries(served, 2)].count(EntryType.STATUS_LIST) == 1
+
+
+async def test_a_newer_copy_of_the_database_goes_on(house: Premises) -> None:
+    """The halt stands in the older one: put back what is current, and the same log continues."""
+    async with house.open() as served:
+        await grown(served)
+    older = house.path.with_suffix(".older")
+    shutil.copy(house.path, older)
+    async with house.open() as served:
+        await grown(served)
+    newest = house.path.with_suffix(".newest")
+    shutil.move(house.path, newest)
+    shutil.move(older, house.path)
+    async with house.open() as served:
+        assert served.office.log_book.halted is not None
+    shutil.move(newest, house.path)
+    async with house.open() as served:
+        await grown(served)
+        assert (served.office.log.shard, served.office.log_book.halted) == (1, None)
+
+
+async def test_what_waited_is_recorded_when_the_same_log_goes_on(house: Premises) -> None:
+    """A halt that was a mistake: once guard and database agree, the next start takes it back."""
+    async with house.open() as served:
+        await enrol_admins(served)
+        await grown(served)
+    right = house.guard.remembered
+    assert right is not None
+    house.guard.remembered = Checkpoint(right.origin, right.size + 100, bytes(32))
+    async with house.open() as served:
+        await served.api.enrol("third", await served.api.deployment.invite(Invited(Role.ADMIN, "Alma Admin")))
+        size = served.office.log.size
+    house.guard.remembered = right
+    async with house.open() as served:
+        assert served.office.log_book.halted is None
+        assert [entry.type for entry in await entries(served, 1)][size:][:1] == [EntryType.KEY]
+
+
+async def test_a_fork_that_shows_while_serving_halts_the_log(house: Premises) -> None:
+    """The process goes on, and nothing is signed from there on."""
+    async with house.open() as served:
+        await grown(served)
+        book, token = served.office.log_book, served.token
+
+        async def fork() -> None:
+            raise ForkError("another root was signed")
+
+        book.publisher.publish_once = fork  # type: ignore[assignment,method-assign]
+        await book.publish()
+        del book.publisher.publish_once
+        signed = house.guard.remembered
+        await book.publish()
+        with pytest.raises(LogHalted, match="another root was signed"):
+            await served.office.store.write(lambda transaction: transaction.log())
+
+        assert (book.halted, house.told) == ("another root was signed", ["another root was signed"])
+        assert (house.guard.remembered, token.away) == (signed, None)
+
+
+async def test_anything_but_a_fork_is_not_a_halt(house: Premises) -> None:
+    """A part that is away comes back; what cannot be read ends the process, as before."""
+    async with house.open() as served:
+        await served.office.log_book.publish()
+        served.token.away = Unavailable("The HSM is away.")
+        await served.office.store.commit(WriteSet((), (entry(1),)))
+        with pytest.raises(Unavailable):
+            await served.office.log_book.publish()
+        served.token.away = None
+        await served.office.log_book.publish()
+        assert served.office.log_book.halted is None
+
+
+async def test_another_process_opened_or_halted_the_log(house: Premises) -> None:
+    """Each cycle reads it again: a shard of another process is picked up, and so is its halt."""
+    async with house.open() as served:
+        await enrol_admins(served)
+        await grown(served)
+        waiting = await proposed(served)
+        async with SqliteStore(house.path, house.clock) as elsewhere:
+            other = await house.office(elsewhere)
+            await other.log_book.refresh()
+            await approved(served, waiting)
+            assert other.log.shard == 1
+            await other.log_book.publish()
+            assert (other.log.shard, other.log_book.covers(2, 0)) == (2, True)
+            halted = Change(tables.ledger_state, {"shard": 2}, {"halted": "for a test"})
+            await elsewhere.commit(WriteSet((halted,)))
+        await served.office.log_book.publish()
+        with pytest.raises(LogHalted):
+            served.office.log_book.require_open()
+
+
+async def test_a_closed_log_is_published_to_its_end_before_the_next(house: Premises) -> None:
+    """Also where the process stopped right after the commit: the last checkpoint of the old log comes first."""
+    async with house.open() as served:
+        await enrol_admins(served)
+        await grown(served)
+        waiting = await proposed(served)
+        served.office.log_book._published = _nothing  # type: ignore[method-assign]
+        opened = await approved(served, waiting)
+        assert served.office.logs[0].signed_size < served.office.logs[0].size
+        closing = len(await entries(served, 1)) - 1
+        with pytest.raises(TimeoutError):
+            await served.office.log_book.wait_covered(1, closing, 0)
+    assert house.guard.remembered is not None
+    assert house.guard.remembered.origin.endswith("/log/1")
+    written: list[Checkpoint] = []
+    keep = house.guard.write
+
+    async def write(checkpoint: Checkpoint) -> None:
+        written.append(checkpoint)
+        await keep(checkpoint)
+
+    house.guard.write = write  # type: ignore[method-assign]
+    async with house.open() as served:
+        assert written[0] == opened.previous
+        assert {checkpoint.origin for checkpoint in written[1:]} == {opened.origin}
+        assert await served.office.log_book.receipt_proof(1, closing)
+
+
+async def test_receipts_of_an_old_shard_come_from_its_last_checkpoint(house: Premises) -> None:
+    """They are served as before and verify; the old log is never signed again, not even for what it left over."""
+    async with house.open() as served:
+        await enrol_admins(served)
+        held = await holding(served.api, wait=2)
+    async with set_back(house) as served:
+        await grown(served)
+    async with house.open() as served:
+        handle, token = bytes.fromhex(held.answer["handle"]), held.answer["receipt_token"]
+        while_halted = await receipts.receipt(served.office, handle, token, 0)
+        await approved(served, await proposed(served))
+        later = await holding(served.api, wait=2)
+        old = held.answer["ledger"]["origin"].encode() + b"\n"
+        before = [note for note in served.token.notes if note.startswith(old)]
+        afterwards = await receipts.receipt(served.office, handle, token, 0)
+        sent = {"document": held.credential, "receipt": afterwards.decode()}
+        verdict = await served.api.ok("POST", "/api/v1/verify", "officer", sent)
+
+        assert results(verdict)["receipt"] == "pass"
+        assert [note for note in served.token.notes if note.startswith(old)] == before
+        assert TlogProof.decode(afterwards).checkpoint_note == TlogProof.decode(while_halted).checkpoint_note
+        assert held.answer["ledger"]["origin"].endswith("/log/1")
+        assert later.answer["ledger"]["origin"].endswith("/log/2")
+
+
+async def test_an_entry_that_a_log_left_unpublished_has_no_receipt(house: Premises) -> None:
+    """While it is halted: not now. Once another follows: never, and that is said."""
+    async with house.open() as served:
+        await enrol_admins(served)
+        await grown(served)
+        served.office.log_book._published = _nothing  # type: ignore[method-assign]
+        held = await holding(served.api)
+    house.guard.remembered = Checkpoint(house.guard.remembered.origin, 1000, bytes(32))  # type: ignore[union-attr]
+    async with house.open() as served:
+        handle, token = bytes.fromhex(held.answer["handle"]), held.answer["receipt_token"]
+        with pytest.raises(LogHalted):
+            await receipts.receipt(served.office, handle, token, 0)
+        await approved(served, await proposed(served))
+        with pytest.raises(Gone, match="can be no receipt"):
+            await receipts.receipt(served.office, handle, token, 0)
+
+
+async def _nothing() -> bool:
+    return True
