@@ -51,6 +51,8 @@ _REFERENCE: Final = N_("Person's reference")
 _PURPOSE: Final = N_("Purpose")
 _REASON: Final = N_("Reason")
 _LEGAL_BASIS: Final = N_("Legal basis")
+_HALTED: Final = N_("It is halted: nothing is added to it. The new log names the last known checkpoint.")
+_CLOSED: Final = N_("It is closed: its last entry names the new log, which names the checkpoint over that entry.")
 _COLLECT: Final = N_("Do you want to collect this document?")
 
 
@@ -93,6 +95,18 @@ def _api_key(action: Action) -> list[Said]:
     return [Said(N_("Organisation"), action.content["actor"]), Said(_PURPOSE, purpose, translated=True)]
 
 
+def _new_shard(action: Action) -> list[Said]:
+    content, head = action.content, action.content["last_known"]
+    return [
+        Said(N_("Log that ends"), content["ends"]),
+        Said(N_("How it ends"), _HALTED if content["halted"] else _CLOSED, translated=True),
+        Said(N_("New log"), content["begins"]),
+        Said(N_("Last known checkpoint: log"), head["origin"]),
+        Said(N_("Last known checkpoint: entries"), str(head["size"])),
+        Said(N_("Last known checkpoint: root"), head["root"]),
+    ]
+
+
 def _document(action: Action) -> Said:
     return Said(N_("Document"), TYPES[action.content["type"]], translated=True)
 
@@ -122,6 +136,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "create-api-key": (N_("Do you confirm that this organisation gets an API key?"), _api_key),
     "revoke-api-key": (N_("Do you confirm that this API key stops working?"), _subject(N_("API key"))),
     "erase-person": (N_("Do you confirm that everything held on this person is erased for good?"), _erasure),
+    "new-shard": (N_("Do you confirm that the ledger goes on in a new log?"), _new_shard),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),

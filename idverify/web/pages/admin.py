@@ -11,6 +11,7 @@ from idverify.core.policy import Role, require_person
 from idverify.errors import Unprocessable
 from idverify.services import enrol, staff
 from idverify.services.enrol import Invited
+from idverify.web.pages import ledger
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -19,7 +20,11 @@ from idverify.web.pages.words import N_
 
 # Citizens get their code from an officer, who sees them.
 _INVITED: Final[Mapping[Role, str]] = {role: ROLES[role] for role in Role if role is not Role.CITIZEN}
-_DONE: Final = {"ended": N_("The account has ended, and every session of it.")}
+_DONE: Final = {
+    "ended": N_("The account has ended, and every session of it."),
+    "log-proposed": N_("A new log is proposed. Another administrator must approve it."),
+    "log-opened": N_("A new log is open. What the ledger records goes there from now on."),
+}
 _CHOOSE_PURPOSE: Final = N_("Choose a purpose for a checking organisation, and none for anybody else")
 
 
@@ -52,10 +57,11 @@ class AccountShown:
 
 
 async def desk(call: PageCall) -> Html:
-    """Who is enrolled."""
+    """Who is enrolled, and how the ledger stands."""
     rows = await staff.accounts(call.office, call.caller)
     done = _DONE.get(call.request.query.get("done", ""))
-    return Html("admin/desk.html", {"accounts": [_shown(call, row) for row in rows], "done": done})
+    context = {"accounts": [_shown(call, row) for row in rows], "done": done, "ledger": await ledger.shown(call)}
+    return Html("admin/desk.html", context)
 
 
 async def end_account(call: PageCall) -> Redirect:

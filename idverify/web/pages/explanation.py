@@ -63,6 +63,10 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
     "unprocessable": (N_("A rule does not allow this"), N_("Go back, change what the rule is about, and try again.")),
     "unavailable": (N_("A part of the service is away"), _WAIT),
     "busy": (N_("The service is busy"), _WAIT),
+    "log-halted": (
+        N_("The ledger is halted, so nothing was done"),
+        N_("Documents are still checked. Whatever is recorded has to wait until two administrators have seen to it."),
+    ),
     "outcome-unknown": (N_("It is not known whether this was done"), _WAIT),
     "internal": (N_("Something went wrong on our side"), _WAIT),
     "setup": (N_("Something went wrong on our side"), _WAIT),

@@ -12,6 +12,7 @@ from idverify.web.pages import (
     citizen,
     enrol,
     home,
+    ledger,
     officer_decisions,
     officer_desk,
     officer_people,
@@ -27,6 +28,7 @@ KEY: Final = "/account/keys/{key:[0-9a-f]{32}}"
 PERSON: Final = "/officer/people/{person:[0-9a-f]{32}}"
 DECISION: Final = f"{PERSON}/decide/{{kind:{'|'.join(DecisionKind)}}}"
 PROPOSAL: Final = "/officer/proposals/{proposal:[0-9a-f]{32}}"
+NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,30}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
 
@@ -91,6 +93,9 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/admin/enrolment", admin.ask_invitation, ADMIN),
     Page("POST", "/admin/enrolment", admin.invite, ADMIN),
     Page("POST", "/admin/accounts/{account:[0-9a-f]{32}}/end", admin.end_account, ADMIN),
+    Page("POST", ledger.PATH, ledger.propose, ADMIN),
+    Page("GET", NEW_LOG, ledger.show, ADMIN),
+    Page("POST", NEW_LOG, ledger.approve, ADMIN),
     Page("GET", "/admin/keys", api_keys.list_keys, ADMIN),
     Page("POST", "/admin/keys", api_keys.create, ADMIN),
     Page("POST", "/admin/keys/" + API_KEY, api_keys.revoke, ADMIN),
