@@ -450,6 +450,19 @@ def witness_list(directory: WitnessDirectory = WITNESS, json: Json = False) -> i
     return show(directory, json=json)
 
 
+@ledger.command("new-shard")
+def ledger_new_shard(
+    url: Annotated[str, typer.Argument(help="Address of the running service.")],
+    security_key: Annotated[Path, typer.Option(help="A file with your security key: signs in, confirms.")],
+    approve: Annotated[str | None, typer.Option(help="Carry out this proposal, which another admin made.")] = None,
+    json: Json = False,
+) -> int:
+    """Let the ledger go on in a new log, after a halt or in good order; it takes two admins: 0 done, 1 refused."""
+    from idverify.cli.new_shard import run
+
+    return run(url, security_key, approve, json=json)
+
+
 @ledger.command("export")
 def ledger_export(
     to: Annotated[str, typer.Option(help="A directory, or s3://bucket/prefix; each shard goes below, by number.")],

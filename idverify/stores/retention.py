@@ -19,6 +19,7 @@ RETENTION: Final = {
     "DELETE FROM verification_request WHERE expires_at < ?": DAY,
     "DELETE FROM offer WHERE expires_at < ? AND id NOT IN (SELECT offer_id FROM issuance)": DAY,
     "DELETE FROM proposal WHERE expires_at < ? AND consumed_at IS NULL": 30 * DAY,
+    "DELETE FROM shard_proposal WHERE expires_at < ? AND consumed_at IS NULL": 30 * DAY,
     "DELETE FROM enrolment WHERE expires_at < ? AND consumed_at IS NULL": 30 * DAY,
     "DELETE FROM session WHERE expires_at < ?": 30 * DAY,
 }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Self, cast
 
 from idverify.ledger.errors import FencedError, ForkError
 from idverify.ledger.sequencer import TreeState, decode_bundle
 from idverify.stores.evidence import evidence_findings
 from idverify.stores.row_rules import ROW_RULES
+from idverify.stores.shard_rules import shard_findings
 from idverify.stores.sqlite import FIRST_SHARD, SqliteStore, connect
 from idverify.stores.transaction import Transaction
 
@@ -183,8 +185,15 @@ class SqliteLogSource:
         self.shard = shard
 
     def shards(self) -> list[sqlite3.Row]:
-        """``shard``, ``origin`` and ``previous`` of every log in the database, oldest first."""
-        return self._connection.execute("SELECT shard, origin, previous FROM ledger_state ORDER BY shard").fetchall()
+        """``shard``, ``origin``, ``previous`` and ``halted`` of every log in the database, oldest first."""
+        sql = "SELECT shard, origin, previous, halted FROM ledger_state ORDER BY shard"
+        return self._connection.execute(sql).fetchall()
+
+    def of(self, shard: int) -> Self:
+        """The same database, for another shard."""
+        other = copy(self)
+        other.shard = shard
+        return other
 
     def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:
         """Every bundle in order."""
@@ -226,6 +235,7 @@ class SqliteLogSource:
             for row in self._connection.execute(query):
                 yield row[0], rule
         yield from evidence_findings(self._connection)
+        yield from shard_findings(self._connection)
 
     def deployment(self) -> sqlite3.Row:
         """Whose log it is."""

@@ -108,8 +108,14 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await confirm(officer)
     proposal = await _last_part(officer, "/officer/proposals")
     key = await _last_part(officer, "/account/keys")
+    admin = people[Role.ADMIN]
+    await admin.go("/admin")
+    await admin.press("Propose a new log")
+    await confirm(admin)
+    new_log = await _last_part(admin, "/admin")
     code = await deployment.invite(Invited(Role.OFFICER))
-    return Scene(people, {"person": person, "kind": "vary", "proposal": proposal, "key": key, "code": code})
+    parameters = {"person": person, "kind": "vary", "proposal": proposal, "key": key, "code": code, "new_log": new_log}
+    return Scene(people, parameters)
 
 
 def _reader(who: frozenset[Role]) -> Role:

@@ -82,7 +82,7 @@ async def test_both_confirmations_stand_behind_the_start(house: Premises) -> Non
             tables.authorisation.select().where(tables.authorisation.c.ledger_shard == 2).order_by("ledger_index"), {}
         )
 
-        assert [row["ledger_index"] for row in rows] == [1, 2]
+        assert [row["ledger_index"] for row in rows] == [2, 4]
         assert {row["action_digest"] for row in rows} == {waiting.succession.action().digest()}
         assert len({row["account_id"] for row in rows}) == len({row["security_key_id"] for row in rows}) == 2
 

@@ -39,6 +39,9 @@ NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/erasures/{proposal}/approval": Act.ERASE,
     "GET /api/v1/own-entries": Act.SEE_OWN_RECORD,
     "GET /api/v1/own-entries/{shard}/{index}/receipt": Act.SEE_OWN_RECORD,
+    "GET /api/v1/ledger/shards": Act.KEEP_LEDGER,
+    "POST /api/v1/ledger/shards": Act.KEEP_LEDGER,
+    "POST /api/v1/ledger/shards/{proposal}/approval": Act.KEEP_LEDGER,
     "POST /api/v1/verification-requests": Act.REQUEST_PRESENTATION,
     "POST /api/v1/verify": Act.VERIFY,
     "GET /metrics": Act.READ_METRICS,
@@ -81,25 +84,33 @@ GUARDED: Final = [route for route in ROUTES if route.caller is not Caller.ANYBOD
 class Town:
     """An office, a person whom everything is about, a proposal on them, and that person's own account.
 
-    ``gone`` is somebody who holds no document, and ``erasure`` the proposal to erase them.
+    ``gone`` is somebody who holds no document, and ``erasure`` the proposal to erase them. ``new_log`` is a proposal on
+    the ledger, after the checkpoint ``last_known``.
     """
 
     served: SoftwareOffice
     held: Holding
     proposal: str
+    new_log: str
+    last_known: dict[str, Any]
     citizen: str
     gone: str
     erasure: str
 
+    def body(self, name: str) -> Any:
+        """What is sent to a route."""
+        return {"last_known": self.last_known} if name == "POST /api/v1/ledger/shards" else BODIES.get(name)
+
     async def call(self, name: str, who: str | None) -> tuple[int, Any]:
         """One exchange, unconfirmed, about the person on record."""
         method, path = name.split(" ")
-        erasing = NEEDS[name] is Act.ERASE
-        path = path.replace("{person}", self.gone if erasing else self.held.person)
-        path = path.replace("{proposal}", self.erasure if erasing else self.proposal).replace("{index}", "0")
+        act = NEEDS[name]
+        waits = {Act.ERASE: self.erasure, Act.KEEP_LEDGER: self.new_log}.get(act or Act.DECIDE, self.proposal)
+        path = path.replace("{person}", self.gone if act is Act.ERASE else self.held.person)
+        path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
-        status, answer, _ = await self.served.api.send(method, path, BODIES.get(name), headers)
+        status, answer, _ = await self.served.api.send(method, path, self.body(name), headers)
         contract().require_kept(method, path, status, answer)
         return status, answer
 
@@ -115,7 +126,12 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         await served.api.enrol("abel", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
         wish = BODIES["POST /api/v1/people/{person}/erasure"]
         erasure = await served.api.ok("POST", f"/api/v1/people/{gone}/erasure", "abel", wish)
-        yield Town(served, held, waiting["proposal"], citizen, gone, erasure["proposal"])
+        await served.office.log_book.publish()
+        last_known = (await served.api.ok("GET", "/api/v1/ledger/shards", "admin"))["following"]["last_known"]
+        new_log = await served.api.ok("POST", "/api/v1/ledger/shards", "abel", {"last_known": last_known})
+        yield Town(
+            served, held, waiting["proposal"], new_log["proposal"], last_known, citizen, gone, erasure["proposal"]
+        )
 
 
 async def test_the_table_has_every_route() -> None:
@@ -164,10 +180,10 @@ async def test_a_program_cannot_sign_out(town: Town, name: str, who: str) -> Non
 async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> None:
     """A reference that was made up finds nothing; a program that may not act on it anyway is told that alone."""
     method, path = name.split(" ")
-    who = ("admin", "monitor") if NEEDS[name] is Act.ERASE else ("officer", "register")
+    who = ("admin", "monitor") if NEEDS[name] in (Act.ERASE, Act.KEEP_LEDGER) else ("officer", "register")
     made_up = path.replace("{person}", "0" * 32).replace("{proposal}", "0" * 32)
 
-    status, answer = await town.served.api.call(method, made_up, who[program], BODIES.get(name), confirm=False)
+    status, answer = await town.served.api.call(method, made_up, who[program], town.body(name), confirm=False)
 
     confirmed = _is_confirmed(name) and "{person}" in name
     refused = (403, "/problems/not-allowed") if program and confirmed else (404, "/problems/not-found")
