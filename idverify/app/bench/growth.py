@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
+import math
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from hsm.rows import Pair, Row, row
@@ -28,6 +30,7 @@ BATCH: Final = 256
 _COMMITS: Final = 16  # to a point, and then a checkpoint
 _TARGET: Final = 0.8
 _FLAT_FROM: Final = 10_000
+_STEPS: Final = 25  # in a power of ten, in the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,14 @@ async def grow(store: SqliteStore, publishing: Publisher, size: int, until: int)
         await publishing.publish_once()
         cpu = time.process_time() - begin
         size += BATCH * _COMMITS
-        yield Point(size, cpu * 1e6 / BATCH / _COMMITS, statistics.median(walls) * 1e6 / BATCH)
+        yield Point(size, cpu * 1e6 / BATCH / _COMMITS, median(walls) * 1e6 / BATCH)
 
 
 def flat(points: Sequence[Point]) -> Row:
     """The last tenth of the points against the first tenth from 10,000 entries on."""
     grown = [point for point in points if point.entries >= _FLAT_FROM] or list(points)
     tenth = -(-len(grown) // 10)
-    first, last = (statistics.median(point.cpu for point in some) / 1e6 for some in (grown[:tenth], grown[-tenth:]))
+    first, last = (median(point.cpu for point in some) / 1e6 for some in (grown[:tenth], grown[-tenth:]))
     limit_is = f"the same at {grown[0].entries:,} entries; this at {grown[-1].entries:,}"
     return row("ledger append, as the log grows", "entries per CPU-second", limit_is, _TARGET, [Pair(last, first)])
 
@@ -74,12 +77,13 @@ async def _grown(until: int) -> list[Point]:
 
 
 def picture(points: Sequence[Point]) -> str:
-    """The costs over the size of the log, as SVG."""
-    curves = {
-        "CPU, all threads and kernel": [(point.entries, point.cpu) for point in points],
-        "until the commit is durable": [(point.entries, point.wall) for point in points],
+    """The costs over the size of the log, as SVG: of points that would lie on one another, the one in the middle."""
+    grown = [point for point in points if point.entries >= _FLAT_FROM]
+    steps = [list(step) for _, step in groupby(grown, lambda point: int(_STEPS * math.log10(point.entries)))]
+    shown = {
+        "CPU, all threads and kernel": [(step[0].entries, median(point.cpu for point in step)) for step in steps],
+        "until the commit is durable": [(step[0].entries, median(point.wall for point in step)) for step in steps],
     }
-    shown = {name: [at for at in curve if at[0] >= _FLAT_FROM] for name, curve in curves.items()}
     return plot.svg("An entry's cost while the log grows", "entries in the log", "us per entry", shown)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 400, 60, 20, 50, 70
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 400, 60, 40, 50, 70
 _COLOURS: Final = ("#0b57d0", "#b3261e")
 _TICKS: Final = 5
 
@@ -17,9 +17,9 @@ Curve = Sequence[tuple[float, float]]
 def svg(title: str, x_name: str, y_name: str, curves: Mapping[str, Curve]) -> str:
     """The curves by name, points with positive x; y from zero to the highest 99th part, so that no outlier rules."""
     points = [point for curve in curves.values() for point in curve]
-    left, right = math.log10(min(x for x, _ in points)), math.log10(max(x for x, _ in points))
+    left, right = math.log10(_round(min(x for x, _ in points), up=False)), math.log10(max(x for x, _ in points))
     heights = sorted(y for _, y in points)
-    top = _round_up(1.2 * heights[-1 - len(heights) // 100])
+    top = _round(1.2 * heights[-1 - len(heights) // 100], up=True)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (math.log10(x) - left) / ((right - left) or 1)
@@ -50,10 +50,11 @@ def svg(title: str, x_name: str, y_name: str, curves: Mapping[str, Curve]) -> st
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _round_up(value: float) -> float:
-    """The next of 1, 2 or 5 times a power of ten."""
+def _round(value: float, *, up: bool) -> float:
+    """The next 1, 2 or 5 times a power of ten, or the last."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    steps = [step * power for step in (1, 2, 5, 10)]
+    return min(step for step in steps if step >= value) if up else max(step for step in steps if step <= value)
 
 
 def _round_numbers(left: float, right: float) -> list[int]:

@@ -107,16 +107,18 @@ def test_growth_compares_its_ends_from_ten_thousand_entries_on() -> None:
     assert "at 10,000 entries; this at 40,000" in shown["limit_is"]
 
 
-def test_the_picture_of_growth_is_svg_and_shows_every_point() -> None:
-    """Well-formed, both curves named, sizes on a logarithmic axis; an outlier does not flatten the rest."""
-    points = [Point(10_000 * number, 4.0, 8.0 if number != 7 else 9e9) for number in range(1, 501)]
+def test_the_picture_of_growth_is_svg() -> None:
+    """Well-formed, both curves named, sizes on a logarithmic axis; an outlier does not bend a curve."""
+    points = [Point(10_000 * number, 4.0, 8.0 if number != 400 else 9e9) for number in range(1, 501)]
     root = ET.fromstring(picture(points))  # noqa: S314  made right here
     lines = root.findall("{*}polyline")
     names = {text.text for text in root.findall("{*}text")}
 
-    assert [len(line.attrib["points"].split()) for line in lines] == [500, 500]
+    curves = [line.attrib["points"].split() for line in lines]
+    assert 40 < len(curves[0]) == len(curves[1]) < 70
+    assert {place.split(",")[1] for place in curves[0]} == {"218.0"}
     assert {"10,000", "1,000,000", "5,000,000", "10", "us per entry", "CPU, all threads and kernel"} <= names
-    assert lines[0].attrib["points"].split()[0] == "60.0,218.0"
+    assert curves[0][0] == "60.0,218.0"
 
 
 def test_the_middle_round_speaks() -> None:
