@@ -9,7 +9,7 @@ from typing import Final
 
 from idverify.errors import SetupError
 
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 

@@ -462,7 +462,7 @@ ledger_once = Table(
     sqlite_with_rowid=False,
 )
 
-# Entries that were made while the log was halted, in the order in which the next one takes them. About ourselves alone.
+# Entries that were made while the log was halted, in the order in which the next one takes them.
 ledger_waiting = Table(
     "ledger_waiting",
     metadata,
@@ -471,6 +471,7 @@ ledger_waiting = Table(
     _text("type"),
     _bytes("handle"),
     _bytes("digest"),
+    _person(null=True),
     _bytes("opening"),
 )
 
