@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -239,8 +239,9 @@ async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: b
     row, status = plan.row, (plan.credential.status.uri, plan.credential.status.index)
     record = Record("credential.issued", digest, plan.issuer.key_id, status, None, row["decision_handle"])
     entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
+    once = replace(entry, once=plan.issuance_id)
     rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
-    shard, index = await office.store.write(partial(_carry_out, WriteSet(rows, (entry,))))
+    shard, index = await office.store.write(partial(_carry_out, WriteSet(rows, (once,))))
     office.tally.issued(plan.credential.type)
     return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
 
