@@ -19,6 +19,7 @@ from idverify.services.enrol import require_name
 from idverify.services.office import Office
 from idverify.services.records import act
 from idverify.services.security_acts import deed
+from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Insert, WriteSet
@@ -84,9 +85,9 @@ async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
 
 
 async def revoke_key(store: SqliteStore, clock: Clock, entropy: Entropy, key_id: str) -> None:
-    """Revoke an API key by its id."""
+    """Revoke an API key by its id, also while the log is halted."""
     done = deed(security_act.API_KEY_REVOKED, {"id": key_id}, entropy)
-    await store.commit(WriteSet((_revocation(key_id, clock.now()),), act(entropy, None, deed=done)))
+    await commit_or_wait(store, WriteSet((_revocation(key_id, clock.now()),), act(entropy, None, deed=done)))
 
 
 def _key_row(

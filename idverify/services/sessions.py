@@ -15,6 +15,7 @@ from idverify.services.office import Office
 from idverify.services.people import about
 from idverify.services.records import act
 from idverify.services.security_acts import deed
+from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Insert, Write, WriteSet
 
@@ -73,13 +74,13 @@ async def end(office: Office, principal: Principal) -> None:
 
 
 async def end_all(office: Office, principal: Principal) -> None:
-    """Sign out everywhere: every session of the account, this one too."""
+    """Sign out everywhere: every session of the account, this one too; also while the log is halted."""
     person = require_person(principal)
     account = await office.store.fetch_one(queries.ACCOUNT, {"id": person.account})
     whom = await about(office, person.person)
     done = deed(security_act.SIGNED_OUT, account, office.entropy, whom)
     ended = ending({"account_id": person.account}, office.clock.now())
-    await office.store.commit(WriteSet((ended,), act(office.entropy, whom, deed=done)))
+    await commit_or_wait(office.store, WriteSet((ended,), act(office.entropy, whom, deed=done)))
 
 
 def ending(whose: dict[str, bytes], at: int) -> Write:

@@ -1,6 +1,7 @@
 """Entries that wait: what must be done although the log is halted is recorded in the log that follows.
 
-Only what the way on needs is such a thing: that admins can enrol, and that a status list shows what was decided.
+Such a thing is what the way on needs, that admins can enrol; and what keeps people safe meanwhile: that a status list
+shows what was decided, that an API key is revoked, that somebody signs out everywhere.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from idverify.stores.writes import Insert, Recorded, Remove, WriteSet
 async def commit_or_wait(store: SqliteStore, work: WriteSet) -> None:
     """Make a write set true; where the log is halted, its entries wait for the next.
 
-    No row of it may say where they stand, and none of them may be about a person: that nobody can know yet, and
-    whoever is erased meanwhile would come back.
+    No row of it may say where they stand: that nobody can know yet. Nobody is erased meanwhile, since that needs an
+    entry, too.
     """
-    assert all(entry.person_id is None for entry in work.entries)
 
     async def carry_out(transaction: Transaction) -> None:
         *_, current = await transaction.fetch(queries.LOGS, {})
@@ -50,10 +50,11 @@ def _row(entry: Recorded, position: int) -> dict[str, object]:
         "type": entry.type,
         "handle": draft.handle,
         "digest": draft.digest,
+        "person_id": entry.person_id,
         "opening": entry.opening,
     }
 
 
 def _entry(row: Row) -> Recorded:
     draft = Draft(EntryType(row["entry_type"]), row["handle"], row["digest"])
-    return Recorded(draft, row["type"], row["opening"])
+    return Recorded(draft, row["type"], row["opening"], row["person_id"])

@@ -18,12 +18,14 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.entry import EntryType
 from idverify.ledger.errors import ForkError
 from idverify.ledger.proof import TlogProof
-from idverify.services import receipts
+from idverify.ports import system_entropy
+from idverify.services import access, receipts
 from idverify.services.enrol import Invited
 from idverify.stores import queries, tables
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Put, WriteSet
 from tests.simulators.holder import collection, holding, results
+from tests.simulators.service import VCT
 from tests.simulators.shards import approved, enrol_admins, entries, grown, halt, proposed, set_back
 from tests.simulators.soft_wallet import SoftWallet
 from tests.simulators.software_office import Premises, premises
@@ -86,7 +88,7 @@ async def test_what_needs_an_entry_is_refused_before_anything_is_done(house: Pre
         for path, who, sent in (
             ("credentials", None, body),
             (f"people/{person}/decisions", "officer", ruling),
-            (f"people/{person}/offers", "officer", {"type": "urn:idverify:immigration-status:1"}),
+            (f"people/{person}/offers", "officer", {"type": VCT}),
             ("people", "officer", {"details": NEWCOMER}),
         ):
             status, problem = await served.api.call("POST", f"/api/v1/{path}", who, sent, key)
@@ -116,12 +118,14 @@ async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
     """It takes two to go on, so they can; what they did is recorded in the log that they open. Nobody else enrols."""
     async with house.open() as served:
         await grown(served)
+        refused = await served.api.deployment.invite(Invited(Role.OFFICER, "Otto Officer"))
     async with set_back(house) as served:
         await grown(served)
     async with house.open() as served:
         size = served.office.log.size
         await enrol_admins(served)
-        refused = await served.api.deployment.invite(Invited(Role.OFFICER, "Otto Officer"))
+        with pytest.raises(LogHalted):
+            await served.api.deployment.invite(Invited(Role.OFFICER, "Orla Officer"))
         status, problem, _ = await served.api.send("POST", "/api/v1/enrolments/options", {"code": refused})
         assert (status, problem["type"]) == (503, "/problems/log-halted")
         await served.office.log_book.refresh()
@@ -131,6 +135,22 @@ async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
         await approved(served, await proposed(served))
         assert [one.type for one in await entries(served, 2)][-5:] == [EntryType.ADMINISTRATION] * 4 + [EntryType.KEY]
         assert await served.office.store.fetch(queries.WAITING, {}) == []
+
+
+async def test_rights_are_taken_away_also_while_it_is_halted(house: Premises) -> None:
+    """An API key stops working, and somebody signs out everywhere; the log that follows says so."""
+    await halt(house)
+    async with house.open() as served:
+        key = served.api.deployment.keys["employer"].split("_")[1]
+        async with SqliteStore(house.path, house.clock) as elsewhere:
+            await access.revoke_key(elsewhere, house.clock, system_entropy, key)
+        await served.api.ok("POST", "/api/v1/sign-out-everywhere", "officer")
+        status, _ = await served.api.call("POST", "/api/v1/verification-requests", "employer", {"type": VCT})
+        assert status == 401
+        await approved(served, await proposed(served))
+        types = select(tables.ledger_record.c.type).where(tables.ledger_record.c.shard == 2)
+        recorded = [row["type"] for row in await served.office.store.fetch(types, {})]
+        assert {"security.api-key-revoked", "security.signed-out-everywhere"} <= set(recorded)
 
 
 async def test_a_status_list_says_what_was_decided_also_while_it_is_halted(house: Premises) -> None:

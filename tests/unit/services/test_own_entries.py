@@ -63,7 +63,7 @@ async def life(served: SoftwareOffice) -> Life:
 
 
 def findings(said: Statement, held: list[Held], life: Life) -> list[tuple[Finding, int | None]]:
-    return [(one.finding, one.index) for one in compare(said, held, life.served.office.log_policy.policy)]
+    return [(one.finding, one.index) for one in compare(said, held, life.served.office.log_book.policy)]
 
 
 async def test_the_list_is_whole(life: Life) -> None:
