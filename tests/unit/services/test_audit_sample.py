@@ -308,7 +308,7 @@ async def test_a_report_can_be_published(town: Town) -> None:
     """It is checked with the log's keys alone; of entries about people it has neither type nor opening nor checks."""
     said, files = await _published(town)
     people = {row["ledger_index"] for row in await town.rows(tables.ledger_record) if row["person_id"] is not None}
-    person, policy = await town.person(), town.served.office.log_policy.policy
+    person, policy = await town.person(), town.served.office.log_book.policy
 
     assert list(contradictions(orjson.loads(orjson.dumps(said)), files, policy)) == []
     assert said["holds"]
@@ -341,7 +341,7 @@ async def test_a_report_that_lies(town: Town, lie: str) -> None:
         case "a verdict":
             said["entries"][0]["holds"] = False
 
-    assert len(list(contradictions(said, files, town.served.office.log_policy.policy))) == 1
+    assert len(list(contradictions(said, files, town.served.office.log_book.policy))) == 1
 
 
 async def test_a_report_under_no_checkpoint(town: Town) -> None:
@@ -349,4 +349,4 @@ async def test_a_report_under_no_checkpoint(town: Town) -> None:
     said, files = await _published(town)
     for wrong in ({**said, "version": "2"}, {**said, "checkpoint": "AAAA"}, {"version": said["version"]}):
         with pytest.raises(ReceiptError):
-            list(contradictions(wrong, files, town.served.office.log_policy.policy))
+            list(contradictions(wrong, files, town.served.office.log_book.policy))

@@ -140,7 +140,7 @@ async def test_receipts_stop_and_proofs_stay(served: SoftwareOffice, life: Life)
 
     with pytest.raises(NotFound):
         await receipt(served.office, handle, life.held.answer["receipt_token"], 0)
-    held = verify_receipt(proof, digest, served.office.log_policy.policy, record_type="credential.issued")
+    held = verify_receipt(proof, digest, served.office.log_book.policy, record_type="credential.issued")
     assert held.record.object_digest == digest
     report, rows = _audit(served.office.store.path)
     assert (report.findings, rows) == ((), [])
