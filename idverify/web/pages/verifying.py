@@ -5,6 +5,7 @@ What the asker may learn follows from who they are (``services.check``); the pag
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -57,7 +58,7 @@ async def ask_wallet(call: PageCall) -> Html:
 async def check(call: PageCall) -> Html:
     """The verdict."""
     form = call.read(VerifyForm)
-    given = _given(form, call.posted.file("file"))
+    given = _given(form, call.posted.file("file"), call.posted.file("receipt"))
     if form.model is None or isinstance(given, str):
         wrong = form if isinstance(given, HandedOver) else form.with_error("document", given)
         return _form(call, wrong, form.typed.text("verification_request"))
@@ -76,14 +77,15 @@ async def to_form(call: PageCall) -> Redirect:
     return Redirect(_path(call))
 
 
-def _given(form: Filled[VerifyForm], file: bytes | None) -> HandedOver | str:
-    """What was handed over, or the sentence that says what is wrong."""
+def _given(form: Filled[VerifyForm], file: bytes | None, receipt: bytes | None) -> HandedOver | str:
+    """What was handed over, or the sentence that says what is wrong. A receipt of its own goes before one within."""
     pasted = form.typed.text("document").strip()
     if pasted and file is not None:
         return _BOTH
     if not pasted and file is None:
         return _NOTHING
-    return handed_over(file or pasted.encode())
+    given = handed_over(file or pasted.encode())
+    return given if receipt is None else replace(given, receipt=receipt)
 
 
 def _form(call: PageCall, form: Filled[VerifyForm], request: str = "", shown: dict[str, Any] | None = None) -> Html:

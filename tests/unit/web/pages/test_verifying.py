@@ -151,3 +151,14 @@ async def test_a_verdict_says_why_a_document_was_withdrawn(people: People) -> No
     assert "Diddymwyd ar" in verdict.text
     assert "Fe'i cafwyd trwy ddatganiad neu ddogfen ffug." in verdict.text
     assert "SPECIMEN" not in verdict.text
+
+
+@pytest.mark.parametrize(("whose", "said"), [("its own", "Check by hand"), ("another's", "Rejected")])
+async def test_a_receipt_as_a_file_of_its_own(people: People, whose: str, said: str) -> None:
+    """Document and receipt, downloaded apart, are handed over together; the receipt of another document rejects it."""
+    held, other = await holding(people.served.api, wait=4), await holding(people.served.api, wait=4)
+    officer = await people.staff("second")
+    receipt = (held if whose == "its own" else other).answer["receipt"].encode()
+    verdict = await officer.fill(await officer.open(VERIFY), VERIFY, file=held.credential.encode(), receipt=receipt)
+    assert verdict.heading == said
+    assert ("stands on the issuer's public ledger" in verdict.text) is (whose == "its own")
