@@ -5,10 +5,12 @@ Unknown keys are refused. ``idverify up`` writes the file; every field below is 
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from idverify.errors import SetupError
@@ -53,6 +55,29 @@ class Service(_Section):
     demo: bool = Field(default=False, description="Synthetic people and demo keys; says so loudly.")
 
 
+class Database(_Section):
+    """Where the rows are: a SQLite file in the data directory, or a database of a PostgreSQL server."""
+
+    url: str | None = Field(
+        default=None, description="postgresql://USER@HOST/DATABASE?sslmode=verify-full; without it the SQLite file."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_private(cls, url: str | None) -> str | None:
+        """Over a network only with TLS and the server's certificate checked; asyncpg's default is to do without."""
+        if url is None:
+            return url
+        parts = urlsplit(url)
+        if parts.scheme != "postgresql" or not parts.path.strip("/"):
+            raise ValueError("must be postgresql://USER@HOST/DATABASE")
+        asked = parse_qs(parts.query)
+        hosts = [host.partition(":")[0] for host in ",".join(asked.get("host", [parts.hostname or ""])).split(",")]
+        if not all(_is_here(host) for host in hosts) and asked.get("sslmode") != ["verify-full"]:
+            raise ValueError("a server on another machine needs ?sslmode=verify-full")
+        return url
+
+
 class Ledger(_Section):
     """The log and those who watch it."""
 
@@ -74,12 +99,13 @@ class Config(BaseSettings):
     online: Token
     root: Token
     service: Service = Service()
+    database: Database = Database()
     ledger: Ledger = Ledger()
 
     @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.data / DATABASE
+    def location(self) -> Path | str:
+        """The SQLite file, or the URL of a PostgreSQL database."""
+        return self.database.url or self.data / DATABASE
 
     @property
     def guard(self) -> Path:
@@ -109,6 +135,16 @@ def load(data: Path, **overrides: Any) -> Config:
         return Config(data=data, **overrides)
     except (ValidationError, ValueError) as error:
         raise SetupError(f"{path} cannot be used: {_explain(error)}.", "Correct it and start again.") from error
+
+
+def _is_here(host: str) -> bool:
+    """Whether a server's host, or the directory of its socket, is on this machine."""
+    if host in {"", "localhost"} or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _explain(error: Exception) -> str:

@@ -1,8 +1,15 @@
-"""The switch for tests that take minutes."""
+"""The switch for tests that take minutes, and a database server for all of them."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
 import pytest
+
+from idverify.stores.open import Location
+from tests.simulators.databases import DRIVERS, fresh
+from tests.simulators.postgres import Cluster, migrated_cluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,3 +22,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A private PostgreSQL server with a template database of our schema, until the last test is over."""
+    with migrated_cluster() as running:
+        yield running
+
+
+@pytest.fixture(params=DRIVERS)
+async def location(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Location]:
+    """A migrated, empty database of each driver."""
+    async with fresh(request.param, tmp_path, request) as made:
+        yield made

@@ -9,12 +9,12 @@ from idverify.core.policy import Role
 from idverify.ports import Clock, Entropy
 from idverify.services.enrol import Invited, invite
 from idverify.stores import queries
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 
 NEEDED: Final = 2  # some decisions take two people
 
 
-async def first_codes(store: SqliteStore, clock: Clock, entropy: Entropy) -> list[str]:
+async def first_codes(store: Store, clock: Clock, entropy: Entropy) -> list[str]:
     """A one-time code for each of the first officers who is not enrolled yet; each gives their name on the page."""
     staff: list[Any] = await store.fetch(queries.STAFF, {})
     enrolled = sum(map(_is_an_officer, staff))

@@ -18,7 +18,7 @@ from hsm import Algorithm, Hsm, HsmError, HsmPolicy, KeyInfo, init_token
 from hsm.softhsm import find_module, render
 from idverify.app.private import write_private
 from idverify.app.tokens import HsmSealer, HsmSigner, at_start, mapped, token_config
-from idverify.config import DATABASE, FILE_NAME, Config, Token, load
+from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
 from idverify.errors import SetupError
 from idverify.ports import Clock, SystemClock, system_entropy
 from idverify.services.cosigning_key import make_cosigning_key
@@ -39,13 +39,15 @@ from idverify.services.establish import (
 from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
 from idverify.services.office import RECEIPT_SIGNER, Deployment
 from idverify.stores import queries
-from idverify.stores.schema import upgrade, upgrade_existing
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.open import Location, open_store
+from idverify.stores.schema import current_revision, upgrade, upgrade_existing
+from idverify.stores.store import Store
 
 ONLINE: Final = "idverify-online"
 ROOT: Final = "idverify-root"
 PIN_BYTES: Final = 16
 ISSUER_ID: Final = "1"
+SQLITE: Final = Database()
 
 ONLINE_KEYS: Final[Mapping[str, Algorithm]] = {
     **dict.fromkeys(CERTIFIED_ROLES, Algorithm.ES256),
@@ -68,6 +70,11 @@ class Wishes:
     name: str = "Utopia Immigration Authority (demo)"
     country: str = "UT"
     demo: bool = True
+    database: Database = SQLITE
+
+    def location(self, data: Path) -> Location:
+        """Where the rows of a new deployment are going to be."""
+        return self.database.url or data / DATABASE
 
 
 async def provision(data: Path, wishes: Wishes) -> Config:
@@ -75,11 +82,13 @@ async def provision(data: Path, wishes: Wishes) -> Config:
     require_public_url(wishes.public_url)
     make_private(data)
     if not (data / FILE_NAME).exists():
-        tokens = {name: await _token(data, name) for name in (ONLINE, ROOT)}
-        upgrade(data / DATABASE)  # before the settings: where they are, the database is or was
+        location = wishes.location(data)
+        in_use = current_revision(location) is not None
+        tokens = {name: await _token(data, name, database_in_use=in_use) for name in (ONLINE, ROOT)}
+        upgrade(location)  # before the settings: where they are, the database is or was
         _write_settings(data, wishes, tokens[ONLINE], tokens[ROOT])
     config = load(data)
-    upgrade_existing(config.database)
+    upgrade_existing(config.location)
     await _establish(config)
     return config
 
@@ -126,13 +135,13 @@ def _is_local(host: str) -> bool:
         return False
 
 
-async def _token(data: Path, label: str) -> Token:
+async def _token(data: Path, label: str, *, database_in_use: bool) -> Token:
     """A private SoftHSM token in a directory of its own, with PINs that nobody has seen."""
     home = data / "tokens" / label
     pin_file = home / "pin"
     if (home / "serial").exists():
         return _known_token(home, label)
-    _start_over(data, home)
+    _start_over(home, database_in_use=database_in_use)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = render(home)
@@ -146,9 +155,9 @@ async def _token(data: Path, label: str) -> Token:
     return _known_token(home, label)
 
 
-def _start_over(data: Path, home: Path) -> None:
+def _start_over(home: Path, *, database_in_use: bool) -> None:
     """Clear a token that an interrupted run left without its serial: nothing stands on it, unless a database does."""
-    if (data / DATABASE).exists():
+    if database_in_use:
         raise SetupError(f"{home / 'serial'} is gone, and a database needs its token.", "Restore it from a backup.")
     if home.exists():
         shutil.rmtree(home)
@@ -172,11 +181,14 @@ def _write_settings(data: Path, wishes: Wishes, online: Token, root: Token) -> N
             "country": wishes.country,
         },
         "service": {"port": wishes.port, "demo": wishes.demo},
+        "database": wishes.database.model_dump(exclude_none=True),
         "online": online.model_dump(mode="json", exclude_none=True),
         "root": root.model_dump(mode="json", exclude_none=True),
     }
     lines = ["# Settings of this deployment; docs/settings.md explains each. Unknown keys are refused."]
     for name, values in sections.items():
+        if not values:
+            continue
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
     write_private(data / FILE_NAME, "\n".join(lines) + "\n")
 
@@ -195,7 +207,7 @@ def _toml(value: object) -> str:
 async def _establish(config: Config) -> None:
     """Keys on both tokens, then everything that stands on them. The root's token is closed again at once."""
     clock = SystemClock()
-    async with SqliteStore(config.database, clock) as store:
+    async with open_store(config.location, clock) as store:
         try:
             if await is_established(store):
                 await _renew_crl(config, store, clock.now())
@@ -206,7 +218,7 @@ async def _establish(config: Config) -> None:
             raise at_start(error) from error
 
 
-async def _first_keys(config: Config, store: SqliteStore, clock: Clock) -> None:
+async def _first_keys(config: Config, store: Store, clock: Clock) -> None:
     async with (
         Hsm(token_config(config.online, writable=True)) as online,
         Hsm(token_config(config.root, writable=True)) as root,
@@ -217,7 +229,7 @@ async def _first_keys(config: Config, store: SqliteStore, clock: Clock) -> None:
         await establish(store, deployment(config), ceremony, clock, system_entropy)
 
 
-async def _further_keys(config: Config, store: SqliteStore, clock: Clock) -> None:
+async def _further_keys(config: Config, store: Store, clock: Clock) -> None:
     """What this version needs and the deployment has not: keys of an earlier version's, and the one in software."""
     rows = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
     if CHECKPOINT_COSIGNER in rows:
@@ -230,7 +242,7 @@ async def _further_keys(config: Config, store: SqliteStore, clock: Clock) -> Non
         await add_keys(store, new, clock, system_entropy)
 
 
-async def _renew_crl(config: Config, store: SqliteStore, now: int) -> None:
+async def _renew_crl(config: Config, store: Store, now: int) -> None:
     """Every ``up`` renews a revocation list that nears its end; otherwise the root stays closed."""
     if not await crl_is_due(store, now):
         return
@@ -239,7 +251,7 @@ async def _renew_crl(config: Config, store: SqliteStore, now: int) -> None:
         await renew_crl(store, HsmSigner(root, key.id), now)
 
 
-async def is_established(store: SqliteStore) -> bool:
+async def is_established(store: Store) -> bool:
     """Whether the database has a deployment."""
     return await store.fetch_one(queries.DEPLOYMENT, {}) is not None
 

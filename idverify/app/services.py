@@ -36,9 +36,10 @@ from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries, retention
 from idverify.stores.guard_file import GuardFile
+from idverify.stores.ledger import StoredLedger
+from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
-from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.store import Store
 from idverify.stores.vault import Vault
 from idverify.web.witness_transport import open_witness_transport
 
@@ -55,9 +56,9 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     """Everything a service needs, opened; nothing runs in the background yet. ``told`` hears why the log is halted."""
     clock = SystemClock()
-    upgrade_existing(config.database)
+    upgrade_existing(config.location)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(SqliteStore(config.database, clock))
+        store = await stack.enter_async_context(open_store(config.location, clock))
         ours = await load_deployment(store)
         require_same_identity(config, ours.iss)
         keys = await load_keys(store, ours.iss)
@@ -189,14 +190,14 @@ Signers = Callable[[str], Awaitable[list[CheckpointSigner]]]
 
 async def _publisher(
     config: Config,
-    store: SqliteStore,
+    store: Store,
     signers: Signers,
     clock: Clock,
     witnesses: Callable[[str], Witnesses | None],
     log: Log,
 ) -> Publisher:
     return Publisher(
-        SqliteLedger(store, log.shard),
+        StoredLedger(store, log.shard),
         log.origin,
         await signers(log.origin),
         now=clock.now,

@@ -68,13 +68,16 @@ def up(
     tls_certificate: Annotated[Path | None, typer.Option(help="PEM certificate chain to serve TLS with.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
     behind_proxy: Annotated[bool, typer.Option(help="A TLS proxy stands in front.")] = False,
+    database_url: Annotated[
+        str | None, typer.Option(help="First run: keep the rows in this PostgreSQL database instead of a file.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the set-up plan.")] = False,
 ) -> int:
     """Set up what is missing (tokens, keys, database, synthetic people) and serve."""
     from idverify.cli.up import Listening, run
 
     del yes  # the set-up before this command has read it
-    return run(data, Listening(port, host, public_url, tls_certificate, tls_key, behind_proxy))
+    return run(data, Listening(port, host, public_url, tls_certificate, tls_key, behind_proxy), database_url)
 
 
 @app.command()

@@ -10,19 +10,20 @@ from typing import TypeVar
 from idverify.config import load
 from idverify.ports import SystemClock
 from idverify.services.office import load_deployment
+from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 
 T = TypeVar("T")
 
 
-def with_store(data: Path, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
+def with_store(data: Path, work: Callable[[Store], Awaitable[T]]) -> T:
     """What ``work`` makes of the store of a data directory."""
 
     async def run() -> T:
-        database = load(data).database
-        upgrade_existing(database)
-        async with SqliteStore(database, SystemClock()) as store:
+        location = load(data).location
+        upgrade_existing(location)
+        async with open_store(location, SystemClock()) as store:
             await load_deployment(store)  # what is done here goes on the ledger, so there must be one
             return await work(store)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +11,7 @@ from idverify.cli.auditing.findings import as_json, first_bad, tell
 from idverify.cli.auditing.progress import progress
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
-from idverify.errors import SetupError
+from idverify.errors import SetupError, Unavailable
 from idverify.ledger.audit import Finding
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import LedgerError, MalformedError
@@ -20,16 +19,17 @@ from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import NoteVerifier, parse_vkey
 from idverify.ledger.shard_audit import Shard, ShardReport, fsck_shards
 from idverify.services.log_keys import log_keys
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.log_source import StoredLog
+from idverify.stores.open import open_log
 
 
 def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     """Audit the whole log: 0 clean, 1 findings, 2 could not tell."""
     try:
-        with closing(SqliteLogSource(load(data).database)) as source:
+        with closing(open_log(load(data).location)) as source:
             audited = _audited(source, vkey, quiet=json)
             rows = _record_findings(source, [one.origin for one in audited])
-    except (sqlite3.Error, LedgerError) as error:
+    except (Unavailable, LedgerError) as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
     findings = [*(found for one in audited for found in _named(one, among=len(audited))), *rows]
     if json:
@@ -39,7 +39,7 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     return 1 if findings else 0
 
 
-def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> tuple[ShardReport, ...]:
+def _audited(source: StoredLog, vkey: str | None, *, quiet: bool) -> tuple[ShardReport, ...]:
     """The report of every shard, or, with a key from outside, of the one that it names."""
     given, keys = _given(vkey), log_keys(source.signing_keys())
     shards = [shard for shard in _shards(source) if given is None or shard.identity.origin == given.name]
@@ -57,7 +57,7 @@ def _audited(source: SqliteLogSource, vkey: str | None, *, quiet: bool) -> tuple
     raise SetupError("The audit ended without a report.", "Report this as a bug.")
 
 
-def _shards(source: SqliteLogSource) -> Iterator[Shard]:
+def _shards(source: StoredLog) -> Iterator[Shard]:
     ours = source.deployment()
     for row in source.shards():
         previous = None if row["previous"] is None else Checkpoint.parse(row["previous"])
@@ -65,7 +65,7 @@ def _shards(source: SqliteLogSource) -> Iterator[Shard]:
         yield Shard(identity, row["halted"] is not None, source.of(row["shard"]))
 
 
-def _record_findings(source: SqliteLogSource, origins: list[str]) -> list[Finding]:
+def _record_findings(source: StoredLog, origins: list[str]) -> list[Finding]:
     """What does not belong together of entries and rows; rules that speak of all shards are asked once."""
     shards = [row["shard"] for row in source.shards() if row["origin"] in origins]
     rows = [*(found for shard in shards for found in source.of(shard).record_findings()), *source.row_findings()]

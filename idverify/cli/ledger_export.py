@@ -27,8 +27,8 @@ from idverify.services.office import load_deployment, load_keys
 from idverify.services.published import stored_logs
 from idverify.stores.log_bucket import BucketAddress, LogBucket
 from idverify.stores.log_directory import LogDirectory
+from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
-from idverify.stores.sqlite import SqliteStore
 
 EVERY_SECONDS: Final = 1.0
 
@@ -81,9 +81,9 @@ async def _once(exporter: Exporter, *, everything: bool, follow: bool) -> Export
 async def _exporters(data: Path, destination: Destination, *, quiet: bool) -> AsyncIterator[dict[int, Exporter]]:
     """An exporter for each shard, oldest first."""
     config = load(data)
-    upgrade_existing(config.database)
+    upgrade_existing(config.location)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(SqliteStore(config.database, SystemClock()))
+        store = await stack.enter_async_context(open_store(config.location, SystemClock()))
         held, bar = stack.enter_context(ExitStack()), stack.enter_context(_progress_bar(quiet=quiet))
         ours, logs = await load_deployment(store), await load_logs(store)
         keys = await load_keys(store, ours.iss)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from pydantic import ValidationError
 
 from idverify.app.demo import FOLDER, furnish
 from idverify.app.first_officers import first_codes
@@ -18,14 +20,14 @@ from idverify.app.provision import Wishes, provision
 from idverify.app.serve import listener_tls, serve
 from idverify.app.services import hold, open_office, running
 from idverify.cli.output import WrongUsage, say
-from idverify.config import FILE_NAME, Config, Service, load
+from idverify.config import FILE_NAME, Config, Database, Service, load
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import SystemClock, system_entropy
 from idverify.services.enrol import LINK_SECONDS
 from idverify.services.status_lists import REFRESH_SECONDS
+from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
-from idverify.stores.sqlite import SqliteStore
 
 DEFAULT_PORT: Final = 8080
 LOG_FILE: Final = "idverify.log"
@@ -43,11 +45,11 @@ class Listening:
     behind_proxy: bool
 
 
-def run(data: Path, listening: Listening) -> int:
+def run(data: Path, listening: Listening, database_url: str | None = None) -> int:
     """Set up and serve until told to stop."""
     data = data.resolve()
     os.umask(0o077)
-    wishes = _wishes(listening)
+    wishes = replace(_wishes(listening), database=_database(database_url))
     listener_tls(_service(Service(port=wishes.port), listening))
     if not (data / FILE_NAME).exists():
         require_free(listening.host or Service().host, wishes.port)
@@ -85,6 +87,7 @@ def _plan(data: Path) -> None:
 
 async def _ready(data: Path, wishes: Wishes, listening: Listening) -> Config:
     config = await provision(data, wishes)
+    _require_same_database(config, wishes.database)
     _require_same_address(config, listening)
     return config.model_copy(update={"service": _service(config.service, listening)})
 
@@ -94,6 +97,13 @@ def _wishes(listening: Listening) -> Wishes:
     if not 1 <= port <= 65535:
         raise WrongUsage(f"--port must be 1 to 65535; got {port}.")
     return Wishes(listening.public_url or f"http://localhost:{port}", port)
+
+
+def _database(url: str | None) -> Database:
+    try:
+        return Database(url=url)
+    except ValidationError as error:
+        raise WrongUsage(f"--database-url: {error.errors()[0]['msg']}.") from error
 
 
 def _service(service: Service, listening: Listening) -> Service:
@@ -121,6 +131,14 @@ def _require_same_address(config: Config, listening: Listening) -> None:
         )
 
 
+def _require_same_database(config: Config, asked: Database) -> None:
+    if asked.url not in {None, config.database.url}:
+        raise SetupError(
+            "This deployment's rows are in another database, and its ledger with them.",
+            "Leave --database-url out, or use another --data DIR.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _ToTell:
     """References of the demo's people who hold a status now, and codes for the first officers."""
@@ -132,13 +150,13 @@ class _ToTell:
 async def _prepared(config: Config) -> _ToTell:
     lock, references = hold(config.data), list[str]()
     try:
-        upgrade_existing(config.database)
+        upgrade_existing(config.location)
         if config.service.demo:
             async with open_office(config, None) as office, running(office):
                 if office.log_book.halted is None:
                     references = await furnish(office, config.data)
         clock = SystemClock()
-        async with SqliteStore(config.database, clock) as store:
+        async with open_store(config.location, clock) as store:
             return _ToTell(references, await first_codes(store, clock, system_entropy))
     except LogHalted:  # serving says so, loudly
         return _ToTell(references, [])

@@ -21,7 +21,7 @@ from idverify.services.records import act
 from idverify.services.security_acts import deed
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 from idverify.stores.writes import Change, Insert, WriteSet
 
 # A key revoked by another process stops working within this time; in this process at once.
@@ -30,7 +30,7 @@ _REFUSED = "The API key is unknown or was revoked. Make one with: idverify apike
 
 
 async def create_key(
-    store: SqliteStore, clock: Clock, entropy: Entropy, actor: str, role: Role, purpose: Purpose | None
+    store: Store, clock: Clock, entropy: Entropy, actor: str, role: Role, purpose: Purpose | None
 ) -> str:
     """Make an API key for ``actor``; the token, which is shown this once."""
     made = api_keys.make(entropy)
@@ -84,7 +84,7 @@ async def usage(office: Office, asker: Principal, since: int) -> list[Any]:
     return await office.store.fetch(queries.LOOKS_BY_ACTOR, asked)
 
 
-async def revoke_key(store: SqliteStore, clock: Clock, entropy: Entropy, key_id: str) -> None:
+async def revoke_key(store: Store, clock: Clock, entropy: Entropy, key_id: str) -> None:
     """Revoke an API key by its id, also while the log is halted."""
     done = deed(security_act.API_KEY_REVOKED, {"id": key_id}, entropy)
     await commit_or_wait(store, WriteSet((_revocation(key_id, clock.now()),), act(entropy, None, deed=done)))
@@ -124,7 +124,7 @@ class _Known:
 class Gate:
     """Recognises callers. Unknown and revoked keys get the same answer."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, _Known] = {}
 

@@ -26,7 +26,7 @@ from idverify.services.office import Office
 from idverify.services.people import Person, read_by_id
 from idverify.services.records import ENTRY_TYPES, PUBLIC_TYPES, opening_place, split_opening
 from idverify.stores import audit_queries
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.vault import SealBroken
 
 _OPENS = "it opens"
@@ -79,7 +79,7 @@ async def judge(office: Office, drawn: Drawn) -> AsyncIterator[Judged]:
 
 async def _judged(office: Office, drawn: Drawn, index: int) -> Judged:
     hashes, _ = await office.log_book.receipt_proof(office.log.shard, index)
-    (raw,) = await SqliteLedger(office.store, office.log.shard).entries(index, index + 1)
+    (raw,) = await StoredLedger(office.store, office.log.shard).entries(index, index + 1)
     checks: dict[str, bool | None] = {"it is in the signed tree": _included(drawn, index, raw, hashes)}
     row: Any = await office.store.fetch_one(audit_queries.RECORD, {"shard": office.log.shard, "index": index})
     entry = _entry(raw)

@@ -40,7 +40,7 @@ from idverify.services.security_acts import deed
 from idverify.services.sessions import Opened, open_session, replaced
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 from idverify.stores.writes import Change, Consume, Insert, Recorded, Write, WriteSet
 
 LINK_SECONDS: Final = 15 * 60
@@ -84,7 +84,7 @@ class Enrolment:
     asks_name: bool
 
 
-async def invite(store: SqliteStore, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
+async def invite(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
     """A link for staff or an organisation, made where only the operator can: on the command line and by ``up``."""
     _require_sensible(invited)
     invitation, row = _invitation(clock.now(), entropy, invited, created_by, LINK_SECONDS)

@@ -32,7 +32,6 @@ from idverify.services.records import entry
 from idverify.services.sealed import DecisionContent, unseal_content
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
-from idverify.stores.scrub import scrub
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, Put, Remove, Write, WriteSet
 
@@ -111,7 +110,7 @@ async def approve(office: Office, admin: Principal, proposal: bytes, given: Give
         partial(_carry_out, office, person, consume, confirmed, proposed)
     )
     office.vault.forget(person.id)
-    return Erased(index, entries, await scrub(office.store.path, wrapped))
+    return Erased(index, entries, await office.store.scrub(wrapped))
 
 
 async def _carry_out(

@@ -27,7 +27,7 @@ from idverify.ports import Clock, Entropy, Signer
 from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
 from idverify.services.records import LOG_START, about_ourselves, public_object
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
+from idverify.stores.store import FIRST_SHARD, Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Insert, Recorded, WriteSet
 
@@ -78,9 +78,7 @@ class Ceremony:
     root_signer: Signer
 
 
-async def establish(
-    store: SqliteStore, deployment: Deployment, ceremony: Ceremony, clock: Clock, entropy: Entropy
-) -> None:
+async def establish(store: Store, deployment: Deployment, ceremony: Ceremony, clock: Clock, entropy: Entropy) -> None:
     """Certify the keys and open the ledger, unless this database was established already."""
     if await store.fetch_one(queries.DEPLOYMENT, {}) is not None:
         return
@@ -101,20 +99,20 @@ async def establish(
     await store.write(first_transaction)
 
 
-async def add_keys(store: SqliteStore, keys: Iterable[TokenKey], clock: Clock, entropy: Entropy) -> None:
+async def add_keys(store: Store, keys: Iterable[TokenKey], clock: Clock, entropy: Entropy) -> None:
     """Take further keys into use that need no certificate: their rows, and an entry on the ledger for each."""
     added = tuple(keys)
     writes = tuple(Insert(tables.signing_key, _key_row(key, None, clock.now())) for key in added)
     await store.commit(WriteSet(writes, tuple(_key_entry(key, None, entropy) for key in added)))
 
 
-async def crl_is_due(store: SqliteStore, at: int) -> bool:
+async def crl_is_due(store: Store, at: int) -> bool:
     """Whether the revocation list ends within ``CRL_RENEWED_DAYS``: the root should be fetched to sign a new one."""
     row = await store.fetch_one(queries.CRLS, {})
     return row is not None and row["next_update"] < at + CRL_RENEWED_DAYS * DAY
 
 
-async def renew_crl(store: SqliteStore, root_signer: Signer, at: int) -> None:
+async def renew_crl(store: Store, root_signer: Signer, at: int) -> None:
     """Sign the revocation list anew with the root: the same certificates, the next number, a later end."""
     row: Any = await store.fetch_one(queries.CRLS, {})
     listed, end = read_crl(row["der"], row["issuer_certificate"]), at + CRL_DAYS * DAY

@@ -42,7 +42,7 @@ from idverify.services.records import about_person
 from idverify.services.recover import void
 from idverify.services.sealed import unseal_content, unseal_details
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import Row
+from idverify.stores.connection import Row
 from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, ShardOf, WriteSet

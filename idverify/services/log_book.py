@@ -30,8 +30,9 @@ from idverify.ledger.succession import are_siblings, last_of, origin_of, shard_o
 from idverify.services.log_policy import LogPolicy
 from idverify.services.waiting import record_waiting
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import Row, SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.connection import Row
+from idverify.stores.ledger import StoredLedger
+from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, WriteSet
 
@@ -88,7 +89,7 @@ class Hands:
 class LogBook:
     """Every shard, after ``read``. ``begin`` first; then ``publish`` each second."""
 
-    def __init__(self, store: SqliteStore, hands: Hands) -> None:
+    def __init__(self, store: Store, hands: Hands) -> None:
         self._store, self._hands = store, hands
         self.logs: tuple[Log, ...] = ()
         self._publishers: dict[int, Publisher] = {}
@@ -96,7 +97,7 @@ class LogBook:
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod
-    async def read(cls, store: SqliteStore, hands: Hands) -> Self:
+    async def read(cls, store: Store, hands: Hands) -> Self:
         """The log book of a database; nothing is signed yet."""
         book = cls(store, hands)
         await book.refresh()
@@ -237,7 +238,7 @@ class LogBook:
 
     def _snapshots(self, shard: int) -> StoredSnapshots:
         if shard not in self._stored:
-            policy, storage = self._hands.policy(self.origin_of(shard)), SqliteLedger(self._store, shard)
+            policy, storage = self._hands.policy(self.origin_of(shard)), StoredLedger(self._store, shard)
             self._stored[shard] = StoredSnapshots(storage, policy.verifiers[:1], witnessed=policy.witnessed)
         return self._stored[shard]
 
@@ -290,7 +291,7 @@ class LogBook:
         return found
 
 
-async def load_logs(store: SqliteStore) -> tuple[Log, ...]:
+async def load_logs(store: Store) -> tuple[Log, ...]:
     """Every shard of the ledger, oldest first."""
     return tuple(map(_log, await store.fetch(queries.LOGS, {})))
 

@@ -22,7 +22,8 @@ from idverify.services.log_keys import LogKey, log_keys
 from idverify.services.status_lists import StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries
-from idverify.stores.sqlite import Row, SqliteStore
+from idverify.stores.connection import Row
+from idverify.stores.store import Store
 from idverify.stores.vault import PersonKey, Vault
 
 STATUS_SIGNER: Final = "status-list-signer"
@@ -69,7 +70,7 @@ class Office:
     log_book: LogBook
     keys: Keys
     trust: TrustStore
-    store: SqliteStore
+    store: Store
     vault: Vault
     signer: Signer
     custodian: Custodian
@@ -113,7 +114,7 @@ class Office:
         return await self.vault.open(person_id, row["wrapping_key_id"], row["wrapped"])
 
 
-async def load_deployment(store: SqliteStore) -> Deployment:
+async def load_deployment(store: Store) -> Deployment:
     """The deployment of a database. Raises ``SetupError`` for one that was never established."""
     row = await store.fetch_one(queries.DEPLOYMENT, {})
     if row is None:
@@ -121,7 +122,7 @@ async def load_deployment(store: SqliteStore) -> Deployment:
     return Deployment(*(row[name] for name in Deployment.__slots__))
 
 
-async def load_keys(store: SqliteStore, iss: str) -> Keys:
+async def load_keys(store: Store, iss: str) -> Keys:
     """The active keys that the database names, with their certificates."""
     rows = await store.fetch(queries.SIGNING_KEYS, {})
     active = [row for row in rows if row["state"] == "active"]
@@ -134,7 +135,7 @@ async def load_keys(store: SqliteStore, iss: str) -> Keys:
     return Keys(issuers, log_keys(rows), (receipts["key_id"], receipts["public_key"]))
 
 
-async def load_trust(store: SqliteStore) -> TrustStore:
+async def load_trust(store: Store) -> TrustStore:
     """The issuers we rely on, and the certificates that their CRLs revoke."""
     issuers = {}
     for row in await store.fetch(queries.TRUSTED_ISSUERS, {}):

@@ -19,7 +19,7 @@ from idverify.services.office import ENTRIES_SIGNER, Office
 from idverify.services.people import Person, own_person
 from idverify.services.receipts import NotYetCovered
 from idverify.stores import queries
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
 
 
 async def statement(office: Office, citizen: Principal) -> bytes:
@@ -73,5 +73,5 @@ async def _own_row(office: Office, person: Person, place: tuple[int, int]) -> An
 
 async def _time(office: Office, row: Any) -> int:
     index = row["ledger_index"]
-    (entry,) = await SqliteLedger(office.store, row["shard"]).entries(index, index + 1)
+    (entry,) = await StoredLedger(office.store, row["shard"]).entries(index, index + 1)
     return Entry.decode(entry).time

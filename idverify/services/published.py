@@ -19,8 +19,8 @@ from idverify.ports import Signer
 from idverify.services.log_book import Log
 from idverify.services.log_policy import LogPolicy
 from idverify.services.office import Deployment, Keys, Office
-from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
+from idverify.stores.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ class PublishedShards:
 
 
 def stored_logs(
-    store: SqliteStore, ours: Deployment, logs: Sequence[Log], keys: Keys, policy: Callable[[str], LogPolicy]
+    store: Store, ours: Deployment, logs: Sequence[Log], keys: Keys, policy: Callable[[str], LogPolicy]
 ) -> dict[int, PublishedLog]:
     """Every shard by its number as it is stored, without its publisher and without the token; oldest first."""
 
     def stored(log: Log) -> PublishedLog:
-        storage, believed = SqliteLedger(store, log.shard), policy(log.origin)
+        storage, believed = StoredLedger(store, log.shard), policy(log.origin)
         snapshots = StoredSnapshots(storage, believed.verifiers[:1], witnessed=believed.witnessed)
         described = describe(ours, log, keys, believed, closed=log != logs[-1])
         return PublishedLog(storage, snapshots, described.encode())

@@ -12,7 +12,7 @@ from idverify.services.offer import code_hash
 from idverify.services.office import Office
 from idverify.services.records import opening_place, split_opening
 from idverify.stores import queries
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.vault import PersonKey
 
 LONGEST_WAIT: Final = 5.0
@@ -51,5 +51,5 @@ async def opened_proof(office: Office, key: PersonKey, row: Any) -> bytes:
     shard, index = row["shard"], row["ledger_index"]
     hashes, checkpoint = await office.log_book.receipt_proof(shard, index)
     salt, record = split_opening(key.unseal(row["opening"], opening_place(row["handle"])))
-    (entry,) = await SqliteLedger(office.store, shard).entries(index, index + 1)
+    (entry,) = await StoredLedger(office.store, shard).entries(index, index + 1)
     return TlogProof(index, tuple(hashes), checkpoint, Opening(entry, salt, record).encode()).encode()

@@ -16,7 +16,7 @@ from idverify.ledger.commitment import Record
 from idverify.services.office import Office
 from idverify.services.records import act, entry
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import Row
+from idverify.stores.connection import Row
 from idverify.stores.writes import Change, Put, WriteSet
 
 FORGOTTEN_SECONDS: Final = 600

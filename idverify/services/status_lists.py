@@ -26,7 +26,7 @@ from idverify.services.records import public_object
 from idverify.services.status_source import KeptList, StatusSource
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 from idverify.stores.writes import Put, Recorded, WriteSet
 
 SIZE: Final = 2**20
@@ -57,7 +57,7 @@ class StatusBoard:
     def __init__(
         self,
         board: Board,
-        store: SqliteStore,
+        store: Store,
         signer: Signer,
         source: StatusSource,
         clock: Clock,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from idverify.ledger.entry import Draft, EntryType
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import Row, SqliteStore
+from idverify.stores.connection import Row
+from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Recorded, Remove, WriteSet
 
 
-async def commit_or_wait(store: SqliteStore, work: WriteSet) -> None:
+async def commit_or_wait(store: Store, work: WriteSet) -> None:
     """Make a write set true; where the log is halted, its entries wait for the next.
 
     No row of it may say where they stand: that nobody can know yet. Nobody is erased meanwhile, since that needs an

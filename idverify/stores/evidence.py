@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from idverify.auth.step_up import Confirmation, verify_evidence
@@ -19,6 +18,8 @@ from idverify.ledger.sequencer import decode_bundle
 DIGEST: Final = slice(70, 102)  # of an entry's bytes: docs/ledger-format.md section 2
 Findings = Iterator[tuple[int, str]]
 """(ledger index, broken rule)."""
+Rows = Callable[..., Iterable[Any]]
+"""Rows of a query, and of the values that it names."""
 
 _CONFIRMATIONS: Final = """
     SELECT a.ledger_index, a.action_digest, a.evidence, k.cose_key, r.person_id, r.opening FROM authorisation a
@@ -36,26 +37,26 @@ _ERASURES: Final = """
 # The first confirmation of an erasure by its handle, the last by its place right behind.
 _PAIR: Final = """
     SELECT act, account_id, action_digest, evidence FROM authorisation
-    WHERE handle = ? OR (ledger_shard = ? AND ledger_index = ?) ORDER BY ledger_shard, ledger_index"""
+    WHERE handle = :handle OR (ledger_shard = :shard AND ledger_index = :last) ORDER BY ledger_shard, ledger_index"""
 _ERASED: Final = "SELECT count(*), coalesce(max(ledger_index), 0) FROM ledger_record WHERE type = 'erased'"
 _COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
 _ACT: Final = "erase-person"
 
 
-def evidence_findings(connection: sqlite3.Connection) -> Findings:
+def evidence_findings(rows: Rows) -> Findings:
     """(ledger index, broken rule) for everything below."""
-    yield from _confirmations(connection)
-    yield from _openings(connection)
-    yield from _erasures(connection)
-    yield from _api_keys(connection)
+    yield from _confirmations(rows)
+    yield from _openings(rows)
+    yield from _erasures(rows)
+    yield from _api_keys(rows)
 
 
-def _confirmations(connection: sqlite3.Connection) -> Findings:
+def _confirmations(rows: Rows) -> Findings:
     """Every confirmation whose evidence is not what its row and its entry say.
 
     What the entry of a confirmation about a person commits to rests sealed; only its holder can open it.
     """
-    for row in connection.execute(_CONFIRMATIONS):
+    for row in rows(_CONFIRMATIONS):
         proven = _proven(row)
         if proven is None:
             yield row["ledger_index"], "the evidence of a confirmation holds"
@@ -68,10 +69,10 @@ def _confirmations(connection: sqlite3.Connection) -> Findings:
             yield row["ledger_index"], "the entry of a confirmation commits to its evidence"
 
 
-def _openings(connection: sqlite3.Connection) -> Findings:
+def _openings(rows: Rows) -> Findings:
     """Every opening that is not sealed and is not what its entry commits to."""
     bundle, entries = b"", list[bytes]()
-    for row in connection.execute(_OPENINGS):
+    for row in rows(_OPENINGS):
         if row["entries"] != bundle:
             bundle, entries = row["entries"], decode_bundle(row["entries"])
         record, digest = _record(row["opening"]), entries[row["position"]][DIGEST]
@@ -79,10 +80,10 @@ def _openings(connection: sqlite3.Connection) -> Findings:
             yield row["ledger_index"], "an opening that is kept unsealed opens its entry"
 
 
-def _erasures(connection: sqlite3.Connection) -> Findings:
+def _erasures(rows: Rows) -> Findings:
     """Entries whose opening is gone are as many as erasures say; each was confirmed by two people."""
     said, last = 0, 0
-    for row in connection.execute(_ERASURES).fetchall():
+    for row in list(rows(_ERASURES)):
         last, record = row["ledger_index"], _record(row["opening"])
         counts = None if record is None else _COUNTS.fullmatch(record.reason or "")
         if record is None or counts is None:
@@ -90,21 +91,21 @@ def _erasures(connection: sqlite3.Connection) -> Findings:
             continue
         people, entries = int(counts[1]), int(counts[2])
         said += entries
-        pair = connection.execute(_PAIR, (record.decision, row["shard"], last + 1)).fetchall()
+        pair = list(rows(_PAIR, {"handle": record.decision, "shard": row["shard"], "last": last + 1}))
         if not _by_two(pair) or _said(people, entries, pair) != record.object_digest:
             yield last, "two people confirm an erasure"
-    erased, newest = connection.execute(_ERASED).fetchone()
+    ((erased, newest),) = rows(_ERASED)
     if erased != said:
         yield max(last, newest), "entries are erased by erasures alone"
 
 
-def _api_keys(connection: sqlite3.Connection) -> Findings:
+def _api_keys(rows: Rows) -> Findings:
     """API keys that nobody made on the ledger, and revoked ones that work again; since there are such entries."""
-    made, revoked = (_objects(connection, kind) for kind in (security_act.API_KEY_MADE, security_act.API_KEY_REVOKED))
-    rows = connection.execute("SELECT * FROM api_key ORDER BY created_at").fetchall()
-    known = [security_act.object_digest(security_act.API_KEY_MADE, row) in made for row in rows]
-    first = next((row["created_at"] for row, is_known in zip(rows, known, strict=True) if is_known), None)
-    for row, is_known in zip(rows, known, strict=True):
+    made, revoked = (_objects(rows, kind) for kind in (security_act.API_KEY_MADE, security_act.API_KEY_REVOKED))
+    keys = list(rows("SELECT * FROM api_key ORDER BY created_at"))
+    known = [security_act.object_digest(security_act.API_KEY_MADE, row) in made for row in keys]
+    first = next((row["created_at"] for row, is_known in zip(keys, known, strict=True) if is_known), None)
+    for row, is_known in zip(keys, known, strict=True):
         if not is_known and first is not None and row["created_at"] >= first:
             yield max(made.values()), "an API key has an entry that made it"
         gone = revoked.get(security_act.object_digest(security_act.API_KEY_REVOKED, row))
@@ -112,10 +113,10 @@ def _api_keys(connection: sqlite3.Connection) -> Findings:
             yield gone, "a revoked API key stays revoked"
 
 
-def _objects(connection: sqlite3.Connection, kind: str) -> dict[bytes, int]:
+def _objects(rows: Rows, kind: str) -> dict[bytes, int]:
     """Object digest -> ledger index of every entry of a type about ourselves."""
-    rows = connection.execute("SELECT ledger_index, opening FROM ledger_record WHERE type = ?", (kind,))
-    records = ((row["ledger_index"], _record(row["opening"])) for row in rows)
+    entries = rows("SELECT ledger_index, opening FROM ledger_record WHERE type = :type", {"type": kind})
+    records = ((row["ledger_index"], _record(row["opening"])) for row in entries)
     return {record.object_digest: index for index, record in records if record is not None}
 
 

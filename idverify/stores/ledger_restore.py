@@ -7,11 +7,9 @@ it.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from idverify.errors import SetupError
 from idverify.ledger.checkpoint import Checkpoint
@@ -20,33 +18,51 @@ from idverify.ledger.errors import MalformedError
 from idverify.ledger.merkle import grow
 from idverify.ledger.rebuild import Rebuilt
 from idverify.ledger.sequencer import TreeState, encode_bundle
-from idverify.stores.sqlite import connect
+from idverify.stores.connection import NOTHING, Row
 
-_SHARD: Final = "SELECT shard, tree, signed_size FROM ledger_state WHERE origin = ?"
+_SHARD: Final = "SELECT shard, tree, signed_size FROM ledger_state WHERE origin = :origin"
 _STRADDLING: Final = """
-    SELECT count(*) FROM ledger_bundle WHERE shard = :shard AND first_index < :size AND first_index + count > :size"""
-_FORGET: Final = (
-    "DELETE FROM ledger_bundle WHERE shard = ? AND first_index < ?",
-    "DELETE FROM ledger_tile WHERE shard = ?",
-)
-_BUNDLE: Final = "INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
-_TILE: Final = "INSERT INTO ledger_tile (shard, level, tile_index, hashes) VALUES (?, ?, ?, ?)"
-_TAIL: Final = "SELECT leaf_hashes FROM ledger_bundle WHERE shard = ? AND first_index >= ? ORDER BY first_index"
+    SELECT first_index FROM ledger_bundle
+    WHERE shard = :shard AND first_index < :size AND first_index + count > :size"""
+_FORGET_BUNDLES: Final = "DELETE FROM ledger_bundle WHERE shard = :shard AND first_index < :size"
+_FORGET_TILES: Final = "DELETE FROM ledger_tile WHERE shard = :shard"
+_BUNDLE: Final = """
+    INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes)
+    VALUES (:shard, :first_index, :count, :entries, :leaf_hashes)"""
+_TILE: Final = "INSERT INTO ledger_tile (shard, level, tile_index, hashes) VALUES (:shard, :level, :index, :hashes)"
+_TAIL: Final = """
+    SELECT leaf_hashes FROM ledger_bundle WHERE shard = :shard AND first_index >= :size ORDER BY first_index"""
 _CHECKPOINT: Final = """
-    INSERT INTO ledger_checkpoint (shard, size, root, note) VALUES (?, ?, ?, ?)
+    INSERT INTO ledger_checkpoint (shard, size, root, note) VALUES (:shard, :size, :root, :note)
     ON CONFLICT (shard, size) DO UPDATE SET root = excluded.root, note = excluded.note"""
-_STATE: Final = "UPDATE ledger_state SET tree = ?, signed_size = ? WHERE shard = ?"
+_STATE: Final = "UPDATE ledger_state SET tree = :tree, signed_size = :size WHERE shard = :shard"
 
 
-class SqliteLedgerSink:
+class Alone(Protocol):
+    """One transaction that writes, of a command that has the database to itself."""
+
+    def rows(self, sql: str, values: Mapping[str, Any] = NOTHING) -> Iterator[Row]:
+        """Rows of a query."""
+
+    def run(self, sql: str, values: Mapping[str, Any] = NOTHING) -> None:
+        """Carry out a statement."""
+
+    def commit(self) -> None:
+        """Make it all true."""
+
+    def close(self) -> None:
+        """Let go; what was not committed was never done."""
+
+
+class StoredLedgerSink:
     """``LedgerSink`` over one transaction of a database whose service does not run."""
 
-    def __init__(self, connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
+    def __init__(self, database: Alone, checkpoint: Checkpoint) -> None:
         """Empty the tables up to the checkpoint.
 
         Raises ``SetupError``: the database keeps no such log, or signed for more than was published.
         """
-        row = connection.execute(_SHARD, (checkpoint.origin,)).fetchone()
+        row = next(database.rows(_SHARD, {"origin": checkpoint.origin}), None)
         if row is None:
             raise SetupError(f"The database keeps no log {checkpoint.origin}.", "Name the log that it keeps.")
         if row["signed_size"] is not None and row["signed_size"] > checkpoint.size:
@@ -54,34 +70,39 @@ class SqliteLedgerSink:
                 f"The database signed for {row['signed_size']} entries, {checkpoint.size} are published.",
                 "Take a newer copy of the published log: what was signed for must not be forgotten.",
             )
-        self._connection = connection
+        self._database = database
         self._shard = row["shard"]
         self._tree = row["tree"]
         where = {"shard": self._shard, "size": checkpoint.size}
-        if connection.execute(_STRADDLING, where).fetchone()[0]:
+        if list(database.rows(_STRADDLING, where)):
             raise SetupError(
                 "Entries on both sides of the checkpoint are in one row.", "Publish once more, then rebuild."
             )
-        connection.execute(_FORGET[0], (self._shard, checkpoint.size))
-        connection.execute(_FORGET[1], (self._shard,))
+        database.run(_FORGET_BUNDLES, where)
+        database.run(_FORGET_TILES, {"shard": self._shard})
 
     def add(self, rebuilt: Rebuilt) -> None:
         """Keep entries, leaf hashes and full tiles."""
-        entries, leaves = encode_bundle(rebuilt.entries), b"".join(rebuilt.leaf_hashes)
-        self._connection.execute(_BUNDLE, (self._shard, rebuilt.first, len(rebuilt.entries), entries, leaves))
-        tiles = [(self._shard, level, index, hashes) for (level, index), hashes in rebuilt.tiles.items()]
-        self._connection.executemany(_TILE, tiles)
+        bundle = {
+            "shard": self._shard,
+            "first_index": rebuilt.first,
+            "count": len(rebuilt.entries),
+            "entries": encode_bundle(rebuilt.entries),
+            "leaf_hashes": b"".join(rebuilt.leaf_hashes),
+        }
+        self._database.run(_BUNDLE, bundle)
+        for (level, index), hashes in rebuilt.tiles.items():
+            self._database.run(_TILE, {"shard": self._shard, "level": level, "index": index, "hashes": hashes})
 
     def finish(self, state: TreeState, checkpoint: Checkpoint, note: bytes) -> None:
         """Keep the checkpoint; the state is the one that the entries behind it came to, if there are any."""
-        self._connection.execute(_CHECKPOINT, (self._shard, checkpoint.size, checkpoint.root, note))
-        kept = self._with_tail(state).encode()
-        self._connection.execute(_STATE, (kept, checkpoint.size, self._shard))
+        where = {"shard": self._shard, "size": checkpoint.size}
+        self._database.run(_CHECKPOINT, {**where, "root": checkpoint.root, "note": note})
+        self._database.run(_STATE, {**where, "tree": self._with_tail(state).encode()})
 
     def _with_tail(self, state: TreeState) -> TreeState:
-        tail = [
-            leaf for row in self._connection.execute(_TAIL, (self._shard, state.size)) for leaf in split_hashes(row[0])
-        ]
+        rows = self._database.rows(_TAIL, {"shard": self._shard, "size": state.size})
+        tail = [leaf for row in rows for leaf in split_hashes(row[0])]
         if not tail:
             return state
         frontier, size = grow(state.frontier, state.size, tail), state.size + len(tail)
@@ -98,13 +119,8 @@ class SqliteLedgerSink:
 
 
 @contextmanager
-def restoring(database: Path, checkpoint: Checkpoint) -> Iterator[SqliteLedgerSink]:
+def restoring(database: Alone, checkpoint: Checkpoint) -> Iterator[StoredLedgerSink]:
     """Restore a log within one transaction, which commits at the end, or leaves everything as it was."""
-    with closing(connect(database)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield SqliteLedgerSink(connection, checkpoint)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+    with closing(database):
+        yield StoredLedgerSink(database, checkpoint)
+        database.commit()

@@ -1,7 +1,8 @@
 """What ties rows to ledger entries and to each other: each query lists what breaks the sentence it stands under.
 
-The audit runs them after the log itself; they hold on a live database too, whatever moment it is read at. Of an erased
-person no row is left but those of their entries, without opening and true type, and what staff confirmed.
+The audit runs them after the log itself; they hold on a live database too, whatever moment it is read at, and every
+database understands them. Of an erased person no row is left but those of their entries, without opening and true
+type, and what staff confirmed.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "an entry of an issuance has its credential": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN credential c USING (handle)
         WHERE r.type = 'credential.issued'
-        AND (c.ledger_index IS NOT r.ledger_index OR c.ledger_shard IS NOT r.shard)""",
+        AND (c.ledger_index IS DISTINCT FROM r.ledger_index OR c.ledger_shard IS DISTINCT FROM r.shard)""",
     "a credential was intended, with this status index": """
         SELECT c.ledger_index FROM credential c LEFT JOIN issuance i
-        USING (handle, person_id, key_id, status_list, status_index) WHERE i.state IS NOT 'issued'""",
+        USING (handle, person_id, key_id, status_list, status_index) WHERE i.state IS DISTINCT FROM 'issued'""",
     "an intent that was carried out has its credential": """
         SELECT NULL FROM issuance i LEFT JOIN credential c USING (handle)
         WHERE i.state = 'issued' AND c.id IS NULL""",
     "a decision has an entry of its own": """
         SELECT d.ledger_index FROM decision d LEFT JOIN ledger_record r
         ON r.shard = d.ledger_shard AND r.ledger_index = d.ledger_index AND r.person_id = d.person_id
-        WHERE r.type IS NOT 'decision.' || d.kind""",
+        WHERE r.type IS DISTINCT FROM 'decision.' || d.kind""",
     "an entry of a decision has its decision": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN decision d
         ON d.ledger_shard = r.shard AND d.ledger_index = r.ledger_index AND d.person_id = r.person_id
@@ -42,16 +43,16 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "an entry of an authorisation has its evidence": """
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN authorisation a USING (handle)
         WHERE r.type = 'authorisation'
-        AND (a.ledger_index IS NOT r.ledger_index OR a.ledger_shard IS NOT r.shard)""",
+        AND (a.ledger_index IS DISTINCT FROM r.ledger_index OR a.ledger_shard IS DISTINCT FROM r.shard)""",
     "since people sign in, whoever decides confirms it": """
         SELECT d.ledger_index FROM decision d LEFT JOIN authorisation a ON a.id = d.authorisation_id
-        WHERE a.act IS NOT 'decide' AND (d.ledger_shard, d.ledger_index)
+        WHERE a.act IS DISTINCT FROM 'decide' AND (d.ledger_shard, d.ledger_index)
         > (SELECT ledger_shard, ledger_index FROM authorisation ORDER BY 1, 2 LIMIT 1)""",
     "two people confirm the same act": """
         SELECT d.ledger_index FROM decision d JOIN authorisation first ON first.id = d.authorisation_id
         LEFT JOIN authorisation second ON second.id = d.approval_id
         WHERE d.approved_by IS NOT NULL
-        AND (second.action_digest IS NOT first.action_digest OR second.account_id = first.account_id
+        AND (second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
         OR second.security_key_id = first.security_key_id)""",
     "since people sign in, what takes two people has two confirmations": """
         SELECT ledger_index FROM decision WHERE kind IN ('vary', 'suspend', 'reinstate', 'revoke')
@@ -62,7 +63,7 @@ ROW_RULES: Final[Mapping[str, str]] = {
         SELECT max(ledger_index) FROM (
             SELECT authorisation_id AS id, ledger_index FROM decision
             UNION ALL SELECT approval_id, ledger_index FROM decision
-        ) WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1""",
+        ) AS used WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1""",
     "a decision commits right before the last confirmation of it": """
         SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = coalesce(d.approval_id, d.authorisation_id)
         WHERE a.ledger_shard <> d.ledger_shard OR a.ledger_index <> d.ledger_index + 1""",
@@ -70,13 +71,13 @@ ROW_RULES: Final[Mapping[str, str]] = {
         SELECT d.ledger_index FROM decision d JOIN authorisation a ON a.id = d.authorisation_id
         JOIN account first ON first.id = a.account_id LEFT JOIN authorisation b ON b.id = d.approval_id
         LEFT JOIN account second ON second.id = b.account_id
-        WHERE first.actor IS NOT d.decided_by OR second.actor IS NOT d.approved_by""",
+        WHERE first.actor IS DISTINCT FROM d.decided_by OR second.actor IS DISTINCT FROM d.approved_by""",
     "the status list says what the row of the copy says": """
         SELECT c.ledger_index FROM credential c LEFT JOIN status_entry s USING (status_list, status_index)
         WHERE coalesce(s.value, 0) <> CASE c.status WHEN 'valid' THEN 0 WHEN 'invalid' THEN 1 ELSE 2 END""",
     "the status of a void intent is INVALID": """
         SELECT NULL FROM issuance i LEFT JOIN status_entry s USING (status_list, status_index)
-        WHERE i.state = 'void' AND s.value IS NOT 1""",
+        WHERE i.state = 'void' AND s.value IS DISTINCT FROM 1""",
     "a copy is as the decision that last changed it left it": """
         SELECT c.ledger_index FROM credential c JOIN decision d ON d.id = c.changed_by
         WHERE c.status <> CASE d.kind

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from idverify.core.action import Action
@@ -18,20 +17,20 @@ WHAT_THEY_CONFIRMED: Final = "a new log follows the one, and names the checkpoin
 _SHARDS: Final = "SELECT shard, origin, previous FROM ledger_state WHERE previous IS NOT NULL ORDER BY shard"
 _CONFIRMATIONS: Final = """
     SELECT ledger_index, account_id, security_key_id, action_digest FROM authorisation
-    WHERE act = ? AND ledger_shard = ? ORDER BY ledger_index"""
-_PROPOSALS: Final = "SELECT * FROM shard_proposal WHERE begins = ? AND consumed_at IS NOT NULL"
+    WHERE act = :act AND ledger_shard = :shard ORDER BY ledger_index"""
+_PROPOSALS: Final = "SELECT * FROM shard_proposal WHERE begins = :begins AND consumed_at IS NOT NULL"
 
 
-def shard_findings(connection: sqlite3.Connection) -> Iterator[tuple[int | None, str]]:
+def shard_findings(rows: Callable[..., Iterable[Any]]) -> Iterator[tuple[int | None, str]]:
     """(ledger index, broken rule) for every shard that somebody opened otherwise."""
-    for shard in connection.execute(_SHARDS).fetchall():
-        confirmed = connection.execute(_CONFIRMATIONS, (ACT, shard["shard"])).fetchall()
+    for shard in list(rows(_SHARDS)):
+        confirmed = list(rows(_CONFIRMATIONS, {"act": ACT, "shard": shard["shard"]}))
         alike = {row["action_digest"] for row in confirmed}
         people = {row["account_id"] for row in confirmed}, {row["security_key_id"] for row in confirmed}
         if (len(confirmed), len(alike), *map(len, people)) != (2, 1, 2, 2):
             yield 0, TWO_PEOPLE
             continue
-        proposals = connection.execute(_PROPOSALS, (shard["origin"],)).fetchall()
+        proposals = list(rows(_PROPOSALS, {"begins": shard["origin"]}))
         if not any(_is_that(shard, proposal, alike.copy().pop()) for proposal in proposals):
             yield 0, WHAT_THEY_CONFIRMED
 

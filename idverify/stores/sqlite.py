@@ -1,6 +1,6 @@
 """The SQLite driver: a writer thread with group commit, a reader thread, and one that tidies, on the standard library.
 
-*Writer*: takes whatever write sets wait, runs them in one ``BEGIN IMMEDIATE`` transaction, each in a savepoint,
+*Writer*: takes whatever write sets wait, runs them in one ``BEGIN IMMEDIATE`` transaction,
 and answers after COMMIT (WAL, synchronous=FULL: durable). A refused write set fails alone. If COMMIT itself
 fails nobody knows what is on disk: every caller of the batch gets ``OutcomeUnknown`` and the driver stops for
 good, as PostgreSQL does after a failed fsync; a restart reads the truth from disk.
@@ -14,27 +14,27 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy.dialects.sqlite import dialect, insert
 
 from idverify.errors import OutcomeUnknown, Unavailable
 from idverify.ports import Clock
-from idverify.stores.transaction import Transaction, statements
+from idverify.stores.connection import NOTHING, Query, Refused, Row
+from idverify.stores.many_rows import insert_rows
+from idverify.stores.scrub import scrub
+from idverify.stores.statements import Statements
+from idverify.stores.store import MAX_BATCH, Read, Store
+from idverify.stores.transaction import Transaction, Work, carried_out
 from idverify.stores.wal import PAGES_AT_MOST, WalMover
-from idverify.stores.writes import WriteSet
 
-FIRST_SHARD: Final = 1
-MAX_BATCH: Final = 256
 LOW_WATER_BYTES: Final = 64 * 1024 * 1024
 SPACE_CHECK_SECONDS: Final = 1.0
 
-Row = sqlite3.Row
-Work = Callable[[Transaction], Awaitable[Any]]
-Read = Callable[[sqlite3.Connection], Any]
+T = TypeVar("T")
 _Item = tuple[Any, "asyncio.Future[Any]"]
 _Batch = list[_Item]
 _Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
@@ -55,6 +55,66 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AT_MOST}")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+class SqliteConnection:
+    """``connection.Connection`` over the standard library's: nothing is ever waited for (``driven``)."""
+
+    statements = Statements(dialect(paramstyle="qmark"), insert)
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+
+    async def fetch(self, query: Query, values: Mapping[str, Any] = NOTHING) -> list[Row]:
+        """All rows."""
+        sql = self.statements.query(query)
+        return self.raw.execute(sql.text, sql.arrange(values)).fetchall()
+
+    async def run(self, statement: Query, values: Mapping[str, Any] = NOTHING) -> int:
+        """One statement."""
+        sql = self.statements.query(statement)
+        try:
+            return self.raw.execute(sql.text, sql.arrange(values)).rowcount
+        except sqlite3.IntegrityError as error:
+            raise Refused(str(error)) from error
+
+    async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Many rows by few statements."""
+        try:
+            insert_rows(self.raw, f"INSERT INTO {table} ({', '.join(columns)}) VALUES ", rows)  # noqa: S608  ours
+        except sqlite3.IntegrityError as error:
+            raise Refused(str(error)) from error
+
+    async def claim(self, keys: Sequence[tuple[bytes, int, int]]) -> int:
+        """Many rows by few statements."""
+        return insert_rows(self.raw, "INSERT OR IGNORE INTO ledger_once (key, shard, ledger_index) VALUES ", keys)
+
+    async def give_back(self, keys: Sequence[tuple[bytes, int, int]]) -> None:
+        """One statement for each."""
+        self.raw.executemany("DELETE FROM ledger_once WHERE key = ? AND shard = ? AND ledger_index = ?", keys)
+
+    async def known(self, keys: Sequence[bytes]) -> list[Row]:
+        """One query for each: the last pages of the index are in memory."""
+        sql = "SELECT key, shard, ledger_index FROM ledger_once WHERE key = ?"
+        return [row for key in keys for row in self.raw.execute(sql, (key,))]
+
+    async def mark(self) -> None:
+        """A savepoint."""
+        self.raw.execute("SAVEPOINT work")
+
+    async def keep(self) -> None:
+        """The end of the savepoint."""
+        self.raw.execute("RELEASE work")
+
+    async def undo(self) -> None:
+        """Back to the savepoint; a full disk made SQLite roll back everything, the savepoint too."""
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK TO work")
+            self.raw.execute("RELEASE work")
+
+    def failed(self, error: Exception) -> bool:
+        """A full disk, for one."""
+        return isinstance(error, sqlite3.OperationalError)
 
 
 class _Handler(Protocol):
@@ -151,17 +211,10 @@ class _Writer:
         self._connection.close()
 
     def _run(self, batch: _Batch) -> list[_Answer]:
-        transaction = Transaction(self._connection, self._clock.now())
-        answers: list[_Answer] = []
-        for work, future in batch:
-            try:
-                answers.append((future, transaction.within_savepoint(work), None))
-            except sqlite3.OperationalError:  # the disk, not the write set
-                raise
-            except Exception as refused:  # noqa: BLE001  whatever a write set raises is its caller's answer
-                answers.append((future, None, refused))
-        transaction.flush()
-        return answers
+        transaction = Transaction(SqliteConnection(self._connection), self._clock.now())
+        outcomes = driven(carried_out(transaction, [work for work, _ in batch]))
+        driven(transaction.flush())
+        return [(future, *outcome) for (_, future), outcome in zip(batch, outcomes, strict=True)]
 
     def _undone(self, error: Exception) -> Unavailable:
         """Roll back, and say that nothing was done; whoever cannot even roll back stops for good."""
@@ -187,12 +240,13 @@ class _Writer:
 class _Reader:
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, read_only=True)
+        self._port = SqliteConnection(self._connection)
 
     def do(self, batch: _Batch) -> list[_Answer]:
         answers: list[_Answer] = []
         for work, future in batch:
             try:
-                answers.append((future, work(self._connection), None))
+                answers.append((future, driven(work(self._port)), None))
             except Exception as error:  # noqa: BLE001  a failed read is its caller's answer
                 answers.append((future, None, error))
         return answers
@@ -201,11 +255,8 @@ class _Reader:
         self._connection.close()
 
 
-class SqliteStore:
-    """The database of one node. ``async with`` opens and closes it.
-
-    Reads see everything that was committed before they were asked for.
-    """
+class SqliteStore(Store):
+    """The database of one node, in a file."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
@@ -227,40 +278,83 @@ class SqliteStore:
         self._reader.stop()
         self._writer.stop()
 
-    async def commit(self, work: WriteSet) -> tuple[int, ...]:
-        """Make a write set true, durably; the ledger indices of its entries.
-
-        Raises what the write set's preconditions name; ``Unavailable``: nothing was written;
-        ``OutcomeUnknown``: it may or may not have been.
-        """
-        return tuple(await self._writer.submit(lambda transaction: transaction.apply(work)))
-
     async def write(self, work: Work) -> Any:
-        """Run ``work`` on the writer, in a savepoint of the next group commit.
-
-        It awaits its transaction and nothing else.
-        """
+        """Run ``work`` on the writer, in the next group commit."""
         return await self._writer.submit(work)
 
     async def read(self, work: Read) -> Any:
         """Run ``work`` on the reader."""
         return await self._reader.submit(work)
 
-    async def fetch(self, query: Select[Any], values: Mapping[str, Any]) -> list[Row]:
-        """All rows of a query; ``values`` by the names of its ``bindparam``."""
-        sql = statements.select(query)
-        given = sql.arrange(values)
-        rows: list[Row] = await self._reader.submit(lambda connection: connection.execute(sql.text, given).fetchall())
-        return rows
-
-    async def fetch_one(self, query: Select[Any], values: Mapping[str, Any]) -> Row | None:
-        """The first row of a query, or ``None``."""
-        rows = await self.fetch(query, values)
-        return rows[0] if rows else None
+    async def scrub(self, secrets: Sequence[bytes]) -> bool:
+        """Search the files, and write them anew if need be."""
+        return await scrub(self.path, secrets)
 
     def stopped_by(self) -> str | None:
         """Why the writer stopped for good, if it did."""
         return self._written_by.stopped_by
+
+
+class _Session:
+    """A connection to a file, within a transaction. Raises ``Unavailable`` where the file cannot be used."""
+
+    def __init__(self, path: Path, begin: str, *, read_only: bool) -> None:
+        with _unavailable():
+            self._connection = connect(path, read_only=read_only)
+            self._connection.execute(begin)
+
+    def rows(self, sql: str, values: Mapping[str, Any] = NOTHING) -> Iterator[sqlite3.Row]:
+        """Rows of a query one after the other."""
+        with _unavailable():
+            yield from self._connection.execute(sql, dict(values))
+
+    def close(self) -> None:
+        """Close the file; what was not committed was never done."""
+        self._connection.close()
+
+
+class SqliteSnapshot(_Session):
+    """``log_source.Snapshot`` of a file, which is opened read-only."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "BEGIN", read_only=True)
+
+
+class SqliteAlone(_Session):
+    """``ledger_restore.Alone`` with a file: nobody else writes until it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "BEGIN IMMEDIATE", read_only=False)
+
+    def run(self, sql: str, values: Mapping[str, Any] = NOTHING) -> None:
+        """One statement."""
+        with _unavailable():
+            self._connection.execute(sql, dict(values))
+
+    def commit(self) -> None:
+        """Make it all true."""
+        with _unavailable():
+            self._connection.execute("COMMIT")
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Unavailable(f"The database cannot be used: {error}.") from error
+
+
+def driven(work: Awaitable[T]) -> T:
+    """The result of a coroutine that waits for nothing but its connection, run on this thread."""
+    assert isinstance(work, Coroutine)
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise RuntimeError("Expected a write that waits for its transaction alone, it waited for something else.")
 
 
 def _all(batch: _Batch, error: BaseException) -> list[_Answer]:

@@ -18,17 +18,18 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    TextClause,
     Update,
     and_,
     bindparam,
     delete,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine.interfaces import Dialect
 
-Statement = Select[Any] | Insert | Update | Delete
+Statement = Select[Any] | Insert | Update | Delete | TextClause
 
 # ``where`` and ``values`` of one update may name the same column, so their parameters are told apart.
 _WHERE = "where_"
@@ -54,31 +55,34 @@ def where(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Statements:
-    """Compiles for one dialect and remembers."""
+    """Compiles for one dialect, whose ``insert`` knows ``ON CONFLICT``, and remembers."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, dialect: Dialect, insert: Callable[[Table], Any]) -> None:
+        self._dialect, self._inserted = dialect, insert
         self._known: dict[object, Sql] = {}
 
-    def select(self, query: Select[Any]) -> Sql:
-        """A query of ours: module constants, so identity is the key."""
-        return self._remember(query, lambda: query)
+    def query(self, query: Select[Any] | Sql | str) -> Sql:
+        """A query of ours: module constants, so identity is the key; of text, the text."""
+        if isinstance(query, Sql):
+            return query
+        return self._remember(query, lambda: text(query) if isinstance(query, str) else query)
 
     def insert(self, table: Table, columns: tuple[str, ...]) -> Sql:
         """Insert one row."""
         return self._remember(
             ("insert", table.name, columns),
-            lambda: sqlite_insert(table).values({name: bindparam(name) for name in columns}),
+            lambda: self._inserted(table).values({name: bindparam(name) for name in columns}),
         )
 
     def put(self, table: Table, columns: tuple[str, ...]) -> Sql:
         """Insert one row, or update the one with the same primary key."""
 
         def build() -> Insert:
-            statement = sqlite_insert(table).values({name: bindparam(name) for name in columns})
+            statement = self._inserted(table).values({name: bindparam(name) for name in columns})
             key = [column.name for column in table.primary_key]
             fresh = {name: statement.excluded[name] for name in columns if name not in key}
-            return statement.on_conflict_do_update(index_elements=key, set_=fresh)
+            upsert: Insert = statement.on_conflict_do_update(index_elements=key, set_=fresh)
+            return upsert
 
         return self._remember(("put", table.name, columns), build)
 

@@ -29,7 +29,7 @@ from idverify.core.verdict import Channel, Outcome
 from idverify.errors import IdverifyError
 from idverify.ports import Tally
 from idverify.services.office import Office
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
 from idverify.web.endpoint import Call, Reply
 
 LATENCY_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -47,7 +47,7 @@ async def _status_list_age(office: Office) -> float:
 
 
 async def _ledger_entries(office: Office) -> float:
-    return (await SqliteLedger(office.store, office.log.shard).tree_state()).size
+    return (await StoredLedger(office.store, office.log.shard).tree_state()).size
 
 
 async def _signed_entries(office: Office) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 
 from tests.browser.security_key import SecurityKey
 from tests.browser.visitor import Visitor
+from tests.simulators.databases import changed
 from tests.simulators.service import Deployment
 
 
@@ -57,6 +57,4 @@ async def confirm(visitor: Visitor) -> None:
 
 def let_expire(deployment: Deployment, table: str) -> None:
     """Let the time of every row of a table be over."""
-    with sqlite3.connect(deployment.database) as database:
-        database.execute(f"UPDATE {table} SET expires_at = 1")  # noqa: S608  a table's name, from a test
-    database.close()
+    changed(deployment.location, f"UPDATE {table} SET expires_at = 1")  # noqa: S608  a table's name, from a test

@@ -15,7 +15,7 @@ ROOM = 64 * 1024
 async def test_a_disk_that_fails_under_load(deployment: Deployment) -> None:
     """The kernel lets no file grow further: no false 201, exit status 2 with the reason, and repeats succeed later."""
     log = deployment.data / "service.log"
-    wal = deployment.database.with_name(deployment.database.name + "-wal")
+    wal = deployment.location.with_name(deployment.location.name + "-wal")
     process = start(deployment)
     try:
         async with prepared(deployment) as issuers:
@@ -30,6 +30,6 @@ async def test_a_disk_that_fails_under_load(deployment: Deployment) -> None:
             assert len(issuers.answers) > 0
             assert len(issuers.unanswered) > 0
             process = await restarted(deployment)
-            await issuers.settle(deployment.database)
+            await issuers.settle(deployment.location)
     finally:
         stop(process)

@@ -50,7 +50,7 @@ async def test_kill_under_load(deployment: Deployment) -> None:
                 answered, cut_off = len(issuers.answers), len(issuers.unanswered)
                 sys.stdout.write(f"round {number}: {answered} acknowledged so far, {cut_off} cut off\n")
                 process = await restarted(deployment)
-                await issuers.settle(deployment.database)
+                await issuers.settle(deployment.location)
             assert len(issuers.answers) > ROUNDS * ACKNOWLEDGED[0]
     finally:
         stop(process)
@@ -58,21 +58,21 @@ async def test_kill_under_load(deployment: Deployment) -> None:
 
 async def test_kill_between_intent_and_signature(deployment: Deployment) -> None:
     """Every issuer has an intent on disk and no signature yet: each is void after the start, and a repeat succeeds."""
-    void_before = issuances(deployment.database, "void")
+    void_before = issuances(deployment.location, "void")
     process = start(deployment)
     try:
         async with prepared(deployment) as issuers:
             (worker,) = workers_of(process.pid)
             os.kill(worker, signal.SIGSTOP)
             async with rushing(issuers), asyncio.timeout(PATIENCE):
-                while issuances(deployment.database, "open") < ISSUERS:  # noqa: ASYNC110 the database tells nobody
+                while issuances(deployment.location, "open") < ISSUERS:  # noqa: ASYNC110 the database tells nobody
                     await asyncio.sleep(0.02)
                 kill(process)
                 os.kill(worker, signal.SIGKILL)
             assert issuers.answers == {}
             process = await restarted(deployment)
-            await issuers.settle(deployment.database)
-            assert issuances(deployment.database, "void") == void_before + ISSUERS
+            await issuers.settle(deployment.location)
+            assert issuances(deployment.location, "void") == void_before + ISSUERS
             assert len(issuers.answers) == ISSUERS
     finally:
         stop(process)
@@ -80,7 +80,7 @@ async def test_kill_between_intent_and_signature(deployment: Deployment) -> None
 
 async def test_killing_the_signer_loses_no_request(deployment: Deployment) -> None:
     """The signer process dies again and again: the service goes on, and every single request is answered with 201."""
-    void_before = issuances(deployment.database, "void")
+    void_before = issuances(deployment.location, "void")
     process = start(deployment)
     try:
         async with prepared(deployment) as issuers:
@@ -91,8 +91,8 @@ async def test_killing_the_signer_loses_no_request(deployment: Deployment) -> No
                         os.kill(worker, signal.SIGKILL)
             assert len(issuers.answers) > ISSUERS
             assert issuers.unanswered == set()
-            await issuers.settle(deployment.database)
-            assert issuances(deployment.database, "void") == void_before
+            await issuers.settle(deployment.location)
+            assert issuances(deployment.location, "void") == void_before
             assert process.poll() is None
     finally:
         stop(process)
@@ -112,6 +112,6 @@ async def test_stop_under_load(deployment: Deployment) -> None:
             assert workers != []
             assert len(issuers.answers) > 0
             process = await restarted(deployment)
-            await issuers.settle(deployment.database)
+            await issuers.settle(deployment.location)
     finally:
         stop(process)

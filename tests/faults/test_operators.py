@@ -189,27 +189,27 @@ def test_a_port_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [("serve",), ("up",), ("apikey", "list"), ("ledger", "fsck")], ids=" ".join)
 def test_a_database_that_is_gone(deployment: Deployment, command: tuple[str, ...]) -> None:
     """No command makes an empty one in its place: that would be another log under the same name."""
-    with missing(deployment.database):
+    with missing(deployment.location):
         refused(run(*command, "--data", deployment.data), "backup")
-        assert not deployment.database.exists()
+        assert not deployment.location.exists()
 
 
 @pytest.mark.parametrize("command", [("apikey", "list"), ("ledger", "fsck")], ids=" ".join)
 def test_a_database_that_is_none(deployment: Deployment, command: tuple[str, ...]) -> None:
     """A file of something else is told from a database, and stays as it is."""
     noise = b"something else entirely, and longer than a header " * 100
-    with altered(deployment.database, lambda _: noise):
+    with altered(deployment.location, lambda _: noise):
         refused(run(*command, "--data", deployment.data), "backup")
-        assert deployment.database.read_bytes() == noise
+        assert deployment.location.read_bytes() == noise
 
 
 def test_a_database_of_a_newer_version(deployment: Deployment, tmp_path: Path) -> None:
     """An older version does not touch what a newer one wrote."""
     kept = tmp_path / "kept.sqlite"
-    shutil.copy(deployment.database, kept)
-    with closing(sqlite3.connect(deployment.database)) as connection, connection:
+    shutil.copy(deployment.location, kept)
+    with closing(sqlite3.connect(deployment.location)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     try:
         refused(run("serve", "--data", deployment.data), "9999", "another version")
     finally:
-        shutil.copy(kept, deployment.database)
+        shutil.copy(kept, deployment.location)

@@ -21,8 +21,8 @@ import orjson
 import pytest
 from aiohttp import ClientSession
 
+from idverify.stores.open import open_log
 from idverify.stores.sqlite import connect
-from idverify.stores.sqlite_ledger import SqliteLogSource
 from tests.faults.commands import PATIENCE, run, session
 from tests.simulators.service import ROOT, free_port
 from tests.simulators.tls import make_certificate
@@ -94,7 +94,7 @@ def kept(data: Path) -> Kept:
         keys = connection.execute("SELECT role, key_id, certificate FROM signing_key ORDER BY role").fetchall()
         people = connection.execute("SELECT handle FROM person ORDER BY id").fetchall()
     root = next(row["certificate"] for row in keys if row["role"].startswith("root"))
-    with closing(SqliteLogSource(database)) as source:
+    with closing(open_log(database)) as source:
         entries = [entry for _, _, bundle in source.bundles() for entry in bundle]
     return Kept(
         root=hashlib.sha256(root).hexdigest(),

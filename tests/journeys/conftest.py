@@ -16,20 +16,22 @@ from hsm.softhsm import find_module
 from idverify.cli import main
 from idverify.cli.ledger import fsck
 from tests.simulators.contract import JudgedApi
+from tests.simulators.databases import DRIVERS, empty
 from tests.simulators.service import Deployment, client, deploy, serving
 
 
-@pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A deployment, served until the last journey is over; then its ledger must hold."""
+@pytest.fixture(scope="session", params=DRIVERS)
+def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment over each driver, served until the last journey is over; then its ledger must hold."""
     try:
         find_module()
     except HsmModuleMissing as error:
         pytest.skip(f"needs SoftHSM: {error}")
-    made = asyncio.run(deploy(tmp_path_factory.mktemp("journeys") / "data"))
-    with serving(made):
-        yield made
-    assert fsck(made.data, None, json=True) == 0
+    with empty(request.param, request) as database_url:
+        made = asyncio.run(deploy(tmp_path_factory.mktemp("journeys") / "data", database_url))
+        with serving(made):
+            yield made
+        assert fsck(made.data, None, json=True) == 0
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import sqlite3
 import time
 from typing import Any
 
 import pytest
 
 from tests.simulators.contract import JudgedApi
+from tests.simulators.databases import changed
 from tests.simulators.holder import collection
 from tests.simulators.service import DETAILS, VCT, Deployment
 from tests.simulators.soft_wallet import SoftWallet
@@ -84,14 +84,12 @@ async def test_a_used_offer(api: JudgedApi) -> None:
 async def test_an_expired_offer(api: JudgedApi, deployment: Deployment) -> None:
     """An offer whose time is over is gone."""
     offer = await api.offer(await api.person_with_status())
-    with sqlite3.connect(deployment.data / "idverify.sqlite") as database:
-        digest = hashlib.sha256(offer["code"].encode()).digest()
-        changed = database.execute("UPDATE offer SET expires_at = 1 WHERE code_hash = ?", (digest,)).rowcount
-    database.close()
+    of_offer = {"code_hash": hashlib.sha256(offer["code"].encode()).digest()}
+    expired = changed(deployment.location, "UPDATE offer SET expires_at = 1 WHERE code_hash = :code_hash", of_offer)
 
     status, problem = await _collect(api, collection(SoftWallet(), offer), secrets.token_hex(8))
 
-    assert changed == 1
+    assert expired == 1
     assert (status, problem["type"]) == (410, "/problems/expired")
 
 

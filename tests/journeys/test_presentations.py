@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-import sqlite3
 from typing import Any
 
 import orjson
 import pytest
 
 from tests.simulators.contract import JudgedApi
+from tests.simulators.databases import changed
 from tests.simulators.holder import Holding, asked, decided_by_two, detail, failed, holding, results, shown
 from tests.simulators.service import DETAILS, PERMISSION, VCT, Deployment
 from tests.simulators.soft_wallet import SoftWallet
@@ -119,10 +119,8 @@ async def test_even_a_rejected_answer_uses_the_request_up(api: JudgedApi, held: 
 async def test_a_request_expires(api: JudgedApi, held: Holding, deployment: Deployment) -> None:
     """After its time a request is gone, and says so."""
     request = await asked(api, "employer")
-    with sqlite3.connect(deployment.data / "idverify.sqlite") as database:
-        handle = bytes.fromhex(request["verification_request"])
-        database.execute("UPDATE verification_request SET expires_at = 1 WHERE handle = ?", (handle,))
-    database.close()
+    of_request = {"handle": bytes.fromhex(request["verification_request"])}
+    changed(deployment.location, "UPDATE verification_request SET expires_at = 1 WHERE handle = :handle", of_request)
 
     status, problem = await api.call("POST", VERIFY, "employer", _answer(held, request))
 

@@ -13,6 +13,7 @@ from idverify.core.policy import Role
 from idverify.services.enrol import Invited
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import Holding, asked, decided_by_two, holding, shown
+from tests.simulators.postgres import files
 from tests.simulators.scanner import encodings
 from tests.simulators.service import PERMISSION, Deployment
 from tests.simulators.signed_in import from_text
@@ -38,10 +39,14 @@ def leaks(folder: Path, names: Iterable[str], secrets: dict[str, str]) -> list[s
 
 
 def kept(deployment: Deployment) -> list[str]:
-    """The log, and every file of the database."""
+    """The log, and every file of the database; of a server also its own log."""
     names = ["service.log", *(path.name for path in deployment.data.glob("idverify.sqlite*"))]
-    assert "idverify.sqlite-wal" in names
-    return names
+    if isinstance(deployment.location, Path):
+        assert "idverify.sqlite-wal" in names
+        return names
+    written = files(deployment.location)
+    assert any(path.parent.name == "pg_wal" for path in written)
+    return [*names, *map(str, written)]
 
 
 @pytest.fixture

@@ -63,12 +63,12 @@ async def test_directory_bucket_and_service_show_the_same(
         await api.person_with_status()
     options = ("--data", deployment.data, "--json")
     to_directory = await idverify("ledger", "export", "--to", tmp_path / "log", *options)
-    bucket = ("--to", f"s3://{BUCKET}/public/log", "--endpoint", store, "--region", "us-east-1")
+    bucket = ("--to", f"s3://{BUCKET}/{deployment.port}/log", "--endpoint", store, "--region", "us-east-1")
     to_bucket = await idverify("ledger", "export", *bucket, *options)
     files = files_of(tmp_path / "log" / "1")
     described = LogDescription.decode(files["log.json"])
     size = require_readable(files, [parse_vkey(described.vkeys[0])])
-    sink = LogBucket(BucketAddress(BUCKET, "public/log/1/", store))
+    sink = LogBucket(BucketAddress(BUCKET, f"{deployment.port}/log/1/", store))
 
     assert (to_directory.status, to_bucket.status) == (0, 0)
     assert to_directory.json["size"] == size <= to_bucket.json["size"]

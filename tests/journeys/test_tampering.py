@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,12 @@ from idverify.ports import SystemClock
 from idverify.services.status_source import StatusSource
 from idverify.services.trust import offline_verifier
 from idverify.services.verify import Submission, Verifier, verify
+from idverify.stores.open import Location
 from tests.journeys.conftest import Command
+from tests.simulators import databases
 from tests.simulators.contract import JudgedApi
+from tests.simulators.databases import changed as changed_rows
+from tests.simulators.databases import rows
 from tests.simulators.holder import asked, failed, holding
 from tests.simulators.service import Deployment
 
@@ -132,65 +135,69 @@ async def test_a_changed_status_list_tells_nothing(api: JudgedApi, presented: Pr
 # --- the ledger, as it lies in the file -------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A data directory whose database is a copy, and where that is."""
+
+    data: Path
+    location: Location
+
+
 @pytest.fixture
-def copied(deployment: Deployment, tmp_path: Path) -> Path:
+def copied(deployment: Deployment, tmp_path: Path) -> Iterator[Copy]:
     """A copy of the deployment's settings and database, taken while it runs."""
-    shutil.copy(deployment.data / "idverify.toml", tmp_path)
-    with (
-        sqlite3.connect(deployment.data / "idverify.sqlite") as source,
-        sqlite3.connect(tmp_path / "idverify.sqlite") as target,
-    ):
-        source.backup(target)
-    source.close()
-    target.close()
-    return tmp_path
+    with databases.copied(deployment.location, tmp_path) as location:
+        settings = (deployment.data / "idverify.toml").read_text()
+        if isinstance(location, str):
+            settings = settings.replace(str(deployment.location), location)
+        (tmp_path / "idverify.toml").write_text(settings)
+        yield Copy(tmp_path, location)
 
 
-def _entries(database: sqlite3.Connection) -> list[bytes]:
-    rows = database.execute("SELECT entries FROM ledger_bundle ORDER BY first_index")
-    return [entry for (entries,) in rows for entry in decode_bundle(entries)]
-
-
-def _flip_in_file(path: Path, find: Callable[[sqlite3.Connection], bytes]) -> None:
-    """Flip one bit in the middle of what ``find`` returns, wherever those bytes lie in the file."""
-    with sqlite3.connect(path) as database:
-        database.execute("PRAGMA journal_mode = DELETE")
-        wanted = find(database)
-    database.close()
-    content = bytearray(path.read_bytes())
-    at = content.find(wanted)
-    assert at >= 0
-    while at >= 0:
-        content[at + len(wanted) // 2] ^= 1
-        at = content.find(wanted)
-    path.write_bytes(content)
+def _flip(location: Location, table: str, column: str, wanted: bytes) -> None:
+    """Flip one bit in the middle of these bytes: in a file wherever they lie, on a server in the column."""
+    at = len(wanted) // 2
+    other = wanted[:at] + bytes([wanted[at] ^ 1]) + wanted[at + 1 :]
+    if isinstance(location, Path):
+        with sqlite3.connect(location) as database:
+            database.execute("PRAGMA journal_mode = DELETE")
+        database.close()
+        content = location.read_bytes()
+        assert wanted in content
+        location.write_bytes(content.replace(wanted, other))
+        return
+    for (before,) in rows(location, f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"):  # noqa: S608  ours
+        if wanted in before:
+            values = {"before": before, "after": before.replace(wanted, other)}
+            update = f"UPDATE {table} SET {column} = :after WHERE {column} = :before"  # noqa: S608  ours
+            assert changed_rows(location, update, values) == 1
 
 
 @pytest.mark.parametrize("index", [0, 3, 7])
-async def test_a_changed_entry_is_named(copied: Path, idverify: Command, index: int) -> None:
-    """A bit flipped in an entry's digest, in the file itself: fsck names that entry first, and exits with 1."""
-    _flip_in_file(copied / "idverify.sqlite", lambda database: _entries(database)[index][-32:])
+async def test_a_changed_entry_is_named(copied: Copy, idverify: Command, index: int) -> None:
+    """A bit flipped in an entry's digest, where it lies: fsck names that entry first, and exits with 1."""
+    bundles = rows(copied.location, "SELECT entries FROM ledger_bundle ORDER BY first_index")
+    entry = [entry for (entries,) in bundles for entry in decode_bundle(entries)][index]
+    _flip(copied.location, "ledger_bundle", "entries", entry[-32:])
 
-    found = await idverify("ledger", "fsck", "--data", copied, "--json")
+    found = await idverify("ledger", "fsck", "--data", copied.data, "--json")
 
     assert (found.status, found.json["holds"], found.json["first_bad_index"]) == (1, False, index)
     assert "leaf_hash" in {finding["rule"] for finding in found.json["findings"]}
 
 
-async def test_a_rewritten_history_is_named(copied: Path, idverify: Command) -> None:
+async def test_a_rewritten_history_is_named(copied: Copy, idverify: Command) -> None:
     """An entry changed together with its stored leaf hash still breaks the chain and the signed root."""
-    with sqlite3.connect(copied / "idverify.sqlite") as database:
-        first, entries, leaves = database.execute(
-            "SELECT first_index, entries, leaf_hashes FROM ledger_bundle WHERE count > 4 ORDER BY first_index LIMIT 1"
-        ).fetchone()
-        old = decode_bundle(entries)[2]
-        new = old[:-1] + bytes([old[-1] ^ 1])
-        hashes = hashlib.sha256(b"\0" + old).digest(), hashlib.sha256(b"\0" + new).digest()
-        changes = (entries.replace(old, new), leaves.replace(*hashes), first)
-        database.execute("UPDATE ledger_bundle SET entries = ?, leaf_hashes = ? WHERE first_index = ?", changes)
-    database.close()
+    some = "SELECT first_index, entries, leaf_hashes FROM ledger_bundle WHERE count > 4 ORDER BY first_index LIMIT 1"
+    ((first, entries, leaves),) = rows(copied.location, some)
+    old = decode_bundle(entries)[2]
+    new = old[:-1] + bytes([old[-1] ^ 1])
+    hashes = hashlib.sha256(b"\0" + old).digest(), hashlib.sha256(b"\0" + new).digest()
+    values = {"entries": entries.replace(old, new), "leaves": leaves.replace(*hashes), "first": first}
+    update = "UPDATE ledger_bundle SET entries = :entries, leaf_hashes = :leaves WHERE first_index = :first"
+    assert changed_rows(copied.location, update, values) == 1
 
-    found = await idverify("ledger", "fsck", "--data", copied, "--json")
+    found = await idverify("ledger", "fsck", "--data", copied.data, "--json")
 
     assert (found.status, found.json["first_bad_index"]) == (1, first + 2)  # which its opening no longer opens
     assert (first + 3, "prev") in {(one["index"], one["rule"]) for one in found.json["findings"]}
@@ -199,50 +206,44 @@ async def test_a_rewritten_history_is_named(copied: Path, idverify: Command) -> 
 
 LAST_SIGNED_BUNDLE = """
     SELECT max(first_index) FROM ledger_bundle
-    WHERE first_index < (SELECT max(size) FROM ledger_checkpoint WHERE note NOT NULL)"""
+    WHERE first_index < (SELECT max(size) FROM ledger_checkpoint WHERE note IS NOT NULL)"""
 
 
-async def test_a_truncated_ledger_is_named(copied: Path, idverify: Command) -> None:
+async def test_a_truncated_ledger_is_named(copied: Copy, idverify: Command) -> None:
     """Entries that a checkpoint was signed for cannot be dropped from the end."""
-    with sqlite3.connect(copied / "idverify.sqlite") as database:
-        (last,) = database.execute(LAST_SIGNED_BUNDLE).fetchone()
-        database.execute("DELETE FROM ledger_bundle WHERE first_index >= ?", (last,))
-        database.execute("DELETE FROM ledger_record WHERE ledger_index >= ?", (last,))
-    database.close()
+    ((last,),) = rows(copied.location, LAST_SIGNED_BUNDLE)
+    changed_rows(copied.location, "DELETE FROM ledger_bundle WHERE first_index >= :last", {"last": last})
+    changed_rows(copied.location, "DELETE FROM ledger_record WHERE ledger_index >= :last", {"last": last})
 
-    found = await idverify("ledger", "fsck", "--data", copied, "--json")
+    found = await idverify("ledger", "fsck", "--data", copied.data, "--json")
 
     assert (found.status, found.json["first_bad_index"]) == (1, last)
     assert "truncated" in {finding["rule"] for finding in found.json["findings"]}
 
 
 @pytest.mark.parametrize("column", ["root", "signature"])
-async def test_a_changed_checkpoint_is_named(copied: Path, idverify: Command, column: str) -> None:
+async def test_a_changed_checkpoint_is_named(copied: Copy, idverify: Command, column: str) -> None:
     """A signed checkpoint with one bit flipped no longer bears the log's signature."""
+    some = "SELECT note FROM ledger_checkpoint WHERE note IS NOT NULL LIMIT 1"
+    lines = bytes(rows(copied.location, some)[0][0]).splitlines()
+    _flip(copied.location, "ledger_checkpoint", "note", {"root": lines[2], "signature": lines[-1][-40:]}[column])
 
-    def note(database: sqlite3.Connection) -> bytes:
-        (signed,) = database.execute("SELECT note FROM ledger_checkpoint WHERE note NOT NULL LIMIT 1").fetchone()
-        lines = bytes(signed).splitlines()
-        return {"root": lines[2], "signature": lines[-1][-40:]}[column]
-
-    _flip_in_file(copied / "idverify.sqlite", note)
-
-    found = await idverify("ledger", "fsck", "--data", copied, "--json")
+    found = await idverify("ledger", "fsck", "--data", copied.data, "--json")
 
     assert found.status == 1
     assert "checkpoint" in {finding["rule"] for finding in found.json["findings"]}
 
 
 async def test_a_key_from_outside_is_believed_over_the_file_s(
-    copied: Path, idverify: Command, deployment: Deployment
+    copied: Copy, idverify: Command, deployment: Deployment
 ) -> None:
     """With the log's published key the ledger holds; with a stranger's of the same name no checkpoint does."""
     origin = f"localhost:{deployment.port}/log/1"
     stranger = vkey(Ed25519Verifier(origin, Ed25519PrivateKey.generate().public_key().public_bytes_raw()))
-    bundle = await idverify("trust", "export", copied / "bundle.jwt", "--data", deployment.data, "--json")
+    bundle = await idverify("trust", "export", copied.data / "bundle.jwt", "--data", deployment.data, "--json")
 
-    published = await idverify("ledger", "fsck", "--data", copied, "--vkey", bundle.json["log_vkeys"][0], "--json")
-    foreign = await idverify("ledger", "fsck", "--data", copied, "--vkey", stranger, "--json")
+    published = await idverify("ledger", "fsck", "--data", copied.data, "--vkey", bundle.json["log_vkeys"][0], "--json")
+    foreign = await idverify("ledger", "fsck", "--data", copied.data, "--vkey", stranger, "--json")
 
     assert (published.status, published.json["holds"]) == (0, True)
     assert foreign.status == 1
@@ -250,7 +251,7 @@ async def test_a_key_from_outside_is_believed_over_the_file_s(
 
 
 async def test_a_running_deployment_s_ledger_holds(deployment: Deployment, idverify: Command, api: JudgedApi) -> None:
-    """While credentials are being issued, fsck over the live file finds nothing wrong; nor does it afterwards."""
+    """While credentials are being issued, fsck over the live database finds nothing wrong; nor does it afterwards."""
     issuing = asyncio.gather(*(holding(api, wait=5) for _ in range(6)))
     during = [await idverify("ledger", "fsck", "--data", deployment.data, "--json") for _ in range(3)]
     await issuing

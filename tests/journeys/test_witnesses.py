@@ -20,7 +20,7 @@ from idverify.ledger import Policy, parse_policy
 from idverify.ledger.note import vkey
 from idverify.ledger.proof import TlogProof
 from idverify.services.log_keys import log_keys
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.open import open_log
 from tests.simulators.holder import holding, results, shown
 from tests.simulators.service import ROOT, Api, Deployment, client, deploy, serving
 
@@ -69,7 +69,7 @@ class Organisation:
 @contextmanager
 def witnessed(deployment: Deployment, folder: Path) -> Iterator[list[Organisation]]:
     """Three witnesses of the deployment's log, which its settings name."""
-    with closing(SqliteLogSource(deployment.database)) as source:
+    with closing(open_log(deployment.location)) as source:
         (log,) = source.shards()
         keys = [vkey(key.verifier(log["origin"])) for key in log_keys(source.signing_keys())]
     with ExitStack() as stack:

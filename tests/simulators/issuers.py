@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientError
 
+from idverify.stores.open import Location
 from tests.simulators.invariants import broken, missing
 from tests.simulators.service import VCT, Api
 from tests.simulators.soft_wallet import SoftWallet
@@ -45,14 +45,14 @@ class Issuers:
         """Every person collects one credential after another, until told or until the service is gone."""
         await asyncio.gather(*(self._collect_again_and_again(person, until) for person in self._people))
 
-    async def settle(self, database: Path) -> None:
+    async def settle(self, location: Location) -> None:
         """Hold a service that has started again to its promises.
 
         Nothing acknowledged is missing and nothing stands half done; whoever got no answer gets one by a repeat, and
         whoever got one gets the same again.
         """
-        assert broken(database) == []
-        assert missing(database, list(self.answers.values())) == []
+        assert broken(location) == []
+        assert missing(location, list(self.answers.values())) == []
         fresh, unanswered = self.answers.keys() - self._settled, self.unanswered.copy()
         repeated = await asyncio.gather(*map(self._attempt, unanswered))
         assert [answer for status, answer in repeated if status != CREATED] == []
@@ -60,7 +60,7 @@ class Issuers:
             status, again = await self._post(attempt)
             assert (status, _lasting(again)) == (CREATED, _lasting(self.answers[attempt]))
         self._settled = set(self.answers)
-        assert broken(database) == []
+        assert broken(location) == []
 
     async def _collect_again_and_again(self, person: str, until: asyncio.Event) -> None:
         wallet = SoftWallet()

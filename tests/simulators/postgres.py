@@ -12,20 +12,23 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
+
+from idverify.stores.schema import upgrade
 
 PATIENCE: Final = 30.0
 USER: Final = "idverify"
 TEMPLATE: Final = "migrated"
 # What a test does not look at is not waited for: the machine under it is not going to lose its power.
-FAST: Final[Mapping[str, str]] = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
-DURABLE: Final[Mapping[str, str]] = {"fsync": "on", "synchronous_commit": "on"}
+FAST: Final[Mapping[str, str]] = {"fsync": "off", "full_page_writes": "off", "min_wal_size": "2MB"}
 
 
 def binaries() -> Path:
@@ -60,7 +63,8 @@ class Cluster:
 
     def make(self) -> None:
         """Lay out the data directory, with nobody but its owner let in."""
-        _run(self, "initdb", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", f"--username={USER}")
+        how = ("--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", "--wal-segsize=1")
+        _run(self, "initdb", *how, f"--username={USER}")
 
     def start(self) -> None:
         """Start the server; returns when it answers."""
@@ -86,8 +90,9 @@ class Cluster:
         self._end(signal.SIGQUIT)
 
     def sql(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
-        """What a statement answers; for where no event loop runs."""
-        return asyncio.run(self.asked(statement, database))
+        """What a statement answers, wherever this is called from."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, self.asked(statement, database)).result()
 
     async def asked(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
         """What a statement answers, on a connection of its own."""
@@ -105,7 +110,7 @@ class Cluster:
 
     async def dropped(self, url: str) -> None:
         """Remove a database, whoever is connected to it."""
-        await self.asked(f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]} WITH (FORCE)")
+        await self.asked(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
 
     def _is_ready(self) -> bool:
         try:
@@ -136,6 +141,43 @@ def cluster(settings: Mapping[str, str] = FAST) -> Iterator[Cluster]:
             made.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def migrated_cluster() -> Iterator[Cluster]:
+    """A running cluster whose template database has our schema."""
+    with cluster() as running:
+        running.sql(f"CREATE DATABASE {TEMPLATE}")
+        upgrade(running.url(TEMPLATE))
+        yield running
+
+
+def of_url(url: str) -> Cluster:
+    """The cluster that a database is in."""
+    return Cluster(Path(parse_qs(urlsplit(url).query)["host"][0]))
+
+
+def files(url: str) -> list[Path]:
+    """Every file with something of a database in it: its tables, the write-ahead log, what the server said."""
+    server = of_url(url)
+    server.sql("CHECKPOINT")
+    ((oid,),) = server.sql("SELECT oid FROM pg_database WHERE datname = current_database()", urlsplit(url).path[1:])
+    folders = (server.data / "base" / str(oid), server.data / "pg_wal")
+    return [server.log, *(path for folder in folders for path in folder.iterdir() if path.is_file())]
+
+
+@contextmanager
+def dumped_and_restored(url: str) -> Iterator[str]:
+    """A copy of a database, beside it on its server, whoever is using it."""
+    server, copy = of_url(url), f"copy_{secrets.token_hex(6)}"
+    server.sql(f"CREATE DATABASE {copy}")
+    try:
+        dump = subprocess.run([binaries() / "pg_dump", url], capture_output=True, check=True)
+        restore = [binaries() / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", server.url(copy)]
+        subprocess.run(restore, input=dump.stdout, stdout=subprocess.DEVNULL, check=True)
+        yield server.url(copy)
+    finally:
+        server.sql(f"DROP DATABASE {copy} WITH (FORCE)")
 
 
 def _owner() -> pwd.struct_passwd | None:

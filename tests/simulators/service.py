@@ -20,12 +20,13 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from multidict import CIMultiDictProxy
 
 from idverify.app.provision import Wishes, provision
+from idverify.config import Database
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.ports import Clock, SystemClock, system_entropy
 from idverify.services.access import create_key
 from idverify.services.enrol import Invited, invite
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.open import Location, open_store
 from tests.simulators.signed_in import COOKIE, STAFF, SignedInPerson
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,7 @@ class Deployment:
 
     data: Path
     port: int
+    location: Location
     clock: Clock = field(default_factory=SystemClock)
     keys: dict[str, str] = field(default_factory=dict)
     people: dict[str, SignedInPerson] = field(default_factory=dict)
@@ -75,26 +77,22 @@ class Deployment:
         """The public address."""
         return f"http://localhost:{self.port}"
 
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.data / "idverify.sqlite"
-
     async def make_key(self, name: str, actor: str, role: Role, purpose: Purpose | None) -> None:
         """An API key, made as ``idverify apikey create`` makes it; kept under a name."""
-        async with SqliteStore(self.database, self.clock) as store:
+        async with open_store(self.location, self.clock) as store:
             self.keys[name] = await create_key(store, self.clock, system_entropy, actor, role, purpose)
 
     async def invite(self, invited: Invited) -> str:
         """A one-time code, made as ``idverify enrol`` makes it."""
-        async with SqliteStore(self.database, self.clock) as store:
+        async with open_store(self.location, self.clock) as store:
             return (await invite(store, self.clock, system_entropy, invited, "operator")).code
 
 
-async def deploy(data: Path) -> Deployment:
+async def deploy(data: Path, database_url: str | None = None) -> Deployment:
     """Provision a data directory as ``idverify up`` does, without the demo's people."""
-    deployment = Deployment(data, free_port())
-    await provision(data, Wishes(deployment.url, deployment.port, demo=False))
+    port = free_port()
+    wishes = Wishes(f"http://localhost:{port}", port, demo=False, database=Database(url=database_url))
+    deployment = Deployment(data, port, (await provision(data, wishes)).location)
     for name, key in KEYS.items():
         await deployment.make_key(name, *key)
     return deployment

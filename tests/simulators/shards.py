@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,7 +14,8 @@ from idverify.services import new_shard
 from idverify.services.enrol import Invited
 from idverify.services.log_book import Log
 from idverify.services.new_shard import State, Waiting
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
+from tests.simulators.databases import backed_up
 from tests.simulators.software_office import Premises, SoftwareOffice
 
 ADMINS: Final = {"admin": "Ada Admin", "other": "Agnes Admin"}
@@ -48,11 +48,10 @@ async def halt(house: Premises) -> Checkpoint:
 @asynccontextmanager
 async def set_back(house: Premises) -> AsyncIterator[SoftwareOffice]:
     """What is done in here is lost: the database is restored from a copy that was made before."""
-    copy = house.path.with_suffix(".copy")
-    shutil.copy(house.path, copy)
+    restore = await backed_up(house.location)
     async with house.open() as served:
         yield served
-    shutil.move(copy, house.path)
+    await restore()
 
 
 async def state(served: SoftwareOffice) -> State:
@@ -78,7 +77,7 @@ async def approved(served: SoftwareOffice, waiting: Waiting, who: str = "other")
 
 async def entries(served: SoftwareOffice, shard: int) -> list[Entry]:
     """Every entry of a shard."""
-    storage = SqliteLedger(served.office.store, shard)
+    storage = StoredLedger(served.office.store, shard)
     size = (await storage.tree_state()).size
     return [Entry.decode(entry) for entry in await storage.entries(0, size)]
 

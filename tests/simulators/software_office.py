@@ -49,9 +49,10 @@ from idverify.services.office import (
 from idverify.services.sessions import recognise
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
+from idverify.stores.ledger import StoredLedger
+from idverify.stores.open import Location, open_store
 from idverify.stores.schema import upgrade
-from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.store import Store
 from idverify.stores.vault import Vault
 from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
@@ -178,7 +179,7 @@ class SoftwareOffice:
 class Premises:
     """An established deployment that is opened, closed and opened again; its token and its guard stay what they are."""
 
-    path: Path
+    location: Location
     token: SoftToken
     clock: StandingClock
     api: Api
@@ -189,12 +190,12 @@ class Premises:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
         """Serve it on its port, with the background work running."""
-        async with SqliteStore(self.path, self.clock) as store:
+        async with open_store(self.location, self.clock) as store:
             office = await self.office(store)
             async with running(office), _listening(office, self.api.deployment.port):
                 yield SoftwareOffice(office, self.token, self.clock, self.api)
 
-    async def office(self, store: SqliteStore) -> Office:
+    async def office(self, store: Store) -> Office:
         """The office over an open store, with nothing running: as another process has it."""
         ours, token, clock = await load_deployment(store), self.token, self.clock
         keys, source = await load_keys(store, ours.iss), StatusSource(None)
@@ -216,10 +217,10 @@ class Premises:
             tally=Metrics(),
         )
 
-    def _hands(self, store: SqliteStore, iss: str, keys: Keys) -> Hands:
+    def _hands(self, store: Store, iss: str, keys: Keys) -> Hands:
         async def publisher(log: Log) -> Publisher:
             return Publisher(
-                SqliteLedger(store, log.shard),
+                StoredLedger(store, log.shard),
                 log.origin,
                 await checkpoint_signers(keys.log, log.origin, self.token, self.token, self.clock),
                 now=self.clock.now,
@@ -236,24 +237,23 @@ class Premises:
 
 
 @asynccontextmanager
-async def premises(data: Path) -> AsyncIterator[Premises]:
-    """Establish a deployment in ``data``."""
+async def premises(data: Path, location: Location | None = None) -> AsyncIterator[Premises]:
+    """Establish a deployment in a database, by default a file in ``data``."""
     port, token, clock = free_port(), SoftToken(LABEL), StandingClock()
-    deployment = service.Deployment(data, port, clock)
-    path = data / "idverify.sqlite"
-    upgrade(path)
-    async with SqliteStore(path, clock) as store:
+    deployment = service.Deployment(data, port, location or data / "idverify.sqlite", clock)
+    upgrade(deployment.location)
+    async with open_store(deployment.location, clock) as store:
         await _establish(store, deployment.url, token, clock)
     for name, key in KEYS.items():
         await deployment.make_key(name, *key)
     async with client() as session:
-        yield Premises(path, token, clock, Api(session, deployment))
+        yield Premises(deployment.location, token, clock, Api(session, deployment))
 
 
 @asynccontextmanager
-async def software_office(data: Path) -> AsyncIterator[SoftwareOffice]:
-    """Establish a deployment in ``data`` and serve it on a free port of this process."""
-    async with premises(data) as made, made.open() as served:
+async def software_office(data: Path, location: Location | None = None) -> AsyncIterator[SoftwareOffice]:
+    """Establish a deployment in a database (by default a file in ``data``) and serve it on a port of this process."""
+    async with premises(data, location) as made, made.open() as served:
         yield served
 
 
@@ -268,7 +268,7 @@ async def _listening(office: Office, port: int) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-async def _establish(store: SqliteStore, url: str, token: SoftToken, clock: StandingClock) -> None:
+async def _establish(store: Store, url: str, token: SoftToken, clock: StandingClock) -> None:
     ours = Deployment("1", url, "localhost", f"{url}/status", f"{url.partition('//')[2]}/log/1", "Utopia", "UT")
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)

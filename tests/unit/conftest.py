@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from idverify.stores.open import Location
 from tests.simulators.software_office import SoftwareOffice, software_office
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[SoftwareOffice]:
-    """An office of the test's own, and a caller of its API."""
-    async with software_office(tmp_path) as running:
+async def served(tmp_path: Path, location: Location) -> AsyncIterator[SoftwareOffice]:
+    """An office of the test's own over each driver, and a caller of its API."""
+    async with software_office(tmp_path, location) as running:
         yield running

@@ -45,7 +45,7 @@ def test_settings_are_read(data: Path) -> None:
     assert config.identity.public_url == "http://localhost:8080"
     assert (config.service.host, config.service.port) == ("127.0.0.1", 8080)
     assert config.online.workers == 1
-    assert config.database == data / DATABASE
+    assert config.location == data / DATABASE
 
 
 def test_the_environment_wins_over_the_file(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

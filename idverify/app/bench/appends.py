@@ -24,7 +24,8 @@ from idverify.app.bench.effort import Effort
 from idverify.ledger.entry import ENTRY_SIZE, Draft, EntryType
 from idverify.ledger.sequencer import genesis
 from idverify.stores import tables
-from idverify.stores.sqlite import FIRST_SHARD, SqliteStore
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import FIRST_SHARD
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Recorded, WriteSet
 

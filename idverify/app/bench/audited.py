@@ -15,7 +15,7 @@ from pathlib import Path
 from idverify.errors import IdverifyError
 from idverify.ledger.audit import Report, fsck
 from idverify.ledger.note import NoteVerifier, parse_vkey
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.open import open_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Cost:
 
 def audit(database: Path, verifier: NoteVerifier) -> Cost:
     """Audit a log that holds. Raises ``IdverifyError``: one that does not has stopped early, and says nothing."""
-    with closing(SqliteLogSource(database)) as source:
+    with closing(open_log(database)) as source:
         begin = time.process_time()
         *_, report = fsck(source, verifier, verifier.name)
         after_log = time.process_time()

@@ -28,7 +28,7 @@ from idverify.ledger.published import CHECKPOINT, SignedTree, paths, render
 from idverify.ledger.storage import LedgerStorage
 from idverify.ledger.tree_audit import audit_tree
 from idverify.stores.directory_files import DirectoryFiles
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.open import open_log
 
 _FILES_TARGET: Final = 0.5
 _DATABASE_TARGET: Final = 0.3
@@ -71,7 +71,7 @@ def hashing(effort: Effort) -> float:
 
 
 def _cpu_of_database(database: Path, verifier: NoteVerifier) -> float:
-    with closing(SqliteLogSource(database)) as source:
+    with closing(open_log(database)) as source:
         return _cpu_of(fsck(source, verifier, verifier.name))
 
 

@@ -21,7 +21,7 @@ from idverify.app.bench.deployment import Deployment, Holder, deploy
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.load import CONNECTIONS, Request, drive
 from idverify.app.bench.programs import Program, cpu_seconds, running
-from idverify.config import Config
+from idverify.config import DATABASE, Config
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import IdverifyError
 
@@ -62,7 +62,7 @@ class Bench:
         log, copy = self.directory / "floor.log", self.directory / f"{work.name}.sqlite"
         async with running(log, "idverify.app.bench.floor", str(usual), *work.primitives) as bare:
             await _bare(bare, requests[:CONNECTIONS])
-            with Replay(config.database, copy, work.commits) as replay:
+            with Replay(config.data / DATABASE, copy, work.commits) as replay:
                 for start in range(CONNECTIONS, len(requests), self.effort.requests):
                     some = requests[start : start + self.effort.requests]
                     ours, answered = await _load(self.service, port, some, work.status)

@@ -10,9 +10,9 @@ from idverify.app.bench import appends, audits, growth, proofs, quorum
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.soft_log import ORIGIN, SoftSigner, publisher, shown
 from idverify.ports import SystemClock
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
 
 
 async def measure(effort: Effort) -> list[Row]:
@@ -23,7 +23,7 @@ async def measure(effort: Effort) -> list[Row]:
         upgrade(database)
         async with SqliteStore(database, SystemClock()) as store:
             await appends.start(store, ORIGIN)
-            publishing, ledger = publisher(store, signer), SqliteLedger(store)
+            publishing, ledger = publisher(store, signer), StoredLedger(store)
             points = [point async for point in growth.grow(store, publishing, 1, effort.entries)]
             await audits.publish(ledger, await shown(publishing), published)
             rows = [

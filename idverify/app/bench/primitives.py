@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hsm import Algorithm
 from hsm.bench import raw_cpu
 from idverify.app.tokens import token_config
-from idverify.config import Config
+from idverify.config import DATABASE, Config
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.services.establish import WRAPPING_ROLE
 from idverify.stores.sqlite import connect
@@ -73,7 +73,7 @@ PRIMITIVES: Final[Mapping[str, Callable[[], Callable[[], object]]]] = {
 
 async def hsm_of_one_issuance(config: Config, seconds: float) -> float:
     """CPU seconds of one signature, its verification and one unwrapping, on held handles; ``seconds`` of each."""
-    with closing(connect(config.database, read_only=True)) as database:
+    with closing(connect(config.data / DATABASE, read_only=True)) as database:
         keys = {row["role"]: row["key_id"] for row in database.execute("SELECT role, key_id FROM signing_key")}
     token = replace(token_config(config.online), workers=_BUSY)
     return sum([await raw_cpu(token, algorithm, keys[role], seconds) for role, algorithm in _RAW.items()])

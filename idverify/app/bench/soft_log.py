@@ -11,8 +11,8 @@ from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.published import SignedTree
 from idverify.ledger.publisher import Publisher, Witnesses
 from idverify.ports import SystemClock
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
 
 ORIGIN: Final = "bench.example/log/1"
 
@@ -31,7 +31,7 @@ class SoftSigner:
 
 def publisher(store: SqliteStore, signer: SoftSigner, witnesses: Witnesses | None = None) -> Publisher:
     """The publisher of the log in this store."""
-    ledger, now = SqliteLedger(store), SystemClock().now
+    ledger, now = StoredLedger(store), SystemClock().now
     return Publisher(ledger, ORIGIN, [signer], now=now, holder=b"bench", witnesses=witnesses)
 
 

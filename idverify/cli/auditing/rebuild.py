@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from idverify.cli.auditing.sources import opened
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
-from idverify.errors import SetupError
+from idverify.errors import SetupError, Unavailable
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import LedgerError
 from idverify.ledger.files import LogFiles, require_file
 from idverify.ledger.published import CHECKPOINT, HEADS
 from idverify.ledger.rebuild import RebuiltTree, rebuild, restore, static_files
 from idverify.stores.ledger_restore import restoring
+from idverify.stores.open import open_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def _restore(files: LogFiles, signed: tuple[bytes, Checkpoint], data: Path, *, q
     note, checkpoint = signed
     held = hold(data)
     try:
-        with progress("entries", quiet=quiet) as told, restoring(load(data).database, checkpoint) as sink:
+        with progress("entries", quiet=quiet) as told, restoring(open_alone(load(data).location), checkpoint) as sink:
             for count in restore(files, note, checkpoint, sink):
                 told(count, checkpoint.size)
-    except sqlite3.Error as error:
+    except Unavailable as error:
         raise SetupError(f"The ledger cannot be written ({error}).", "Restore the database from a backup.") from error
     finally:
         os.close(held)

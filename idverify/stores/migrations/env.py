@@ -7,10 +7,9 @@ from sqlalchemy import create_engine, pool
 
 from idverify.stores.tables import metadata
 
-if context.is_offline_mode():  # as a script, which our own driver runs: alembic itself has no asyncpg
-    context.configure(dialect_name="postgresql", target_metadata=metadata, transactional_ddl=True)
-    with context.begin_transaction():
-        context.run_migrations()
+if context.is_offline_mode():  # as a script, which our own driver runs, in a transaction of its own
+    context.configure(dialect_name="postgresql", target_metadata=metadata, transactional_ddl=False)
+    context.run_migrations()
 else:
     engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool)
     with engine.connect() as connection:

@@ -23,7 +23,7 @@ from idverify.ports import system_entropy
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.log_keys import CHECKPOINT_SIGNER, SOFTWARE, LogKey
 from idverify.stores import queries, tables
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.open import open_store
 from idverify.stores.writes import Remove, WriteSet
 from tests.simulators.ledger_memory import ORIGIN
 from tests.simulators.service import deploy
@@ -85,12 +85,12 @@ async def test_an_older_deployment_gets_the_keys_that_it_lacks(tmp_path: Path) -
     """Started by this version, a database without the newer keys has them, each with an entry; the next start none."""
     deployment = await deploy(tmp_path)
     newer = ("receipt-signer", "sealing", "checkpoint-cosigner")
-    async with SqliteStore(deployment.database, deployment.clock) as store:
+    async with open_store(deployment.location, deployment.clock) as store:
         await store.commit(WriteSet(tuple(Remove(tables.signing_key, {"role": role}) for role in newer)))
         before = len(await store.fetch(queries.SIGNING_KEYS, {}))
     for _ in range(2):
         await provision.provision(tmp_path, Wishes(deployment.url, deployment.port, demo=False))
-        async with SqliteStore(deployment.database, deployment.clock) as store:
+        async with open_store(deployment.location, deployment.clock) as store:
             rows = {row["role"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
             assert set(newer) <= rows
             assert len(rows) == before + len(newer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -48,9 +49,9 @@ async def test_an_officer_who_left_is_missing(served: SoftwareOffice) -> None:
     assert (before, len(await _codes(served))) == ([], 1)
 
 
-async def test_the_demo_s_set_up_is_no_officer(served: SoftwareOffice) -> None:
+async def test_the_demo_s_set_up_is_no_officer(served: SoftwareOffice, tmp_path: Path) -> None:
     """Its decisions were confirmed like any other's, and afterwards nobody can sign in as it."""
-    references = await furnish(served.office, served.office.store.path.parent)
+    references = await furnish(served.office, tmp_path)
 
     acts = await served.office.store.fetch(select(tables.authorisation.c.act), {})
     sessions = await served.office.store.fetch(select(tables.session.c.ended_at), {})
@@ -60,13 +61,12 @@ async def test_the_demo_s_set_up_is_no_officer(served: SoftwareOffice) -> None:
     assert len(await _codes(served)) == NEEDED
 
 
-async def test_a_demo_that_was_cut_off_is_made_again(served: SoftwareOffice) -> None:
+async def test_a_demo_that_was_cut_off_is_made_again(served: SoftwareOffice, tmp_path: Path) -> None:
     """The name of a set-up that never finished does not stand in the way of the next."""
-    data = served.office.store.path.parent
-    await furnish(served.office, data)
-    (data / "demo" / "people.txt").unlink()
+    await furnish(served.office, tmp_path)
+    (tmp_path / "demo" / "people.txt").unlink()
 
-    assert len(await furnish(served.office, data)) == len(PEOPLE)
+    assert len(await furnish(served.office, tmp_path)) == len(PEOPLE)
 
 
 async def test_a_software_officer_is_gone_afterwards(served: SoftwareOffice) -> None:

@@ -53,7 +53,7 @@ async def test_an_interrupted_run_is_run_again(
     config = await provision.provision(tmp_path, WISHES)
 
     assert isinstance(config, Config)
-    assert config.database.exists()
+    assert (config.data / DATABASE).exists()
 
 
 @pytest.mark.softhsm

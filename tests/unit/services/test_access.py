@@ -11,23 +11,24 @@ from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
 from idverify.services.access import Gate, create_key, revoke_key
 from idverify.services.enrol import Invited
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
+from tests.simulators.databases import everything
 from tests.simulators.software_office import SoftwareOffice
 
 CLOCK = SystemClock()
 
 
 @pytest.fixture
-def store(served: SoftwareOffice) -> SqliteStore:
+def store(served: SoftwareOffice) -> Store:
     """A database with a log, on which keys leave their mark."""
     return served.office.store
 
 
-async def _key(store: SqliteStore) -> str:
+async def _key(store: Store) -> str:
     return await create_key(store, CLOCK, system_entropy, "Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT)
 
 
-async def test_a_key_names_its_holder(store: SqliteStore) -> None:
+async def test_a_key_names_its_holder(store: Store) -> None:
     """Who a key stands for, in what role and for what purpose, is as it was made."""
     token = await _key(store)
 
@@ -37,7 +38,7 @@ async def test_a_key_names_its_holder(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("spoilt", ["secret", "id", "form", "nothing"])
-async def test_a_key_that_is_not_right(store: SqliteStore, spoilt: str) -> None:
+async def test_a_key_that_is_not_right(store: Store, spoilt: str) -> None:
     """A wrong secret, an unknown id and nonsense are all refused, the first two in the same words."""
     token = await _key(store)
     _, key_id, secret = token.split("_")
@@ -57,7 +58,7 @@ async def test_a_key_that_is_not_right(store: SqliteStore, spoilt: str) -> None:
     assert expected in refused.value.detail
 
 
-async def test_a_revoked_key(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_revoked_key(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A revoked key is refused once what was remembered of it is over, and cannot be revoked again."""
     monkeypatch.setattr(access, "REMEMBERED_SECONDS", 0.0)
     token, gate = await _key(store), Gate(store)
@@ -97,11 +98,11 @@ async def test_keys_of_another_purpose_are_another_s(served: SoftwareOffice) -> 
         await access.revoke_key_for(served.office, await served.principal("lettings"), work, None)
 
 
-async def test_keys_are_kept_as_hashes(store: SqliteStore) -> None:
+async def test_keys_are_kept_as_hashes(store: Store) -> None:
     """The secret is in no row."""
     token = await _key(store)
 
-    dump = await store.read(lambda connection: "\n".join(connection.iterdump()))
+    dump = await everything(store)
 
     assert token.split("_")[1] in dump
     assert token.split("_")[2] not in dump

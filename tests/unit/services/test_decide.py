@@ -217,7 +217,9 @@ class _AlwaysLate:
         """Write after the person's version has moved on."""
 
         async def move_on(transaction: Any) -> None:
-            transaction.connection.execute("UPDATE person SET version = version + 1 WHERE handle = ?", (self._person,))
+            await transaction.connection.run(
+                "UPDATE person SET version = version + 1 WHERE handle = :handle", {"handle": self._person}
+            )
 
         await self._store.write(move_on)
         return await self._store.write(work)

@@ -28,6 +28,7 @@ from idverify.services.enrol import LINK_SECONDS, SLIP_SECONDS, Invitation, Invi
 from idverify.services.sessions import Opened, recognise
 from idverify.stores import queries, tables
 from tests.simulators.authenticator import BE, BS, UP, UV
+from tests.simulators.databases import everything
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
 
@@ -123,7 +124,7 @@ async def test_codes_are_kept_as_hashes(served: SoftwareOffice) -> None:
     """Whoever reads the database can enrol nobody with it."""
     code = await _code(served)
 
-    dump = await served.office.store.read(lambda connection: "\n".join(connection.iterdump()))
+    dump = await everything(served.office.store)
 
     assert code not in dump
     assert code.replace("-", "") not in dump

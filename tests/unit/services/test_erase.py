@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import Table, select
@@ -25,9 +25,11 @@ from idverify.services.people import read
 from idverify.services.receipts import receipt
 from idverify.services.records import opening_place, split_opening
 from idverify.stores import scrub, tables
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.open import Location, open_log
 from idverify.stores.writes import Change, WriteSet
+from tests.simulators.databases import changed, copied
 from tests.simulators.holder import Holding, decided_by_two, holding
+from tests.simulators.postgres import files
 from tests.simulators.service import DETAILS
 from tests.simulators.software_office import SoftwareOffice
 
@@ -80,8 +82,8 @@ async def _approved(served: SoftwareOffice, proposal: bytes, who: str = "other-a
     return await served.confirmed(who, lambda admin, given: erase.approve(served.office, admin, proposal, given))
 
 
-def _audit(path: Path) -> tuple[Report, list[tuple[int | None, str]]]:
-    with closing(SqliteLogSource(path)) as source:
+def _audit(location: Location) -> tuple[Report, list[tuple[int | None, str]]]:
+    with closing(open_log(location)) as source:
         ours = source.deployment()
         identity = LogIdentity(ours["log_origin"], ours["iss"], ours["rp_id"], ours["status_base"])
         verifier = log_keys(source.signing_keys())[0].verifier(ours["log_origin"])
@@ -92,7 +94,10 @@ def _audit(path: Path) -> tuple[Report, list[tuple[int | None, str]]]:
 
 async def test_nothing_in_the_files_brings_it_back(served: SoftwareOffice, life: Life) -> None:
     """Neither key, sealed openings nor salts are in any byte of the database's files; before, the sealed ones were."""
-    path = served.office.store.path
+    path = served.api.deployment.location
+    if isinstance(path, str):
+        await _gone_from_the_table(served, path, life)
+        return
     details = (await read(served.office, bytes.fromhex(life.held.person))).details
     assert details.family_name == DETAILS["family_name"]
     assert scrub.lies_in_files(path, [life.wrapped])
@@ -104,6 +109,16 @@ async def test_nothing_in_the_files_brings_it_back(served: SoftwareOffice, life:
     assert done.entries == len(life.sealed) + 2  # and the proposal's own two
     assert not scrub.lies_in_files(path, [life.wrapped, *life.salts, *(sealed[:40] for sealed in life.sealed)])
     assert not scrub.lies_in_files(path, [bytes.fromhex(life.held.person)])
+
+
+async def _gone_from_the_table(served: SoftwareOffice, url: str, life: Life) -> None:
+    """Of a server's files nobody says that they were searched; but the key is gone from those of its table."""
+    done = await _approved(served, await _proposed(served, life.held.person))
+
+    assert not done.scrubbed
+    tables_files = [path for path in files(url) if path.parent.parent.name == "base"]
+    assert len(tables_files) > 10
+    assert [path for path in tables_files if life.wrapped in path.read_bytes()] == []
 
 
 async def test_nothing_about_the_person_is_left(served: SoftwareOffice, life: Life) -> None:
@@ -142,7 +157,7 @@ async def test_receipts_stop_and_proofs_stay(served: SoftwareOffice, life: Life)
         await receipt(served.office, handle, life.held.answer["receipt_token"], 0)
     held = verify_receipt(proof, digest, served.office.log_book.policy, record_type="credential.issued")
     assert held.record.object_digest == digest
-    report, rows = _audit(served.office.store.path)
+    report, rows = _audit(served.api.deployment.location)
     assert (report.findings, rows) == ((), [])
     assert report.signed_size == report.size
 
@@ -270,9 +285,17 @@ async def test_by_the_api(served: SoftwareOffice, life: Life) -> None:
 
     done = await served.api.ok("POST", f"/api/v1/erasures/{made['proposal']}/approval", "other-admin")
 
-    assert done == {"ledger_index": done["ledger_index"], "entries": len(life.sealed) + 2, "scrubbed": True}
+    assert done == {
+        "ledger_index": done["ledger_index"],
+        "entries": len(life.sealed) + 2,
+        "scrubbed": isinstance(served.api.deployment.location, Path),
+    }
     status, _ = await served.api.call("GET", f"/api/v1/people/{life.held.person}", "officer")
     assert status == 404
+
+
+ONE_ACCOUNT: Final = """
+    UPDATE authorisation SET account_id = (SELECT id FROM account ORDER BY id LIMIT 1) WHERE act = 'erase-person'"""
 
 
 @pytest.mark.parametrize(
@@ -287,7 +310,7 @@ async def test_by_the_api(served: SoftwareOffice, life: Life) -> None:
             "an erasure says how many people and entries it erased",
         ),
         (
-            "UPDATE authorisation SET account_id = (SELECT min(id) FROM account) WHERE act = 'erase-person'",
+            ONE_ACCOUNT,
             "two people confirm an erasure",
         ),
         (
@@ -305,13 +328,10 @@ async def test_a_feigned_erasure_is_found(
 ) -> None:
     """Making entries unreadable without an erasure, or an erasure of one person's making: the audit names it."""
     await _approved(served, await _proposed(served, life.held.person))
-    copy = tmp_path / "copy.sqlite"
-    with closing(sqlite3.connect(served.office.store.path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-        assert target.execute(change).rowcount > 0
-        target.commit()
-
-    _, rows = _audit(copy)
+    (tmp_path / "copy").mkdir()
+    with copied(served.api.deployment.location, tmp_path / "copy") as copy:
+        assert changed(copy, change) > 0
+        _, rows = _audit(copy)
 
     assert rule in {broken for _, broken in rows}
 

@@ -22,6 +22,7 @@ from idverify.ports import system_entropy
 from idverify.services import access, receipts
 from idverify.services.enrol import Invited
 from idverify.stores import queries, tables
+from idverify.stores.open import Location
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Change, Put, WriteSet
 from tests.simulators.holder import collection, holding, results
@@ -36,9 +37,9 @@ IN_USE = {"wrapping_key_id": b"wrapping"}
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Premises]:
-    """A deployment that can be closed, restored and opened again."""
-    async with premises(tmp_path) as made:
+async def house(tmp_path: Path, location: Location) -> AsyncIterator[Premises]:
+    """A deployment over each driver that can be closed, restored and opened again."""
+    async with premises(tmp_path, location) as made:
         yield made
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +22,17 @@ from idverify.services.enrol import Invited
 from idverify.services.log_book import Log
 from idverify.services.new_shard import PROPOSAL_SECONDS
 from idverify.stores import queries, tables
+from idverify.stores.open import Location
 from idverify.stores.writes import Change, WriteSet
+from tests.simulators.databases import backed_up
 from tests.simulators.shards import approved, enrol_admins, entries, grown, halt, identity, proposed, state
 from tests.simulators.software_office import Premises, SoftwareOffice, premises
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Premises]:
-    """A deployment that can be closed, restored and opened again."""
-    async with premises(tmp_path) as made:
+async def house(tmp_path: Path, location: Location) -> AsyncIterator[Premises]:
+    """A deployment over each driver that can be closed, restored and opened again."""
+    async with premises(tmp_path, location) as made:
         yield made
 
 
@@ -256,12 +257,11 @@ async def test_of_two_approvals_at_once_one_opens_a_log(house: Premises) -> None
 async def test_a_shard_that_is_lost_altogether_is_named(house: Premises) -> None:
     """Restored from before the second shard: the third follows, and names the last checkpoint of the second."""
     await halt(house)
-    first = house.path.with_suffix(".first")
-    shutil.copy(house.path, first)
+    restore = await backed_up(house.location)
     async with house.open() as served:
         await approved(served, await proposed(served))
         await grown(served)
-    shutil.move(first, house.path)
+    await restore()
     last = house.guard.remembered
     assert last is not None
     async with house.open() as served:

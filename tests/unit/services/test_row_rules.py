@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
+import os
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -13,23 +14,25 @@ import pytest_asyncio
 from idverify.core.policy import Role
 from idverify.services.access import create_key, revoke_key
 from idverify.services.keys import begin_adding
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.open import Location, open_log
+from tests.simulators.databases import DRIVERS, changed, copied, fresh, rows
 from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.software_office import SoftwareOffice, software_office
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=DRIVERS)
+async def at_rest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Location]:
     """What an office left that granted, offered, suspended and revoked; its officer confirmed one act twice over."""
     folder = tmp_path_factory.mktemp("office")
-    async with software_office(folder) as served:
-        held = await holding(served.api)
-        await decided_by_two(served.api, held.person, "suspend", "under-review")
-        await decided_by_two(served.api, held.person, "revoke", "fraud-found")
-        for _ in range(2):
-            await _begun_adding_a_key(served)
-        await _revoked_an_api_key(served)
-        return served.office.store.path
+    async with fresh(request.param, folder, request) as location:
+        async with software_office(folder, location) as served:
+            held = await holding(served.api)
+            await decided_by_two(served.api, held.person, "suspend", "under-review")
+            await decided_by_two(served.api, held.person, "revoke", "fraud-found")
+            for _ in range(2):
+                await _begun_adding_a_key(served)
+            await _revoked_an_api_key(served)
+        yield location
 
 
 async def _begun_adding_a_key(served: SoftwareOffice) -> None:
@@ -42,24 +45,28 @@ async def _revoked_an_api_key(served: SoftwareOffice) -> None:
     await revoke_key(office.store, office.clock, office.entropy, made.split("_")[1])
 
 
-def _broken(database: Path) -> set[str]:
-    with closing(SqliteLogSource(database)) as source:
+def _found(location: Location) -> set[str]:
+    with closing(open_log(location)) as source:
         return {rule for _, rule in (*source.record_findings(), *source.row_findings())}
 
 
-def _changed(database: Path, folder: Path, change: str) -> Path:
-    """A copy in which one statement was run."""
-    copy = folder / "changed.sqlite"
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-        assert target.execute(change).rowcount > 0
-        target.commit()
-    return copy
+def _broken(location: Location, folder: Path, change: str) -> set[str]:
+    """What is found in a copy in which one statement was run, with the values that it names."""
+    values = {name: value for name, value in VALUES.items() if f":{name}" in change}
+    if ":elsewhere" in change:
+        ((evidence,),) = rows(location, "SELECT evidence FROM authorisation LIMIT 1")
+        values["elsewhere"] = evidence.replace(b"http://localhost", b"http://elsewhere")
+    with copied(location, folder) as copy:
+        assert changed(copy, change, values) > 0
+        return _found(copy)
 
 
-def test_untouched_rows(at_rest: Path) -> None:
+VALUES: Final[Mapping[str, Any]] = {"random_16": os.urandom(16), "random_32": os.urandom(32), "nothing": b"\0"}
+
+
+def test_untouched_rows(at_rest: Location) -> None:
     """What the service wrote breaks no rule."""
-    assert _broken(at_rest) == set()
+    assert _found(at_rest) == set()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_untouched_rows(at_rest: Path) -> None:
         ("DELETE FROM credential", "an entry of an issuance has its credential"),
         ("UPDATE decision SET kind = 'suspend' WHERE kind = 'revoke'", "a decision has an entry of its own"),
         (
-            "UPDATE ledger_record SET handle = randomblob(16) WHERE ledger_index = 1",
+            "UPDATE ledger_record SET handle = :random_16 WHERE ledger_index = 1",
             "the row of an entry bears its handle",
         ),
         ("DELETE FROM ledger_record WHERE ledger_index = 1", "an entry has its row, and a row its entry"),
@@ -78,13 +85,13 @@ def test_untouched_rows(at_rest: Path) -> None:
             "UPDATE ledger_record SET ledger_index = 10000 WHERE ledger_index = 1",
             "an entry has its row, and a row its entry",
         ),
-        ("UPDATE authorisation SET handle = randomblob(16)", "an authorisation has an entry of its own handle"),
+        ("UPDATE authorisation SET handle = ceremony_id", "an authorisation has an entry of its own handle"),
         ("DELETE FROM authorisation", "an entry of an authorisation has its evidence"),
     ],
 )
-def test_rows_that_were_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+def test_rows_that_were_changed(change: str, rule: str, at_rest: Location, tmp_path: Path) -> None:
     """Un-revoking with one statement, deleting a copy: each is found, and named."""
-    assert rule in _broken(_changed(at_rest, tmp_path, change))
+    assert rule in _broken(at_rest, tmp_path, change)
 
 
 CONFIRMED_AS_ANOTHER: Final = """
@@ -106,10 +113,13 @@ CONFIRMATIONS_EXCHANGED: Final = """
             "since people sign in, whoever decides confirms it",
         ),
         ("UPDATE decision SET approval_id = NULL", "two people confirm the same act"),
-        ("UPDATE authorisation SET action_digest = randomblob(32)", "two people confirm the same act"),
-        ("UPDATE authorisation SET account_id = (SELECT min(id) FROM account)", "two people confirm the same act"),
+        ("UPDATE authorisation SET action_digest = ceremony_id", "two people confirm the same act"),
         (
-            "UPDATE authorisation SET security_key_id = (SELECT min(id) FROM security_key)",
+            "UPDATE authorisation SET account_id = (SELECT id FROM account ORDER BY id LIMIT 1)",
+            "two people confirm the same act",
+        ),
+        (
+            "UPDATE authorisation SET security_key_id = (SELECT id FROM security_key ORDER BY id LIMIT 1)",
             "two people confirm the same act",
         ),
         (
@@ -131,9 +141,9 @@ CONFIRMATIONS_EXCHANGED: Final = """
         ("UPDATE decision SET approved_by = 'Nina Nobody' WHERE kind = 'revoke'", "whoever confirmed is named"),
     ],
 )
-def test_who_decided_was_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+def test_who_decided_was_changed(change: str, rule: str, at_rest: Location, tmp_path: Path) -> None:
     """Deciding alone, without confirmation, with another's or with one for something else: each is found."""
-    assert rule in _broken(_changed(at_rest, tmp_path, change))
+    assert rule in _broken(at_rest, tmp_path, change)
 
 
 ADDED_KEY: Final = """
@@ -149,14 +159,12 @@ ADDED_KEY: Final = """
         ("UPDATE api_key SET revoked_at = NULL WHERE revoked_at IS NOT NULL", "a revoked API key stays revoked"),
     ],
 )
-def test_api_keys_that_were_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+def test_api_keys_that_were_changed(change: str, rule: str, at_rest: Location, tmp_path: Path) -> None:
     """A key that was added, one with more rights, one that works again: each is found."""
-    assert rule in _broken(_changed(at_rest, tmp_path, change))
+    assert rule in _broken(at_rest, tmp_path, change)
 
 
-ANOTHER_ORIGIN: Final = """
-    UPDATE authorisation SET evidence =
-        CAST(replace(CAST(evidence AS TEXT), 'http://localhost', 'http://elsewhere') AS BLOB)"""
+ANOTHER_ORIGIN: Final = "UPDATE authorisation SET evidence = :elsewhere"
 KEY_OF_ANOTHER: Final = """
     UPDATE authorisation SET security_key_id =
         (SELECT id FROM security_key WHERE account_id <> authorisation.account_id) WHERE act = 'offer-credential'"""
@@ -168,18 +176,18 @@ EVIDENCE_OF_ANOTHER: Final = """
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ("UPDATE authorisation SET evidence = x'00'", "the evidence of a confirmation holds"),
+        ("UPDATE authorisation SET evidence = :nothing", "the evidence of a confirmation holds"),
         (ANOTHER_ORIGIN, "the evidence of a confirmation holds"),
         (
-            "UPDATE authorisation SET action_digest = randomblob(32) WHERE act = 'offer-credential'",
+            "UPDATE authorisation SET action_digest = :random_32 WHERE act = 'offer-credential'",
             "evidence is of the act and the key that its row names",
         ),
         (KEY_OF_ANOTHER, "evidence is of the act and the key that its row names"),
         (EVIDENCE_OF_ANOTHER, "evidence is of the act and the key that its row names"),
-        ("UPDATE security_key SET cose_key = x'00'", "evidence is of the act and the key that its row names"),
+        ("UPDATE security_key SET cose_key = :nothing", "evidence is of the act and the key that its row names"),
         (EVIDENCE_OF_ANOTHER, "the entry of a confirmation commits to its evidence"),
     ],
 )
-def test_evidence_that_was_changed(change: str, rule: str, at_rest: Path, tmp_path: Path) -> None:
+def test_evidence_that_was_changed(change: str, rule: str, at_rest: Location, tmp_path: Path) -> None:
     """What somebody signed is checked again, against the row, against the key, and against the log."""
-    assert rule in _broken(_changed(at_rest, tmp_path, change))
+    assert rule in _broken(at_rest, tmp_path, change)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -10,19 +9,20 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from idverify.stores.open import Location, open_log, open_snapshot
 from idverify.stores.shard_rules import TWO_PEOPLE, WHAT_THEY_CONFIRMED, shard_findings
-from idverify.stores.sqlite import connect
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from tests.simulators.databases import DRIVERS, changed, copied, fresh
 from tests.simulators.shards import approved, grown, halt, proposed
 from tests.simulators.software_office import premises
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=DRIVERS)
+async def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Location]:
     """A database with three logs: one that was halted, one that was closed, and the one that is written to."""
-    async with premises(tmp_path_factory.mktemp("opened")) as house:
+    folder = tmp_path_factory.mktemp("opened")
+    async with fresh(request.param, folder, request) as location, premises(folder, location) as house:
         await halt(house)
         async with house.open() as served:
             await approved(served, await proposed(served))
@@ -31,12 +31,12 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path
             await grown(served)
             await approved(served, waiting)
             await served.office.log_book.publish()
-        yield house.path
+        yield location
 
 
-async def test_logs_that_two_people_opened(opened: Path) -> None:
+async def test_logs_that_two_people_opened(opened: Location) -> None:
     """No rule is broken, of shards or of anything else; each shard's entries have their rows."""
-    with closing(SqliteLogSource(opened)) as source:
+    with closing(open_log(opened)) as source:
         shards = [row["shard"] for row in source.shards()]
         records = [found for shard in shards for found in source.of(shard).record_findings()]
         rows = list(source.row_findings())
@@ -64,14 +64,11 @@ async def test_logs_that_two_people_opened(opened: Path) -> None:
         ),
     ],
 )
-async def test_a_log_that_was_opened_otherwise(opened: Path, tmp_path: Path, tampering: str, rule: str) -> None:
+async def test_a_log_that_was_opened_otherwise(opened: Location, tmp_path: Path, tampering: str, rule: str) -> None:
     """One person, one key, another act, no proposal, or another checkpoint than was confirmed."""
-    copy = tmp_path / "copy.sqlite"
-    with closing(sqlite3.connect(opened)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-        target.execute(tampering)
-        target.commit()
-    with closing(connect(copy, read_only=True)) as connection:
-        found = list(shard_findings(connection))
+    with copied(opened, tmp_path) as copy:
+        changed(copy, tampering)
+        with closing(open_snapshot(copy)) as snapshot:
+            found = list(shard_findings(snapshot.rows))
 
     assert (0, rule) in found

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from idverify.ledger.commitment import Record, commitment
 from idverify.ledger.entry import Draft
 from idverify.stores import tables
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 from idverify.stores.writes import Insert, Recorded, WriteSet
 from tests.simulators.ledger_memory import NOW, draft
 
@@ -47,26 +47,26 @@ def with_entry(number: int) -> WriteSet:
     return WriteSet((Insert(tables.status_entry, status_row(number)),), (entry(number),))
 
 
-async def statuses(store: SqliteStore) -> dict[int, int]:
+async def statuses(store: Store) -> dict[int, int]:
     """What ``status_entry`` holds."""
     rows = await store.fetch(select(tables.status_entry).order_by(tables.status_entry.c.status_index), {})
     return {row["status_index"]: row["value"] for row in rows}
 
 
-async def recorded(store: SqliteStore) -> list[int]:
+async def recorded(store: Store) -> list[int]:
     """Every index in ``ledger_record``, in order."""
     column = tables.ledger_record.c.ledger_index
     return [row["ledger_index"] for row in await store.fetch(select(column).order_by(column), {})]
 
 
-async def bundles(store: SqliteStore) -> list[int]:
+async def bundles(store: Store) -> list[int]:
     """How many entries each bundle holds, in order."""
     bundle = tables.ledger_bundle
     rows = await store.fetch(select(bundle.c.first_index, bundle.c.count).order_by(bundle.c.first_index), {})
     return [row["count"] for row in rows]
 
 
-async def count(store: SqliteStore, table: Any) -> int:
+async def count(store: Store, table: Any) -> int:
     """How many rows a table has."""
     row = await store.fetch_one(select(func.count().label("n")).select_from(table), {})
     assert row is not None

@@ -12,8 +12,10 @@ import pytest
 from idverify.errors import Conflict
 from idverify.ledger.audit import Report, fsck
 from idverify.stores import tables
-from idverify.stores.sqlite import MAX_BATCH, SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger, SqliteLogSource
+from idverify.stores.ledger import StoredLedger
+from idverify.stores.open import open_log
+from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import MAX_BATCH, Store
 from idverify.stores.writes import Insert, WriteSet
 from tests.simulators.ledger_memory import ORIGIN, SoftwareSigner, publishing
 from tests.unit.stores.conftest import Database
@@ -21,7 +23,7 @@ from tests.unit.stores.rows import bundles, count, entry, recorded, status_row, 
 
 
 @asynccontextmanager
-async def busy(store: SqliteStore) -> AsyncIterator[None]:
+async def busy(store: Store) -> AsyncIterator[None]:
     """The writer is at work: whatever is handed over meanwhile waits, and becomes one batch."""
     working, go_on = threading.Event(), threading.Event()
 
@@ -82,7 +84,7 @@ async def test_the_log_goes_on_after_a_restart(database: Database) -> None:
             assert await store.commit(with_entry(number)) == (number,)
 
     async with database.open() as store:
-        state, hashes = await SqliteLedger(store).tree_state(), await SqliteLedger(store).leaf_hashes(0, 3)
+        state, hashes = await StoredLedger(store).tree_state(), await StoredLedger(store).leaf_hashes(0, 3)
         assert state.size == 3
         assert state.head == hashes[-1]
 
@@ -94,13 +96,13 @@ async def test_two_instances_write_one_log(database: Database) -> None:
         await one.commit(with_entry(0))
         commits = [(one, other)[number % 2].commit(with_entry(number)) for number in range(1, 100)]
         indices = [index for (index,) in await asyncio.gather(*commits)]
-        await publishing(SqliteLedger(one), signer).publish_once()
+        await publishing(StoredLedger(one), signer).publish_once()
 
         assert sorted(indices) == list(range(1, 100))
         assert await recorded(other) == list(range(100))
         assert sum(await bundles(other)) == 100
         assert await count(one, tables.status_entry) == 100
-        source = SqliteLogSource(one.path)
+        source = open_log(database.location)
         *_, report = fsck(source, signer.verifier, ORIGIN)
         assert isinstance(report, Report)
         assert (report.size, report.signed_size, report.findings) == (100, 100, ())
@@ -111,17 +113,17 @@ async def test_two_instances_write_one_log(database: Database) -> None:
 async def test_an_audit_sees_one_moment(sqlite_store: SqliteStore) -> None:
     """While a service appends, an audit that has begun sees neither the new entries, nor their rows or tiles."""
     await sqlite_store.commit(with_entry(0))
-    source = SqliteLogSource(sqlite_store.path)
+    source = open_log(sqlite_store.path)
     bundles_seen = source.bundles()
     assert len(next(bundles_seen)[2]) == 1
     await asyncio.gather(*(sqlite_store.commit(with_entry(number)) for number in range(1, 300)))
-    await publishing(SqliteLedger(sqlite_store), SoftwareSigner()).publish_once()
+    await publishing(StoredLedger(sqlite_store), SoftwareSigner()).publish_once()
 
     assert list(bundles_seen) == []
     assert list(source.checkpoints()) == []
     assert list(source.full_tiles()) == []
     assert [*source.record_findings(), *source.row_findings()] == []
     source.close()
-    after = SqliteLogSource(sqlite_store.path)
+    after = open_log(sqlite_store.path)
     assert len(list(after.full_tiles())) == 1
     after.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +12,15 @@ from idverify.errors import SetupError
 from idverify.ledger import Checkpoint, fsck, restore
 from idverify.ledger.audit import Report
 from idverify.ledger.published import CHECKPOINT
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.ledger_restore import restoring
+from idverify.stores.open import Location, open_alone, open_log
 from idverify.stores.sealed_openings import is_database, sealed_openings
-from idverify.stores.sqlite_ledger import SqliteLedger, SqliteLogSource
 from idverify.stores.writes import WriteSet
+from tests.simulators import databases
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 from tests.simulators.published_tree import TreeInMemory, tree_of
-from tests.unit.stores.conftest import SqliteDatabase, sqlite
+from tests.unit.stores.conftest import Database, with_log
 from tests.unit.stores.rows import entry
 
 SIGNER = SoftwareSigner()
@@ -26,54 +28,52 @@ SIGNED, SIZE = 300, 310
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> SqliteDatabase:
+async def database(location: Location) -> Database:
     """A log of 310 entries, 300 of them signed for."""
-    made = await sqlite(tmp_path)
+    made = await with_log(location)
     async with made.open() as store:
-        publisher = publishing(SqliteLedger(store), SIGNER)
+        publisher = publishing(StoredLedger(store), SIGNER)
         for size in (100, SIGNED, SIZE):
-            begin = (await SqliteLedger(store).tree_state()).size
+            begin = (await StoredLedger(store).tree_state()).size
             await store.commit(WriteSet((), tuple(entry(number) for number in range(begin, size))))
             if size < SIZE:
                 await publisher.publish_once()
     return made
 
 
-def published(database: SqliteDatabase, size: int = SIGNED) -> TreeInMemory:
+def published(database: Database, size: int = SIGNED) -> TreeInMemory:
     """What the log published, kept elsewhere."""
     log = LedgerMemory()
     for number in range(SIZE):
         log.add(entry(number).draft, NOW)
-    with closing(SqliteLogSource(database.path)) as source:
+    with closing(open_log(database.location)) as source:
         assert [one for _, _, entries in source.bundles() for one in entries] == log.log
     return tree_of(log, size)
 
 
-def restored(database: SqliteDatabase, tree: TreeInMemory) -> None:
+def restored(database: Database, tree: TreeInMemory) -> None:
     note = tree.files[CHECKPOINT]
     checkpoint = Checkpoint.parse(note.rpartition(b"\n\n")[0] + b"\n")
-    with restoring(database.path, checkpoint) as sink:
+    with restoring(open_alone(database.location), checkpoint) as sink:
         assert list(restore(tree, note, checkpoint, sink))[-1] == checkpoint.size
 
 
-def report_of(database: SqliteDatabase) -> Report:
-    with closing(SqliteLogSource(database.path)) as source:
+def report_of(database: Database) -> Report:
+    with closing(open_log(database.location)) as source:
         *_, report = fsck(source, SIGNER.verifier, ORIGIN)
         assert isinstance(report, Report)
         return report
 
 
-def audited(database: SqliteDatabase) -> Report:
+def audited(database: Database) -> Report:
     """The report on a ledger whose entries and rows belong together."""
-    with closing(SqliteLogSource(database.path)) as source:
+    with closing(open_log(database.location)) as source:
         assert list(source.record_findings()) == []
     return report_of(database)
 
 
-def changed(database: SqliteDatabase, statement: str) -> None:
-    with closing(sqlite3.connect(database.path)) as connection:
-        assert connection.execute(statement).rowcount > 0
-        connection.commit()
+def changed(database: Database, statement: str) -> None:
+    assert databases.changed(database.location, statement) > 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def changed(database: SqliteDatabase, statement: str) -> None:
         "UPDATE ledger_checkpoint SET note = x'00' WHERE size = 300",
     ],
 )
-async def test_damaged_tables_are_made_again(database: SqliteDatabase, damage: str) -> None:
+async def test_damaged_tables_are_made_again(database: Database, damage: str) -> None:
     """What was signed for comes from the published files, what was not yet stays; and the log goes on."""
     tree = published(database)
     changed(database, damage)
@@ -93,14 +93,14 @@ async def test_damaged_tables_are_made_again(database: SqliteDatabase, damage: s
     restored(database, tree)
     report = audited(database)
     async with database.open() as store:
-        signed = await publishing(SqliteLedger(store), SIGNER).publish_once()
+        signed = await publishing(StoredLedger(store), SIGNER).publish_once()
 
     assert (report.findings, report.size, report.signed_size) == ((), SIZE, SIGNED)
     assert signed is not None
     assert signed.size == SIZE
 
 
-async def test_a_ledger_without_its_tail_goes_on(database: SqliteDatabase) -> None:
+async def test_a_ledger_without_its_tail_goes_on(database: Database) -> None:
     """Where the entries behind the checkpoint are lost, too, the state is that of the checkpoint."""
     tree = published(database, SIZE)
     changed(database, "DELETE FROM ledger_bundle")
@@ -119,9 +119,7 @@ async def test_a_ledger_without_its_tail_goes_on(database: SqliteDatabase) -> No
         ("UPDATE ledger_state SET signed_size = 100", 250, "in one row"),
     ],
 )
-async def test_what_would_forget_something_is_refused(
-    database: SqliteDatabase, change: str, size: int, match: str
-) -> None:
+async def test_what_would_forget_something_is_refused(database: Database, change: str, size: int, match: str) -> None:
     """Another log, an older tree, or a tail that does not fit: nothing is changed."""
     tree = published(database, size)
     changed(database, change)
@@ -132,7 +130,7 @@ async def test_what_would_forget_something_is_refused(
     assert dump(database) == before
 
 
-async def test_a_broken_tree_changes_nothing(database: SqliteDatabase) -> None:
+async def test_a_broken_tree_changes_nothing(database: Database) -> None:
     """Files that do not lead to the signed root leave the tables as they were."""
     tree = published(database)
     tree.files["tile/entries/001.p/44"] = tree.files["tile/entries/001.p/44"][:-1] + b"x"
@@ -143,18 +141,20 @@ async def test_a_broken_tree_changes_nothing(database: SqliteDatabase) -> None:
     assert dump(database) == before
 
 
-def dump(database: SqliteDatabase) -> list[str]:
-    with closing(sqlite3.connect(database.path)) as connection:
-        return list(connection.iterdump())
+def dump(database: Database) -> list[list[tuple[Any, ...]]]:
+    tables = ("ledger_state", "ledger_bundle", "ledger_tile", "ledger_checkpoint")
+    return [sorted(databases.rows(database.location, f"SELECT * FROM {table}"), key=str) for table in tables]  # noqa: S608
 
 
-async def test_sealed_openings_are_told_with_their_keys(database: SqliteDatabase, tmp_path: Path) -> None:
+async def test_sealed_openings_are_told_with_their_keys(sqlite_database: Database, tmp_path: Path) -> None:
     """An opening of nobody has no key; another file is no database of ours."""
-    with closing(sqlite3.connect(database.path)) as connection:
-        handle, index = connection.execute("SELECT handle, ledger_index FROM ledger_record LIMIT 1").fetchone()
+    async with sqlite_database.open() as store:
+        await store.commit(WriteSet((), (entry(0),)))
+    path = sqlite_database.location
+    ((handle, index),) = databases.rows(path, "SELECT handle, ledger_index FROM ledger_record")
     (tmp_path / "other.sqlite").write_bytes(b"no database")
 
-    assert list(sealed_openings(database.path, handle)) == [(index, 0)]
-    assert list(sealed_openings(database.path, bytes(16))) == []
-    assert is_database(database.path)
+    assert list(sealed_openings(path, handle)) == [(index, 0)]
+    assert list(sealed_openings(path, bytes(16))) == []
+    assert is_database(path)
     assert not is_database(tmp_path / "other.sqlite")

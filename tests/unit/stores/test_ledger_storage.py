@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from idverify.ledger import FencedError, ForkError, genesis, open_checkpoint
 from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.storage import LedgerStorage
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.writes import WriteSet
+from tests.simulators.databases import DRIVERS, fresh
 from tests.simulators.ledger_memory import HOLDER, NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 from tests.unit.ledger.test_merkle import mth
-from tests.unit.stores.conftest import DRIVERS
+from tests.unit.stores.conftest import Database, with_log
 from tests.unit.stores.rows import entry
 
 ROOT_A, ROOT_B = b"a" * 32, b"b" * 32
@@ -35,7 +35,7 @@ class Log:
 
 
 @asynccontextmanager
-async def in_memory(_: Path) -> AsyncIterator[Log]:
+async def in_memory() -> AsyncIterator[Log]:
     memory = LedgerMemory()
 
     async def append(count: int) -> None:
@@ -45,9 +45,9 @@ async def in_memory(_: Path) -> AsyncIterator[Log]:
 
 
 @asynccontextmanager
-async def in_sqlite(folder: Path) -> AsyncIterator[Log]:
-    async with (await DRIVERS["sqlite"](folder)).open() as store:
-        ledger = SqliteLedger(store)
+async def stored(database: Database) -> AsyncIterator[Log]:
+    async with database.open() as store:
+        ledger = StoredLedger(store)
 
         async def append(count: int) -> None:
             size = (await ledger.tree_state()).size
@@ -57,13 +57,15 @@ async def in_sqlite(folder: Path) -> AsyncIterator[Log]:
         yield Log(ledger, append)
 
 
-STORAGES: Final = {"memory": in_memory, "sqlite": in_sqlite}
-
-
-@pytest.fixture(params=STORAGES)
+@pytest.fixture(params=["memory", *DRIVERS])
 async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
     """An empty log in each storage."""
-    async with STORAGES[request.param](tmp_path) as opened:
+    async with AsyncExitStack() as stack:
+        if request.param == "memory":
+            opened = await stack.enter_async_context(in_memory())
+        else:
+            location = await stack.enter_async_context(fresh(request.param, tmp_path, request))
+            opened = await stack.enter_async_context(stored(await with_log(location)))
         assert await opened.storage.take_lease(HOLDER, NOW, 10) == EPOCH
         yield opened
 

@@ -11,29 +11,29 @@ from sqlalchemy import select
 from idverify.errors import OutcomeUnknown
 from idverify.stores import retention, tables
 from idverify.stores.sqlite import SqliteStore
+from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, WriteSet
 from tests.simulators.ledger_memory import NOW
 from tests.unit.stores.rows import count, request_row
 from tests.unit.stores.test_storage_faults import FailingConnection, fail
 
-Sweep = Callable[[SqliteStore, int], Awaitable[None]]
+Sweep = Callable[[Store, int], Awaitable[None]]
 SWEEPS: Final[list[Sweep]] = [retention.sweep, retention.sweep_ceremonies]
 
 
-async def _begun(store: SqliteStore, ends: list[int]) -> None:
+async def _begun(store: Store, ends: list[int]) -> None:
     """Ceremonies that end at these times."""
-    rows = [(b"%16d" % number, b"handle %9d" % number, at) for number, at in enumerate(ends)]
-    statement = """INSERT INTO ceremony (id, handle, kind, challenge, created_at, expires_at)
-        VALUES (?, ?, 'sign-in', x'00', 0, ?)"""
+    columns = ("id", "handle", "kind", "challenge", "created_at", "expires_at")
+    rows = [(b"%16d" % number, b"handle %9d" % number, "sign-in", b"", 0, at) for number, at in enumerate(ends)]
 
     async def insert(transaction: Transaction) -> None:
-        transaction.connection.executemany(statement, rows)
+        await transaction.connection.insert_many("ceremony", columns, rows)
 
     await store.write(insert)
 
 
-async def test_ceremonies_go_soon_after_their_end(store: SqliteStore) -> None:
+async def test_ceremonies_go_soon_after_their_end(store: Store) -> None:
     """Those that ended ten minutes ago stay, so that "used" and "expired" can be told apart; older ones go."""
     grace = retention.CEREMONY_GRACE_SECONDS
     await _begun(store, [NOW + 120, NOW, NOW - grace, NOW - grace - 1, 0])
@@ -44,7 +44,7 @@ async def test_ceremonies_go_soon_after_their_end(store: SqliteStore) -> None:
     assert [row["expires_at"] for row in left] == [NOW - grace, NOW, NOW + 120]
 
 
-async def test_many_ceremonies_go_in_chunks(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_ceremonies_go_in_chunks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many anybody began, no transaction drops more than so many of them, and none is left over."""
     await _begun(store, [0] * 4001 + [NOW])
     write, dropped = store.write, []
@@ -61,7 +61,7 @@ async def test_many_ceremonies_go_in_chunks(store: SqliteStore, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("after", "left"), [(retention.DAY, 1), (retention.DAY + 1, 0)])
-async def test_a_request_goes_a_day_after_its_end(store: SqliteStore, after: int, left: int) -> None:
+async def test_a_request_goes_a_day_after_its_end(store: Store, after: int, left: int) -> None:
     """Until then "used" and "expired" can be told apart."""
     await store.commit(WriteSet((Insert(tables.verification_request, request_row(1, expires_at=NOW)),)))
     await retention.sweep(store, NOW + after)
@@ -69,7 +69,7 @@ async def test_a_request_goes_a_day_after_its_end(store: SqliteStore, after: int
     assert await count(store, tables.verification_request) == left
 
 
-async def test_every_statement_runs(store: SqliteStore) -> None:
+async def test_every_statement_runs(store: Store) -> None:
     """On an empty database the whole table of statements applies, and changes nothing."""
     await retention.sweep(store, NOW)
 

@@ -11,11 +11,11 @@ import pytest
 from idverify.errors import OutcomeUnknown, Unavailable
 from idverify.stores import sqlite as driver
 from idverify.stores import tables
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, WriteSet
-from tests.unit.stores.conftest import sqlite
+from tests.unit.stores.conftest import Database
 from tests.unit.stores.rows import bundles, recorded, status_row, statuses, with_entry
 from tests.unit.stores.test_group_commit import busy
 
@@ -51,9 +51,11 @@ def fail(store: SqliteStore, kind: type[FailingConnection], statement: str, *, t
 
 
 @pytest.mark.parametrize("takes_effect", [True, False], ids=["on disk all the same", "not on disk"])
-async def test_a_failed_commit_is_unknown_and_stops_the_driver(tmp_path: Any, *, takes_effect: bool) -> None:
+async def test_a_failed_commit_is_unknown_and_stops_the_driver(
+    sqlite_database: Database, *, takes_effect: bool
+) -> None:
     """Every caller of the batch is told that nobody knows; later ones, that it stopped; a restart reads the truth."""
-    database = await sqlite(tmp_path)
+    database = sqlite_database
     async with database.open() as store:
 
         async def breaking(_: Transaction) -> None:
@@ -73,7 +75,7 @@ async def test_a_failed_commit_is_unknown_and_stops_the_driver(tmp_path: Any, *,
     async with database.open() as store:
         size = 3 if takes_effect else 1
         assert list(await statuses(store)) == await recorded(store) == list(range(size))
-        assert (await SqliteLedger(store).tree_state()).size == size
+        assert (await StoredLedger(store).tree_state()).size == size
         assert await store.commit(with_entry(4)) == (size,)
 
 
@@ -126,7 +128,7 @@ async def test_a_full_database_undoes_the_whole_batch(sqlite_store: SqliteStore)
 
     def limit(pages: int) -> Any:
         async def work(transaction: Transaction) -> None:
-            transaction.connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+            await transaction.fetch(f"PRAGMA max_page_count = {pages}")
 
         return work
 

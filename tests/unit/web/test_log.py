@@ -28,7 +28,7 @@ from idverify.ledger.proof import TlogProof
 from idverify.ledger.published import parse_path, paths
 from idverify.ledger.sequencer import decode_bundle
 from idverify.services.records import public_object
-from idverify.stores.sqlite_ledger import SqliteLedger
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.writes import WriteSet
 from idverify.web.representation import Kept, Representation
 from tests.simulators.contract import PROBLEM
@@ -397,7 +397,7 @@ async def test_what_storage_cannot_prove_is_not_shown(reader: Reader, monkeypatc
     async def tampered(*_: int) -> list[bytes]:
         return [b"tampered"] * 9
 
-    monkeypatch.setattr(SqliteLedger, "entries", tampered)
+    monkeypatch.setattr(StoredLedger, "entries", tampered)
     answer = await reader.get("tile/entries/000.p/9")
 
     assert (answer.status, answer.headers["Content-Type"]) == (503, PROBLEM)
@@ -454,7 +454,7 @@ async def test_a_tile_is_rendered_once(reader: Reader, monkeypatch: pytest.Monke
     async def never(*_: int) -> list[bytes]:
         raise StorageError("asked again")
 
-    monkeypatch.setattr(SqliteLedger, "entries", never)
+    monkeypatch.setattr(StoredLedger, "entries", never)
 
     assert (await reader.get("tile/entries/001", Accept_Encoding="gzip")).status == 200
     assert (await reader.get("tile/entries/001.p/77")).status == 503
