@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from idverify.ledger.checkpoint import Checkpoint
-from idverify.ledger.errors import ForkError
+from idverify.ledger.errors import FencedError, ForkError
 from idverify.ledger.witness_client import Comparison, Standing
 
 FORKED: Final = frozenset({Standing.AHEAD, Standing.OTHER_ROOT})
@@ -24,7 +24,10 @@ class Guard(Protocol):
         """What was remembered last, None if nothing ever was. Raises when it cannot be told which."""
 
     async def write(self, checkpoint: Checkpoint) -> None:
-        """Remember `checkpoint` in place of the one before; durable before it returns."""
+        """Remember `checkpoint` in place of the one that was read or written last; durable before it returns.
+
+        Raises `FencedError`: another publisher wrote meanwhile, see `require_untouched`.
+        """
 
 
 def require_known(remembered: Checkpoint, origin: str, previous: Checkpoint | None) -> bool:
@@ -44,6 +47,20 @@ def require_known(remembered: Checkpoint, origin: str, previous: Checkpoint | No
     return False
 
 
+def require_untouched(remembered: Checkpoint | None, known: Checkpoint | None, new: Checkpoint) -> None:
+    """What is `remembered` is what this publisher knows of, or is about to write: nobody else wrote in between.
+
+    Publishers that share a guard check this and write in one step. Whoever continued from what another one does not
+    know of could sign past it. A guard that was lost holds nobody up.
+
+    Raises `FencedError`: another publisher wrote; read again.
+    """
+    if remembered is not None and remembered not in {known, new}:
+        raise FencedError(
+            f"expected the guard to remember {_size(known)}, it has {_size(remembered)}: another publisher came first"
+        )
+
+
 def compared(comparisons: Iterable[Comparison], origin: str, size: int) -> frozenset[str]:
     """The names of the witnesses that have seen nothing of `origin` which this database, of `size`, does not have.
 
@@ -59,3 +76,7 @@ def compared(comparisons: Iterable[Comparison], origin: str, size: int) -> froze
         if one.standing in ANSWERED:
             answered.update(one.names)
     return frozenset(answered)
+
+
+def _size(checkpoint: Checkpoint | None) -> str:
+    return "nothing" if checkpoint is None else f"size {checkpoint.size}"

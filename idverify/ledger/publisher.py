@@ -7,9 +7,9 @@ One cycle, in this order (each step is safe to crash after):
 3. Extend the tiles; their root must be the root of the sequencer's own frontier.
 4. Commit the intent (size, root, new tiles). From here on no other root can ever be signed for this size.
 5. Read the new tiles back, and prove the last signed root consistent with the new one, from those tiles.
-6. Sign with every key of the log; verify the signatures with the public keys everyone else uses.
-7. Compare-and-swap the signed checkpoint, durably.
-8. Remember it outside the database, where no restored backup can make us forget it.
+6. Remember it outside the database, where no restored backup can make us forget it: before any signature exists.
+7. Sign with every key of the log; verify the signatures with the public keys everyone else uses.
+8. Compare-and-swap the signed checkpoint, durably.
 9. Only now show it: waiters, the web.
 10. Have witnesses cosign it, and keep what meets the policy: receipts rest on that. Where the policy asks for no
     witness, they rest on the log's own word.
@@ -115,8 +115,8 @@ class Publisher:
         self._witnesses = witnesses
         self._lock = asyncio.Lock()
         self._screen = Screen()
-        # The largest checkpoint ever seen signed. It outlives every reload, so that a database restored from a backup
-        # under a running process is refused, too.
+        # The largest checkpoint that was, or may have been, signed. It outlives every reload, so that a database
+        # restored from a backup under a running process is refused, too.
         self._seen = Checkpoint(origin, 0, EMPTY_ROOT)
         self._asked_guard = False
         self._compared = witnesses is None
@@ -134,6 +134,7 @@ class Publisher:
                 return await self._cycle()
             except BaseException:
                 self._screen.shown = self._lease = None
+                self._asked_guard = False
                 raise
 
     async def run(self, interval: float = 1.0) -> None:
@@ -186,6 +187,7 @@ class Publisher:
         await self._require_continuation(latest.tree)
         quorum = await self._tree_of(witnessed)
         self._witnessed = quorum.size
+        await self._remember(Checkpoint(self._origin, latest.size, latest.tree.root()))
         return self._show(Shown(latest, quorum if self._asks_witnesses or quorum.size == latest.size else latest))
 
     async def _tree_of(self, note: bytes | None) -> Head:
@@ -242,13 +244,13 @@ class Publisher:
         await self._require_continuation(tree)
         # 6.
         checkpoint = Checkpoint(self._origin, state.size, state.root())
-        note = await self._sign(checkpoint)
+        await self._remember(checkpoint)
         # 7.
+        note = await self._sign(checkpoint)
+        # 8.
         previous_size = None if published.note is None else published.size
         if not await self._storage.advance_checkpoint(epoch, previous_size, checkpoint.size, checkpoint.root, note):
             raise FencedError(f"expected the latest checkpoint to be of size {previous_size}, another came first")
-        # 8.
-        await self._remember(checkpoint)
         # 9.
         latest = Head(tree, note)
         shown = self._screen.shown
@@ -276,11 +278,13 @@ class Publisher:
             if witnessed == shown.quorum.note:
                 return
         await self._load()
-        await self._remember(self._seen)  # whoever takes the lease over one day must know of it
 
     async def _remember(self, checkpoint: Checkpoint) -> None:
-        if self._guard is not None and checkpoint.size:
-            await self._guard.write(checkpoint)
+        """Before it is signed, and before one that is stored is shown: what could be forgotten could be forked."""
+        if checkpoint.size > self._seen.size:
+            if self._guard is not None:
+                await self._guard.write(checkpoint)
+            self._seen = checkpoint
 
     async def _epoch(self) -> int | None:
         """The epoch to publish under, renewed in time; None while another process has the lease."""
@@ -291,25 +295,36 @@ class Publisher:
         return None if self._lease is None else self._lease[0]
 
     async def _intend(self, epoch: int, tree: TileTree, state: TreeState) -> TileTree:
-        new = [
-            leaf_hash
-            for start in range(tree.size, state.size, _READ)
-            for leaf_hash in await self._storage.leaf_hashes(start, min(start + _READ, state.size))
-        ]
-        tree, tiles = tree.extend(new)
+        tree, tiles = tree.extend(await self._leaf_hashes(tree.size, state.size))
         if (tree.size, tree.root()) != (state.size, state.root()):
             raise StorageError(f"stored leaf hashes do not lead to the root of the {state.size} entries sequenced")
         await self._storage.intend_checkpoint(epoch, tree.size, tree.root(), tiles)
+        # A standby that took over between our reading and the intent may lack entries that we read; the last leaf hash
+        # stands for all of them, as each entry names the one before.
+        if await self._storage.leaf_hashes(tree.size - 1, tree.size) != [state.head]:
+            raise StorageError(f"the {tree.size} entries that were read are not those the intent is committed over")
         for (level, index), tile in tiles.items():
             if await self._storage.full_tile(level, index) != tile:
                 raise StorageError(f"tile level {level}, index {index} does not read back as it was written")
         return tree
 
+    async def _leaf_hashes(self, start: int, stop: int) -> list[bytes]:
+        return [
+            leaf_hash
+            for at in range(start, stop, _READ)
+            for leaf_hash in await self._storage.leaf_hashes(at, min(at + _READ, stop))
+        ]
+
     async def _require_continuation(self, tree: TileTree) -> None:
+        """The tree, and the entries behind it, lead through the largest one that was or may have been signed."""
         seen = self._seen
         if tree.size < seen.size:
+            tree, _ = tree.extend(await self._leaf_hashes(tree.size, seen.size))
+        if tree.size < seen.size:
             raise ForkError(f"size {seen.size} was signed, storage has {tree.size}: restored from a backup?")
-        if seen.size:
+        if tree.size == seen.size and tree.root() != seen.root:
+            raise ForkError(f"the tree of size {tree.size} does not extend what was signed: another root")
+        if tree.size > seen.size > 0:
             try:
                 verify_consistency(
                     seen.size, tree.size, seen.root, tree.root(), await tree.consistency_proof(seen.size)
@@ -330,7 +345,6 @@ class Publisher:
         return note
 
     def _show(self, shown: Shown) -> Shown:
-        self._seen = Checkpoint(self._origin, shown.latest.size, shown.latest.tree.root())
         self._screen.show(shown)
         return shown
 

@@ -48,7 +48,9 @@ class LedgerStorage(Protocol):
         proves that the entries below it are replicated.
 
         Raises `FencedError` when `epoch` is not the newest one. Raises `ForkError` when another root was ever intended
-        or signed for `size`, or a tile differs.
+        or signed for `size`, or a tile differs. Raises `StorageError` when fewer than `size` entries are committed, or
+        just as many with another root, as on a standby that took over after they were read: an intent for entries that
+        never were would stand in the way for good. Only a replicated database has to look.
         """
 
     async def latest_checkpoint(self) -> bytes | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.guard import require_untouched
 
 # Cache Directory Tagging Specification: tar --exclude-caches, borg, restic and others leave such a directory out.
 TAG: Final = "CACHEDIR.TAG"
@@ -18,18 +22,23 @@ WHY: Final = (
 
 
 class GuardFile:
-    """``ledger.guard.Guard``: three lines, replaced whole; file and directory are flushed before a write returns."""
+    """``ledger.guard.Guard``: three lines, replaced whole; file and directory are flushed before a write returns.
+
+    Processes that share the file take turns, by a lock on its directory.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._known: Checkpoint | None = None
 
     async def read(self) -> Checkpoint | None:
         """What was remembered last. Raises ``MalformedError`` or ``OSError`` if that cannot be told."""
-        return await asyncio.to_thread(self._read)
+        self._known = await asyncio.to_thread(self._read)
+        return self._known
 
     async def write(self, checkpoint: Checkpoint) -> None:
-        """Remember this one."""
-        await asyncio.to_thread(self._write, checkpoint.text())
+        """Remember this one. Raises ``FencedError`` if another process wrote meanwhile."""
+        await asyncio.to_thread(self._write, checkpoint)
 
     def _read(self) -> Checkpoint | None:
         try:
@@ -37,19 +46,33 @@ class GuardFile:
         except FileNotFoundError:
             return None
 
-    def _write(self, text: bytes) -> None:
+    def _write(self, checkpoint: Checkpoint) -> None:
+        with _locked(self._folder()) as descriptor:
+            require_untouched(self._read(), self._known, checkpoint)
+            unfinished = self.path.with_name(f"{self.path.name}.new")
+            with unfinished.open("wb") as file:
+                file.write(checkpoint.text())
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(self.path)
+            os.fsync(descriptor)
+        self._known = checkpoint
+
+    def _folder(self) -> Path:
         folder = self.path.parent
         if not (folder / TAG).exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / TAG).write_text(SIGNATURE + WHY)
-        unfinished = self.path.with_name(f"{self.path.name}.new")
-        with unfinished.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(self.path)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with _locked(folder.parent) as above:
+                os.fsync(above)
+        return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -21,6 +21,7 @@ from idverify.ledger import (
     genesis,
     sequence,
 )
+from idverify.ledger.guard import require_untouched
 from idverify.ledger.note import Ed25519Verifier, NoteSignature, write_note
 
 ORIGIN = "log.example/1"
@@ -84,6 +85,22 @@ class GuardMemory:
 
     async def write(self, checkpoint: Checkpoint) -> None:
         self.remembered = checkpoint
+
+
+@dataclass
+class SharedGuard:
+    """What one of several processes has of a guard: it writes only over what it knows."""
+
+    shared: GuardMemory
+    known: Checkpoint | None = None
+
+    async def read(self) -> Checkpoint | None:
+        self.known = self.shared.remembered
+        return self.known
+
+    async def write(self, checkpoint: Checkpoint) -> None:
+        require_untouched(self.shared.remembered, self.known, checkpoint)
+        self.shared.remembered = self.known = checkpoint
 
 
 @dataclass

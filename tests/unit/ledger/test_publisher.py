@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from typing import Any
 
 import pytest
 
@@ -19,18 +20,21 @@ from idverify.ledger.merkle import verify_inclusion
 from idverify.ledger.note import open_note
 from idverify.ledger.publisher import LEASE_SECONDS, Publisher
 from tests.simulators.ledger_memory import (
+    HOLDER,
     NOW,
     ORIGIN,
     Crash,
     FaultyStorage,
     GuardMemory,
     LedgerMemory,
+    SharedGuard,
     SoftwareSigner,
     publishing,
 )
 
-CALLS = 7
-"""Storage calls of a first cycle over 300 entries: lease, checkpoint, state, leaf hashes, intent, tile, advance."""
+CALLS = 8
+"""Storage calls of a first cycle over 300 entries: lease, checkpoint, state, leaf hashes, intent, the last leaf hash,
+tile, advance."""
 
 
 def log(size: int) -> LedgerMemory:
@@ -174,10 +178,23 @@ async def test_a_restored_backup_is_refused_by_a_new_process_that_is_told() -> N
     assert seen
 
     assert await publishing(memory, signer, guard=GuardMemory(seen)).publish_once() is None
-    for grows in (0, 20):
-        backup.append(grows)
-        with pytest.raises(ForkError, match="restored from a backup"):
+    for grows, said in ((0, "restored from a backup"), (20, "does not extend what was signed")):
+        backup.append(grows, now=1_900_000_000)
+        with pytest.raises(ForkError, match=said):
             await publishing(backup, signer, guard=GuardMemory(seen)).publish_once()
+    assert_no_fork(signer)
+
+
+async def test_a_restored_backup_that_has_all_that_was_signed_is_continued() -> None:
+    """A copy from between an append and its checkpoint lacks the note, not the entries: the log goes on from them."""
+    memory, signer, guard = log(5), SoftwareSigner(), GuardMemory()
+    await publishing(memory, signer, guard=guard).publish_once()
+    memory.append(300)
+    backup = copy.deepcopy(memory)
+    await publishing(memory, signer, guard=guard).publish_once()
+    backup.append(1)
+    assert await publishing(backup, signer, guard=guard).publish_once()
+    assert [checkpoint.size for checkpoint in signer.signed] == [5, 305, 306]
     assert_no_fork(signer)
 
 
@@ -308,20 +325,92 @@ async def test_who_lost_the_lease_signs_nothing() -> None:
     assert len(signer.signed) == 1
 
 
-async def test_the_guard_remembers_before_anybody_is_shown() -> None:
-    """Signed, stored, remembered outside, and only then shown; the first signature waits for what it remembers."""
+async def test_the_guard_remembers_before_anything_is_signed() -> None:
+    """Intended, remembered outside, signed, stored, shown: no signature ever exists that a restored backup forgets."""
     memory, signer = log(3), SoftwareSigner()
 
     class Watching(GuardMemory):
         async def write(self, checkpoint: Checkpoint) -> None:
-            assert memory.notes
-            assert not publisher.covers(0)
+            assert memory.intents
+            assert not signer.signed
             await super().write(checkpoint)
 
     guard = Watching()
     publisher = publishing(memory, signer, guard=guard)
     assert await publisher.publish_once() == guard.remembered
     assert publisher.covers(2)
+
+
+async def test_a_guard_that_cannot_be_written_keeps_us_from_signing() -> None:
+    """What could be forgotten is not signed; once the guard works, the cycle is simply done again."""
+
+    class Full(GuardMemory):
+        async def write(self, _: Checkpoint) -> None:
+            raise OSError(28, "No space left on device")
+
+    memory, signer = log(3), SoftwareSigner()
+    with pytest.raises(OSError, match="No space"):
+        await publishing(memory, signer, guard=Full()).publish_once()
+    assert not signer.signed
+    assert await publishing(memory, signer, guard=GuardMemory()).publish_once()
+
+
+@pytest.mark.parametrize("grows", [0, 300])
+async def test_what_was_remembered_and_never_signed_is_signed_by_the_next_process(grows: int) -> None:
+    """A crash between guard and signature: the entries are there, so the next process goes on from them."""
+
+    class Vanishing(SoftwareSigner):
+        async def sign(self, _: Checkpoint) -> bytes:
+            raise ConnectionError("token removed")
+
+    memory, signer, guard = log(300), SoftwareSigner(), GuardMemory()
+    with pytest.raises(ConnectionError):
+        await publishing(memory, Vanishing(), guard=guard).publish_once()
+    memory.append(grows)
+    assert await publishing(memory, signer, guard=guard).publish_once() == guard.remembered
+    assert [checkpoint.size for checkpoint in signer.signed] == [300 + grows]
+
+
+async def test_what_a_crash_left_stored_is_remembered_before_it_is_shown() -> None:
+    """Signed and stored, and the guard lost: the next process remembers it before anybody sees it."""
+    memory, signer, guard = log(5), SoftwareSigner(), GuardMemory()
+    seen = await publishing(memory, signer).publish_once()
+    assert await publishing(memory, signer, guard=guard).publish_once() is None
+    assert guard.remembered == seen
+
+
+async def test_publishers_that_share_a_guard_notice_each_other() -> None:
+    """A database comes back under an idle process; what another one signed meanwhile it learns from their guard."""
+    memory, signer, shared = log(5), SoftwareSigner(), GuardMemory()
+    one, two = (publishing(memory, signer, guard=SharedGuard(shared)) for _ in range(2))
+    await one.publish_once()
+    backup = copy.deepcopy(memory)
+    memory.append(1)
+    await two.publish_once()
+    memory.__dict__.update(backup.__dict__)
+    memory.append(5, now=1_900_000_000)
+    with pytest.raises(FencedError, match="the guard to remember size 5, it has size 6"):
+        await one.publish_once()
+    with pytest.raises(ForkError, match="does not extend what was signed"):
+        await one.publish_once()
+    assert [checkpoint.size for checkpoint in signer.signed] == [5, 6]
+
+
+async def test_entries_that_a_standby_never_got_are_not_signed() -> None:
+    """A standby takes over between our reading and the intent, without what we read: that is noticed before signing."""
+    memory, signer = log(5), SoftwareSigner()
+
+    class FailsOver(LedgerMemory):
+        async def intend_checkpoint(self, *arguments: Any) -> None:
+            self.__dict__.update(standby.__dict__)
+            await super().intend_checkpoint(*arguments)
+
+    standby = log(4)
+    standby.append(2, now=1_900_000_000)
+    memory.lease = standby.lease = (1, HOLDER, NOW)
+    with pytest.raises(StorageError, match="not those the intent"):
+        await publishing(FailsOver(**memory.__dict__), signer).publish_once()
+    assert not signer.signed
 
 
 async def test_who_only_shows_remembers_as_well() -> None:

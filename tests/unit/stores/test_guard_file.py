@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from idverify.ledger import Checkpoint
+from idverify.ledger import Checkpoint, FencedError
 from idverify.ledger.errors import MalformedError
 from idverify.stores.guard_file import SIGNATURE, TAG, GuardFile
 
@@ -26,6 +27,27 @@ async def test_the_last_one_is_remembered(guard: GuardFile) -> None:
     for checkpoint in (ONE, TWO):
         await guard.write(checkpoint)
         assert await GuardFile(guard.path).read() == checkpoint
+
+
+async def test_of_two_processes_the_one_that_does_not_know_writes_nothing(guard: GuardFile) -> None:
+    """Whoever read before another one wrote has to read again; what both agree on may be written by both."""
+    other = GuardFile(guard.path)
+    await other.read()
+    await guard.write(ONE)
+    await other.write(ONE)
+    await other.write(TWO)
+    with pytest.raises(FencedError, match="remember size 1, it has size 2"):
+        await guard.write(replace(TWO, root=b"3" * 32))
+    assert await guard.read() == TWO
+    await guard.write(replace(TWO, size=3))
+
+
+async def test_a_lost_guard_is_written_anew(guard: GuardFile) -> None:
+    """Whoever deleted it took away a protection; the process that runs puts it back."""
+    await guard.write(ONE)
+    guard.path.unlink()
+    await guard.write(TWO)
+    assert await guard.read() == TWO
 
 
 async def test_backups_are_told_to_leave_it_out(guard: GuardFile) -> None:
