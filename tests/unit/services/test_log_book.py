@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from idverify.ports import system_entropy
 from idverify.services import access, receipts
 from idverify.services.enrol import Invited
 from idverify.stores import queries, tables
-from idverify.stores.open import Location
-from idverify.stores.sqlite import SqliteStore
+from idverify.stores.open import Location, open_store
 from idverify.stores.writes import Change, Put, WriteSet
+from tests.simulators.databases import backed_up
 from tests.simulators.holder import collection, holding, results
 from tests.simulators.service import VCT
 from tests.simulators.shards import approved, enrol_admins, entries, grown, halt, proposed, set_back
@@ -175,16 +174,14 @@ async def test_a_newer_copy_of_the_database_goes_on(house: Premises) -> None:
     """The halt stands in the older one: put back what is current, and the same log continues."""
     async with house.open() as served:
         await grown(served)
-    older = house.path.with_suffix(".older")
-    shutil.copy(house.path, older)
+    restore_older = await backed_up(house.location)
     async with house.open() as served:
         await grown(served)
-    newest = house.path.with_suffix(".newest")
-    shutil.move(house.path, newest)
-    shutil.move(older, house.path)
+    restore_newest = await backed_up(house.location)
+    await restore_older()
     async with house.open() as served:
         assert served.office.log_book.halted is not None
-    shutil.move(newest, house.path)
+    await restore_newest()
     async with house.open() as served:
         await grown(served)
         assert (served.office.log.shard, served.office.log_book.halted) == (1, None)
@@ -248,7 +245,7 @@ async def test_another_process_opened_or_halted_the_log(house: Premises) -> None
         await enrol_admins(served)
         await grown(served)
         waiting = await proposed(served)
-        async with SqliteStore(house.path, house.clock) as elsewhere:
+        async with open_store(house.location, house.clock) as elsewhere:
             other = await house.office(elsewhere)
             await other.log_book.refresh()
             await approved(served, waiting)

@@ -143,7 +143,7 @@ async def test_a_broken_tree_changes_nothing(database: Database) -> None:
 
 def dump(database: Database) -> list[list[tuple[Any, ...]]]:
     tables = ("ledger_state", "ledger_bundle", "ledger_tile", "ledger_checkpoint")
-    return [sorted(databases.rows(database.location, f"SELECT * FROM {table}"), key=str) for table in tables]  # noqa: S608
+    return [sorted(databases.rows(database.location, f"SELECT * FROM {table}"), key=str) for table in tables]  # noqa: S608  ours
 
 
 async def test_sealed_openings_are_told_with_their_keys(sqlite_database: Database, tmp_path: Path) -> None:
