@@ -241,7 +241,7 @@ async def test_two_admins(served: SoftwareOffice, life: Life) -> None:
     """Whoever proposed it cannot carry it out, nobody but an admin can do either, and it is done once."""
     proposal = await _proposed(served, life.held.person)
 
-    for who, refusal in (("admin", "Another officer must"), ("officer", "needs the role admin")):
+    for who, refusal in (("admin", "Another administrator must"), ("officer", "needs the role admin")):
         with pytest.raises(NotAllowed, match=refusal):
             await erase.approve(served.office, await served.principal(who), proposal, None)
     wish = Erasure(bytes.fromhex(life.held.person), "asked-for", RULES)

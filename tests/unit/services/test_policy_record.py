@@ -14,6 +14,7 @@ from idverify.core.decision import DecisionKind
 from idverify.core.policy import Role
 from idverify.core.trust import TrustStore
 from idverify.services import policy_record
+from idverify.services.log_book import LogBook
 from idverify.services.office import Office
 from idverify.services.policy_record import POLICY_CHANGED, digest, policy, record_policy, recorded
 from idverify.stores import tables
@@ -48,7 +49,8 @@ async def test_a_change_is_recorded(served: SoftwareOffice, changed: str, monkey
         case "issuers":
             office = replace(office, trust=TrustStore({}))
         case "log":
-            office = replace(office, log_policy=replace(office.log_policy, text="quorum none\n"))
+            other = replace(office.log_book.policy_of(office.log.origin), text="quorum none\n")
+            monkeypatch.setattr(LogBook, "policy_of", lambda _book, _origin: other)
 
     assert await record_policy(office)
 
