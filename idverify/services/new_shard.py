@@ -32,8 +32,7 @@ from idverify.services.office import Office
 from idverify.services.records import LOG_START, SHARD_CLOSE, public_object
 from idverify.services.step_up import Authorisation
 from idverify.services.waiting import record_waiting
-from idverify.stores import queries, tables
-from idverify.stores.shard_rules import ACT, new_shard_action
+from idverify.stores import queries, shard_rules, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, Insert, Recorded, WriteSet
 
@@ -61,7 +60,8 @@ class Succession:
 
     def action(self) -> Action:
         """What both people confirm."""
-        return new_shard_action(self.ends, self.begins, self.last_known, halted=self.halted)
+        said = shard_rules.content(self.ends, self.begins, self.last_known, halted=self.halted)
+        return Action("new-shard", None, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +253,10 @@ def _first_person(row: Any) -> Authorisation:
         "ceremony_id": row["ceremony_id"],
         "account_id": row["account_id"],
         "security_key_id": row["security_key_id"],
-        "act": ACT,
+        "act": shard_rules.ACT,
         "action_digest": row["action_digest"],
         "evidence": row["evidence"],
         "confirmed_at": row["confirmed_at"],
     }
     here = Change(tables.account, {"id": row["account_id"], "ended_at": None}, {"ended_at": None}, Conflict(_LEFT))
-    return Authorisation(row["authorisation_id"], row["authorisation_handle"], ACT, kept, (here,))
+    return Authorisation(row["authorisation_id"], row["authorisation_handle"], shard_rules.ACT, kept, (here,))

@@ -35,10 +35,10 @@ def shard_findings(rows: Callable[..., Iterable[Any]]) -> Iterator[tuple[int | N
             yield 0, WHAT_THEY_CONFIRMED
 
 
-def new_shard_action(ends: str, begins: str, last_known: Checkpoint, *, halted: bool) -> Action:
-    """What both people confirm."""
+def content(ends: str, begins: str, last_known: Checkpoint, *, halted: bool) -> dict[str, Any]:
+    """What the act says that both people confirm."""
     known = {"origin": last_known.origin, "size": last_known.size, "root": base64_text(last_known.root)}
-    return Action(ACT, None, {"ends": ends, "begins": begins, "last_known": known, "halted": halted})
+    return {"ends": ends, "begins": begins, "last_known": known, "halted": halted}
 
 
 def _is_that(shard: Any, proposal: Any, action_digest: bytes) -> bool:
@@ -47,6 +47,6 @@ def _is_that(shard: Any, proposal: Any, action_digest: bytes) -> bool:
     except LedgerError:
         return False
     halted = bool(proposal["halted"])
-    action = new_shard_action(proposal["ends"], proposal["begins"], last_known, halted=halted)
+    action = Action(ACT, None, content(proposal["ends"], proposal["begins"], last_known, halted=halted))
     grown = previous.origin == last_known.origin and previous.size >= last_known.size
     return action.digest() == action_digest and (previous == last_known if halted else grown)
