@@ -142,7 +142,7 @@ async def test_rights_are_taken_away_also_while_it_is_halted(house: Premises) ->
     await halt(house)
     async with house.open() as served:
         key = served.api.deployment.keys["employer"].split("_")[1]
-        async with SqliteStore(house.path, house.clock) as elsewhere:
+        async with open_store(house.location, house.clock) as elsewhere:
             await access.revoke_key(elsewhere, house.clock, system_entropy, key)
         await served.api.ok("POST", "/api/v1/sign-out-everywhere", "officer")
         status, _ = await served.api.call("POST", "/api/v1/verification-requests", "employer", {"type": VCT})
