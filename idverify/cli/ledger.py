@@ -46,11 +46,11 @@ def _audited(source: StoredLog, vkey: str | None, *, quiet: bool) -> tuple[Shard
     if given is not None and not shards:
         raise WrongUsage(f"--vkey: there is no log {given.name} here.")
 
-    def verifier(origin: str) -> NoteVerifier:
-        return keys[0].verifier(origin) if given is None else given
+    def verifiers(origin: str) -> list[NoteVerifier]:
+        return [key.verifier(origin) for key in keys] if given is None else [given]
 
     with progress("entries", quiet=quiet) as told:
-        for step in fsck_shards(shards, verifier):
+        for step in fsck_shards(shards, verifiers):
             if isinstance(step, tuple):
                 return step
             told(step.entries, None)

@@ -4,19 +4,19 @@ The caller streams what is kept (`LogSource`); the audit names the first bad ent
 one. It shares no code with the storage drivers, and runs as well over files copied elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol
 
 from idverify.ledger.chain import Link, examine, follow
-from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
+from idverify.ledger.checkpoint import Checkpoint, require_log
 from idverify.ledger.edge import TILE_HEIGHT, TILE_WIDTH, RightEdge, split_hashes
 from idverify.ledger.entry import Entry
 from idverify.ledger.errors import MalformedError, SignatureError
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.merkle import leaf_hashes
-from idverify.ledger.note import NoteVerifier
+from idverify.ledger.note import NoteVerifier, open_note
 from idverify.ledger.sequencer import genesis
 
 MAX_FINDINGS: Final = 1000
@@ -94,14 +94,20 @@ class Report:
 
 
 def fsck(
-    source: LogSource, verifier: NoteVerifier, origin: str, *, identity: LogIdentity | None = None
+    source: LogSource,
+    verifier: NoteVerifier,
+    origin: str,
+    *,
+    identity: LogIdentity | None = None,
+    further: Sequence[NoteVerifier] = (),
 ) -> Iterator[Progress | Report]:
     """Audit the log `origin` whose checkpoints `verifier` checks; yields `Progress` per bundle, and last the `Report`.
 
-    With `identity`, what the deployment published, entry 0 must commit to it. Memory: about one byte per
-    entry, for the digests of full tiles. Findings beyond `MAX_FINDINGS` are not kept.
+    With `identity`, what the deployment published, entry 0 must commit to it. `further` are keys that the log
+    signed with later on: where one of them signed, its signature must hold, too. Memory: about one byte per entry,
+    for the digests of full tiles. Findings beyond `MAX_FINDINGS` are not kept.
     """
-    audit = _Audit(verifier, origin, source.checkpoints(), identity)
+    audit = _Audit([verifier, *further], origin, source.checkpoints(), identity)
     bundles = source.bundles()
     while audit.examine_next(bundles):
         yield Progress(audit.entries, audit.checkpoints)
@@ -112,13 +118,13 @@ def fsck(
 
 class _Audit:
     def __init__(
-        self, verifier: NoteVerifier, origin: str, notes: Iterator[bytes], identity: LogIdentity | None
+        self, verifiers: Sequence[NoteVerifier], origin: str, notes: Iterator[bytes], identity: LogIdentity | None
     ) -> None:
         self.findings: list[Finding] = []
         self.edge = RightEdge()
         self.checkpoints = 0
         self.signed_size = 0
-        self._verifier = verifier
+        self._verifiers = verifiers
         self._origin = origin
         self._notes = notes
         self._identity = identity
@@ -229,7 +235,9 @@ class _Audit:
         for note in self._notes:
             self.checkpoints += 1
             try:
-                checkpoint = open_checkpoint(note, [self._verifier])
+                opened = open_note(note, self._verifiers)
+                checkpoint = Checkpoint.parse(opened.text)
+                require_log(opened, checkpoint.origin, self._verifiers[:1])
             except (MalformedError, SignatureError) as error:
                 self._find(None, "checkpoint", f"checkpoint {self.checkpoints}: {error}")
                 continue

@@ -39,15 +39,19 @@ class ShardReport:
 
 
 def fsck_shards(
-    shards: Sequence[Shard], verifier: Callable[[str], NoteVerifier]
+    shards: Sequence[Shard], verifiers: Callable[[str], Sequence[NoteVerifier]]
 ) -> Iterator[Progress | tuple[ShardReport, ...]]:
-    """Audit `shards`, oldest first, with the key of each origin; yields `Progress`, and last every report."""
+    """Audit `shards`, oldest first, with the keys of each origin; yields `Progress`, and last every report.
+
+    The first key has signed every checkpoint; further ones those since they came into use.
+    """
     reports: list[ShardReport] = []
     ends: dict[str, bytes | None] = {}
     for number, shard in enumerate(shards):
         watched = _Watched(shard.source)
         origin = shard.identity.origin
-        for step in fsck(watched, verifier(origin), origin, identity=shard.identity):
+        key, *further = verifiers(origin)
+        for step in fsck(watched, key, origin, identity=shard.identity, further=further):
             if isinstance(step, Progress):
                 yield step
                 continue

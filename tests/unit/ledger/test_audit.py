@@ -25,8 +25,9 @@ from idverify.ledger.audit import MAX_FINDINGS, RULES
 from idverify.ledger.chain import Link, examine, follow
 from idverify.ledger.entry import ENTRY_SIZE
 from idverify.ledger.merkle import leaf_hash
+from idverify.ledger.publisher import Publisher
 from idverify.ledger.sequencer import genesis
-from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
+from tests.simulators.ledger_memory import HOLDER, NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 
 SIGNER = SoftwareSigner()
 
@@ -402,3 +403,24 @@ def test_the_two_checks_agree_on_any_run(
         run[number][place] ^= flip
 
     assert check_both(link, rechained(link, run) if mended else list(map(bytes, run))) or changes
+
+
+def test_a_further_signature_that_is_wrong_is_found_and_one_that_is_not_there_is_not() -> None:
+    """A log that got a second key later: its checkpoints before bear one signature, and those since two that hold."""
+    second = SoftwareSigner(seed=b"2" * 32)
+    memory = LedgerMemory()
+    memory.append(3)
+    asyncio.run(publishing(memory, SIGNER).publish_once())
+    memory.append(3)
+    both = Publisher(memory, ORIGIN, [SIGNER, second], now=lambda: NOW, holder=HOLDER)
+    asyncio.run(both.publish_once())
+
+    def rules() -> list[str]:
+        *_, report = fsck(memory, SIGNER.verifier, ORIGIN, further=[second.verifier])
+        assert isinstance(report, Report)
+        return [finding.rule for finding in report.findings]
+
+    assert rules() == []
+    (size, note), first = memory.notes[1], memory.notes[0]
+    memory.notes = [first, (size, note[:-20] + bytes([note[-20] ^ 1]) + note[-19:])]
+    assert rules() == ["checkpoint"]

@@ -75,7 +75,7 @@ def audited(*logs: Kept) -> tuple[ShardReport, ...]:
     def verifier(origin: str) -> NoteVerifier:
         return SoftwareSigner(name=origin).verifier
 
-    *_, reports = fsck_shards([kept.shard() for kept in logs], verifier)
+    *_, reports = fsck_shards([kept.shard() for kept in logs], lambda origin: [verifier(origin)])
     assert isinstance(reports, tuple)
     return reports
 
