@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from idverify.ledger.errors import FencedError, ForkError
+from idverify.ledger.errors import FencedError, ForkError, StorageError
 from idverify.ledger.sequencer import TreeState, decode_bundle
 from idverify.stores.connection import Connection, Row
 from idverify.stores.store import FIRST_SHARD, Store
@@ -36,7 +36,7 @@ _TAKE_LEASE = """
     UPDATE ledger_state SET lease_holder = :holder, lease_until = :until,
     epoch = epoch + CASE WHEN lease_holder IS DISTINCT FROM :holder THEN 1 ELSE 0 END
     WHERE shard = :shard AND (lease_holder IS NOT DISTINCT FROM :holder OR lease_until <= :now) RETURNING epoch"""
-_EPOCH = "SELECT epoch FROM ledger_state WHERE shard = :shard"
+_STATE = "SELECT epoch, tree FROM ledger_state WHERE shard = :shard"
 _ADVANCE = """
     UPDATE ledger_state SET signed_size = :size
     WHERE shard = :shard AND signed_size IS NOT DISTINCT FROM :previous AND epoch = :epoch"""
@@ -97,9 +97,10 @@ class StoredLedger:
 
         async def write(transaction: Transaction) -> None:
             connection = transaction.connection
-            (newest,) = await connection.fetch(_EPOCH, {"shard": self._shard})
-            if newest["epoch"] != epoch:
-                raise FencedError(f"expected to publish under epoch {epoch}, another publisher has {newest['epoch']}")
+            (row,) = await connection.fetch(_STATE, {"shard": self._shard})
+            if row["epoch"] != epoch:
+                raise FencedError(f"expected to publish under epoch {epoch}, another publisher has {row['epoch']}")
+            _require_committed(TreeState.decode(row["tree"]), size, root)
             for (level, index), hashes in tiles.items():
                 await self._write_tile_once(connection, level, index, hashes)
             intended = _first(await connection.fetch(_INTENDED, {"shard": self._shard, "size": size}))
@@ -156,6 +157,12 @@ class StoredLedger:
             await connection.run(_ADD_TILE, {**place, "hashes": hashes})
         elif written != hashes:
             raise ForkError(f"tile {level}/{index} was written with other hashes")
+
+
+def _require_committed(state: TreeState, size: int, root: bytes) -> None:
+    """An intent is for entries that are there: a standby that took over may lack some that were read before."""
+    if state.size < size or (state.size == size and state.root() != root):
+        raise StorageError(f"{size} entries are to be signed for, storage has {state.size}, or others")
 
 
 def _first(rows: Sequence[Row]) -> bytes | None:

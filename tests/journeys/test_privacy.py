@@ -44,7 +44,9 @@ def kept(deployment: Deployment) -> list[str]:
     if isinstance(deployment.location, Path):
         assert "idverify.sqlite-wal" in names
         return names
-    written = files(deployment.location)
+    folder = deployment.data / "server"
+    folder.mkdir(exist_ok=True)
+    written = files(deployment.location, folder)
     assert any(path.parent.name == "pg_wal" for path in written)
     return [*names, *map(str, written)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +19,22 @@ from idverify.ledger.entry import Entry, EntryType
 from idverify.ledger.sequencer import decode_bundle
 from idverify.ledger.succession import closing_digest
 from tests.journeys.conftest import Command
+from tests.simulators import postgres
+from tests.simulators.databases import DRIVERS, empty
 from tests.simulators.holder import Holding, collection, holding, results, shown
 from tests.simulators.service import Api, Deployment, client, deploy, serving
 from tests.simulators.soft_wallet import SoftWallet
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> Deployment:
-    """A deployment of its own, since what happens to it happens to no other test."""
+@pytest.fixture(params=DRIVERS)
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Deployment]:
+    """A deployment of its own over each driver, since what happens to it happens to no other test."""
     try:
         find_module()
     except HsmModuleMissing as error:
         pytest.skip(f"needs SoftHSM: {error}")
-    return await deploy(tmp_path / "data")
+    with empty(request.param, request) as database_url:
+        yield await deploy(tmp_path / "data", database_url)
 
 
 @dataclass(frozen=True)
@@ -59,17 +63,23 @@ async def enrolled(idverify: Command, place: Deployment, folder: Path) -> Admins
 
 def backed_up(place: Deployment) -> Path:
     """A consistent copy of the running service's database, made as the runbook says."""
-    copy = place.data / "copy.sqlite"
-    with closing(sqlite3.connect(place.database)) as connection:
-        connection.execute("VACUUM INTO ?", (str(copy),))
+    copy = place.data / "copy"
+    if isinstance(place.location, Path):
+        with closing(sqlite3.connect(place.location)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+    else:
+        postgres.dump(place.location, copy)
     return copy
 
 
 def restored(place: Deployment, copy: Path) -> None:
     """The copy in place of the database."""
-    for left in ("-wal", "-shm"):
-        place.database.with_name(place.database.name + left).unlink(missing_ok=True)
-    shutil.move(copy, place.database)
+    if isinstance(place.location, Path):
+        for left in ("-wal", "-shm"):
+            place.location.with_name(place.location.name + left).unlink(missing_ok=True)
+        shutil.move(copy, place.location)
+    else:
+        postgres.restore(place.location, copy)
 
 
 async def receipt_of(api: Api, held: Holding) -> tuple[int, Any]:

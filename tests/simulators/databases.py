@@ -105,7 +105,7 @@ def copied(location: Location, folder: Path) -> Iterator[Location]:
             source.backup(target)
         yield copy
     else:
-        with dumped_and_restored(location) as url:
+        with dumped_and_restored(location, folder) as url:
             yield url
 
 

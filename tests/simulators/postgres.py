@@ -110,7 +110,7 @@ class Cluster:
 
     async def dropped(self, url: str) -> None:
         """Remove a database, whoever is connected to it."""
-        await self.asked(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
+        await self.asked(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     def _is_ready(self) -> bool:
         try:
@@ -157,27 +157,45 @@ def of_url(url: str) -> Cluster:
     return Cluster(Path(parse_qs(urlsplit(url).query)["host"][0]))
 
 
-def files(url: str) -> list[Path]:
-    """Every file with something of a database in it: its tables, the write-ahead log, what the server said."""
+def files(url: str, folder: Path) -> list[Path]:
+    """Copies in a folder of every file with something of a database in it: its tables, the write-ahead log, the log."""
     server = of_url(url)
     server.sql("CHECKPOINT")
-    ((oid,),) = server.sql("SELECT oid FROM pg_database WHERE datname = current_database()", urlsplit(url).path[1:])
-    folders = (server.data / "base" / str(oid), server.data / "pg_wal")
-    return [server.log, *(path for folder in folders for path in folder.iterdir() if path.is_file())]
+    ((oid,),) = server.sql("SELECT oid FROM pg_database WHERE datname = current_database()", _name(url))
+    for source in (server.data / "base" / str(oid), server.data / "pg_wal"):
+        subprocess.run(["cp", "--recursive", source, folder], stderr=subprocess.DEVNULL, check=False)  # some may go
+    shutil.copy(server.log, folder)
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def dump(url: str, file: Path) -> None:
+    """A consistent copy of a database, whoever is using it."""
+    subprocess.run([binaries() / "pg_dump", "--format=custom", "--file", file, url], check=True)
+
+
+def restore(url: str, file: Path) -> None:
+    """A copy in place of the database, which nobody has open."""
+    server = of_url(url)
+    server.sql(f"DROP DATABASE IF EXISTS {_name(url)} WITH (FORCE)")
+    server.sql(f"CREATE DATABASE {_name(url)}")
+    subprocess.run([binaries() / "pg_restore", "--exit-on-error", "--dbname", url, file], check=True)
 
 
 @contextmanager
-def dumped_and_restored(url: str) -> Iterator[str]:
+def dumped_and_restored(url: str, folder: Path) -> Iterator[str]:
     """A copy of a database, beside it on its server, whoever is using it."""
-    server, copy = of_url(url), f"copy_{secrets.token_hex(6)}"
-    server.sql(f"CREATE DATABASE {copy}")
+    server = of_url(url)
+    copy = server.url(f"copy_{secrets.token_hex(6)}")
+    dump(url, folder / "dump")
+    restore(copy, folder / "dump")
     try:
-        dump = subprocess.run([binaries() / "pg_dump", url], capture_output=True, check=True)
-        restore = [binaries() / "psql", "--quiet", "--set", "ON_ERROR_STOP=1", server.url(copy)]
-        subprocess.run(restore, input=dump.stdout, stdout=subprocess.DEVNULL, check=True)
-        yield server.url(copy)
+        yield copy
     finally:
-        server.sql(f"DROP DATABASE {copy} WITH (FORCE)")
+        server.sql(f"DROP DATABASE {_name(copy)} WITH (FORCE)")
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path[1:]
 
 
 def _owner() -> pwd.struct_passwd | None:

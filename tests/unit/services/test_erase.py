@@ -92,11 +92,11 @@ def _audit(location: Location) -> tuple[Report, list[tuple[int | None, str]]]:
         return report, [*source.record_findings(), *source.row_findings()]
 
 
-async def test_nothing_in_the_files_brings_it_back(served: SoftwareOffice, life: Life) -> None:
+async def test_nothing_in_the_files_brings_it_back(served: SoftwareOffice, life: Life, tmp_path: Path) -> None:
     """Neither key, sealed openings nor salts are in any byte of the database's files; before, the sealed ones were."""
     path = served.api.deployment.location
     if isinstance(path, str):
-        await _gone_from_the_table(served, path, life)
+        await _gone_from_the_table(served, path, life, tmp_path)
         return
     details = (await read(served.office, bytes.fromhex(life.held.person))).details
     assert details.family_name == DETAILS["family_name"]
@@ -111,14 +111,15 @@ async def test_nothing_in_the_files_brings_it_back(served: SoftwareOffice, life:
     assert not scrub.lies_in_files(path, [bytes.fromhex(life.held.person)])
 
 
-async def _gone_from_the_table(served: SoftwareOffice, url: str, life: Life) -> None:
+async def _gone_from_the_table(served: SoftwareOffice, url: str, life: Life, folder: Path) -> None:
     """Of a server's files nobody says that they were searched; but the key is gone from those of its table."""
     done = await _approved(served, await _proposed(served, life.held.person))
 
     assert not done.scrubbed
-    tables_files = [path for path in files(url) if path.parent.parent.name == "base"]
-    assert len(tables_files) > 10
-    assert [path for path in tables_files if life.wrapped in path.read_bytes()] == []
+    (folder / "server").mkdir()
+    of_tables = [path for path in files(url, folder / "server") if path.parent.name.isdecimal()]
+    assert len(of_tables) > 10
+    assert [path for path in of_tables if life.wrapped in path.read_bytes()] == []
 
 
 async def test_nothing_about_the_person_is_left(served: SoftwareOffice, life: Life) -> None:

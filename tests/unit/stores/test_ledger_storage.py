@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from idverify.ledger import FencedError, ForkError, genesis, open_checkpoint
+from idverify.ledger import FencedError, ForkError, StorageError, genesis, open_checkpoint
 from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.storage import LedgerStorage
 from idverify.stores.ledger import StoredLedger
@@ -104,6 +104,7 @@ async def test_the_state_is_that_of_the_entries(log: Log) -> None:
 
 async def test_one_root_is_intended_for_one_size(log: Log) -> None:
     """The same intent may be repeated, as after a crash; another root for the size is a fork."""
+    await log.append(4)
     await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
     await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
     with pytest.raises(ForkError):
@@ -114,8 +115,22 @@ async def test_one_root_is_intended_for_one_size(log: Log) -> None:
     assert await log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"note")
 
 
+async def test_nothing_is_intended_for_entries_that_are_not_there(database: Database) -> None:
+    """A standby that took over may lack entries that were read before: an intent for them would stand for good."""
+    async with stored(database) as log:
+        assert await log.storage.take_lease(HOLDER, NOW, 10) == EPOCH
+        await log.append(3)
+        for size, root in ((4, ROOT_A), (3, ROOT_A)):
+            with pytest.raises(StorageError):
+                await log.storage.intend_checkpoint(EPOCH, size, root, {(0, 0): TILE_A})
+
+        assert await log.storage.full_tile(0, 0) is None
+        await log.storage.intend_checkpoint(EPOCH, 3, (await log.storage.tree_state()).root(), {})
+
+
 async def test_tiles_are_written_once(log: Log) -> None:
     """The same tile may come again; other hashes for its place are a fork, and the intent with them is not kept."""
+    await log.append(4)
     await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {(0, 0): TILE_A})
     await log.storage.intend_checkpoint(EPOCH, 2, ROOT_A, {(0, 0): TILE_A, (0, 1): TILE_B})
     with pytest.raises(ForkError):
@@ -138,6 +153,7 @@ async def test_nothing_is_signed_that_was_not_intended(log: Log) -> None:
 
 async def test_of_two_publishers_one_advances(log: Log) -> None:
     """Whoever names the wrong predecessor is told no, and changes nothing."""
+    await log.append(4)
     for size in (1, 2, 3):
         await log.storage.intend_checkpoint(EPOCH, size, ROOT_A, {})
 
@@ -152,6 +168,7 @@ async def test_of_two_publishers_one_advances(log: Log) -> None:
 
 async def test_of_two_publishers_at_once_one_advances(log: Log) -> None:
     """The same race, side by side."""
+    await log.append(4)
     await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
     won = await asyncio.gather(
         *(log.storage.advance_checkpoint(EPOCH, None, 1, ROOT_A, b"note %d" % n) for n in range(5))
@@ -172,6 +189,7 @@ async def test_a_lease_is_one_holders_until_it_ends(log: Log) -> None:
 
 async def test_an_older_epoch_is_fenced_off(log: Log) -> None:
     """Whoever lost the lease can neither intend nor advance, whatever its own clock says."""
+    await log.append(4)
     await log.storage.intend_checkpoint(EPOCH, 1, ROOT_A, {})
     await log.storage.take_lease(b"other", NOW + 10, 10)
     with pytest.raises(FencedError):
@@ -184,6 +202,7 @@ async def test_an_older_epoch_is_fenced_off(log: Log) -> None:
 
 async def test_the_quorum_checkpoint_only_grows(log: Log) -> None:
     """A note that witnesses signed is kept for a signed size, and the largest is what is asked for."""
+    await log.append(4)
     assert await log.storage.quorum_checkpoint() is None
     await log.storage.keep_quorum_checkpoint(1, b"never signed")
     assert await log.storage.quorum_checkpoint() is None
