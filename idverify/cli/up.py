@@ -141,14 +141,14 @@ def _require_same_database(config: Config, asked: Database) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _ToTell:
-    """References of the demo's people who hold a status now, and codes for the first officers."""
+    """References of the demo's people who hold a status now (``None``: not looked for), codes for the first officers."""
 
-    references: list[str]
+    references: list[str] | None
     codes: list[str]
 
 
 async def _prepared(config: Config) -> _ToTell:
-    lock, references = hold(config.data), list[str]()
+    lock, references = hold(config.data), None
     try:
         upgrade_existing(config.location)
         if config.service.demo:
@@ -172,7 +172,9 @@ def _tell(config: Config, to_tell: _ToTell) -> None:
         say("DEMO: synthetic people, keys in software. Not for real documents.")
     _tell_officers(url, to_tell.codes)
     if config.service.demo:
-        if to_tell.references:
+        if to_tell.references is None:
+            say("The demo's people are as they were.")
+        elif to_tell.references:
             say(f"One of the demo's people, to find at the officer's desk by reference: {to_tell.references[0]}")
             _tell_walk(url, data, to_tell.references[0])
         else:
@@ -186,7 +188,7 @@ def _tell(config: Config, to_tell: _ToTell) -> None:
 def _tell_halted(config: Config, reason: str) -> None:
     """Nobody may overlook it: what happened, what still works, what to do."""
     say()
-    say(f"THE LEDGER IS HALTED: {reason}.")
+    say(f"THE LEDGER IS HALTED: {reason}")
     say("Nothing is issued, decided or recorded. Documents are still verified, status lists still published.")
     say("Is there a newer copy of the database? Stop this, put it in place, start again.")
     say("If not, two admins open a new log; the runbook, under Restore, says what to do before:")
