@@ -58,7 +58,9 @@ class Walk:
         reads = self._files.read_many(paths(self.link.index, size))
         while (first := self.link.index) < size:
             tile = Tile(0, first // TILE_WIDTH, min(TILE_WIDTH, size - first))
-            entries = whole_entries(self._files, tile, next(reads))
+            bundle = next(reads)
+            entries = whole_entries(self._files, tile, bundle)
+            self._examine_length(tile, bundle, entries or [])
             stored = whole_tile(self._files, tile, next(reads))
             filled = self._examine(tile, entries, stored)
             for above in _filled_above(tile):
@@ -111,6 +113,12 @@ class Walk:
         if signed and candidates:
             self._find(None, "root", f"neither the entries {self.link.index} to {last} nor their tile lead to the root")
         return candidates[0] if candidates else [*computed, *[_UNKNOWN] * tile.width][: tile.width]
+
+    def _examine_length(self, tile: Tile, bundle: bytes | None, entries: list[bytes]) -> None:
+        """Behind the entries nothing stands: it would lead to no hash, and a reader could take it for an entry."""
+        expected = 2 * tile.width + sum(map(len, entries))
+        if bundle is not None and len(entries) == tile.width and len(bundle) != expected:
+            self._find(None, "bundle", f"{bundle_path(tile)}: expected {expected} bytes, got {len(bundle)}")
 
     def _blame_count(self, tile: Tile, computed: list[bytes], right: list[bytes], came: str) -> None:
         """One finding for a bundle with entries missing or too many: at the first that is not the right one."""

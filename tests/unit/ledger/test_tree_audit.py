@@ -262,6 +262,15 @@ def test_a_tile_of_another_length_is_a_finding(tree: TreeInMemory, path: str, cu
     assert rules(audit(tree)) == [(None, "tile")]
 
 
+@pytest.mark.parametrize("path", ["tile/entries/000", "tile/entries/001", "tile/entries/002.p/88"])
+@pytest.mark.parametrize("behind", [b"\0", b"\0\x66", b"\xff" * 1000])
+def test_what_stands_behind_the_entries_of_a_bundle_is_a_finding(tree: TreeInMemory, path: str, behind: bytes) -> None:
+    """It leads to no hash, so nobody signed it: no byte of a file may be left unexamined (golang.org/issue/80745)."""
+    tree.files[path] += behind
+
+    assert rules(audit(tree)) == [(None, "bundle")]
+
+
 def test_bundle_and_tile_both_gone_are_named_once_each(tree: TreeInMemory) -> None:
     """With neither entries nor hashes left, both files are named; what comes behind is still examined."""
     del tree.files["tile/entries/000"], tree.files["tile/0/000"]
