@@ -131,9 +131,12 @@ class _Audit:
         return False
 
     def _examine_quorum(self) -> None:
-        """The checkpoint that witnesses agreed to, where there is one, is a prefix of the latest."""
+        """The checkpoint that witnesses agreed to, where the policy asks for them, is a prefix of the latest."""
         note = self._files.read(QUORUM)
         if note is None:
+            if self._policy.quorum is not None and self._signed.size:
+                detail = f"{QUORUM} is missing: nothing shows that the quorum {self._policy.quorum} saw this log"
+                self._find(None, "checkpoint", detail)
             return
         try:
             quorum = self._policy.require(note)

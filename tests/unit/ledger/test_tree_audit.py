@@ -34,6 +34,7 @@ from tests.simulators.published_tree import (
     open_note,
     tree_of,
 )
+from tests.simulators.witness_group import WitnessGroup
 
 EVERY_CLASS = [1, 2, 3, 255, 256, 257, 300, 511, 512, 513, 600]
 """Sizes with and without partial and full tiles, and a tile of one hash at every level."""
@@ -400,6 +401,24 @@ def test_the_quorum_checkpoint_is_held_against_the_latest(tree: TreeInMemory) ->
     assert rules(audit(tree)) == [(None, "rollback")]
     tree.files[QUORUM] = SoftwareSigner(seed=bytes([7] * 32)).note(open_note(tree.files[CHECKPOINT]))
     assert rules(audit(tree)) == [(None, "checkpoint")]
+
+
+async def test_a_policy_that_asks_for_witnesses_is_not_met_by_none(tree: TreeInMemory) -> None:
+    """A log that shows no checkpoint of the quorum has shown its auditor nothing that others saw, too."""
+    group = WitnessGroup(3, quorum=2)
+    *_, alone = audit_tree(tree, group.policy)
+    lines = await group.cosign(tree.files[CHECKPOINT], _no_proof)
+    tree.files[QUORUM] = tree.files[CHECKPOINT] + b"".join(line.line().encode() for line in lines)
+    *_, seen = audit_tree(tree, group.policy)
+
+    assert isinstance(alone, TreeReport)
+    assert rules(alone) == [(None, "checkpoint")]
+    assert isinstance(seen, TreeReport)
+    assert seen.holds
+
+
+async def _no_proof(size: int) -> list[bytes]:
+    raise AssertionError(size)
 
 
 @pytest.mark.parametrize(
