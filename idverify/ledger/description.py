@@ -64,17 +64,19 @@ class LogDescription:
             raise MalformedError(f"log.json: expected at most {_MAX_SIZE} bytes, got {len(data)}")
         try:
             described = cls._of(json.loads(data))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            written = described.encode()  # JSON can spell a lone surrogate, which has no bytes
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedError(f"log.json: {error!r:.200}") from error
-        if described.encode() != data:
+        if written != data:
             raise MalformedError("log.json: expected the members of docs/ledger-format.md in their one spelling")
         return described
 
     @classmethod
     def _of(cls, members: Any) -> Self:
         previous, key = members["previous"], members["receipt_key"]
+        names = {name: _text(value) for name, value in members["identity"].items()}
         return cls(
-            identity=LogIdentity(**members["identity"], previous=None if previous is None else _checkpoint(previous)),
+            identity=LogIdentity(**names, previous=None if previous is None else _checkpoint(previous)),
             shard=_number(members["shard"]),
             vkeys=tuple(map(_text, members["vkeys"])),
             policy=_text(members["policy"]),

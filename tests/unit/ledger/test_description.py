@@ -67,6 +67,8 @@ def changed(name: str, value: Any) -> bytes:
         ("policy", None),
         ("identity", {"origin": ORIGIN}),
         ("identity", None),
+        ("identity", {name: getattr(IDENTITY, name) for name in NAMES} | {"iss": 5}),
+        ("identity", {name: getattr(IDENTITY, name) for name in NAMES} | {"iss": "\ud800"}),
         ("identity", {name: getattr(IDENTITY, name) for name in NAMES} | {"previous": None}),
         ("previous", {"origin": "o", "size": 1, "root": "AAAA"}),
         ("previous", {"origin": "o", "size": "1", "root": ""}),
