@@ -44,16 +44,18 @@ def recheck(folder: Path, trust: Trust, *, json: bool) -> int:
     try:
         said = orjson.loads(raw)
         wrong = list(contradictions(said, files, policy))
-        claimed = bool(said["holds"])
+        claimed, count = bool(said["holds"]), len(said["entries"])
     except (orjson.JSONDecodeError, ReceiptError) as error:
-        wrong, claimed = [str(error)], False
+        wrong, claimed, count = [str(error)], False, 0
     if json:
-        print_json({"holds": not wrong and claimed, "says_it_holds": claimed, "contradictions": wrong})
+        print_json(
+            {"holds": not wrong and claimed, "says_it_holds": claimed, "entries": count, "contradictions": wrong}
+        )
     else:
         for sentence in wrong:
             say(sentence)
         if not wrong:
-            say("The log drew these entries, and what is opened opens as the report says.")
+            say(f"The log drew these entries, {count} of them, and what is opened opens as the report says.")
             say("The report says that all of it holds." if claimed else "The report says that something does not hold.")
     return 0 if not wrong and claimed else 1
 

@@ -59,6 +59,8 @@ def contradictions(said: Mapping[str, Any], files: Mapping[str, bytes], policy: 
         checkpoint = policy.require(note)
     except (AssertionError, KeyError, TypeError, ValueError, LedgerError) as wrong:
         raise ReceiptError("format", f"expected a report {VERSION} under a checkpoint of the log: {wrong}") from wrong
+    if not indices:
+        yield "No entry was drawn."
     if indices != sample(checkpoint.root, checkpoint.size, len(indices)):
         yield "The entries are not those that the checkpoint draws, in its order."
     if said.get("holds") is not all(holds):
@@ -88,9 +90,10 @@ def _opening(proof: bytes) -> Opening | None:
     try:
         extra = TlogProof.decode(proof).extra
         opening = None if extra is None else Opening.decode(extra)
+        entry = None if opening is None else Entry.decode(opening.entry)
     except LedgerError:
         return None
-    return opening if opening and opens(opening.salt, opening.record, Entry.decode(opening.entry).digest) else None
+    return opening if opening and entry and opens(opening.salt, opening.record, entry.digest) else None
 
 
 def _name(index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -322,7 +322,16 @@ async def test_a_report_can_be_published(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    "lie", ["another draw", "one left out", "an opening left out", "another's opening", "a verdict"]
+    "lie",
+    [
+        "another draw",
+        "one left out",
+        "an opening left out",
+        "another's opening",
+        "an opening of nothing",
+        "nothing drawn",
+        "a verdict",
+    ],
 )
 async def test_a_report_that_lies(town: Town, lie: str) -> None:
     """Whoever chooses entries, leaves openings out or exchanges them is contradicted."""
@@ -338,6 +347,12 @@ async def test_a_report_that_lies(town: Town, lie: str) -> None:
             del files[first]
         case "another's opening":
             files[first] = files[second]
+        case "an opening of nothing":
+            proof = TlogProof.decode(files[first])
+            opening = replace(Opening.decode(proof.extra or b""), entry=b"no entry")
+            files[first] = replace(proof, extra=opening.encode()).encode()
+        case "nothing drawn":
+            said["entries"] = []
         case "a verdict":
             said["entries"][0]["holds"] = False
 
