@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from idverify.errors import SetupError, Unavailable
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import LedgerError
 from idverify.ledger.files import LogFiles, require_file
-from idverify.ledger.published import CHECKPOINT, HEADS
+from idverify.ledger.policy import Policy
+from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM
 from idverify.ledger.rebuild import RebuiltTree, rebuild, restore, static_files
 from idverify.stores.ledger_restore import restoring
 from idverify.stores.open import open_alone
@@ -45,7 +48,7 @@ def rebuild_log(source: str, trust: Trust, target: Target, *, json: bool) -> int
             note = require_file(files, CHECKPOINT)
             checkpoint, _ = policy.open(note)
             if target.data is None:
-                _rebuild(files, checkpoint, target.output, quiet=json)
+                _rebuild(files, policy, note, target.output, quiet=json)
             else:
                 _restore(files, (note, checkpoint), target.data, quiet=json)
         except LedgerError as error:
@@ -56,7 +59,8 @@ def rebuild_log(source: str, trust: Trust, target: Target, *, json: bool) -> int
     return 0
 
 
-def _rebuild(files: LogFiles, checkpoint: Checkpoint, output: Path | None, *, quiet: bool) -> None:
+def _rebuild(files: LogFiles, policy: Policy, note: bytes, output: Path | None, *, quiet: bool) -> None:
+    checkpoint, _ = policy.open(note)
     with progress("entries", quiet=quiet) as told:
         for piece in rebuild(files, checkpoint):
             if output is not None:
@@ -66,10 +70,22 @@ def _rebuild(files: LogFiles, checkpoint: Checkpoint, output: Path | None, *, qu
                 told(piece.first + len(piece.entries), checkpoint.size)
     if output is not None:
         os.sync()
-        for path in HEADS:  # the checkpoint comes last
-            head = files.read(path)
-            if head is not None:
-                _write(output / path, head)
+        for path, head in _heads(files, policy, note):
+            _write(output / path, head)
+
+
+def _heads(files: LogFiles, policy: Policy, note: bytes) -> Iterator[tuple[str, bytes]]:
+    """The files that change, the checkpoint last: the very note that the tree was rebuilt under.
+
+    The log may have moved on meanwhile, so what others saw of it is kept only where it is of this tree at most.
+    """
+    described, met = files.read(DESCRIPTION), files.read(QUORUM)
+    if described is not None:
+        yield DESCRIPTION, described
+    with suppress(LedgerError):
+        if met is not None and policy.require(met).size <= policy.open(note)[0].size:
+            yield QUORUM, met
+    yield CHECKPOINT, note
 
 
 def _restore(files: LogFiles, signed: tuple[bytes, Checkpoint], data: Path, *, quiet: bool) -> None:

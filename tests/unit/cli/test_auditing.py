@@ -8,8 +8,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -679,6 +679,28 @@ def test_a_tree_is_rebuilt_from_its_entries(ledger: Auditor, tree: TreeInMemory,
     assert ledger("fsck", tmp_path / "new", "--vkey", KEY).status == 0
     assert ledger("rebuild", tmp_path / "left", "--vkey", KEY, "--output", tmp_path / "new").status == 64
     assert ledger("rebuild", tmp_path / "left", "--vkey", KEY).status == 0
+
+
+def test_a_log_that_moves_on_is_rebuilt_as_it_was_verified(
+    ledger: Auditor, tree: TreeInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint written is the one whose tree is there, whatever the log shows when all of it is read."""
+    tree.files[QUORUM] = tree.files[CHECKPOINT]
+    later = tree_of(log_of(700)).files[CHECKPOINT]
+    read_many = tree.read_many
+
+    def moving(paths: Iterable[str]) -> Iterator[bytes | None]:
+        tree.files |= {CHECKPOINT: later, QUORUM: later}
+        return read_many(paths)
+
+    monkeypatch.setattr(tree, "read_many", moving)
+    monkeypatch.setattr("idverify.cli.auditing.rebuild.opened", lambda _: nullcontext(tree))
+    done = ledger("rebuild", "https://log.example", "--vkey", KEY, "--output", tmp_path / "new", "--json")
+    monkeypatch.undo()
+
+    assert (done.status, done.json["size"]) == (0, 600)
+    assert ledger("fsck", tmp_path / "new", "--vkey", KEY).status == 0
+    assert not (tmp_path / "new" / QUORUM).exists()
 
 
 def test_entries_that_are_not_the_signed_ones_make_no_tree(ledger: Auditor, tree: TreeInMemory, tmp_path: Path) -> None:
