@@ -143,6 +143,11 @@ class Publisher:
             await self.publish_once()
             await asyncio.sleep(interval)
 
+    @property
+    def has_asked(self) -> bool:
+        """Whether the guard and, where there are witnesses, a quorum of them said what was signed last."""
+        return self._compared and (self._guard is None or self._asked_guard)
+
     def covers(self, index: int) -> bool:
         """Whether a checkpoint that receipts rest on covers entry `index` already."""
         return self._screen.covers(index)

@@ -146,10 +146,11 @@ class LogBook:
         """At start, before anything is recorded: is this database as new as what was signed? If not, halt.
 
         Asks the guard and everybody outside anew, whatever was found before: a database that they agree with goes on.
+        Where they do not answer, a halt stays: silence takes back nothing that somebody said.
         """
         async with self._one_at_a_time:
             await self._refresh()
-            if await self._published() and self.halted is not None:
+            if await self._published() and self.halted is not None and self.publisher.has_asked:
                 await self._go_on()
 
     async def publish(self) -> None:

@@ -27,7 +27,7 @@ from idverify.app.services import running
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
-from idverify.ledger.publisher import Publisher
+from idverify.ledger.publisher import Publisher, Witnesses
 from idverify.ports import system_entropy
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
@@ -186,6 +186,7 @@ class Premises:
     guard: GuardMemory = field(default_factory=GuardMemory)
     outside: Outside = field(default_factory=Nobody)
     told: list[str] = field(default_factory=list)
+    witnesses: Callable[[LogPolicy], Witnesses | None] = lambda _: None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
@@ -227,6 +228,7 @@ class Premises:
                 holder=b"office",
                 guard=self.guard,
                 previous=log.previous,
+                witnesses=self.witnesses(policy(log.origin)),
             )
 
         @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ from idverify.errors import Gone, LogHalted, Unavailable
 from idverify.formats import status_list
 from idverify.formats.status_list import StatusValue
 from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.cosignature import COSIGNATURE_V1
+from idverify.ledger.cosigner import Cosigner
 from idverify.ledger.entry import EntryType
 from idverify.ledger.errors import ForkError
+from idverify.ledger.note import NoteSignature, split_note
+from idverify.ledger.policy import Policy, PolicyWitness
 from idverify.ledger.proof import TlogProof
+from idverify.ledger.witness_client import Comparison, Prove, Standing
 from idverify.ports import system_entropy
 from idverify.services import access, receipts
 from idverify.services.enrol import Invited
+from idverify.services.log_policy import LogPolicy
 from idverify.stores import queries, tables
 from idverify.stores.open import Location, open_store
 from idverify.stores.writes import Change, Put, WriteSet
@@ -32,6 +39,8 @@ from tests.simulators.software_office import Premises, premises
 from tests.unit.stores.rows import entry
 
 NEWCOMER = {"family_name": "NEW", "given_name": "NORA", "birthdate": "1990-01-01", "nationalities": ["QU"]}
+WITNESS = Cosigner.from_seed(COSIGNATURE_V1, "witness.example", b"w" * 32)
+NOW = 1_900_000_000
 IN_USE = {"wrapping_key_id": b"wrapping"}
 
 
@@ -187,6 +196,22 @@ async def test_a_newer_copy_of_the_database_goes_on(house: Premises) -> None:
         assert (served.office.log.shard, served.office.log_book.halted) == (1, None)
 
 
+async def test_silence_takes_back_no_halt(house: Premises) -> None:
+    """A witness saw more, and cannot be reached at the next start: nothing is recorded until it has answered."""
+    witness = OneWitness()
+    house = replace(house, witnesses=witness.of)
+    async with house.open() as served:
+        await grown(served)
+    for witness.standing in (Standing.AHEAD, Standing.UNREACHABLE):
+        async with house.open() as served:
+            assert "saw another log" in (served.office.log_book.halted or "")
+            with pytest.raises(LogHalted):
+                await served.office.store.commit(WriteSet((), (entry(1),)))
+    witness.standing = Standing.AGREES
+    async with house.open() as served:
+        assert served.office.log_book.halted is None
+
+
 async def test_what_waited_is_recorded_when_the_same_log_goes_on(house: Premises) -> None:
     """A halt that was a mistake: once guard and database agree, the next start takes it back."""
     async with house.open() as served:
@@ -331,3 +356,25 @@ async def test_an_entry_that_a_log_left_unpublished_has_no_receipt(house: Premis
 
 async def _nothing() -> bool:
     return True
+
+
+class OneWitness:
+    """`ledger.publisher.Witnesses` of one that must have signed, and says whatever it is told to."""
+
+    standing = Standing.AGREES
+    policy: Policy
+
+    def of(self, log: LogPolicy) -> OneWitness:
+        """As the witness of this log."""
+        self.policy = replace(log.policy, witnesses=(PolicyWitness("w", WITNESS.verifier),), quorum="w")
+        return self
+
+    async def compare(self, note: bytes | None, prove: Prove | None = None) -> list[Comparison]:
+        """What it is told to say."""
+        del note, prove
+        return [Comparison("https://witness.example", ("w",), self.standing)]
+
+    async def cosign(self, note: bytes, prove: Prove) -> list[NoteSignature]:
+        """Whatever it is shown."""
+        del prove
+        return [WITNESS.cosign(split_note(note)[0], NOW)]
