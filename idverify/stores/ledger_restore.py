@@ -34,7 +34,8 @@ _TAIL: Final = """
     SELECT leaf_hashes FROM ledger_bundle WHERE shard = :shard AND first_index >= :size ORDER BY first_index"""
 _CHECKPOINT: Final = """
     INSERT INTO ledger_checkpoint (shard, size, root, note) VALUES (:shard, :size, :root, :note)
-    ON CONFLICT (shard, size) DO UPDATE SET root = excluded.root, note = excluded.note"""
+    ON CONFLICT (shard, size) DO UPDATE SET note = excluded.note"""
+_INTENDED: Final = "SELECT root FROM ledger_checkpoint WHERE shard = :shard AND size = :size"
 _STATE: Final = "UPDATE ledger_state SET tree = :tree, signed_size = :size WHERE shard = :shard"
 
 
@@ -60,7 +61,8 @@ class StoredLedgerSink:
     def __init__(self, database: Alone, checkpoint: Checkpoint) -> None:
         """Empty the tables up to the checkpoint.
 
-        Raises ``SetupError``: the database keeps no such log, or signed for more than was published.
+        Raises ``SetupError``: the database keeps no such log, signed for more than was published, or has another root
+        for this size: the root of a size is never replaced (``LedgerStorage``).
         """
         row = next(database.rows(_SHARD, {"origin": checkpoint.origin}), None)
         if row is None:
@@ -74,6 +76,11 @@ class StoredLedgerSink:
         self._shard = row["shard"]
         self._tree = row["tree"]
         where = {"shard": self._shard, "size": checkpoint.size}
+        if any(intended["root"] != checkpoint.root for intended in database.rows(_INTENDED, where)):
+            raise SetupError(
+                f"The database has another root for {checkpoint.size} entries than the one that is published.",
+                "Keep both as evidence: one of them must not have been signed, and a person has to decide.",
+            )
         if list(database.rows(_STRADDLING, where)):
             raise SetupError(
                 "Entries on both sides of the checkpoint are in one row.", "Publish once more, then rebuild."

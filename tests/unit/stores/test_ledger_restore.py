@@ -114,13 +114,14 @@ async def test_a_ledger_without_its_tail_goes_on(database: Database) -> None:
     [
         ("UPDATE ledger_state SET origin = 'other.example/1'", SIGNED, "keeps no log"),
         ("UPDATE ledger_state SET signed_size = 301", SIGNED, "signed for 301"),
+        ("UPDATE ledger_checkpoint SET root = zeroblob(32) WHERE size = 300", SIGNED, "another root for 300 entries"),
         ("UPDATE ledger_bundle SET leaf_hashes = zeroblob(320) WHERE first_index = 300", SIGNED, "do not continue"),
         ("UPDATE ledger_state SET tree = x'00'", SIGNED, "do not continue"),
         ("UPDATE ledger_state SET signed_size = 100", 250, "in one row"),
     ],
 )
 async def test_what_would_forget_something_is_refused(database: Database, change: str, size: int, match: str) -> None:
-    """Another log, an older tree, or a tail that does not fit: nothing is changed."""
+    """Another log, an older tree, another root for its size, or a tail that does not fit: nothing is changed."""
     tree = published(database, size)
     changed(database, change)
     before = dump(database)
