@@ -15,7 +15,7 @@ from idverify.ledger.entry import Entry, EntryType
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import NoteVerifier, split_note
-from idverify.ledger.succession import closing_digest
+from idverify.ledger.succession import are_siblings, closing_digest, shard_of
 
 SUCCESSION: Final = "succession"
 """The rule of every finding of this module: a shard follows the one before as it says."""
@@ -56,7 +56,7 @@ def fsck_shards(
                 yield step
                 continue
             ends[origin] = watched.last
-            found = tuple(_following(shard, shards[:number], reports, ends)) if number else ()
+            found = tuple(_following(shard, shards[:number], reports, ends))
             reports.append(ShardReport(origin, replace(step, findings=step.findings + found)))
     yield tuple(reports)
 
@@ -79,9 +79,13 @@ def _following(
     shard: Shard, before: Sequence[Shard], reports: Sequence[ShardReport], ends: dict[str, bytes | None]
 ) -> Iterator[Finding]:
     """What does not fit between a shard and the one that it names."""
-    previous = shard.identity.previous
+    origin, previous = shard.identity.origin, shard.identity.previous
     if previous is None:
-        yield Finding(0, SUCCESSION, "expected the log to name the last known checkpoint of the one before")
+        if before or shard_of(origin) != 1:
+            yield Finding(0, SUCCESSION, "expected the log to name the last known checkpoint of the one before")
+        return
+    if not _is_earlier(previous.origin, origin):
+        yield Finding(0, SUCCESSION, f"expected an earlier log of this deployment to be named, got {previous.origin}")
         return
     named = next((old for old in before if old.identity.origin == previous.origin), None)
     if named is None:  # lost altogether: nothing is here to hold it against
@@ -93,6 +97,13 @@ def _following(
         yield Finding(0, SUCCESSION, f"the log before was signed up to {report.signed_size}, named is {previous.size}")
     if any(root != previous.root for root in _roots(named.source, report, previous.size)):
         yield Finding(0, SUCCESSION, f"another root was signed for size {previous.size} of the log before")
+
+
+def _is_earlier(named: str, origin: str) -> bool:
+    try:
+        return are_siblings(named, origin) and shard_of(named) < shard_of(origin)
+    except MalformedError:
+        return False
 
 
 def _closed(shard: Shard, report: Report, last: bytes | None) -> Iterator[Finding]:

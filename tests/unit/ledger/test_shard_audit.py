@@ -101,6 +101,15 @@ async def test_shards_that_fit() -> None:
     ]
 
 
+@pytest.mark.parametrize("named", ["other.example/1", THIRD, "log.example/4", "log.example/x", None])
+async def test_only_an_earlier_log_of_this_deployment_can_be_the_one_before(named: str | None) -> None:
+    """Also where the log before is lost: whoever names another one, or none, has nothing to be held against."""
+    third = await log(THIRD, named and Checkpoint("log.example/2", 9, b"l" * 32))
+    third.identity = replace(third.identity, previous=named and Checkpoint(named, 9, b"l" * 32))
+
+    assert [rule for _, rule, _ in said(third)].count("succession") == 1
+
+
 async def test_a_halted_log_may_have_unpublished_entries() -> None:
     """They are promised to nobody; what was signed for is named at least."""
     first = await log(FIRST)
