@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from idverify.errors import SetupError
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.cosignature import ML_DSA_44
 from idverify.ledger.cosigner import Cosigner
@@ -60,4 +61,10 @@ async def checkpoint_signers(
 async def _signer(key: LogKey, origin: str, signer: Signer, sealer: Sealer, clock: Clock) -> CheckpointSigner:
     if key.sealed is None:
         return TokenCheckpointSigner(signer, key.key_id, key.verifier(origin))
-    return SoftwareCheckpointSigner(Cosigner.from_seed(ML_DSA_44, origin, await sealer.unseal(key.sealed)), clock)
+    cosigner = Cosigner.from_seed(ML_DSA_44, origin, await sealer.unseal(key.sealed))
+    if cosigner.verifier != key.verifier(origin):
+        raise SetupError(
+            "The sealed seed of the log's post-quantum key is that of another key.",
+            "Restore the row of signing_key with the role checkpoint-cosigner from a backup.",
+        )
+    return SoftwareCheckpointSigner(cosigner, clock)

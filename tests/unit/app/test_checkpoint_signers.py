@@ -15,6 +15,7 @@ from hsm import Algorithm, HsmPolicy
 from idverify.app import provision
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.provision import ONLINE_KEYS, Wishes
+from idverify.errors import SetupError
 from idverify.ledger import Checkpoint
 from idverify.ledger.cosignature import ML_DSA_44, timestamp
 from idverify.ledger.ecdsa import ECDSA
@@ -70,6 +71,17 @@ async def test_the_key_in_software_is_sealed_and_marked() -> None:
     assert signer.verifier.signature_type == ML_DSA_44
     assert signer.verifier.verify(HEAD.text(), signature)
     assert timestamp(signature) == clock.now()
+
+
+async def test_a_sealed_seed_of_another_key_is_refused() -> None:
+    """Else whoever changes the database would have the log sign with a key that no reader was told of."""
+    token = SoftToken("token")
+    made, other = [await make_cosigning_key(token, system_entropy) for _ in range(2)]
+    assert made.public_key is not None
+    with pytest.raises(SetupError, match="another key"):
+        await checkpoint_signers(
+            [LogKey(made.key_id, made.algorithm, made.public_key, other.sealed)], ORIGIN, token, token, StandingClock()
+        )
 
 
 async def test_every_checkpoint_bears_both_kinds_of_signature(tmp_path: Path) -> None:
