@@ -1,7 +1,8 @@
 """Which entries a random audit opens: drawn by the tree itself, so that nobody chooses and everybody can recompute.
 
-Whoever runs the log cannot steer the draw without changing the root, which was signed before; and whoever is shown the
-opened entries can draw again and see that none was left out.
+Whoever runs the log cannot steer the draw once the root is signed, and whoever is shown the opened entries can draw
+again and see that none was left out. Before it is signed they can try roots until one suits them: docs/ledger-format.md
+section 15.
 
 >>> sample(bytes(32), 1000, 3)
 [204, 26, 771]

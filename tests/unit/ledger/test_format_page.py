@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.cosignature import CosignatureV1Verifier, timestamp
@@ -115,3 +118,15 @@ def test_examples_are_to_the_byte(name: str) -> None:
 def test_no_example_is_unchecked() -> None:
     """Every tagged block has a check, and every name is used once."""
     assert sorted(CHECKS) == sorted(name for name, _ in BLOCK.findall("".join(SECTIONS)))
+
+
+def test_both_tables_of_keys_say_what_a_reader_verifies() -> None:
+    """ECDSA is over the SHA-256 whatever the curve, and the log's own cosignature bears a time (sections 4 and 14)."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    verifier = EcdsaVerifier("log.example/1", spki)
+
+    assert verifier.verify(b"text", key.sign(b"text", ec.ECDSA(SHA256())))
+    assert not verifier.verify(b"text", key.sign(b"text", ec.ECDSA(SHA384())))
+    assert "SHA-384" not in PAGE
+    assert "the log's own bears the time of signing" in PAGE
