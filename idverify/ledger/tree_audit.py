@@ -25,10 +25,11 @@ from idverify.ledger.entry import Entry
 from idverify.ledger.equivocation import Equivocation, contradiction, split_view
 from idverify.ledger.errors import LedgerError, MalformedError, StorageError
 from idverify.ledger.file_tree import FileTree, mended_tree
-from idverify.ledger.files import LogFiles, require_file
-from idverify.ledger.merkle import EMPTY_ROOT
+from idverify.ledger.files import LogFiles, read_entries, require_file
+from idverify.ledger.merkle import EMPTY_ROOT, leaf_hash
 from idverify.ledger.policy import Policy
 from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM
+from idverify.ledger.tiles import Tile
 from idverify.ledger.walk import Walk
 
 TREE_RULES: Final[Mapping[str, str]] = {
@@ -97,11 +98,8 @@ class _Audit:
                 walk.start_at(known.entries, known.time)
         self._examine_quorum()
         self._state = self._reached(walk)
-        starts = walk.link.index == 0
-        for entries in walk.bundles():
-            if starts:
-                self._examine_identity(entries[0] if entries else b"")
-                starts = False
+        self._examine_identity()
+        for _ in walk.bundles():
             if walk.link.index % TILE_WIDTH == 0:
                 self._state = self._reached(walk)
             yield self._state
@@ -150,13 +148,22 @@ class _Audit:
         else:
             self._extends(note, quorum)
 
-    def _examine_identity(self, start: bytes) -> None:
-        """Where a description is published, entry 0 commits to the identity in it."""
+    def _first_entry(self) -> bytes:
+        """Entry 0, led to the signed root; empty where that fails, which the walk will name."""
+        try:
+            entries = read_entries(self._files, Tile(0, 0, min(TILE_WIDTH, self._signed.size))) or [b""]
+            authentic = self._tree is not None and self._tree.node(0, 0) == leaf_hash(entries[0])
+        except StorageError:
+            authentic = False
+        return entries[0] if authentic else b""
+
+    def _examine_identity(self) -> None:
+        """Where a description is published, entry 0 commits to the identity in it: read at every look, it may be new."""
         data = self._files.read(DESCRIPTION)
-        if data is None:
+        if data is None or not self._signed.size:
             return
         try:
-            identity, digest = LogDescription.decode(data).identity, Entry.decode(start).digest
+            identity, digest = LogDescription.decode(data).identity, Entry.decode(self._first_entry()).digest
         except MalformedError as error:
             self._find(None, "identity", str(error))
             return

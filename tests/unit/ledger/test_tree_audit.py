@@ -440,6 +440,21 @@ def test_entry_0_commits_to_the_published_identity(
     assert rules(audit(tree)) == [(None, "identity")]
 
 
+def test_a_description_that_was_changed_is_found_by_whoever_follows(tree: TreeInMemory) -> None:
+    """`log.json` is read at every look, also where entry 0 was examined long ago."""
+    from dataclasses import replace
+
+    tree.files[DESCRIPTION] = DESCRIPTION_OF_LOG
+    before = audit(tree).state
+    assert before is not None
+    described = replace(LogDescription.decode(DESCRIPTION_OF_LOG), identity=replace(IDENTITY, rp_id="evil.example"))
+    tree.files[DESCRIPTION] = described.encode()
+
+    assert rules(audit(tree, before)) == [(0, "identity")]
+    tree.files[DESCRIPTION] = DESCRIPTION_OF_LOG
+    assert audit(tree, before).holds
+
+
 @pytest.mark.parametrize(
     "note", [b"", b"\n\n", b"x" * 300_000, SoftwareSigner(seed=bytes([7] * 32)).note(Checkpoint(ORIGIN, 1, bytes(32)))]
 )
