@@ -63,16 +63,21 @@ class Witness:
     ) -> None:
         """`logs` are the keys of logs, by their origins as names; `clock` gives unix seconds.
 
-        Raises `MalformedError`: a key is there twice or cannot be a log's, or we cannot cosign for a log of this name.
+        Raises `MalformedError`: a key is there twice for one log, is one of ours, or cannot be a log's, or we
+        cannot cosign for a log of this name.
         """
         for log in logs:
             if log.signature_type not in LOG_TYPES:
                 raise MalformedError(f"log {log.name}: a key of type {log.signature_type:02x} signs no checkpoint")
             for cosigner in cosigners:
                 cosigner.verifier.message(Checkpoint(log.name, 0, EMPTY_ROOT).text(), 1)
-        keys = [*logs, *(cosigner.verifier for cosigner in cosigners)]
-        if not cosigners or len({key.public_key for key in keys}) != len(keys):
-            raise MalformedError("witness: expected a key to cosign with, and each key once")
+        # One key may sign several logs, such as the shards of one ledger: every type of signature covers the origin.
+        signing = {(log.name, log.public_key) for log in logs}
+        own = {cosigner.verifier.public_key for cosigner in cosigners}
+        if not cosigners or (len(signing), len(own)) != (len(logs), len(cosigners)):
+            raise MalformedError("witness: expected a key to cosign with, and each key once for each log")
+        if own & {log.public_key for log in logs}:
+            raise MalformedError("witness: expected keys to cosign with that sign no log")
         self._store = store
         self._logs = {origin: [log for log in logs if log.name == origin] for origin in {log.name for log in logs}}
         self._origins = {origin_hash(origin): origin for origin in self._logs}

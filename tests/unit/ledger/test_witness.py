@@ -94,6 +94,19 @@ async def test_a_log_that_is_not_known(memory: WitnessMemory) -> None:
     await refused(witness(memory), request(0, 5, OTHER), 404, "other.example' is not known")
 
 
+async def test_one_key_may_sign_several_logs(memory: WitnessMemory) -> None:
+    """The shards of a ledger: each is remembered apart, and the note of one is none of the other's."""
+    following = SignedLog("log.example/2")
+    both = witness(memory, (LOG.verifier, following.verifier))
+    await both.add_checkpoint(request(0, 5))
+    await both.add_checkpoint(request(0, 3, following))
+    text, lines = split_note(following.note(7))
+    swapped = write_note(text, [replace(line, name=ORIGIN, key_id=LOG.verifier.key_id) for line in lines])
+
+    assert {origin: one.size for origin, one in memory.records.items()} == {ORIGIN: 5, "log.example/2": 3}
+    await refused(both, AddCheckpoint(3, (), swapped).encode(), 403)
+
+
 async def test_signatures(memory: WitnessMemory) -> None:
     """403: by a stranger under the log's name, or wrong beside a right one."""
     stranger = SignedLog(seed=b"s" * 32)
