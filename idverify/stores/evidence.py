@@ -39,8 +39,14 @@ _PAIR: Final = """
     SELECT act, account_id, action_digest, evidence FROM authorisation
     WHERE handle = :handle OR (ledger_shard = :shard AND ledger_index = :last) ORDER BY ledger_shard, ledger_index"""
 _ERASED: Final = "SELECT count(*), coalesce(max(ledger_index), 0) FROM ledger_record WHERE type = 'erased'"
+_STAFF_KEYS: Final = """
+    SELECT k.cose_key, k.removed_at FROM security_key k JOIN account a ON a.id = k.account_id
+    WHERE a.person_id IS NULL"""
+_WAITING: Final = "SELECT opening FROM ledger_waiting WHERE type = :type"
 _COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
 _ACT: Final = "erase-person"
+BOUND: Final = "authenticator.bound"
+REMOVED: Final = "authenticator.removed"
 
 
 def evidence_findings(rows: Rows) -> Findings:
@@ -49,6 +55,7 @@ def evidence_findings(rows: Rows) -> Findings:
     yield from _openings(rows)
     yield from _erasures(rows)
     yield from _api_keys(rows)
+    yield from _staff(rows)
 
 
 def _confirmations(rows: Rows) -> Findings:
@@ -111,6 +118,28 @@ def _api_keys(rows: Rows) -> Findings:
         gone = revoked.get(security_act.object_digest(security_act.API_KEY_REVOKED, row))
         if gone is not None and row["revoked_at"] is None:
             yield gone, "a revoked API key stays revoked"
+
+
+def _staff(rows: Rows) -> Findings:
+    """Members of staff and organisations whose key nobody bound on the ledger, or who ended and are there again.
+
+    What is recorded of citizens' keys rests sealed.
+    """
+    bound, removed = (_objects(rows, kind) for kind in (BOUND, REMOVED))
+    for row in list(rows(_WAITING, {"type": BOUND})):  # of admins who enrolled while the log was halted
+        if (record := _record(row["opening"])) is not None:
+            bound[record.object_digest] = 0
+    for row in rows(_STAFF_KEYS):
+        key = hashlib.sha256(row["cose_key"]).digest()
+        if key not in bound:
+            yield max(bound.values(), default=0), "a security key of staff has an entry that bound it"
+        if key in removed and row["removed_at"] is None:
+            yield removed[key], "a security key that was removed stays removed"
+    ended = _objects(rows, security_act.ACCOUNT_ENDED)
+    for row in rows("SELECT handle, actor, role FROM account WHERE ended_at IS NULL"):
+        gone = ended.get(security_act.object_digest(security_act.ACCOUNT_ENDED, row))
+        if gone is not None:
+            yield gone, "an account that was ended stays ended"
 
 
 def _objects(rows: Rows, kind: str) -> dict[bytes, int]:

@@ -13,10 +13,14 @@ import pytest_asyncio
 
 from idverify.core.policy import Role
 from idverify.services.access import create_key, revoke_key
-from idverify.services.keys import begin_adding
+from idverify.services.ceremonies import Given
+from idverify.services.keys import begin_adding, finish_adding, mine, remove
+from idverify.services.staff import end
 from idverify.stores.open import Location, open_log
 from tests.simulators.databases import DRIVERS, changed, copied, fresh, rows
 from tests.simulators.holder import decided_by_two, holding
+from tests.simulators.shards import enrol_admins
+from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice, software_office
 
 
@@ -162,6 +166,45 @@ ADDED_KEY: Final = """
 def test_api_keys_that_were_changed(change: str, rule: str, at_rest: Location, tmp_path: Path) -> None:
     """A key that was added, one with more rights, one that works again: each is found."""
     assert rule in _broken(at_rest, tmp_path, change)
+
+
+ADDED_SECURITY_KEY: Final = """
+    INSERT INTO security_key (id, handle, account_id, credential_id, cose_key, algorithm, sign_count, backup_eligible,
+        backed_up, aaguid, transports, attestation_format, policy_version, name, created_at)
+    SELECT 'aaaaaaaaaaaaaaaa', 'aaaaaaaaaaaaaaaa', account_id, 'aaaaaaaaaaaaaaaa',
+        :random_32, algorithm, 0, 0, 0, aaguid, transports, attestation_format, policy_version, name, created_at
+    FROM security_key LIMIT 1"""
+
+
+@pytest.mark.parametrize("change", [ADDED_SECURITY_KEY, "UPDATE security_key SET cose_key = :random_32"])
+def test_a_security_key_that_nobody_bound(change: str, at_rest: Location, tmp_path: Path) -> None:
+    """Whoever adds one to an account, or exchanges it, could do all that its owner may."""
+    assert "a security key of staff has an entry that bound it" in _broken(at_rest, tmp_path, change)
+
+
+async def test_staff_who_are_there_again(tmp_path: Path, location: Location) -> None:
+    """A key that was removed and an administrator who left, each put back by one statement."""
+    async with software_office(tmp_path, location) as served:
+        await enrol_admins(served)
+        key = PersonalKey()
+        begun = await served.confirmed("admin", lambda admin, given: begin_adding(served.office, admin, given))
+        answer = Given(begun.ceremony, key.create(begun.options, served.office.deployment.iss))
+        await finish_adding(served.office, await served.principal("admin"), answer, "spare")
+        *_, spare = await mine(served.office, await served.principal("admin"))
+        await served.confirmed("admin", lambda admin, given: remove(served.office, admin, spare["handle"], given))
+        ((left,),) = rows(location, "SELECT handle FROM account WHERE actor = 'Agnes Admin'")
+        await served.confirmed("admin", lambda admin, given: end(served.office, admin, left, given))
+
+    assert _found(location) == set()
+    for number, (change, rule) in enumerate(
+        [
+            ("UPDATE security_key SET removed_at = NULL", "a security key that was removed stays removed"),
+            ("UPDATE account SET ended_at = NULL", "an account that was ended stays ended"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert _broken(location, folder, change) == {rule}
 
 
 ANOTHER_ORIGIN: Final = "UPDATE authorisation SET evidence = :elsewhere"
