@@ -69,9 +69,10 @@ def compared(comparisons: Iterable[Comparison], origin: str, size: int) -> froze
     answered: set[str] = set()
     for one in comparisons:
         if one.standing in FORKED:
+            proof = "and shows none that this log signed" if one.note is None else "and shows what this log signed"
             raise ForkError(
-                f"the witness {', '.join(one.names)} saw another log {origin} than this one of size {size} "
-                f"({one.detail}): restored from a backup?"
+                f"the witness {', '.join(one.names)} says that it saw another log {origin} than this one "
+                f"of size {size} ({one.detail!r}), {proof}: restored from a backup?"
             )
         if one.standing in ANSWERED:
             answered.update(one.names)

@@ -276,5 +276,6 @@ def _cosignatures(site: _Site, text: bytes, lines: Sequence[NoteSignature]) -> t
 
 
 def _said(body: bytes) -> str:
-    """The first line of what a witness says for people."""
-    return body[:200].decode("utf-8", "replace").partition("\n")[0]
+    """The first line of what a witness says for people, without what would steer a terminal or turn text around."""
+    line = body[:200].decode("utf-8", "replace").partition("\n")[0]
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

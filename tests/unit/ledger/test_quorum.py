@@ -6,7 +6,9 @@ import pytest
 
 from idverify.ledger import Checkpoint, ForkError, ProofError, Publisher
 from idverify.ledger.errors import UnreachableError
+from idverify.ledger.guard import compared
 from idverify.ledger.publisher import LEASE_SECONDS
+from idverify.ledger.witness_client import Comparison, Standing
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 from tests.simulators.witness_group import WitnessGroup
 
@@ -117,9 +119,17 @@ async def test_a_restored_backup_is_refused_by_the_witnesses() -> None:
     for grows in (0, 1, 20):
         backup.append(grows)
         signer = SoftwareSigner()
-        with pytest.raises(ForkError, match=r"w2 saw another log .* size 5 .*saw size 10.*restored"):
+        with pytest.raises(ForkError, match=r"w2 says that it saw another log .* size 5 .*saw size 10.*restored"):
             await publishing(backup, signer, witnesses=group).publish_once()
         assert not signer.signed
+
+
+@pytest.mark.parametrize(("note", "said"), [(None, "shows none that this log signed"), (b"n", "what this log signed")])
+def test_an_accusation_says_whether_it_is_proven(note: bytes | None, said: str) -> None:
+    """One witness's word halts the log: whoever reads of it must be able to tell a lie from a backup."""
+    accused = Comparison("https://w.example", ("w",), Standing.AHEAD, "it saw size 9", note=note)
+    with pytest.raises(ForkError, match=rf"witness w says .* size 5 \('it saw size 9'\), and .*{said}"):
+        compared([accused], "log.example/1", 5)
 
 
 async def test_a_database_without_any_checkpoint_is_refused_by_the_witnesses() -> None:

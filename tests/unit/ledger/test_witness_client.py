@@ -209,6 +209,7 @@ RIGHT = by("alpha.example/w", TEXT)
         ((409, SIZE_TYPE, b"05\n"), "refused", "decimal"),
         ((409, SIZE_TYPE, b"4\n"), "refused", "409 again"),
         ((409, SIZE_TYPE, b"6\n"), "ahead", "it saw size 6"),
+        ((422, "text/plain", "\x1b[2Jcall \u202e me\n".encode()), "other root", "\ufffd[2Jcall \ufffd me"),
     ],
 )
 async def test_what_one_witness_answers_harms_nobody(world: World, answer: Answer, standing: str, said: str) -> None:
