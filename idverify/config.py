@@ -68,7 +68,13 @@ class Database(_Section):
         """Over a network only with TLS and the server's certificate checked; asyncpg's default is to do without."""
         if url is None:
             return url
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            whole = parts.port != 0 and not parts.fragment and "@" not in parts.path
+        except ValueError:  # its text quotes what may be a password
+            whole = False
+        if not whole:  # a password was cut in two, and errors that name the database would tell half of it
+            raise ValueError("must be an address in which what is special in a password is percent-encoded")
         if parts.scheme != "postgresql" or not parts.path.strip("/"):
             raise ValueError("must be postgresql://USER@HOST/DATABASE")
         asked = parse_qs(parts.query)

@@ -78,6 +78,17 @@ def test_settings_that_cannot_be_used(data: Path, change: Callable[[str], str], 
     assert refused.value.cure == "Correct it and start again."
 
 
+@pytest.mark.parametrize("password", ["hush/me", "1/hush", "12#hush", "hush?me", "[hush", "hush:me/"])
+def test_a_password_that_cuts_an_address_in_two(data: Path, password: str) -> None:
+    """It is refused here, and not quoted: no error that names host and database can have a part of it."""
+    url = f"postgresql://idverify:{password}@localhost/idverify"
+    (data / FILE_NAME).write_text(f'{SETTINGS}\n[database]\nurl = "{url}"\n')
+    with pytest.raises(SetupError, match=r"database\.url: .*percent-encoded") as refused:
+        load(data)
+
+    assert "hush" not in str(refused.value)
+
+
 def test_a_directory_without_settings_is_named_with_the_command(tmp_path: Path) -> None:
     """Whoever has not set up yet is told how."""
     with pytest.raises(SetupError, match="idverify up --data"):
