@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from idverify.services import access, receipts
 from idverify.services.enrol import Invited
 from idverify.services.log_policy import LogPolicy
 from idverify.stores import queries, tables
-from idverify.stores.open import Location, open_store
+from idverify.stores.open import Location, open_log, open_store
 from idverify.stores.writes import Change, Put, WriteSet
 from tests.simulators.databases import backed_up
 from tests.simulators.holder import collection, holding, results
@@ -141,6 +142,8 @@ async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
         assert served.office.log.size == size
         waiting = [row["type"] for row in await served.office.store.fetch(queries.WAITING, {})]
         assert waiting == ["security.enrolment-made", "cover", "cover", "cover", "authenticator.bound"] * 2
+        with closing(open_log(house.location)) as source:  # their keys are bound by entries that wait
+            assert list(source.row_findings()) == []
         await approved(served, await proposed(served))
         assert [one.type for one in await entries(served, 2)][-5:] == [EntryType.ADMINISTRATION] * 4 + [EntryType.KEY]
         assert await served.office.store.fetch(queries.WAITING, {}) == []
