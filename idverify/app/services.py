@@ -26,10 +26,10 @@ from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
-from idverify.services.log_book import Hands, Log, LogBook, Nobody
+from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
-from idverify.services.outside import WitnessesOutside
+from idverify.services.outside import Nobody, WitnessesOutside
 from idverify.services.policy_record import record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.status_lists import Board, StatusBoard

@@ -12,9 +12,9 @@ the last known checkpoint (``new_shard``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import structlog
 
@@ -28,6 +28,7 @@ from idverify.ledger.publisher import Publisher
 from idverify.ledger.sequencer import TreeState
 from idverify.ledger.succession import are_siblings, last_of, origin_of, shard_of
 from idverify.services.log_policy import LogPolicy
+from idverify.services.outside import Nobody, Outside
 from idverify.services.waiting import record_waiting
 from idverify.stores import queries, tables
 from idverify.stores.connection import Row
@@ -53,22 +54,6 @@ class Log:
     size: int
     signed_size: int
     halted: str | None
-
-
-class Outside(Protocol):
-    """Those outside the database, and outside its backups, who remember what was signed: witnesses."""
-
-    async def known(self, origin: str) -> Sequence[Checkpoint]:
-        """The checkpoints of a log that they have seen, each signed by the log. Empty if nobody can be reached."""
-
-
-class Nobody:
-    """``Outside`` of a deployment without witnesses."""
-
-    async def known(self, origin: str) -> Sequence[Checkpoint]:
-        """Nothing."""
-        del origin
-        return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""What witnesses remember of our logs: asked where the database may be an older one."""
+"""Who remembers our logs outside the database: asked where that may be an older one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.note import split_note
@@ -11,9 +12,25 @@ from idverify.ledger.witness_client import Witnesses, WitnessTransport
 from idverify.services.log_policy import LogPolicy
 
 
+class Outside(Protocol):
+    """Those outside the database, and outside its backups, who remember what was signed: witnesses."""
+
+    async def known(self, origin: str) -> Sequence[Checkpoint]:
+        """The checkpoints of a log that they have seen, each signed by the log. Empty if nobody can be reached."""
+
+
+class Nobody:
+    """``Outside`` of a deployment without witnesses."""
+
+    async def known(self, origin: str) -> Sequence[Checkpoint]:
+        """Nothing."""
+        del origin
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class WitnessesOutside:
-    """``log_book.Outside`` of a deployment with witnesses, by the policy of the log that is asked about."""
+    """``Outside`` of a deployment with witnesses, by the policy of the log that is asked about."""
 
     policy: Callable[[str], LogPolicy]
     transport: WitnessTransport

@@ -33,7 +33,7 @@ from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
-from idverify.services.log_book import Hands, Log, LogBook, Nobody, Outside
+from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_keys import CHECKPOINT_SIGNER
 from idverify.services.log_policy import LogPolicy, log_policy, log_url
 from idverify.services.office import (
@@ -46,6 +46,7 @@ from idverify.services.office import (
     load_keys,
     load_trust,
 )
+from idverify.services.outside import Nobody, Outside
 from idverify.services.sessions import recognise
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
