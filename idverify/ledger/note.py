@@ -164,6 +164,8 @@ def open_note(text: bytes, verifiers: Sequence[NoteVerifier]) -> Note:
     for signature in signatures:
         key = (signature.name, signature.key_id)
         verifier = known.get(key)
+        if verified.get(key) == signature:
+            continue  # the same line again, which would only cost its verification again
         if verifier is None:
             ignored.append(signature)
         elif not verifier.verify(body, signature.signature):

@@ -158,7 +158,7 @@ class _Audit:
         return entries[0] if authentic else b""
 
     def _examine_identity(self) -> None:
-        """Where a description is published, entry 0 commits to the identity in it: read at every look, it may be new."""
+        """Where a description is published, entry 0 commits to its identity; read at every look, as it may be new."""
         data = self._files.read(DESCRIPTION)
         if data is None or not self._signed.size:
             return

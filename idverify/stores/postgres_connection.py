@@ -21,6 +21,7 @@ _COMMON: Final[Mapping[str, str]] = {
     "application_name": "idverify",
     "default_transaction_isolation": "read committed",
     "jit": "off",
+    "search_path": "public",  # and no schema that somebody else made in front of it
     # A network that swallows packets is noticed by both ends within half a minute.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",

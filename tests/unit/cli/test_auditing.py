@@ -717,21 +717,25 @@ def test_the_ledger_of_a_database_is_rebuilt(ledger: Auditor, tmp_path: Path) ->
     import fcntl
     import sqlite3
 
-    from tests.unit.stores.conftest import sqlite
+    from idverify.stores.schema import upgrade
+    from tests.unit.stores.conftest import with_log
     from tests.unit.stores.rows import entry
 
     async def made() -> Path:
-        database = await sqlite(tmp_path)
+        path = tmp_path / "idverify.sqlite"
+        upgrade(path)
+        database = await with_log(path)
         async with database.open() as store:
             await store.commit(WriteSet((), tuple(entry(number) for number in range(300))))
-        return database.path
+        return path
 
     path = asyncio.run(made())
     token = 'module = "/m.so"\nlabel = "t"\nserial = "1"\npin_file = "pin"\n'
     settings = f'[identity]\npublic_url = "http://localhost:8080"\n[online]\n{token}[root]\n{token}'
     (tmp_path / "idverify.toml").write_text(settings)
     log = LedgerMemory()
-    log.append(300, NOW)
+    for number in range(300):
+        log.add(entry(number).draft, NOW)
     published = tree_of(log).write(tmp_path / "log")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DELETE FROM ledger_bundle")

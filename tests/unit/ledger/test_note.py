@@ -227,3 +227,18 @@ def test_a_checkpoint_has_a_root_of_32_bytes() -> None:
     """A root no reader would accept is not written."""
     with pytest.raises(MalformedError, match="32 bytes, got 31"):
         Checkpoint("log", 1, bytes(31))
+
+
+def test_a_line_that_stands_there_often_is_verified_once() -> None:
+    """Whoever sends a note with a hundred copies of one line makes nobody work a hundred times."""
+    asked: list[bytes] = []
+
+    class Counting(Ed25519Verifier):
+        def verify(self, text: bytes, signature: bytes) -> bool:
+            asked.append(signature)
+            return super().verify(text, signature)
+
+    line = signature(ADA_KEY, ADA)
+    opened = open_note(write_note(TEXT, [line] * 100), [Counting(ADA.name, ADA.public_key)])
+    assert opened.verified == (line,)
+    assert len(asked) == 1
