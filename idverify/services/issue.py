@@ -106,9 +106,8 @@ async def collect(office: Office, request: CollectionRequest) -> Collected:
         return _earlier_answer(row, key, request)
     _require_usable(row, office.clock.now())
     office.log_book.require_open()
-    plan = _plan(office, row, key, request)
     try:
-        await _commit_intent(office, plan, request)
+        plan = await _intended(office, row, key, request)
     except Conflict:  # somebody was faster; if it was this very request, say so
         row = await _look_up(office, request)
         if row["issuance_id"] is None:
@@ -188,6 +187,21 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
     return _Plan(row, key, kind, credential, issuer, unsigned, office.new_handle(), office.new_id(), token)
 
 
+class _PlaceTaken(Conflict):
+    pass
+
+
+async def _intended(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
+    plan = _plan(office, row, key, request)
+    try:
+        await _commit_intent(office, plan, request)
+    except _PlaceTaken:
+        await office.board.reload()
+        plan = _plan(office, row, key, request)
+        await _commit_intent(office, plan, request)
+    return plan
+
+
 async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest) -> None:
     now, row = office.clock.now(), plan.row
     consume = Consume(
@@ -213,7 +227,8 @@ async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest
         "sealed_answer": None,
         "created_at": now,
     }
-    await office.store.commit(WriteSet((consume, Insert(tables.issuance, intent))))
+    taken = _PlaceTaken("Another process took the same place in the status list. Ask again.")
+    await office.store.commit(WriteSet((consume, Insert(tables.issuance, intent, taken))))
 
 
 async def _sign_and_seal(office: Office, plan: _Plan) -> tuple[bytes, bytes]:

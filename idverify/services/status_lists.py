@@ -2,22 +2,24 @@
 
 The list is a function of the rows in ``status_entry``. It is signed when it changes and at least every
 ``REFRESH_SECONDS``, so that a verifier's copy is never old for want of a newer one; signing runs off the event
-loop where it is heavy. A changed list goes on the ledger by its digest; while the ledger is halted, that waits, and the
-list says all the same what was decided.
+loop where it is heavy. Of several processes on one database each signs only after what another one published, so that
+none takes back what another decided. A changed list goes on the ledger by its digest; while the ledger is halted, that
+waits, and the list says all the same what was decided.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from idverify.core.credential import Issuer, StatusReference
-from idverify.errors import IdverifyError, SetupError, Unavailable
+from idverify.errors import Conflict, IdverifyError, SetupError, Unavailable
 from idverify.formats import status_list
 from idverify.formats.status_list import StatusList, StatusListClaims, StatusValue
 from idverify.ledger.entry import EntryType
@@ -27,7 +29,7 @@ from idverify.services.status_source import KeptList, StatusSource
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
-from idverify.stores.writes import Put, Recorded, WriteSet
+from idverify.stores.writes import Change, Insert, Recorded, Write, WriteSet
 
 SIZE: Final = 2**20
 BITS: Final = 2
@@ -38,6 +40,7 @@ MOST_TAKEN: Final = SIZE * 3 // 4
 GATHER_SECONDS: Final = 0.05
 JITTER_SECONDS: Final = 0.2
 PUBLISH_DEADLINE: Final = 3.0
+ATTEMPTS: Final = 5
 
 log = structlog.get_logger()
 Flip = tuple[str, int, StatusValue]
@@ -49,6 +52,10 @@ class Board:
 
     uri: str
     issuer: Issuer
+
+
+class _PublishedMeanwhile(Conflict):
+    pass
 
 
 class StatusBoard:
@@ -68,6 +75,7 @@ class StatusBoard:
         self._source, self._clock, self._entropy = source, clock, entropy
         self._values: dict[int, StatusValue] = {}
         self._taken: set[int] = set()
+        self._digest: bytes | None = None
         self._changed = asyncio.Event()
         self._published = asyncio.Condition()
         self._generation = 0
@@ -75,11 +83,15 @@ class StatusBoard:
 
     async def load(self) -> None:
         """Read the rows that the list is a function of, and publish once: no status address is ever dead."""
+        await self.reload()
+        await self.publish()
+
+    async def reload(self) -> None:
+        """Read the rows again: another process on the same database may have added to them."""
         rows = await self._store.fetch(queries.STATUS_ENTRIES, {"status_list": self.uri})
         self._values = {row["status_index"]: StatusValue(row["value"]) for row in rows}
         taken = await self._store.fetch(queries.STATUS_INDICES_TAKEN, {"status_list": self.uri})
-        self._taken = {row["status_index"] for row in taken} | self._values.keys()  # whose copy is erased, keeps it
-        await self.publish()
+        self._taken |= {row["status_index"] for row in taken} | self._values.keys()  # whose copy is erased, keeps it
 
     async def show_published(self) -> None:
         """Show the list as it was last published, without signing one: the service alone does that.
@@ -140,7 +152,16 @@ class StatusBoard:
                 self._changed.set()
 
     async def publish(self) -> None:
-        """Sign the list as it is now, commit it, then show it."""
+        """Sign the list as it is now, commit it, then show it; again, if another process published one meanwhile."""
+        for _ in range(ATTEMPTS):
+            before: Any = await self._store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": self.uri})
+            if before is not None and before["content_digest"] != self._digest:
+                await self.reload()
+            with suppress(_PublishedMeanwhile):
+                return await self._publish_after(before)
+        raise Unavailable("Other processes were always faster to publish the status list.")
+
+    async def _publish_after(self, before: Any) -> None:
         self._changed.clear()
         generation, now = self._generation, self._clock.now()
         values = {index: value for index, value in self._values.items() if value is not StatusValue.VALID}
@@ -149,16 +170,15 @@ class StatusBoard:
         unsigned = await asyncio.to_thread(status_list.prepare, statuses, claims, self._board.issuer)
         signature = await self._signer.sign(self._board.issuer.key_id, unsigned.payload)
         token = status_list.seal(unsigned, signature)
-        await self._commit(statuses, token, now)
+        await self._commit(before, statuses, token, now)
         fresh = KeptList(statuses, now, claims.expires_at, TTL_SECONDS, token)
         self._source.keep_verified(fresh, self.uri)
         async with self._published:
             self._shown = generation
             self._published.notify_all()
 
-    async def _commit(self, statuses: StatusList, token: bytes, now: int) -> None:
+    async def _commit(self, before: Any, statuses: StatusList, token: bytes, now: int) -> None:
         digest = content_digest(self.uri, statuses)
-        before: Any = await self._store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": self.uri})
         changed = before is None or before["content_digest"] != digest
         version = 1 if before is None else before["version"] + changed
         row = {
@@ -172,7 +192,17 @@ class StatusBoard:
         if changed:
             handle = self._entropy(16)
             entries = (public_object(EntryType.STATUS_LIST, "status-list.published", handle, digest),)
-        await commit_or_wait(self._store, WriteSet((Put(tables.status_publication, row),), entries))
+        await commit_or_wait(self._store, WriteSet((_in_place_of(before, row),), entries))
+        self._digest = digest
+
+
+def _in_place_of(before: Any, row: Mapping[str, Any]) -> Write:
+    """The row of a publication, unless it is another one by now that this takes the place of."""
+    meanwhile = _PublishedMeanwhile("Another process published the status list.")
+    if before is None:
+        return Insert(tables.status_publication, row, meanwhile)
+    known = {name: before[name] for name in ("status_list", "version", "content_digest")}
+    return Change(tables.status_publication, known, row, meanwhile)
 
 
 def content_digest(uri: str, statuses: StatusList) -> bytes:
