@@ -136,11 +136,11 @@ def test_readme_commands_do_what_it_says(demo: Demo) -> None:
         check=False,
     )
     parts = re.split(rf"{FENCE} (\d)\n", done.stdout)
-    issued, revoked, offline, audited = parts[0:-1:2]
+    issued, revoked, offline, audited, from_outside = parts[0:-1:2]
     statuses = parts[1::2]
 
     assert [line.split('"')[3] for line in done.stderr.splitlines()] == ["offer-credential", "decide", "decide"]
-    assert statuses == ["0", "0", "1", "0"], done.stdout
+    assert statuses == ["0", "0", "1", "0", "0"], done.stdout
     accepted, rejected = (orjson.loads(part[part.index('{\n  "verdict"') :]) for part in (issued, revoked))
     assert accepted["verdict"] == "accept"
     assert shortened(accepted) == shown_answer()
@@ -149,3 +149,4 @@ def test_readme_commands_do_what_it_says(demo: Demo) -> None:
     assert [check["id"] for check in rejected["checks"] if check["result"] == "fail"] == ["status"]
     assert "\nREJECTED\n" in offline
     assert "The ledger holds:" in audited
+    assert "holds" in from_outside
