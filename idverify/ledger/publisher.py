@@ -217,15 +217,24 @@ class Publisher:
         if self._witnesses is None or self._compared:
             return
         comparisons = await self._witnesses.compare(latest.note, _prover(latest.tree))
-        self._compared = self._witnesses.policy.satisfied_by(compared(comparisons, self._origin, latest.size))
+        try:
+            answered = compared(comparisons, self._origin, latest.size)
+        except ForkError:
+            if await self._storage.latest_checkpoint() != latest.note:
+                raise FencedError("another publisher signed while the witnesses were asked") from None
+            raise
+        self._compared = self._witnesses.policy.satisfied_by(answered)
 
     async def _cycle(self) -> Checkpoint | None:
         # 1.
+        before = self._lease
         epoch = await self._epoch()
         if epoch is None:
             await self._follow()
             return None
-        shown = await self._current()
+        # Whoever takes over reads again: others have signed meanwhile, and witnesses have seen it.
+        taken_over = before is None or before[0] != epoch or not self._compared
+        shown = await (self._load() if taken_over else self._current())
         await self._ask_witnesses(shown.latest)
         # 2. to 9.
         checkpoint = await self._extend(epoch, shown.latest)

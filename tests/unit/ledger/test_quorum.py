@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from idverify.ledger import Checkpoint, ForkError, ProofError, Publisher
+from idverify.ledger import Checkpoint, FencedError, ForkError, ProofError, Publisher
 from idverify.ledger.errors import UnreachableError
 from idverify.ledger.guard import compared
 from idverify.ledger.publisher import LEASE_SECONDS
-from idverify.ledger.witness_client import Comparison, Standing
+from idverify.ledger.witness_client import Comparison, Prove, Standing
 from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner, publishing
 from tests.simulators.witness_group import WitnessGroup
 
@@ -176,3 +176,40 @@ async def test_nothing_is_signed_before_enough_witnesses_were_asked() -> None:
 
 def head(memory: LedgerMemory) -> Checkpoint:
     return Checkpoint(ORIGIN, memory.state.size, memory.state.root())
+
+
+async def test_whoever_takes_the_lease_over_asks_about_what_is_stored_now() -> None:
+    """It showed an older checkpoint meanwhile; witnesses that saw the newer ones are no sign of a fork."""
+    memory, group, now, signer = log(5), WitnessGroup(3, quorum=2), [NOW], SoftwareSigner()
+    one, two = (
+        publishing(memory, signer, holder=holder, now=lambda: now[0], witnesses=group) for holder in (b"one", b"two")
+    )
+    await one.publish_once()
+    await two.publish_once()
+    memory.append(5)
+    await one.publish_once()
+    memory.append(5)
+    now[0] += LEASE_SECONDS
+    checkpoint = await two.publish_once()
+
+    assert checkpoint
+    assert checkpoint.size == 15
+
+
+async def test_another_publisher_that_signs_while_witnesses_are_asked_is_no_fork() -> None:
+    """They saw what was stored in the meantime: that is to be read, and the log not to be halted."""
+    memory, group, signer = log(5), WitnessGroup(3, quorum=2), SoftwareSigner()
+    other = publishing(memory, signer, witnesses=group)
+
+    class Slow(WitnessGroup):
+        async def compare(self, note: bytes | None, prove: Prove | None = None) -> list[Comparison]:
+            if not self.seen:
+                await other.publish_once()
+                self.seen = group.seen
+            return await super().compare(note, prove)
+
+    publisher = publishing(memory, signer, witnesses=Slow(3, quorum=2))
+    with pytest.raises(FencedError, match="while the witnesses were asked"):
+        await publisher.publish_once()
+    assert await publisher.publish_once() is None
+    assert publisher.covers(4)
