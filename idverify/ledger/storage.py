@@ -70,4 +70,7 @@ class LedgerStorage(Protocol):
         """The note of the largest size that a quorum of witnesses signed, None before the first."""
 
     async def keep_quorum_checkpoint(self, size: int, note: bytes) -> None:
-        """Keep `note` for a signed `size`; durable before it returns. A smaller size than before changes nothing."""
+        """Keep `note` for a signed `size`; durable before it returns.
+
+        A smaller size than before, and one that was not signed, leave the largest as it was.
+        """

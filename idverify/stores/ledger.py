@@ -141,8 +141,8 @@ class StoredLedger:
         place = {"shard": self._shard, "size": size}
 
         async def write(transaction: Transaction) -> None:
-            await transaction.connection.run(_KEEP_QUORUM, {**place, "note": note})
-            await transaction.connection.run(_ADVANCE_QUORUM, place)
+            if await transaction.connection.run(_KEEP_QUORUM, {**place, "note": note}) == 1:
+                await transaction.connection.run(_ADVANCE_QUORUM, place)
 
         await self._store.write(write)
 

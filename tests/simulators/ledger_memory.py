@@ -176,7 +176,7 @@ class LedgerMemory:
         return None if self.quorum is None else self.quorum[1]
 
     async def keep_quorum_checkpoint(self, size: int, note: bytes) -> None:
-        if self.notes and size <= self.notes[-1][0] and (self.quorum is None or size > self.quorum[0]):
+        if size in dict(self.notes) and (self.quorum is None or size > self.quorum[0]):
             self.quorum = (size, note)
 
     def bundles(self) -> Iterator[tuple[int, bytes, list[bytes]]]:

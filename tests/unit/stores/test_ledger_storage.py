@@ -217,6 +217,21 @@ async def test_the_quorum_checkpoint_only_grows(log: Log) -> None:
     assert await log.storage.quorum_checkpoint() == b"of 3"
 
 
+async def test_a_size_that_was_not_signed_keeps_no_quorum_checkpoint(log: Log) -> None:
+    """Between signed sizes, intended or not, nothing is kept, and what was kept before stays the largest."""
+    await log.append(5)
+    for previous, size in ((None, 1), (1, 4)):
+        await log.storage.intend_checkpoint(EPOCH, size, ROOT_A, {})
+        await log.storage.advance_checkpoint(EPOCH, previous, size, ROOT_A, b"note")
+    await log.storage.intend_checkpoint(EPOCH, 3, ROOT_A, {})
+    await log.storage.keep_quorum_checkpoint(1, b"of 1")
+    for never in (2, 3):
+        await log.storage.keep_quorum_checkpoint(never, b"never signed")
+        assert await log.storage.quorum_checkpoint() == b"of 1"
+    await log.storage.keep_quorum_checkpoint(4, b"of 4")
+    assert await log.storage.quorum_checkpoint() == b"of 4"
+
+
 async def test_a_publisher_works_on_it(log: Log) -> None:
     """Growth over a tile's edge is signed, and a second publisher goes on from what the first left."""
     signer = SoftwareSigner()
