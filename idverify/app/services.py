@@ -21,6 +21,7 @@ from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, to
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import MalformedError, UnreachableError
+from idverify.ledger.guard import Guard
 from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
@@ -195,6 +196,7 @@ async def _publisher(
     clock: Clock,
     witnesses: Callable[[str], Witnesses | None],
     log: Log,
+    guard: Guard | None,
 ) -> Publisher:
     return Publisher(
         StoredLedger(store, log.shard),
@@ -202,7 +204,7 @@ async def _publisher(
         await signers(log.origin),
         now=clock.now,
         holder=_holder(config.data),
-        guard=GuardFile(config.guard),
+        guard=guard,
         previous=log.previous,
         witnesses=witnesses(log.origin),
     )

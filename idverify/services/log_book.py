@@ -20,7 +20,7 @@ import structlog
 
 from idverify.errors import Gone, LogHalted
 from idverify.ledger.checkpoint import Checkpoint, open_checkpoint
-from idverify.ledger.errors import FencedError, ForkError, ProofError
+from idverify.ledger.errors import FencedError, ForkError, LedgerError, ProofError
 from idverify.ledger.guard import Guard
 from idverify.ledger.policy import Policies
 from idverify.ledger.published import Snapshot, StoredSnapshots, included
@@ -45,7 +45,8 @@ _NEVER: Final = "The log that holds this entry ended before it published the ent
 class Log:
     """One shard, as the database has it: ``size`` entries, of which ``signed_size`` were ever signed for.
 
-    ``previous`` is what it names of the shard before, if there is one. ``halted`` says why it is not continued.
+    ``quorum_size`` of them are under a checkpoint that witnesses cosigned as its policy asked. ``previous`` is what it
+    names of the shard before, if there is one. ``halted`` says why it is not continued.
     """
 
     shard: int
@@ -53,6 +54,7 @@ class Log:
     previous: Checkpoint | None
     size: int
     signed_size: int
+    quorum_size: int
     halted: str | None
 
 
@@ -60,11 +62,12 @@ class Log:
 class Hands:
     """How the log book gets at what ``app`` has: who publishes a log, whom its readers believe, and who remembers.
 
-    ``publisher`` is asked once for each log that is signed here, ``policy`` for the origin of any log of ours that ever
-    was. ``told`` hears why a log is halted.
+    ``publisher`` is asked once for each log that is signed here, and once more, without a guard, for one that was
+    signed to its end and waits for witnesses alone; ``policy`` for the origin of any log of ours that ever was.
+    ``told`` hears why a log is halted.
     """
 
-    publisher: Callable[[Log], Awaitable[Publisher]]
+    publisher: Callable[[Log, Guard | None], Awaitable[Publisher]]
     policy: Callable[[str], LogPolicy]
     guard: Guard | None = None
     outside: Outside = field(default_factory=Nobody)
@@ -78,6 +81,7 @@ class LogBook:
         self._store, self._hands = store, hands
         self.logs: tuple[Log, ...] = ()
         self._publishers: dict[int, Publisher] = {}
+        self._awaiting: dict[int, Publisher] = {}  # of closed logs that wait for witnesses alone
         self._stored: dict[int, StoredSnapshots] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -139,7 +143,7 @@ class LogBook:
                 await self._go_on()
 
     async def publish(self) -> None:
-        """One cycle: the last checkpoint of a shard that was closed, then the next one of the current."""
+        """One cycle: the last checkpoint of a shard that was closed, and its quorum; then the next of the current."""
         async with self._one_at_a_time:
             await self._refresh()
             if self.halted is None:
@@ -190,7 +194,7 @@ class LogBook:
         elif not self.covers(shard, index):
             if shard == self.current.shard:
                 self.require_open()
-            if any(log.shard == shard and not self._is_owed(log) for log in self.logs):
+            if any(log.shard == shard and not _is_unsigned(log) for log in self.logs):
                 raise Gone(_NEVER)
             raise TimeoutError
 
@@ -198,7 +202,7 @@ class LogBook:
         """The inclusion proof of an entry and the checkpoint it leads to, which meets the policy.
 
         Of a shard that ended, it is the last that meets the policy or, where that does not cover the entry, the last
-        that was signed: there will be no other. Raises ``ProofError`` without one.
+        that was signed: without witnesses, there will be no other. Raises ``ProofError`` without one.
         """
         if self._is_signed_here(shard):
             return await self.publisher.receipt_proof(index)
@@ -217,10 +221,14 @@ class LogBook:
     def _is_signed_here(self, shard: int) -> bool:
         return shard == self.current.shard and self.halted is None
 
-    @staticmethod
-    def _is_owed(log: Log) -> bool:
-        """Whether a shard that was closed still waits for its last checkpoint."""
-        return log.halted is None and log.signed_size < log.size
+    def _is_owed(self, log: Log) -> bool:
+        """Whether a shard that was closed still waits for its last checkpoint, or for the quorum that its policy asks.
+
+        Witnesses are asked each cycle until they are enough: else one that was late would leave the tail without them.
+        """
+        if log.halted is None and self._hands.policy(log.origin).witnessed:
+            return log.quorum_size < log.size
+        return _is_unsigned(log)
 
     def _snapshots(self, shard: int) -> StoredSnapshots:
         if shard not in self._stored:
@@ -231,15 +239,20 @@ class LogBook:
     async def _refresh(self) -> None:
         logs = await load_logs(self._store)
         for log in (*filter(self._is_owed, logs), logs[-1]):
-            if log.shard not in self._publishers:
-                self._publishers[log.shard] = await self._hands.publisher(log)
+            signs = log is logs[-1] or _is_unsigned(log)
+            publishers = self._publishers if signs else self._awaiting
+            if log.shard not in publishers:
+                publishers[log.shard] = await self._hands.publisher(log, self._hands.guard if signs else None)
         self.logs = logs
 
     async def _published(self) -> bool:
         """Sign what there is to sign, oldest shard first; False if that could show two different logs."""
         try:
             for owed in filter(self._is_owed, self.logs[:-1]):
-                await self._publishers[owed.shard].publish_once()
+                if _is_unsigned(owed):
+                    await self._publishers[owed.shard].publish_once()
+                else:
+                    await self._ask_again(owed)
                 await self._refresh()
             await self.publisher.publish_once()
         except FencedError as fenced:  # another process publishes: the next cycle sees what
@@ -248,6 +261,16 @@ class LogBook:
             await self._halt(str(fork))
             return False
         return True
+
+    async def _ask_again(self, closed: Log) -> None:
+        """Ask witnesses for the end of a log that was signed to it: whatever they say, no later log waits for them.
+
+        The guard remembers a later log by then, and is not asked; nothing is signed that could be a fork.
+        """
+        try:
+            await self._awaiting[closed.shard].publish_once()
+        except LedgerError as error:
+            logger.warning("quorum_owed", origin=closed.origin, reason=str(error))
 
     async def _halt(self, reason: str) -> None:
         marked = Change(tables.ledger_state, {"shard": self.current.shard}, {"halted": reason})
@@ -277,6 +300,10 @@ class LogBook:
         return found
 
 
+def _is_unsigned(log: Log) -> bool:
+    return log.halted is None and log.signed_size < log.size
+
+
 async def load_logs(store: Store) -> tuple[Log, ...]:
     """Every shard of the ledger, oldest first."""
     return tuple(map(_log, await store.fetch(queries.LOGS, {})))
@@ -284,5 +311,5 @@ async def load_logs(store: Store) -> tuple[Log, ...]:
 
 def _log(row: Row) -> Log:
     previous = None if row["previous"] is None else Checkpoint.parse(row["previous"])
-    size = TreeState.decode(row["tree"]).size
-    return Log(row["shard"], row["origin"], previous, size, row["signed_size"] or 0, row["halted"])
+    sizes = TreeState.decode(row["tree"]).size, row["signed_size"] or 0, row["quorum_size"] or 0
+    return Log(row["shard"], row["origin"], previous, *sizes, row["halted"])

@@ -44,6 +44,7 @@ LOGS: Final = select(
     ledger_state.c.previous,
     ledger_state.c.tree,
     ledger_state.c.signed_size,
+    ledger_state.c.quorum_size,
     ledger_state.c.halted,
 ).order_by(ledger_state.c.shard)
 WAITING: Final = select(ledger_waiting).order_by(ledger_waiting.c.position)

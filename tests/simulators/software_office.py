@@ -27,6 +27,7 @@ from idverify.app.services import running
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
+from idverify.ledger.guard import Guard
 from idverify.ledger.publisher import Publisher, Witnesses
 from idverify.ports import system_entropy
 from idverify.services import step_up
@@ -35,7 +36,7 @@ from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_keys import CHECKPOINT_SIGNER
-from idverify.services.log_policy import LogPolicy, log_policy, log_url
+from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url
 from idverify.services.office import (
     RECEIPT_SIGNER,
     STATUS_SIGNER,
@@ -188,6 +189,7 @@ class Premises:
     outside: Outside = field(default_factory=Nobody)
     told: list[str] = field(default_factory=list)
     witnesses: Callable[[LogPolicy], Witnesses | None] = lambda _: None
+    witness_lines: str = NO_WITNESSES
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
@@ -220,21 +222,21 @@ class Premises:
         )
 
     def _hands(self, store: Store, iss: str, keys: Keys) -> Hands:
-        async def publisher(log: Log) -> Publisher:
+        async def publisher(log: Log, guard: Guard | None) -> Publisher:
             return Publisher(
                 StoredLedger(store, log.shard),
                 log.origin,
                 await checkpoint_signers(keys.log, log.origin, self.token, self.token, self.clock),
                 now=self.clock.now,
                 holder=b"office",
-                guard=self.guard,
+                guard=guard,
                 previous=log.previous,
                 witnesses=self.witnesses(policy(log.origin)),
             )
 
         @cache
         def policy(origin: str) -> LogPolicy:
-            return log_policy(log_url(iss, origin), [key.verifier(origin) for key in keys.log])
+            return log_policy(log_url(iss, origin), [key.verifier(origin) for key in keys.log], self.witness_lines)
 
         return Hands(publisher, policy, self.guard, self.outside, self.told.append)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from idverify.ledger.cosignature import COSIGNATURE_V1
 from idverify.ledger.cosigner import Cosigner
 from idverify.ledger.entry import EntryType
 from idverify.ledger.errors import ForkError
-from idverify.ledger.note import NoteSignature, split_note
+from idverify.ledger.note import NoteSignature, split_note, vkey
 from idverify.ledger.policy import Policy, PolicyWitness
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.witness_client import Comparison, Prove, Standing
@@ -315,6 +315,37 @@ async def test_a_closed_log_is_published_to_its_end_before_the_next(house: Premi
         assert await served.office.log_book.receipt_proof(1, closing)
 
 
+async def test_witnesses_are_asked_for_the_end_of_a_closed_log_until_they_signed_it(house: Premises) -> None:
+    """Also of a log that a process closed before this one began. One late second costs its tail no quorum for good."""
+    asked: list[Checkpoint] = []
+    late: set[str] = set()
+    lines = f"witness w {vkey(WITNESS.verifier)}\nquorum w\n"
+    house = replace(house, witnesses=lambda log: LateWitness(log.policy, late, asked), witness_lines=lines)
+    async with house.open() as served:
+        await enrol_admins(served)
+        await grown(served)
+        waiting = await proposed(served)
+        late.add(served.office.log_book.current.origin)
+        await approved(served, waiting)
+        await served.office.log_book.publish()
+        assert served.office.logs[0].signed_size == served.office.logs[0].size > served.office.logs[0].quorum_size
+    async with house.open() as served:
+        book = served.office.log_book
+        late.clear()
+        await book.publish()
+        end = len(await entries(served, 1))
+        latest = await book.snapshot(1)
+        shown = (book.logs[0].signed_size, book.logs[0].quorum_size)
+        asked.clear()
+        await book.publish()
+
+        assert shown == (end, end)
+        assert latest is not None
+        assert latest.quorum is not None
+        assert latest.quorum.tree.size == end
+        assert {checkpoint.origin for checkpoint in asked} <= {book.current.origin}
+
+
 async def test_receipts_of_an_old_shard_come_from_its_last_checkpoint(house: Premises) -> None:
     """They are served as before and verify; the old log is never signed again, not even for what it left over."""
     async with house.open() as served:
@@ -359,6 +390,27 @@ async def test_an_entry_that_a_log_left_unpublished_has_no_receipt(house: Premis
 
 async def _nothing() -> bool:
     return True
+
+
+@dataclass(frozen=True)
+class LateWitness:
+    """`ledger.publisher.Witnesses` of one that signs, but nothing of the logs for which it comes too late."""
+
+    policy: Policy
+    late: set[str]
+    asked: list[Checkpoint]
+
+    async def compare(self, note: bytes | None, prove: Prove | None = None) -> list[Comparison]:
+        """It agrees."""
+        del note, prove
+        return [Comparison("https://witness.example", ("w",), Standing.AGREES)]
+
+    async def cosign(self, note: bytes, prove: Prove) -> list[NoteSignature]:
+        """What it is shown in time."""
+        del prove
+        text = split_note(note)[0]
+        self.asked.append(Checkpoint.parse(text))
+        return [] if self.asked[-1].origin in self.late else [WITNESS.cosign(text, NOW)]
 
 
 class OneWitness:
