@@ -27,6 +27,7 @@ RULES: Final[Mapping[str, str]] = {
     "index": "entries are numbered without gap",
     "prev": "an entry names the leaf hash of the one before",
     "time": "time never runs backwards",
+    "closed": "nothing follows the entry that closes the log",
     "leaf_hash": "the stored leaf hash is that of the stored bytes",
     "identity": "entry 0 commits to the published identity of the deployment",
     "checkpoint": "a checkpoint is well formed and signed by the log's key",

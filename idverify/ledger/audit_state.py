@@ -21,7 +21,8 @@ MAX_STATE: Final = 4 * 1024 * 1024
 class AuditState:
     """`note` is the verified checkpoint that the audit works under, of `size` entries.
 
-    The first `entries`, full bundles all, are examined; `time` is that of the last of them.
+    The first `entries`, full bundles all, are examined; `time` is that of the last of them, and `closed` whether one
+    of them closes the log.
     """
 
     note: bytes
@@ -29,6 +30,7 @@ class AuditState:
     entries: int
     time: int
     findings: tuple[Finding, ...] = ()
+    closed: bool = False
 
     def encode(self) -> bytes:
         """The bytes to keep."""
@@ -38,6 +40,7 @@ class AuditState:
             "size": self.size,
             "entries": self.entries,
             "time": self.time,
+            "closed": self.closed,
             "findings": [asdict(finding) for finding in self.findings],
         }
         return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
@@ -54,7 +57,13 @@ class AuditState:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedError("audit state: expected JSON with a note and findings") from error
         match value:
-            case {"format": str(name), "size": int(size), "entries": int(entries), "time": int(time)} if (
+            case {
+                "format": str(name),
+                "size": int(size),
+                "entries": int(entries),
+                "time": int(time),
+                "closed": bool(closed),
+            } if (
                 name == FORMAT
                 and 0 <= entries <= size <= U64_MAX
                 and entries % TILE_WIDTH == 0
@@ -62,8 +71,8 @@ class AuditState:
                 and len(findings) <= MAX_FINDINGS
                 and all(map(_is_finding, findings))
             ):
-                return cls(note, size, entries, time, findings)
-        raise MalformedError(f"audit state: expected {FORMAT} with size, entries (full bundles), time and findings")
+                return cls(note, size, entries, time, findings, closed)
+        raise MalformedError(f"audit state: expected {FORMAT} with size, entries, time, closed and findings")
 
 
 def _is_finding(finding: Finding) -> bool:

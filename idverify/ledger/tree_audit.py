@@ -95,7 +95,7 @@ class _Audit:
             if not self._continues(known.note, before):
                 return
             if known.entries <= before.size:
-                walk.start_at(known.entries, known.time)
+                walk.start_at(known.entries, known.time, closed=known.closed)
         self._examine_quorum()
         self._state = self._reached(walk)
         self._examine_identity()
@@ -115,7 +115,8 @@ class _Audit:
         return TreeReport(signed.size, signed.root, signed.size, self._findings, state, self._equivocation)
 
     def _reached(self, walk: Walk) -> AuditState:
-        return AuditState(self._note, self._signed.size, walk.link.index, walk.link.time, self._findings)
+        link = walk.link
+        return AuditState(self._note, self._signed.size, link.index, link.time, self._findings, link.closed)
 
     def _continues(self, note: bytes, before: Checkpoint) -> bool:
         """Whether the checkpoint may extend what was verified before; else it says why not."""
@@ -158,7 +159,7 @@ class _Audit:
         return entries[0] if authentic else b""
 
     def _examine_identity(self) -> None:
-        """Where a description is published, entry 0 commits to its identity; read at every look, as it may be new."""
+        """Entry 0 commits to the identity in the description, if there is one: read at every look, as it may be new."""
         data = self._files.read(DESCRIPTION)
         if data is None or not self._signed.size:
             return

@@ -5,6 +5,7 @@ that one changed entry is one finding.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Final
 
@@ -39,8 +40,8 @@ class Walk:
         self._tree = tree
         self._find = find
 
-    def start_at(self, index: int, time: int) -> None:
-        """Take `index` entries, full bundles all, as examined before, the last of them at `time`.
+    def start_at(self, index: int, time: int, *, closed: bool) -> None:
+        """Take `index` entries, full bundles all, as examined before: the last at `time`, one of them `closed` the log.
 
         Where tiles above are bad the walk starts at the beginning, and will name them.
         """
@@ -50,7 +51,7 @@ class Walk:
             edge, prev = self._tree.prefix_edge(index), self._tree.node(0, index - 1)
         except StorageError:
             return
-        self.edge, self.link = edge, Link(index, prev, time)
+        self.edge, self.link = edge, Link(index, prev, time, closed)
 
     def bundles(self) -> Iterator[list[bytes]]:
         """Examine one bundle after the other; yields the entries of each, as far as they can be read."""
@@ -141,7 +142,7 @@ class Walk:
                 continue
             if len(computed) == len(right):
                 self._find(index, "leaf_hash", f"expected {expected.hex()}, the entry has {computed[at].hex()}")
-            self.link = Link(index + 1, expected, self.link.time)
+            self.link = replace(self.link, index=index + 1, prev=expected)
 
     def _signed_value(self, tile: Tile) -> bytes | None:
         """What a tile of leaf hashes must lead to, as `_value` has it; None where the tiles above are bad."""

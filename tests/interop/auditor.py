@@ -98,7 +98,7 @@ def audit(source: str, vkey: str) -> tuple[int, bytes]:
     note = read(source, "checkpoint", 256 * 1024) or b""
     require(note and len(note) <= 256 * 1024, "there is no checkpoint")
     origin, size, root = signed_checkpoint(note, vkey)
-    prev, time, leaves = sha256(b"idverify-ledger/v1\n" + origin.encode()).digest(), 0, []
+    prev, time, kind, leaves = sha256(b"idverify-ledger/v1\n" + origin.encode()).digest(), 0, 0, []
     for first in range(0, size, 256):
         width = min(256, size - first)
         bundle = read_tile(source, "entries", first // 256, width, 2 + 512)
@@ -107,8 +107,9 @@ def audit(source: str, vkey: str) -> tuple[int, bytes]:
             length = int.from_bytes(bundle[:2], "big")
             entry, bundle = bundle[2 : 2 + length], bundle[2 + length :]
             leaf = sha256(b"\x00" + entry).digest()
+            require(kind != 7, f"entry {index}: behind the one that closes the log")
             require(leaf == stored[32 * (index - first) :][:32], f"entry {index}: not the one in its tile")
-            time, prev = examine(entry, index, prev, time), leaf
+            time, prev, kind = examine(entry, index, prev, time), leaf, entry[1]
             leaves.append(leaf)
         require(width < 256 or not bundle, f"entry {first + width}: one too many in its bundle")
     require(mth(leaves) == root, "the entries do not lead to the signed root")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from idverify.ledger import Equivocation, Policy, parse_vkey
+from idverify.ledger import Draft, EntryType, Equivocation, Policy, parse_vkey
 from idverify.ledger.description import LogDescription
 from idverify.ledger.note import vkey
 from idverify.ledger.tree_audit import TREE_RULES, TreeReport, audit_tree
-from tests.simulators.ledger_memory import SoftwareSigner
+from tests.simulators.ledger_memory import LedgerMemory, SoftwareSigner
 from tests.simulators.log_server import LogServer
 from tests.simulators.published_tree import POLICY, SIGNER, TreeInMemory, another_story, log_of, tree_of
 
@@ -88,6 +88,17 @@ def test_any_changed_byte_is_found(tmp_path: Path, seed: int) -> None:
     assert done.stderr.startswith("does not hold: ")
     if "entries" in path:
         assert f"entry {ours.first_bad_index}:" in done.stderr
+
+
+def test_entries_behind_the_closing_one_are_found(tmp_path: Path) -> None:
+    """A log that was closed has ended, whatever its operator signs behind it."""
+    log = LedgerMemory()
+    log.append(3)
+    log.add(Draft(EntryType.SHARD_CLOSE, bytes(16), bytes(32)))
+    log.append(1)
+
+    assert stranger(tree_of(log, 4).write(tmp_path / "closed")).returncode == 0
+    assert "entry 4:" in stranger(tree_of(log).write(tmp_path / "grown")).stderr
 
 
 @pytest.mark.parametrize("path", sorted(tree_of(log_of(600)).files))

@@ -381,6 +381,36 @@ def test_the_check_of_a_run_knows_the_order_of_time(sound: LedgerMemory, changed
     assert check_both(link, rechained(link, run)) == (minutes > 0)
 
 
+@pytest.mark.parametrize(("changed", "holds"), [(0, False), (1, False), (2, True)])
+def test_the_check_of_a_run_knows_that_nothing_follows_the_closing_entry(
+    sound: LedgerMemory, changed: int, *, holds: bool
+) -> None:
+    """The entry that closes a log is the last of a run, or the run is unsound; and so is every run behind it."""
+    link, run = run_of(sound, 400, 3)
+    run[changed][1] = EntryType.SHARD_CLOSE
+    behind, after = run_of(sound, 403, 2)
+
+    assert check_both(link, rechained(link, run)) == holds
+    assert check_both(behind, list(map(bytes, after)))
+    assert not check_both(replace(behind, closed=True), list(map(bytes, after)))
+
+
+@pytest.mark.parametrize("bundle_size", [1, 2, 7])
+def test_entries_behind_the_closing_one_are_named(bundle_size: int) -> None:
+    """Whoever signs on after the log was closed is found, however the entries are bundled, readable or not."""
+    memory = LedgerMemory(bundle_size=bundle_size)
+    memory.append(3)
+    memory.add(Draft(EntryType.SHARD_CLOSE, bytes(16), bytes(32)))
+    asyncio.run(publishing(memory, SIGNER).publish_once())
+    assert audit(memory).holds
+
+    memory.append(2)
+    asyncio.run(publishing(memory, SIGNER).publish_once())
+    assert rules(audit(memory)) == [(4, "closed"), (5, "closed")]
+    memory.log[4] = bytes(ENTRY_SIZE)
+    assert {(4, "closed"), (4, "entry"), (5, "closed")} <= set(rules(audit(memory)))
+
+
 def test_the_check_of_a_run_knows_where_entries_end(sound: LedgerMemory) -> None:
     """Two entries cut at the wrong byte, whose bytes together are still those of two good ones."""
     link, (first, second) = run_of(sound, 7, 2)

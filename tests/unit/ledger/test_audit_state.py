@@ -10,7 +10,7 @@ from idverify.ledger import Finding, MalformedError
 from idverify.ledger.audit_state import AuditState
 
 STATE = AuditState(
-    "log.example/1 \u2014\n".encode(), 700, 512, 60, (Finding(3, "prev", "x"), Finding(None, "tile", "y"))
+    "log.example/1 \u2014\n".encode(), 700, 512, 60, (Finding(3, "prev", "x"), Finding(None, "tile", "y")), closed=True
 )
 
 
@@ -30,6 +30,8 @@ def test_what_was_written_is_read() -> None:
         {"size": 2**64},
         {"time": 2**32},
         {"time": None},
+        {"closed": None},
+        {"closed": 1},
         {"note": 1},
         {"note": "\ud800"},
         {"findings": [{"index": "3", "rule": "prev", "detail": "x"}]},

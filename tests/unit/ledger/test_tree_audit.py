@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from idverify.ledger import Checkpoint, decode_bundle, encode_bundle
+from idverify.ledger import Checkpoint, Draft, EntryType, decode_bundle, encode_bundle
 from idverify.ledger.audit import MAX_FINDINGS
 from idverify.ledger.audit_state import AuditState
 from idverify.ledger.description import LogDescription
@@ -22,7 +22,7 @@ from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.published import CHECKPOINT, DESCRIPTION, QUORUM, bundle_path
 from idverify.ledger.tiles import Tile
 from idverify.ledger.tree_audit import TREE_RULES, TreeReport, audit_tree
-from tests.simulators.ledger_memory import NOW, ORIGIN, SoftwareSigner
+from tests.simulators.ledger_memory import NOW, ORIGIN, LedgerMemory, SoftwareSigner
 from tests.simulators.published_tree import (
     DESCRIPTION_OF_LOG,
     IDENTITY,
@@ -335,6 +335,36 @@ def test_an_audit_is_taken_up_where_it_was_left(size: int) -> None:
         assert report.state is not None
         assert report.state.size == 70_000
         assert grown.asked < 2 * (70_000 - known.entries) // 256 + 280
+
+
+@pytest.mark.parametrize("closing", [200, 255])
+def test_an_audit_that_is_taken_up_knows_that_the_log_was_closed(closing: int) -> None:
+    """What is signed behind the closing entry is found, also by whoever audited up to it and goes on from there."""
+    log = LedgerMemory()
+    log.append(closing)
+    log.add(Draft(EntryType.SHARD_CLOSE, bytes(16), bytes(32)))
+    log.append(300 - log.state.size)
+    expected = [(index, "closed") for index in range(closing + 1, 300)]
+    known = audit(tree_of(log, 256)).state
+
+    assert known is not None
+    assert (known.entries, known.closed) == (256, True)
+    assert audit(tree_of(log, closing + 1)).holds
+    assert rules(audit(tree_of(log))) == expected
+    assert rules(audit(tree_of(log), AuditState.decode(known.encode()))) == expected
+
+
+def test_a_lost_entry_does_not_open_a_closed_log_again() -> None:
+    """Behind an entry whose bytes are gone the audit still knows that there was to be none."""
+    log = LedgerMemory()
+    log.append(253)
+    log.add(Draft(EntryType.SHARD_CLOSE, bytes(16), bytes(32)))
+    log.append(2)
+    tree = tree_of(log)
+    with entries_at(tree, 254) as entries:
+        entries[254] = bytes(ENTRY_SIZE)
+
+    assert rules(audit(tree)) == [(254, "leaf_hash"), (255, "closed")]
 
 
 def test_what_was_found_before_the_break_stays_found(tree: TreeInMemory) -> None:
