@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from idverify.stores.sqlite_ledger import SqliteLedger
+
 from idverify.ledger.errors import StorageError
 from idverify.ledger.storage import LedgerStorage
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.writes import Recorded, WriteSet
 from tests.simulators.ledger_memory import LedgerMemory, draft
 
