@@ -19,10 +19,9 @@ from idverify.errors import IdverifyError, OutcomeUnknown, Unavailable
 from idverify.ports import Clock, system_entropy
 from idverify.stores.postgres_commit import LEAVE_KEY, Committing, InDoubtError, NotCommittedError
 from idverify.stores.postgres_connection import (
-    READING,
     PostgresConnection,
     Raw,
-    connect,
+    connect_reading,
     connect_writing,
     contended,
     damaged,
@@ -111,7 +110,7 @@ class _Reader:
         self._raw: Raw | None = None
 
     async def open(self) -> None:
-        self._raw = await connect(self._url, READING)
+        self._raw = await connect_reading(self._url)
 
     async def do(self, batch: _Batch) -> None:
         ((work, future),) = batch
@@ -127,7 +126,7 @@ class _Reader:
         """Once more on a new connection if it turns out that the one before is gone."""
         for last in (False, True):
             if self._raw is None or self._raw.is_closed():
-                self._raw = await connect(self._url, READING)
+                self._raw = await connect_reading(self._url)
             try:
                 return await work(PostgresConnection(self._raw))
             except Exception as error:

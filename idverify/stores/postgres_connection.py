@@ -20,6 +20,7 @@ _KEYS: Final = "SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])"
 _COMMON: Final[Mapping[str, str]] = {
     "application_name": "idverify",
     "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",  # a URL may ask for a server that can be written to
     "jit": "off",
     "search_path": "public",  # and no schema that somebody else made in front of it
     # A network that swallows packets is noticed by both ends within half a minute.
@@ -27,11 +28,9 @@ _COMMON: Final[Mapping[str, str]] = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "4",
 }
-READING: Final[Mapping[str, str]] = {**_COMMON, "default_transaction_read_only": "on"}
 WRITING: Final[Mapping[str, str]] = {
     **_COMMON,
     "client_min_messages": "warning",
-    "default_transaction_read_only": "off",
     # Nothing cuts a COMMIT short: whoever stops waiting for a replica sees rows that no replica has.
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -82,7 +81,14 @@ class Raw(Protocol):
         """Go without leave."""
 
 
-async def connect(url: str, settings: Mapping[str, str]) -> Raw:
+async def connect_reading(url: str) -> Raw:
+    """A connection on which nothing can be written."""
+    raw = await _connected(url, _COMMON)
+    await raw.execute("SET default_transaction_read_only = on")
+    return raw
+
+
+async def _connected(url: str, settings: Mapping[str, str]) -> Raw:
     """A new connection. Raises ``Unavailable`` with the reason, never with the password."""
     try:
         raw: Raw = await asyncpg.connect(
@@ -95,7 +101,7 @@ async def connect(url: str, settings: Mapping[str, str]) -> Raw:
 
 async def connect_writing(url: str) -> Raw:
     """A connection whose commits are durable here and, where the server has synchronous replicas, there too."""
-    raw = await connect(url, WRITING)
+    raw = await _connected(url, WRITING)
     await raw.execute(_AT_LEAST_ON)
     return raw
 

@@ -11,7 +11,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from idverify.errors import Unavailable
 from idverify.stores.connection import NOTHING, Row
-from idverify.stores.postgres_connection import READING, PostgresConnection, Raw, connect, connect_writing, said
+from idverify.stores.postgres_connection import PostgresConnection, Raw, connect_reading, connect_writing, said
 
 AT_ONCE: Final = 200
 """Rows that are on their way together; a bundle of entries has up to some 40 KiB."""
@@ -65,7 +65,7 @@ class PostgresSnapshot(_Session):
     """``log_source.Snapshot`` of a database."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(connect(url, READING), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        super().__init__(connect_reading(url), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 class PostgresAlone(_Session):

@@ -89,6 +89,18 @@ class Cluster:
         """Immediate shutdown, as after a crash of the server: the next start recovers from its log."""
         self._end(signal.SIGQUIT)
 
+    def restart(self) -> None:
+        """As after a crash."""
+        self.kill()
+        self.start()
+
+    def standby(self, of: Cluster) -> None:
+        """Become a replica of another cluster, which runs."""
+        command: list[Any] = ["setpriv", *_setpriv(), binaries() / "pg_basebackup", "--pgdata", self.data]
+        command += ["--host", of.folder, "--username", USER, "--write-recovery-conf", "--no-sync", "--checkpoint=fast"]
+        subprocess.run(command, check=True, cwd="/", timeout=PATIENCE)
+        self.start()
+
     def sql(self, statement: str, database: str = "postgres") -> list[asyncpg.Record]:
         """What a statement answers, wherever this is called from."""
         with ThreadPoolExecutor(1) as thread:
@@ -128,18 +140,23 @@ class Cluster:
 @contextmanager
 def cluster(settings: Mapping[str, str] = FAST) -> Iterator[Cluster]:
     """A running cluster."""
+    with empty_cluster(settings) as made:
+        made.make()
+        made.start()
+        yield made
+
+
+@contextmanager
+def empty_cluster(settings: Mapping[str, str] = FAST) -> Iterator[Cluster]:
+    """A cluster to be made; stopped at the end if it runs."""
     folder = Path(tempfile.mkdtemp(prefix="idverify-pg-"))
     if (owner := _owner()) is not None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     made = Cluster(folder, settings)
     try:
-        made.make()
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
+        yield made
     finally:
+        made.stop()
         shutil.rmtree(folder)
 
 
