@@ -28,7 +28,7 @@ from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
-from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url
+from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url, require_witnesses
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
 from idverify.services.outside import Nobody, WitnessesOutside
 from idverify.services.policy_record import record_policy
@@ -160,9 +160,11 @@ def published_policies(config: Config, iss: str, keys: Keys) -> Policies:
     path = config.ledger.witnesses
     try:
         witnesses = NO_WITNESSES if path is None else path.read_text()
-        log_policy(iss, (), witnesses)
+        require_witnesses(log_policy(iss, (), witnesses).policy)
+        log_policy(iss, [key.verifier(iss) for key in keys.log], witnesses)
     except (OSError, UnicodeDecodeError, MalformedError) as error:
-        raise SetupError(f"The witnesses in {path} cannot be used ({error}).", "Correct ledger.witnesses.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(f"The witnesses in {path} cannot be used ({why}).", "Correct ledger.witnesses.") from error
 
     @cache
     def policy(origin: str) -> LogPolicy:

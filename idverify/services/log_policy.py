@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from idverify.ledger.errors import MalformedError
 from idverify.ledger.note import NoteVerifier, vkey
 from idverify.ledger.policy import Policy, parse_policy
 from idverify.ledger.succession import shard_of
@@ -48,3 +49,17 @@ def log_policy(url: str, verifiers: Iterable[NoteVerifier], witnesses: str = NO_
     lines = [f"log {vkey(verifier)} {url}\n" for verifier in verifiers]
     text = "".join(lines) + witnesses
     return LogPolicy(text, parse_policy(text))
+
+
+def require_witnesses(policy: Policy) -> None:
+    """What the operator's lines must be besides a policy, so that a log can ever meet them.
+
+    Raises ``MalformedError``: they name logs, or no quorum of the witnesses can be asked.
+    """
+    if policy.logs:
+        raise MalformedError("policy: expected witness, group and quorum lines, got a log line; ours are added")
+    unasked = [witness.name for witness in policy.witnesses if witness.url is None]
+    if not policy.satisfied_by({witness.name for witness in policy.witnesses} - set(unasked)):
+        raise MalformedError(
+            f"policy: expected addresses at the ends of witness lines, for a quorum; {', '.join(unasked)} have none"
+        )
