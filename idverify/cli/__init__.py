@@ -315,7 +315,7 @@ def ledger_follow(
 
 @ledger.command("verify")
 def ledger_verify(
-    receipt: Annotated[str, typer.Argument(help="The receipt (.tlog-proof), or - for standard input.")],
+    receipt: Annotated[str, typer.Argument(help="The receipt (.tlog-proof, or a wallet's JSON), or - for input.")],
     vkey: Vkeys = None,
     policy: PolicyFile = None,
     object_file: Annotated[Path | None, typer.Option("--object", help="The file that it should be of.")] = None,

@@ -7,8 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from idverify.cli.auditing.findings import as_json, first_bad, tell
+from idverify.cli.auditing.findings import as_json, first_bad, tell, told_first_bad
 from idverify.cli.auditing.progress import progress
+from idverify.cli.auditing.trust import given_keys
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.errors import SetupError, Unavailable
@@ -29,7 +30,9 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
         with closing(open_log(load(data).location)) as source:
             audited = _audited(source, vkey, quiet=json)
             rows = _record_findings(source, [one.origin for one in audited])
-    except (Unavailable, LedgerError) as error:
+    except Unavailable as error:
+        raise SetupError(f"The ledger cannot be read ({error})", "Bring the database back, then ask again.") from error
+    except LedgerError as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
     findings = [*(found for one in audited for found in _named(one, among=len(audited))), *rows]
     if json:
@@ -79,10 +82,15 @@ def _named(one: ShardReport, *, among: int) -> Iterator[Finding]:
 
 
 def _given(vkey: str | None) -> NoteVerifier | None:
+    if vkey is None:
+        return None
     try:
-        return None if vkey is None else parse_vkey(vkey)
+        keys = [parse_vkey(key) for key in given_keys(vkey)]
     except MalformedError as error:
         raise WrongUsage(f"--vkey: {error}") from error
+    if len(keys) != 1:
+        raise WrongUsage(f"--vkey: the database is held against one key; got {len(keys)}.")
+    return keys[0]
 
 
 def _as_json(audited: tuple[ShardReport, ...], findings: list[Finding]) -> dict[str, object]:
@@ -100,7 +108,7 @@ def _figures(one: ShardReport) -> dict[str, object]:
 
 def _tell(audited: tuple[ShardReport, ...], findings: list[Finding]) -> None:
     if findings:
-        say(f"The ledger does not hold. First bad entry: {first_bad(findings)}")
+        say(f"The ledger does not hold.{told_first_bad(findings)}")
         tell(findings)
         return
     for origin, report in ((one.origin, one.report) for one in audited):

@@ -76,6 +76,7 @@ def _files(place: Path) -> Iterator[Path]:
         raise WrongUsage(f"{place} does not exist.")
     if place.is_file():
         yield place
+        return
     for folder, _, names in os.walk(place, onerror=_give_up):
         for path in (Path(folder, name) for name in names):
             if stat.S_ISREG(path.lstat().st_mode):

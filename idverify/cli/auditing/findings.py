@@ -23,6 +23,12 @@ def first_bad(findings: Sequence[Finding]) -> int | None:
     return min((each.index for each in findings if each.index is not None), default=None)
 
 
+def told_first_bad(findings: Sequence[Finding]) -> str:
+    """The sentence that names it, behind a space, or nothing where no entry is to blame."""
+    first = first_bad(findings)
+    return "" if first is None else f" First bad entry: {first}"
+
+
 def tell(findings: Sequence[Finding]) -> None:
     """The first of them, by line."""
     for each in findings[:SHOWN]:

@@ -12,9 +12,9 @@ from typing import Any, Final
 import orjson
 
 from idverify.cli.auditing import state_file
-from idverify.cli.auditing.findings import first_bad, keep, tell, tell_equivocation
+from idverify.cli.auditing.findings import keep, tell, tell_equivocation, told_first_bad
 from idverify.cli.auditing.fsck import report_json, run
-from idverify.cli.auditing.sources import opened
+from idverify.cli.auditing.sources import opened, require_log
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import printable, say
 from idverify.errors import Unavailable
@@ -57,6 +57,8 @@ def follow(watch: Watch, trust: Trust) -> int:
 
 def _look(files: LogFiles, policy: Policy, watch: Watch) -> TreeReport:
     known = state_file.load(watch.state)
+    if known is None:  # else a log that is gone is a finding about one that was there
+        require_log(watch.source, files)
     report = run(files, policy, known, None, quiet=watch.json)
     # With a finding the last state that held is kept: so each further look says it again.
     if report.holds and report.state is not None and report.state != known:
@@ -74,7 +76,7 @@ def _tell(report: TreeReport, known_size: int) -> None:
         grown = report.size - known_size
         say(f"{_now()} holds: {report.size} entries, {grown} new")
         return
-    say(f"{_now()} ALERT: the log does not hold. First bad entry: {first_bad(report.findings)}")
+    say(f"{_now()} ALERT: the log does not hold.{told_first_bad(report.findings)}")
     tell(report.findings)
     if report.equivocation:
         tell_equivocation(report.equivocation)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from idverify.cli.auditing import state_file
-from idverify.cli.auditing.findings import as_json, first_bad, tell, tell_equivocation
+from idverify.cli.auditing.findings import as_json, first_bad, tell, tell_equivocation, told_first_bad
 from idverify.cli.auditing.progress import progress
-from idverify.cli.auditing.sources import opened
+from idverify.cli.auditing.sources import opened, require_log
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.errors import SetupError
@@ -28,6 +28,7 @@ def fsck(source: str, trust: Trust, state: Path | None, *, json: bool) -> int:
     """Audit a published log: 0 it holds, 1 it does not. The state file is there while the audit is unfinished."""
     known = None if state is None else state_file.load(state)
     with opened(source) as files:
+        require_log(source, files)
         report = run(files, trust.resolve(files), known, state, quiet=json)
     if state is not None:
         state_file.remove(state)
@@ -86,7 +87,7 @@ def tell_report(report: TreeReport) -> None:
         say(f"The log holds: {report.size} entries, all under the signed checkpoint.")
         say(f"Root {report.root.hex()}")
         return
-    say(f"The log does not hold. First bad entry: {first_bad(report.findings)}")
+    say(f"The log does not hold.{told_first_bad(report.findings)}")
     tell(report.findings)
     if report.equivocation:
         tell_equivocation(report.equivocation)

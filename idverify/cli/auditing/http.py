@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientConnectorError, ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -104,11 +104,18 @@ class HttpFiles:
                         return await _content(url, response, limit)
                     why = f"answered {response.status}"
             except (ClientError, TimeoutError, OSError) as error:
-                why = f"cannot be reached ({str(error) or type(error).__name__})"
+                why = f"cannot be reached ({_reason(error)})"
             if attempt < ATTEMPTS:
                 await asyncio.sleep(pause)
                 pause *= 2
         raise Unavailable(f"{url} {why}, {ATTEMPTS} times.")
+
+
+def _reason(error: Exception) -> str:
+    """In the words of the system where it has any: aiohttp's own repeat the address."""
+    if isinstance(error, ClientConnectorError):
+        error = error.os_error
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 class _Resolver(ThreadedResolver):

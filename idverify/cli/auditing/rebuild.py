@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idverify.app.services import hold
 from idverify.cli.auditing.progress import progress
-from idverify.cli.auditing.sources import opened
+from idverify.cli.auditing.sources import opened, require_log
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
@@ -44,6 +44,7 @@ def rebuild_log(source: str, trust: Trust, target: Target, *, json: bool) -> int
         raise WrongUsage(f"{target.output} is not empty; a tree is rebuilt into a directory of its own.")
     with opened(source) as files:
         policy = trust.resolve(files)
+        require_log(source, files)
         try:
             note = require_file(files, CHECKPOINT)
             checkpoint, _ = policy.open(note)

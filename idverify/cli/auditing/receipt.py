@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import orjson
+
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.ledger.errors import LedgerError, ReceiptError
@@ -28,7 +30,7 @@ class Question:
 
 def verify(question: Question, trust: Trust) -> int:
     """Check a receipt: 0 it holds, 1 it does not."""
-    policy, data = trust.resolve(), read_input(question.receipt)
+    policy, data = trust.resolve(), _of_a_wallet(read_input(question.receipt))
     given = _digest(question)
     try:
         digest = _recorded(data) if given is None else given
@@ -44,6 +46,16 @@ def verify(question: Question, trust: Trust) -> int:
     else:
         _tell(receipt, compared=given is not None)
     return 0
+
+
+def _of_a_wallet(data: bytes) -> bytes:
+    """The receipt alone, also from where a wallet keeps it or what a wallet presents."""
+    try:
+        held = orjson.loads(data)
+        receipt = held.get("receipt") if isinstance(held, dict) else None
+    except orjson.JSONDecodeError:
+        return data
+    return receipt.encode() if isinstance(receipt, str) else data
 
 
 def _digest(question: Question) -> bytes | None:

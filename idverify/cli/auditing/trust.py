@@ -28,19 +28,19 @@ class Trust:
         """The policy to check with. Raises ``WrongUsage``: nothing, or more than one thing, or what cannot be read."""
         if bool(self.vkeys) + (self.policy is not None) + self.first_use != 1:
             raise WrongUsage(
-                "Give the log's key with --vkey KEY or --policy FILE. It must come by another way than the log: "
-                "--trust-on-first-use takes those that the log itself hands out, which shows only that it keeps them."
+                "Give the log's key with --vkey KEY or @FILE, or with --policy FILE, one of them. It must come by "
+                "another way than the log: ask whoever has it from the operator."
             )
         try:
             if self.policy is not None:
                 return parse_policy(read_input(str(self.policy)).decode())
-            keys = [key for given in self.vkeys for key in _given(given)]
+            keys = [key for given in self.vkeys for key in given_keys(given)]
             return Policy.of_log(map(parse_vkey, keys) if self.vkeys else _of_the_log(files))
         except (MalformedError, UnicodeDecodeError) as error:
             raise WrongUsage(f"The key or policy cannot be used: {error}.") from error
 
 
-def _given(vkey: str) -> list[str]:
+def given_keys(vkey: str) -> list[str]:
     """A verifier key as it is, or those in a file, one a line."""
     if not vkey.startswith("@"):
         return [vkey]

@@ -126,7 +126,9 @@ def test_the_first_bad_entry_is_named(ledger: Auditor, served: LogServer, tree: 
 
 def test_a_missing_file_is_a_finding_and_no_crash(ledger: Auditor, served: LogServer, tree: TreeInMemory) -> None:
     """What the server does not have is named by its path."""
-    for path in list(tree.files):
+    paths = list(tree.files)
+    tree.files[QUORUM] = tree.files[CHECKPOINT]
+    for path in paths:
         kept = tree.files.pop(path)
         done = ledger("fsck", served.url, "--vkey", KEY, "--json")
         tree.files[path] = kept
@@ -152,6 +154,23 @@ def test_without_one_clear_key_nothing_is_audited(ledger: Auditor, served: LogSe
     assert done.status == 64
     assert done.out == ""
     assert done.err.count("\n") == 1
+
+
+def test_a_place_without_a_log_is_no_log_that_does_not_hold(
+    ledger: Auditor, served: LogServer, tree: TreeInMemory, tmp_path: Path
+) -> None:
+    """The folder above the shards, or a wrong address: status 2 and where shards lie, never the alarm."""
+    tree.write(tmp_path / "1")
+    url = served.url + "/other"
+    for words in (("fsck",), ("rebuild",), ("follow", "--once", "--state", tmp_path / "state")):
+        for source in (tmp_path, url):
+            done = ledger(*words, source, "--vkey", KEY)
+            assert (done.status, done.out) == (2, "")
+            assert f"no log at {source}" in done.err
+    tree.files.pop(CHECKPOINT)
+    tree.files[DESCRIPTION] = DESCRIPTION_OF_LOG
+    told = ledger("fsck", served.url, "--vkey", KEY)
+    assert (told.status, "First bad entry" in told.out) == (1, False)
 
 
 def test_another_key_does_not_do(ledger: Auditor, served: LogServer) -> None:
@@ -424,8 +443,12 @@ def test_a_slow_answer_ends(ledger: Auditor, served: LogServer, monkeypatch: pyt
 
 
 def test_nobody_there_could_not_be_checked(ledger: Auditor) -> None:
-    """No server at all is status 2, not 1."""
-    assert ledger("fsck", "http://127.0.0.1:1/log/1", "--vkey", KEY).status == 2
+    """No server at all is status 2, not 1, and said in the system's own words."""
+    done = ledger("fsck", "http://127.0.0.1:1/log/1", "--vkey", KEY)
+
+    assert done.status == 2
+    assert "cannot be reached (Connect" in done.err
+    assert "ssl" not in done.err
 
 
 @pytest.mark.parametrize("size", [2**63, 2**64 - 1])
@@ -580,7 +603,19 @@ def test_a_question_that_cannot_be_asked(
     assert ledger("verify", tmp_path / "r", *words).status == 64
 
 
-@pytest.mark.parametrize("data", [b"", b"c2sp.org/tlog-proof@v1\nindex 0\n\n", os.urandom(100), bytes(1_000_000)])
+def test_a_receipt_is_also_taken_from_where_a_wallet_keeps_it(
+    ledger: Auditor, tmp_path: Path, receipt: tuple[bytes, Opening]
+) -> None:
+    """What a wallet holds or presents is JSON, with the receipt as one of its members."""
+    (tmp_path / "w.json").write_text(json.dumps({"document": "x", "receipt": receipt[0].decode()}))
+    assert ledger("verify", tmp_path / "w.json", "--vkey", KEY).status == 0
+    (tmp_path / "w.json").write_text(json.dumps({"document": "x", "receipt": None}))
+    assert ledger("verify", tmp_path / "w.json", "--vkey", KEY).status == 1
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"c2sp.org/tlog-proof@v1\nindex 0\n\n", b"[]", b"1", os.urandom(100), bytes(1_000_000)]
+)
 def test_what_is_no_receipt_does_not_hold(ledger: Auditor, tmp_path: Path, data: bytes) -> None:
     """Bytes of any kind are an answer, not a crash."""
     (tmp_path / "r").write_bytes(data)
@@ -770,6 +805,8 @@ def test_nothing_is_left_of_an_erased_person(ledger: Auditor, tmp_path: Path, re
         assert done.status == 1
         assert {Path(each["file"]).name for each in done.json["left"]} == {"forgotten.log"}
         assert "forgotten.log" in ledger("erase-check", data, "--receipt", file).out
+        assert ledger("erase-check", data / "forgotten.log", data / "entry", "--receipt", file).status == 1
+    assert ledger("erase-check", data / "entry", "--receipt", file).status == 0
     (data / "forgotten.log").write_bytes(receipt[1].salt.hex().encode())
     words = ("erase-check", data, "--handle", (b"h" * 16).hex(), "--salt", "00" * 32, "--salt", receipt[1].salt.hex())
     assert ledger(*words).status == 1
