@@ -55,8 +55,8 @@ def run(data: Path, listening: Listening, database_url: str | None = None) -> in
         require_free(listening.host or Service().host, wishes.port)
     _plan(data)
     config = asyncio.run(_ready(data, wishes, listening))
-    to_tell = asyncio.run(_prepared(config))
     log_to(config.data / LOG_FILE)
+    to_tell = asyncio.run(_prepared(config))
     asyncio.run(serve(config, lambda: _tell(config, to_tell), lambda reason: _tell_halted(config, reason)))
     say("Stopped.")
     return 0
@@ -103,7 +103,7 @@ def _database(url: str | None) -> Database:
     try:
         return Database(url=url)
     except ValidationError as error:
-        raise WrongUsage(f"--database-url: {error.errors()[0]['msg']}.") from error
+        raise WrongUsage(f"--database-url: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from error
 
 
 def _service(service: Service, listening: Listening) -> Service:
