@@ -12,11 +12,15 @@ from idverify.errors import DocumentError
 from idverify.formats.entries_statement import Place, Statement
 from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.formats.x509 import key_id
+from idverify.ledger.description import MAXIMUM_MERGE_DELAY
+from idverify.ledger.entry import MINUTE
 from idverify.ledger.errors import LedgerError
 from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.receipt import Receipt, verify_receipt
 
 ISSUED: Final = "credential.issued"
+# An entry bears the minute it was made in, and a checkpoint covers it within the merge delay.
+COVERED_WITHIN: Final = MINUTE + MAXIMUM_MERGE_DELAY  # seconds
 
 
 class Finding(StrEnum):
@@ -28,6 +32,7 @@ class Finding(StrEnum):
     NO_RECEIPT = "no-receipt"
     BROKEN = "broken"
     LATER = "later"
+    STALE = "stale"
 
 
 # What does not count against the service: what came after the list, what was never asked for.
@@ -55,7 +60,9 @@ def compare(said: Statement, held: Sequence[Held], policy: Policy | Policies) ->
     """What does not fit between the service's list and what its holder has in hand. Asks nobody.
 
     *Missing*: a receipt that holds is of an entry that the list conceals. *Extra*: the list has a credential that the
-    wallet does not. *Contradicting*: the same entry, told differently. *Broken*: a receipt that does not hold.
+    wallet does not. *Contradicting*: the same entry, told differently, or another tree of the same size.
+    *Broken*: a receipt that does not hold. *Stale*: the list stops before an entry that it had to cover when it was
+    made; nobody but the service says where it stops.
     """
     found, known = [], set[tuple[str, int]]()
     listed = {(place.origin, place.index): place for place in said.entries}
@@ -75,16 +82,27 @@ def compare(said: Statement, held: Sequence[Held], policy: Policy | Policies) ->
 
 
 def _judged(said: Statement, place: Place | None, receipt: Receipt) -> list[Found]:
-    entry = receipt.entry
+    entry, tree = receipt.entry, receipt.checkpoint
+    if (tree.origin, tree.size) == (said.origin, said.size) and tree.root != said.root:
+        told = "List and receipt name two trees of one size; the log shows two stories."
+        return [Found(Finding.CONTRADICTING, entry.index, told)]
     if place is None:
-        later = receipt.checkpoint.origin == said.origin and entry.index >= said.size
-        told = "It was issued after the list was made." if later else "The list conceals it; its receipt holds."
-        return [Found(Finding.LATER if later else Finding.MISSING, entry.index, told)]
+        return [_unlisted(said, receipt)]
     recorded = (entry.handle, receipt.record.type, entry.time)
     if (place.handle, place.type, place.time) != recorded:
         told = f"The list has {place.type} of {place.time}, the receipt {receipt.record.type} of {entry.time}."
         return [Found(Finding.CONTRADICTING, entry.index, told)]
     return []
+
+
+def _unlisted(said: Statement, receipt: Receipt) -> Found:
+    entry = receipt.entry
+    if receipt.checkpoint.origin != said.origin or entry.index < said.size:
+        return Found(Finding.MISSING, entry.index, "The list conceals it; its receipt holds.")
+    if entry.time + COVERED_WITHIN < said.issued_at:
+        told = "It was issued well before the list was made, and the list stops before it."
+        return Found(Finding.STALE, entry.index, told)
+    return Found(Finding.LATER, entry.index, "It was issued after the list was made.")
 
 
 def _unknown(said: Statement, known: set[tuple[str, int]]) -> Iterable[Found]:

@@ -10,10 +10,12 @@ from sqlalchemy import select
 
 from idverify.errors import NotAllowed, NotFound, Unavailable
 from idverify.formats.entries_statement import Statement, open_statement
+from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.note import split_note
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
 from idverify.services import own_entries
-from idverify.services.completeness import Finding, Held, compare
+from idverify.services.completeness import NOT_JUDGED, Finding, Held, compare
 from idverify.services.people import read
 from idverify.stores import tables
 from tests.simulators.holder import Holding, decided_by_two, holding
@@ -88,6 +90,32 @@ async def test_what_is_not_covered_yet_comes_later(life: Life) -> None:
 
     assert findings(early, [*life.wallet, in_wallet(third)], life) == [(Finding.LATER, third.answer["ledger"]["index"])]
     assert findings(later, [*life.wallet, in_wallet(third)], life) == []
+
+
+async def test_a_list_that_stops_early(life: Life) -> None:
+    """A fresh list of a small tree conceals as well: what it had to cover when it was made is not later."""
+    early = await life.statement()
+    third = await holding(life.served.api, life.held[0].person, wait=4)
+    index = third.answer["ledger"]["index"]
+    made = next(one.time for one in (await life.statement()).entries if one.index == index)
+    wallet = [*life.wallet, in_wallet(third)]
+
+    assert findings(replace(early, issued_at=made + 120), wallet, life) == [(Finding.LATER, index)]
+    assert findings(replace(early, issued_at=made + 121), wallet, life) == [(Finding.STALE, index)]
+    assert Finding.STALE not in NOT_JUDGED
+
+
+async def test_a_list_of_another_tree(life: Life) -> None:
+    """A receipt and a list under two trees of one size show that the log tells two stories."""
+    said, first = await life.statement(), life.held[0]
+    tree = Checkpoint.parse(split_note(TlogProof.decode(first.answer["receipt"].encode()).checkpoint_note)[0])
+    listed = tuple(one for one in said.entries if one.index < tree.size)
+    same = replace(said, size=tree.size, root=tree.root, entries=listed)
+
+    assert findings(same, [in_wallet(first)], life) == []
+    assert findings(replace(same, root=bytes(32)), [in_wallet(first)], life) == [
+        (Finding.CONTRADICTING, first.answer["ledger"]["index"])
+    ]
 
 
 async def test_a_list_that_conceals(life: Life) -> None:
