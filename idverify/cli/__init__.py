@@ -401,7 +401,13 @@ def ledger_erase_check(
 
 @ledger.command("audit-sample")
 def ledger_audit_sample(
-    count: Annotated[int, typer.Option(help="How many entries to draw.")] = 20,
+    count: Annotated[
+        int | None, typer.Option(help="How many entries to draw, 20 if not given; with --recheck, how many had to be.")
+    ] = None,
+    seed: Annotated[
+        str | None,
+        typer.Option(help="32 bytes in hexadecimal, chosen by the auditor once the checkpoint is published."),
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Write a report to publish into this directory.")] = None,
     recheck: Annotated[Path | None, typer.Option(help="Check a report instead, from this directory.")] = None,
     vkey: Vkeys = None,
@@ -409,14 +415,15 @@ def ledger_audit_sample(
     data: Data = DATA,
     json: Json = False,
 ) -> int:
-    """Open entries that the signed root draws, and hold each against its evidence: 0 all hold, 1 one does not."""
+    """Open entries that signed root and seed draw, and hold each against its evidence: 0 all hold, 1 one does not."""
     from idverify.cli import audit_sample
 
+    wanted = audit_sample.asked(seed, count)
     if recheck is not None:
         from idverify.cli.auditing.trust import Trust
 
-        return audit_sample.recheck(recheck, Trust(vkey or [], policy), json=json)
-    return audit_sample.run(data, count, export, json=json)
+        return audit_sample.recheck(recheck, Trust(vkey or [], policy), wanted, json=json)
+    return audit_sample.run(data, wanted, export, json=json)
 
 
 @witness.command("init")

@@ -1,4 +1,4 @@
-"""``idverify ledger audit-sample``: entries that nobody chose, opened and held against their evidence."""
+"""``idverify ledger audit-sample``: entries that root and seed draw, opened and held against their evidence."""
 
 from __future__ import annotations
 
@@ -12,19 +12,35 @@ from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.ledger.errors import ReceiptError
-from idverify.services.audit_report import contradictions, proofs, report
+from idverify.ledger.sample import SEED_SIZE
+from idverify.services.audit_report import Asked, contradictions, proofs, report
 from idverify.services.audit_sample import Drawn, Judged, draw, judge
 
 REPORT = "report.json"
 MAX_REPORT = 16 * 1024 * 1024
+DEFAULT_COUNT = 20
+STEERABLE = "No auditor's seed took part: whoever runs the log could steer this draw before they signed the root."
 MARKS = {True: "ok", False: "FAIL", None: "?"}
 
 
-def run(data: Path, count: int, export: Path | None, *, json: bool) -> int:
-    """Draw, open and judge: 0 all of it holds, 1 something does not. Needs the HSM, and no service to be stopped."""
-    if count < 1:
+def asked(seed: str | None, count: int | None) -> Asked:
+    """What the options ask for. Raises ``WrongUsage``."""
+    if count is not None and count < 1:
         raise WrongUsage("--count must be 1 or more.")
-    drawn, judged = asyncio.run(_audited(data, count))
+    if seed is None:
+        return Asked(None, count)
+    try:
+        read = bytes.fromhex(seed)
+    except ValueError:
+        read = b""
+    if len(read) != SEED_SIZE:
+        raise WrongUsage(f"--seed must be {SEED_SIZE} bytes in hexadecimal.")
+    return Asked(read, count)
+
+
+def run(data: Path, wanted: Asked, export: Path | None, *, json: bool) -> int:
+    """Draw, open and judge: 0 all of it holds, 1 something does not. Needs the HSM, and no service to be stopped."""
+    drawn, judged = asyncio.run(_audited(data, wanted))
     if export is not None:
         _write(export, drawn, judged)
     holds = all(one.holds for one in judged)
@@ -35,34 +51,37 @@ def run(data: Path, count: int, export: Path | None, *, json: bool) -> int:
     return 0 if holds else 1
 
 
-def recheck(folder: Path, trust: Trust, *, json: bool) -> int:
-    """Check a report that somebody published: 0 the tree drew these entries and they open as said, 1 not."""
+def recheck(folder: Path, trust: Trust, wanted: Asked, *, json: bool) -> int:
+    """Check a report that somebody published: 0 it is what was asked for and the entries open as said, 1 not."""
     policy = trust.resolve()
     with (folder / REPORT).open("rb") as file:
         raw = file.read(MAX_REPORT)
     files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.tlog-proof"))}
     try:
         said = orjson.loads(raw)
-        wrong = list(contradictions(said, files, policy))
-        claimed, count = bool(said["holds"]), len(said["entries"])
+        wrong = list(contradictions(said, files, policy, wanted))
+        claimed, count, seed = bool(said["holds"]), len(said["entries"]), str(said["seed"])
     except (orjson.JSONDecodeError, ReceiptError) as error:
-        wrong, claimed, count = [str(error)], False, 0
+        wrong, claimed, count, seed = [str(error)], False, 0, ""
     if json:
-        print_json(
-            {"holds": not wrong and claimed, "says_it_holds": claimed, "entries": count, "contradictions": wrong}
-        )
+        verdict = {"holds": not wrong and claimed, "says_it_holds": claimed}
+        print_json({**verdict, "entries": count, "seed": seed, "contradictions": wrong})
     else:
         for sentence in wrong:
             say(sentence)
         if not wrong:
             say(f"The log drew these entries, {count} of them, and what is opened opens as the report says.")
+            if wanted.seed is None:
+                say(STEERABLE if not seed else f"Its seed is {seed}: give the one that you chose as --seed.")
+            if wanted.count is None:
+                say("How many were to be drawn is not known here: give it as --count.")
             say("The report says that all of it holds." if claimed else "The report says that something does not hold.")
     return 0 if not wrong and claimed else 1
 
 
-async def _audited(data: Path, count: int) -> tuple[Drawn, list[Judged]]:
+async def _audited(data: Path, wanted: Asked) -> tuple[Drawn, list[Judged]]:
     async with open_office(load(data), None) as office:
-        drawn = await draw(office, count)
+        drawn = await draw(office, wanted.count or DEFAULT_COUNT, wanted.seed or b"")
         return drawn, [one async for one in judge(office, drawn)]
 
 
@@ -72,6 +91,7 @@ def _as_json(drawn: Drawn, judged: list[Judged]) -> dict[str, object]:
         "log": drawn.checkpoint.origin,
         "size": drawn.checkpoint.size,
         "root": drawn.checkpoint.root.hex(),
+        "seed": drawn.seed.hex(),
         "entries": [{"index": one.index, "type": one.type, "holds": one.holds, "checks": one.checks} for one in judged],
     }
 
@@ -79,6 +99,8 @@ def _as_json(drawn: Drawn, judged: list[Judged]) -> dict[str, object]:
 def _tell(drawn: Drawn, judged: list[Judged]) -> None:
     tree = drawn.checkpoint
     say(f"The root of {tree.size} entries of {tree.origin} draws {len(judged)}.")
+    if not drawn.seed:
+        say(STEERABLE)
     for one in judged:
         untold = [name for name, holds in one.checks.items() if holds is None]
         broken = [name for name, holds in one.checks.items() if holds is False]

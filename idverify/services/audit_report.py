@@ -7,7 +7,9 @@ comes as a receipt (``.tlog-proof``), which proves that it stands in the tree th
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.ledger.commitment import opens
@@ -19,7 +21,19 @@ from idverify.ledger.receipt import Opening, verify_receipt
 from idverify.ledger.sample import sample
 from idverify.services.audit_sample import Drawn, Judged
 
-VERSION: Final = "idverify-audit-report/v1"
+_SEED: Final = re.compile(r"([0-9a-f]{64})?")
+VERSION: Final = "idverify-audit-report/v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What whoever reads a report had asked for: which seed, how many entries; ``None`` where they had no say."""
+
+    seed: bytes | None = None
+    count: int | None = None
+
+
+NOTHING_ASKED: Final = Asked()
 
 
 def report(drawn: Drawn, judged: Sequence[Judged]) -> dict[str, Any]:
@@ -27,6 +41,7 @@ def report(drawn: Drawn, judged: Sequence[Judged]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "checkpoint": base64.b64encode(drawn.note).decode(),
+        "seed": drawn.seed.hex(),
         "holds": all(one.holds for one in judged),
         "entries": [
             {
@@ -46,8 +61,12 @@ def proofs(judged: Sequence[Judged]) -> dict[str, bytes]:
     return {_name(one.index): one.proof for one in judged if _opening(one.proof) is not None}
 
 
-def contradictions(said: Mapping[str, Any], files: Mapping[str, bytes], policy: Policy) -> Iterator[str]:
-    """What is wrong with a report, one sentence each: nothing, if the tree drew these entries and they open as said.
+def contradictions(
+    said: Mapping[str, Any], files: Mapping[str, bytes], policy: Policy, asked: Asked = NOTHING_ASKED
+) -> Iterator[str]:
+    """What is wrong with a report, one sentence each: nothing, if root and seed drew the entries and they open so.
+
+    Whether a seed was chosen once the tree was known, and how many were to be drawn, only ``asked`` can tell.
 
     Raises ``ReceiptError``: it is no report, or its checkpoint is not the log's.
     """
@@ -55,14 +74,20 @@ def contradictions(said: Mapping[str, Any], files: Mapping[str, bytes], policy: 
         assert said["version"] == VERSION
         note, entries = base64.b64decode(said["checkpoint"], validate=True), list(said["entries"])
         indices = [int(one["index"]) for one in entries]
+        assert _SEED.fullmatch(said["seed"])
+        seed = bytes.fromhex(said["seed"])
         holds = [bool(one["holds"]) for one in entries]
         checkpoint = policy.require(note)
     except (AssertionError, KeyError, TypeError, ValueError, LedgerError) as wrong:
         raise ReceiptError("format", f"expected a report {VERSION} under a checkpoint of the log: {wrong}") from wrong
     if not indices:
         yield "No entry was drawn."
-    if indices != sample(checkpoint.root, checkpoint.size, len(indices)):
-        yield "The entries are not those that the checkpoint draws, in its order."
+    if asked.seed is not None and seed != asked.seed:
+        yield "The entries were drawn with another seed than was asked for."
+    if asked.count is not None and len(indices) != min(asked.count, checkpoint.size):
+        yield "More or fewer entries were drawn than were asked for."
+    if indices != sample(checkpoint.root, checkpoint.size, len(indices), seed):
+        yield "The entries are not those that checkpoint and seed draw, in their order."
     if said.get("holds") is not all(holds):
         yield "Whether all of it holds does not follow from the entries."
     for one in entries:

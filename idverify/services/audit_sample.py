@@ -1,8 +1,8 @@
-"""The random audit: the signed root draws entries, each is opened and held against its evidence.
+"""The random audit: signed root and seed draw entries, each is opened and held against its evidence.
 
-An immutable log can hold lies. So entries are drawn that nobody could foresee when they were written, opened, and
-judged by an independent look at what they rest on (``audit_checks``). What comes out names no person: index, type,
-checks.
+An immutable log can hold lies. So entries are drawn, by an auditor's seed that nobody knew when the root was signed,
+opened, and judged by an independent look at what they rest on (``audit_checks``). What comes out names no person:
+index, type, checks.
 """
 
 from __future__ import annotations
@@ -54,21 +54,22 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What was drawn: by which signed checkpoint, and which indices."""
+    """What was drawn: by which signed checkpoint and seed (empty: the operator could steer it), and which indices."""
 
     checkpoint: Checkpoint
     note: bytes
     indices: tuple[int, ...]
+    seed: bytes = b""
 
 
-async def draw(office: Office, count: int) -> Drawn:
-    """The entries that the newest checkpoint draws. Raises ``Unavailable`` where none was signed yet."""
+async def draw(office: Office, count: int, seed: bytes = b"") -> Drawn:
+    """The entries that the newest checkpoint draws with a seed. Raises ``Unavailable`` where none was signed yet."""
     try:
         _, note = await office.log_book.receipt_proof(office.log.shard, 0)
     except LedgerError as early:
         raise Unavailable(f"There is no signed checkpoint to draw entries by: {early}.") from early
     checkpoint, _ = office.log_book.policy_of(office.log.origin).policy.open(note)
-    return Drawn(checkpoint, note, tuple(sample(checkpoint.root, checkpoint.size, count)))
+    return Drawn(checkpoint, note, tuple(sample(checkpoint.root, checkpoint.size, count, seed)), seed)
 
 
 async def judge(office: Office, drawn: Drawn) -> AsyncIterator[Judged]:

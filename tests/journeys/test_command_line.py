@@ -235,15 +235,18 @@ async def _status_until(api: JudgedApi, wanted: int) -> int:
 async def test_a_random_audit(walk: Walk, idverify: Command, deployment: Deployment) -> None:
     """Entries that the root draws are opened by the token beside the running service; the report is checked offline."""
     folder = walk.folder / "report"
-    data = ("--data", deployment.data)
+    data, asked = ("--data", deployment.data), ("--seed", "5eed" * 16, "--count", 40)
 
-    audited = await idverify("ledger", "audit-sample", *data, "--count", 40, "--export", folder, "--json")
+    audited = await idverify("ledger", "audit-sample", *data, *asked, "--export", folder, "--json")
 
     assert (audited.status, audited.json["holds"]) == (0, True)
     assert len(audited.json["entries"]) == min(40, audited.json["size"])
     vkey = orjson.loads((await idverify("trust", "export", walk.folder / "b", *data, "--json")).output)["log_vkeys"][0]
-    checked = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey, "--json")
-    assert (checked.status, checked.json) == (0, {"holds": True, "says_it_holds": True, "contradictions": []})
+    checked = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey, *asked, "--json")
+    assert (checked.status, checked.json["holds"], checked.json["seed"]) == (0, True, "5eed" * 16)
+    other = ("--seed", "0" * 64)
+    refused = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey, *other, "--json")
+    assert (refused.status, len(refused.json["contradictions"])) == (1, 1)
     (folder / "report.json").write_text((folder / "report.json").read_text().replace('"holds": true', '"holds": 1', 1))
     told = await idverify("ledger", "audit-sample", "--recheck", folder, "--vkey", vkey)
     assert told.status == 1

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from idverify.stores.sqlite_ledger import SqliteLedger
-
 from idverify.ledger.errors import StorageError
 from idverify.ledger.storage import LedgerStorage
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.writes import Recorded, WriteSet
 from tests.simulators.ledger_memory import LedgerMemory, draft
@@ -144,7 +143,7 @@ class InSqlite:
 
     async def open(self) -> LedgerStorage:
         stack = AsyncExitStack()
-        ledger = SqliteLedger(await stack.enter_async_context(self._open_store(self._path)))
+        ledger = StoredLedger(await stack.enter_async_context(self._open_store(self._path)))
         self._stacks[id(ledger)] = stack
         return ledger
 

@@ -14,13 +14,14 @@ from idverify.ledger.errors import MalformedError
 from idverify.ledger.sample import sample
 
 ROOT = hashlib.sha256(b"root").digest()
+SEED = hashlib.sha256(b"seed").digest()
 
 
-def by_the_book(root: bytes, size: int, count: int) -> list[int]:
+def by_the_book(root: bytes, size: int, count: int, seed: bytes = b"") -> list[int]:
     """What docs/ledger-format.md section 15 says, as somebody else would write it."""
     drawn: list[int] = []
     for counter in range(100_000):
-        word = hashlib.sha256(root + b"idverify-audit-sample/v1" + counter.to_bytes(8, "big")).digest()
+        word = hashlib.sha256(root + b"idverify-audit-sample/v2" + seed + counter.to_bytes(8, "big")).digest()
         value = int.from_bytes(word[:8], "big")
         if len(drawn) == min(count, size):
             return drawn
@@ -31,8 +32,9 @@ def by_the_book(root: bytes, size: int, count: int) -> list[int]:
 
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (7, 7), (7, 100), (1000, 25), (2**40 + 1, 50)])
 def test_anybody_draws_the_same(size: int, count: int) -> None:
-    """The draw follows from root, size and number alone."""
+    """The draw follows from root, seed, size and number alone."""
     assert sample(ROOT, size, count) == by_the_book(ROOT, size, count)
+    assert sample(ROOT, size, count, SEED) == by_the_book(ROOT, size, count, SEED)
     assert len(set(sample(ROOT, size, count))) == min(count, size)
 
 
@@ -41,14 +43,23 @@ def test_the_example_of_the_page() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "ledger-format.md").read_text()
     shown = json.loads(page.partition("```json sample\n")[2].partition("\n```")[0])
 
-    drawn = sample(base64.b64decode(shown["root"]), shown["size"], len(shown["indices"]))
+    drawn = sample(base64.b64decode(shown["root"]), shown["size"], len(shown["indices"]), bytes.fromhex(shown["seed"]))
 
     assert drawn == shown["indices"]
 
 
 def test_another_root_draws_others() -> None:
-    """Nobody knows what will be drawn before the root is signed."""
+    """What one root draws says nothing about another."""
     assert sample(ROOT, 10_000, 20) != sample(hashlib.sha256(ROOT).digest(), 10_000, 20)
+
+
+def test_another_seed_draws_others() -> None:
+    """Whoever chose the root does not know what an auditor's seed will draw; a seed is 32 bytes or none."""
+    assert sample(ROOT, 10_000, 20, SEED) != sample(ROOT, 10_000, 20)
+    assert sample(ROOT, 10_000, 20, SEED) != sample(ROOT, 10_000, 20, ROOT)
+    for wrong in (SEED[:31], SEED + b"x", b"x"):
+        with pytest.raises(MalformedError):
+            sample(ROOT, 10_000, 20, wrong)
 
 
 def test_a_longer_draw_begins_with_the_shorter() -> None:

@@ -17,7 +17,7 @@ from idverify.ledger.errors import ReceiptError
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
 from idverify.ledger.sample import sample
-from idverify.services.audit_report import contradictions, proofs, report
+from idverify.services.audit_report import Asked, contradictions, proofs, report
 from idverify.services.audit_sample import Judged, draw, judge
 from idverify.services.issue import answer_place
 from idverify.services.people import Person, read
@@ -357,6 +357,26 @@ async def test_a_report_that_lies(town: Town, lie: str) -> None:
             said["entries"][0]["holds"] = False
 
     assert len(list(contradictions(said, files, town.served.office.log_book.policy))) == 1
+
+
+async def test_a_report_of_what_was_not_asked_for(town: Town) -> None:
+    """Another seed than the auditor's, and the beginning of a draw that had to be longer, are refused."""
+    policy, seed = town.served.office.log_book.policy, b"\xa5" * 32
+    drawn = await draw(town.served.office, 10, seed)
+    judged = [one async for one in judge(town.served.office, drawn)]
+    said, files = report(drawn, judged), proofs(judged)
+    seedless, its_files = await _published(town)
+
+    assert drawn.indices == tuple(sample(drawn.checkpoint.root, drawn.checkpoint.size, 10, seed))
+    assert list(contradictions(said, files, policy, Asked(seed, 10))) == []
+    assert list(contradictions(said, files, policy)) == []
+    assert len(list(contradictions(said, files, policy, Asked(b"o" * 32, 10)))) == 1
+    assert len(list(contradictions(said, files, policy, Asked(seed, 11)))) == 1
+    assert len(list(contradictions(seedless, its_files, policy, Asked(seed)))) == 1
+    assert len(list(contradictions({**said, "seed": "00" * 32}, files, policy))) == 1
+    for spelt in (said["seed"].upper(), said["seed"][:-2], None):
+        with pytest.raises(ReceiptError):
+            list(contradictions({**said, "seed": spelt}, files, policy))
 
 
 async def test_a_report_under_no_checkpoint(town: Town) -> None:
