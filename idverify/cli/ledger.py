@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from idverify.cli.auditing.findings import as_json, first_bad, tell, told_first_bad
@@ -13,23 +14,30 @@ from idverify.cli.auditing.trust import given_keys
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 from idverify.errors import SetupError, Unavailable
-from idverify.ledger.audit import Finding
+from idverify.ledger.audit import MAX_FINDINGS, Finding
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import LedgerError, MalformedError
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import NoteVerifier, parse_vkey
+from idverify.ledger.policy import parse_policy
 from idverify.ledger.shard_audit import Shard, ShardReport, fsck_shards
 from idverify.services.log_keys import log_keys
+from idverify.services.log_policy import NO_WITNESSES, log_policy, log_url
 from idverify.stores.log_source import StoredLog
 from idverify.stores.open import open_log
+from idverify.stores.published_rows import Believed
 
 
 def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
     """Audit the whole log: 0 clean, 1 findings, 2 could not tell."""
     try:
-        with closing(open_log(load(data).location)) as source:
+        config = load(data)
+        with closing(open_log(config.location)) as source:
             audited = _audited(source, vkey, quiet=json)
-            rows = _record_findings(source, [one.origin for one in audited])
+            rows = [
+                *_published_findings(source, audited, vkey, config.ledger.witnesses),
+                *_record_findings(source, [one.origin for one in audited]),
+            ]
     except Unavailable as error:
         raise SetupError(f"The ledger cannot be read ({error})", "Bring the database back, then ask again.") from error
     except LedgerError as error:
@@ -73,6 +81,34 @@ def _record_findings(source: StoredLog, origins: list[str]) -> list[Finding]:
     shards = [row["shard"] for row in source.shards() if row["origin"] in origins]
     rows = [*(found for shard in shards for found in source.of(shard).record_findings()), *source.row_findings()]
     return [Finding(index, "record", f"broken: {rule}") for index, rule in rows]
+
+
+def _published_findings(
+    source: StoredLog, audited: Sequence[ShardReport], vkey: str | None, witnesses: Path | None
+) -> Iterator[Finding]:
+    """What the database says of its checkpoints that their notes, or the entries, do not."""
+    given, keys, shards = _given(vkey), log_keys(source.signing_keys()), source.shards()
+    reports = {one.origin: one.report for one in audited}
+    lines = _witness_lines(witnesses) if given is None else None
+    iss = source.deployment()["iss"]
+    for row in (row for row in shards if row["origin"] in reports):
+        origin, report = row["origin"], reports[row["origin"]]
+        verifiers = [key.verifier(origin) for key in keys] if given is None else [given]
+        today = lines is not None and row["shard"] == shards[-1]["shard"]
+        policy = log_policy(log_url(iss, origin), verifiers, lines or "").policy if today else None
+        of_shard = source.of(row["shard"]).published_findings(report.size, report.root, Believed(verifiers, policy))
+        for rule in islice(of_shard, MAX_FINDINGS):
+            yield Finding(None, "published", f"broken: {rule}" if len(audited) == 1 else f"{origin}: broken: {rule}")
+
+
+def _witness_lines(path: Path | None) -> str | None:
+    """What the settings say of witnesses; None where that cannot be read here, as beside a copy of the database."""
+    try:
+        lines = NO_WITNESSES if path is None else path.read_text()
+        parse_policy(lines)
+    except (OSError, UnicodeDecodeError, MalformedError):
+        return None
+    return lines
 
 
 def _named(one: ShardReport, *, among: int) -> Iterator[Finding]:

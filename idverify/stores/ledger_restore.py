@@ -36,7 +36,10 @@ _CHECKPOINT: Final = """
     INSERT INTO ledger_checkpoint (shard, size, root, note) VALUES (:shard, :size, :root, :note)
     ON CONFLICT (shard, size) DO UPDATE SET note = excluded.note"""
 _INTENDED: Final = "SELECT root FROM ledger_checkpoint WHERE shard = :shard AND size = :size"
-_STATE: Final = "UPDATE ledger_state SET tree = :tree, signed_size = :size WHERE shard = :shard"
+_STATE: Final = """
+    UPDATE ledger_state SET tree = :tree, signed_size = :size, quorum_size = (
+        SELECT max(size) FROM ledger_checkpoint WHERE shard = :shard AND quorum_note IS NOT NULL)
+    WHERE shard = :shard"""
 
 
 class Alone(Protocol):

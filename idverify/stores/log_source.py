@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, Self
 from idverify.ledger.sequencer import decode_bundle
 from idverify.stores.connection import NOTHING, Row
 from idverify.stores.evidence import evidence_findings
+from idverify.stores.published_rows import Believed, published_findings
 from idverify.stores.row_rules import ROW_RULES
 from idverify.stores.shard_rules import shard_findings
 from idverify.stores.store import FIRST_SHARD
@@ -65,6 +66,10 @@ class StoredLog:
             yield from _differences(handles, self._recorded(after, first + len(entries)))
             after = first + len(entries)
         yield from _differences({}, self._recorded(after, _NO_INDEX))
+
+    def published_findings(self, size: int, root: bytes, believed: Believed) -> Iterator[str]:
+        """Broken rules of what is said to be published of the shard, whose ``size`` entries lead to ``root``."""
+        return published_findings(self._snapshot.rows, self.shard, size, root, believed)
 
     def row_findings(self) -> Iterator[tuple[int | None, str]]:
         """(ledger index if one is to blame, broken rule) for every row, of any shard, that does not belong."""

@@ -13,6 +13,9 @@ from typing import Final
 ROW_RULES: Final[Mapping[str, str]] = {
     "no two entries share a handle": """
         SELECT max(ledger_index) FROM ledger_record GROUP BY handle HAVING count(*) > 1""",
+    "an idempotency key leads to an entry of its shard": """
+        SELECT o.ledger_index FROM ledger_once o LEFT JOIN ledger_record r
+        ON r.shard = o.shard AND r.ledger_index = o.ledger_index WHERE r.shard IS NULL""",
     "a credential has an entry of its own handle": """
         SELECT c.ledger_index FROM credential c LEFT JOIN ledger_record r
         ON r.shard = c.ledger_shard AND r.ledger_index = c.ledger_index AND r.handle = c.handle
