@@ -93,3 +93,41 @@ def test_a_directory_without_settings_is_named_with_the_command(tmp_path: Path) 
     """Whoever has not set up yet is told how."""
     with pytest.raises(SetupError, match="idverify up --data"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://idverify@localhost/ledger",
+        "postgresql://idverify:secret@127.0.0.1:5433/ledger",
+        "postgresql://idverify@[::1]/ledger",
+        "postgresql://idverify@/ledger?host=/run/postgresql",
+        "postgresql://idverify@db.example/ledger?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgresql://idverify@/ledger?host=one.example,two.example&target_session_attrs=primary&sslmode=verify-full",
+    ],
+)
+def test_a_database_on_a_server(data: Path, url: str) -> None:
+    """By its URL, in the file or in the environment; over a network only where the server proves who it is."""
+    (data / FILE_NAME).write_text(f'{SETTINGS}\n[database]\nurl = "{url}"\n')
+
+    assert load(data).location == url
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://idverify@db.example/ledger", "sslmode=verify-full"),
+        ("postgresql://idverify@db.example/ledger?sslmode=require", "sslmode=verify-full"),
+        ("postgresql://idverify@/ledger?host=/run/postgresql,db.example", "sslmode=verify-full"),
+        ("postgresql://idverify@localhost", "must be postgresql://"),
+        ("mysql://idverify@localhost/ledger", "must be postgresql://"),
+        ("ledger", "must be postgresql://"),
+    ],
+)
+def test_a_database_that_is_not_safe_to_use(data: Path, monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
+    """A server that could be anybody, or none at all: refused, with the name of the setting."""
+    monkeypatch.setenv("IDVERIFY_DATABASE__URL", url)
+    with pytest.raises(SetupError, match=r"database\.url") as refused:
+        load(data)
+
+    assert said in str(refused.value)

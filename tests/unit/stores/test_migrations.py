@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from idverify.errors import SetupError
-from idverify.stores.schema import MIGRATIONS, REVISION, current_revision, upgrade
-from idverify.stores.tables import metadata
+from idverify.ports import SystemClock
+from idverify.stores.open import open_store
+from idverify.stores.schema import MIGRATIONS, REVISION, current_revision, upgrade, upgrade_existing
+from idverify.stores.tables import metadata, trusted_issuer
+from idverify.stores.writes import Insert, WriteSet
+from tests.simulators.databases import changed, empty, rows
+from tests.simulators.postgres import of_url
 
 
 @pytest.fixture
@@ -120,3 +130,69 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file.write_text("something else entirely, and longer than a header " * 100)
     with pytest.raises(SetupError, match=r"idverify\.sqlite.*backup"):
         upgrade(file)
+
+
+# --- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A database of a server, with nothing in it."""
+    with empty("postgres", request) as made:
+        assert made is not None
+        yield made
+
+
+async def test_a_server_has_the_declared_schema(url: str) -> None:
+    """Tables, columns, types and nullability are those of SQLite; besides, there is where transactions leave keys."""
+
+    def differences(connection: Connection) -> list[Any]:
+        options = {"include_name": lambda name, *_: name != "group_commit"}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+    upgrade(url)
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+
+    assert found == []
+    assert current_revision(url) == REVISION
+
+
+async def test_a_server_is_upgraded_once_whoever_comes_first(url: str) -> None:
+    """Two processes start a new version at once: both find the schema that they expect, and the rows are there."""
+    assert current_revision(url) is None
+    with pytest.raises(SetupError, match="is gone"):
+        upgrade_existing(url)
+    upgrade(url)
+    row = {"iss": "i", "name": "n", "roots": b"r", "types": "t", "status_base": "s"}
+    async with open_store(url, SystemClock()) as store:
+        await store.commit(WriteSet((Insert(trusted_issuer, row),)))
+    for statement in ("UPDATE alembic_version SET version_num = '0005'", "DROP TABLE group_commit"):
+        await of_url(url).asked(statement, urlsplit(url).path[1:])
+    await asyncio.gather(*(asyncio.to_thread(upgrade_existing, url) for _ in range(3)))
+
+    assert current_revision(url) == REVISION
+    assert rows(url, "SELECT iss FROM trusted_issuer") == [("i",)]
+
+
+async def test_a_server_of_a_newer_version_is_refused(url: str) -> None:
+    """One sentence says so, without the URL's password, and nothing is changed."""
+    upgrade(url)
+    changed(url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SetupError, match=r"9999.*version of idverify"):
+        upgrade(url)
+
+    assert current_revision(url) == "9999"
+
+
+async def test_a_server_that_is_not_there(url: str) -> None:
+    """One sentence with the cure, in which no password stands."""
+    absent = "postgresql://idverify:top-secret@127.0.0.1:1/ledger"
+    for call in (current_revision, upgrade, upgrade_existing):
+        with pytest.raises(SetupError, match=r"ledger on 127\.0\.0\.1 cannot be reached.*\[database\] url") as refused:
+            call(absent)
+        assert "top-secret" not in str(refused.value)
+    with pytest.raises(SetupError, match="does not exist"):
+        current_revision(url.replace("/empty_", "/absent_"))
