@@ -246,11 +246,17 @@ def wallet_present(
 
 
 @wallet.command("receipts")
-def wallet_receipts(directory: Wallet = WALLET, json: Json = False) -> int:
+def wallet_receipts(
+    directory: Wallet = WALLET,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Also those that it has: after the log changed witnesses.")
+    ] = False,
+    json: Json = False,
+) -> int:
     """Fetch the receipts that did not come with their credentials."""
     from idverify.cli.wallet import fetch_receipts
 
-    return fetch_receipts(directory, json=json)
+    return fetch_receipts(directory, anew=anew, json=json)
 
 
 @wallet.command("audit")

@@ -58,15 +58,15 @@ def receive(offer: str, directory: Path, *, json: bool) -> int:
     return 0
 
 
-def fetch_receipts(directory: Path, *, json: bool) -> int:
-    """Fetch what is missing: 0 every credential has its receipt now, 2 one is not there yet.
+def fetch_receipts(directory: Path, *, anew: bool, json: bool) -> int:
+    """Fetch what is missing, or all `anew`: 0 every credential has its receipt now, 2 one is not there yet.
 
     Asked when the holder wishes, never while presenting: that would tell the issuer when something is shown.
     """
     waiting = []
     for path in sorted(directory.glob("*.json")):
         answer = orjson.loads(path.read_bytes())
-        if answer["receipt"] is not None:
+        if answer["receipt"] is not None and not anew:
             continue
         headers = {"Authorization": f"Bearer {answer['receipt_token']}", "Prefer": "wait=4"}
         try:

@@ -133,16 +133,23 @@ class Policy:
                 witnessed.add(group.name)
         return self.quorum is None or self.quorum in witnessed
 
+    def judge(self, note: bytes) -> tuple[Checkpoint, str]:
+        """The checkpoint, signed by its log, and what its quorum lacks: nothing where it is met.
+
+        Raises what `open` raises.
+        """
+        checkpoint, names = self.open(note)
+        if self.satisfied_by(names):
+            return checkpoint, ""
+        seen = ", ".join(sorted(names)) or "nobody"
+        return checkpoint, f"expected the quorum {self.quorum} to have cosigned, witnessed by {seen}"
+
     def require(self, note: bytes) -> Checkpoint:
         """The checkpoint, signed by its log and witnessed by the quorum.
 
         Raises what `open` raises, and `SignatureError`: the quorum is not met.
         """
-        checkpoint, names = self.open(note)
-        if not self.satisfied_by(names):
-            seen = ", ".join(sorted(names)) or "nobody"
-            raise SignatureError(f"expected the quorum {self.quorum} to have cosigned, witnessed by {seen}")
-        return checkpoint
+        return _met(*self.judge(note))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +163,25 @@ class Policies:
 
         Raises what `Policy.require` raises, and `SignatureError`: none of them is for this log.
         """
+        return _met(*self.judge(note))
+
+    def judge(self, note: bytes) -> tuple[Checkpoint, str]:
+        """Like `Policy.judge`, by the policy of the log that the checkpoint names.
+
+        Raises what `Policy.open` raises, and `SignatureError`: none of them is for this log.
+        """
         text, _ = split_note(note)
         origin = Checkpoint.parse(text).origin
         for policy in self.each:
             if origin in policy.origins:
-                return policy.require(note)
+                return policy.judge(note)
         raise SignatureError(f"expected a checkpoint of a log in the policies, got one of {origin}")
+
+
+def _met(checkpoint: Checkpoint, lacking: str) -> Checkpoint:
+    if lacking:
+        raise SignatureError(lacking)
+    return checkpoint
 
 
 def parse_policy(text: str) -> Policy:

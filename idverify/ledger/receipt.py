@@ -28,7 +28,8 @@ OBJECT: Final = "object"
 KEY: Final = "key"
 STATUS: Final = "status"
 TYPE: Final = "type"
-RULES: Final = (FORMAT, CHECKPOINT, INDEX, INCLUSION, COMMITMENT, OBJECT, KEY, STATUS, TYPE)
+QUORUM: Final = "quorum"
+RULES: Final = (FORMAT, CHECKPOINT, INDEX, INCLUSION, COMMITMENT, OBJECT, KEY, STATUS, TYPE, QUORUM)
 """Rule ids of `ReceiptError`, in the order they are checked."""
 
 
@@ -86,10 +87,10 @@ def verify_receipt(
     Raises `ReceiptError`: it does not hold; `rule` is one of `RULES`.
     """
     proof, opening, entry = _read(proof_bytes)
-    # 1. The tree head is the log's own word, seen by the quorum. Nothing before this line is believed.
+    # 1. The tree head is the log's own word. Nothing before this line is believed.
     policy = trusted if isinstance(trusted, Policy | Policies) else Policy.of_log(trusted)
     try:
-        checkpoint = policy.require(proof.checkpoint_note)
+        checkpoint, lacking = policy.judge(proof.checkpoint_note)
     except (MalformedError, SignatureError) as error:
         raise ReceiptError(CHECKPOINT, str(error)) from error
     # 2. The entry is in that tree, at the place it says itself.
@@ -103,6 +104,9 @@ def verify_receipt(
     if not opens(opening.salt, opening.record, entry.digest):
         raise ReceiptError(COMMITMENT, "salt and record are not what the entry commits to")
     _require_record(opening.record, object_digest, kid, status, record_type)
+    # 4. Enough witnesses have seen the tree. Last, so that whoever lacks this alone knows that all else holds.
+    if lacking:
+        raise ReceiptError(QUORUM, lacking)
     return Receipt(entry, opening.record, checkpoint)
 
 

@@ -14,9 +14,9 @@ from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.formats.x509 import key_id
 from idverify.ledger.description import MAXIMUM_MERGE_DELAY
 from idverify.ledger.entry import MINUTE
-from idverify.ledger.errors import LedgerError
+from idverify.ledger.errors import LedgerError, ReceiptError
 from idverify.ledger.policy import Policies, Policy
-from idverify.ledger.receipt import Receipt, verify_receipt
+from idverify.ledger.receipt import QUORUM, Receipt, verify_receipt
 
 ISSUED: Final = "credential.issued"
 # An entry bears the minute it was made in, and a checkpoint covers it within the merge delay.
@@ -73,6 +73,12 @@ def compare(said: Statement, held: Sequence[Held], policy: Policy | Policies) ->
         try:
             receipt = _verified(one, policy)
         except (LedgerError, DocumentError) as wrong:
+            if isinstance(wrong, ReceiptError) and wrong.rule == QUORUM:
+                told = (
+                    "A receipt is older than the witnesses that are asked for now; fetch it anew, then compare again."
+                )
+                found.append(Found(Finding.NO_RECEIPT, None, told))
+                continue
             found.append(Found(Finding.BROKEN, None, f"A receipt does not hold: {wrong}"))
             continue
         place = (receipt.checkpoint.origin, receipt.entry.index)

@@ -21,7 +21,7 @@ from idverify.ledger.note import vkey
 from idverify.ledger.proof import TlogProof
 from idverify.services.log_keys import log_keys
 from idverify.stores.open import open_log
-from tests.simulators.holder import holding, results, shown
+from tests.simulators.holder import Holding, holding, results, shown
 from tests.simulators.service import ROOT, Api, Deployment, client, deploy, serving
 
 NAMES = ("north", "east", "south")
@@ -114,11 +114,17 @@ async def test_receipts_rest_on_what_two_of_three_witnesses_have_seen(tmp_path: 
     except HsmModuleMissing as error:
         pytest.skip(f"needs SoftHSM: {error}")
     deployment = await deploy(tmp_path / "data")
+    early = await _before_there_were_witnesses(deployment)
     with witnessed(deployment, tmp_path) as (north, east, _south), serving(deployment):
         async with client() as session:
             api = Api(session, deployment)
             policy = await policy_of(api)
             assert policy.quorum == "two-of-three"
+            verdict = await shown(api, "employer", early, ["work"], receipt=early.answer["receipt"])
+            assert (verdict["verdict"], results(verdict)["receipt"]) == ("accept", "not_applicable")
+            anew = (await receipt_of(api, early.answer)).decode()
+            verdict = await shown(api, "employer", early, ["work"], receipt=anew)
+            assert results(verdict)["receipt"] == "pass"
 
             north.close()
             held = await holding(api, wait=5)
@@ -137,3 +143,12 @@ async def test_receipts_rest_on_what_two_of_three_witnesses_have_seen(tmp_path: 
             north.open()
             proof = TlogProof.decode(await receipt_of(api, late.answer))
             assert policy.require(proof.checkpoint_note).size > quorum
+
+
+async def _before_there_were_witnesses(deployment: Deployment) -> Holding:
+    """A credential whose receipt rests on the log's word alone."""
+    with serving(deployment):
+        async with client() as session:
+            held = await holding(Api(session, deployment), wait=5)
+    assert held.answer["receipt"]
+    return held

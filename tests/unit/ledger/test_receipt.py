@@ -114,7 +114,7 @@ def test_a_receipt_can_be_required_to_be_witnessed(proof: TlogProof) -> None:
     cosigned = replace(proof, checkpoint_note=proof.checkpoint_note + witness.cosign(text, NOW).line().encode())
 
     assert verify_receipt(cosigned.encode(), OBJECT, policy).record == RECORD
-    with pytest.raises(ReceiptError, match="checkpoint: expected the quorum w to have cosigned"):
+    with pytest.raises(ReceiptError, match="quorum: expected the quorum w to have cosigned"):
         verify_receipt(proof.encode(), OBJECT, policy)
 
 
