@@ -98,8 +98,8 @@ class Office:
 
     @property
     def log_vkeys(self) -> list[str]:
-        """The verifier keys of the shard that is written to, as people configure them."""
-        return [vkey(key.verifier(self.log.origin)) for key in self.keys.log]
+        """The verifier keys of every shard, oldest first, as people configure them."""
+        return [vkey(key.verifier(log.origin)) for log in self.log_book.logs for key in self.keys.log]
 
     def new_id(self) -> bytes:
         """A fresh row id."""
