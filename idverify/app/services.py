@@ -42,6 +42,7 @@ from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
 from idverify.stores.store import Store
 from idverify.stores.vault import Vault
+from idverify.stores.wal import write_anew
 from idverify.web.witness_transport import open_witness_transport
 
 FIRST_LIST = "1"
@@ -59,6 +60,8 @@ async def open_office(
     clock = SystemClock()
     upgrade_existing(config.location)
     async with AsyncExitStack() as stack:
+        if isinstance(config.location, Path):
+            await asyncio.to_thread(write_anew, config.location)
         store = await stack.enter_async_context(open_store(config.location, clock))
         ours = await load_deployment(store)
         require_same_identity(config, ours.iss)
@@ -222,6 +225,8 @@ async def _publish(office: Office) -> None:
     standings: dict[str, str] = {}
     while True:
         await asyncio.sleep(1.0)
+        if (reason := office.store.stopped_by()) is not None:  # though a cycle may find nothing to write
+            raise Unavailable(f"The storage stopped ({reason}).")
         await publish_or_wait(office)
         standings = _tell_of_witnesses(office.witnesses(office.log.origin), standings)
         office.vault.sweep()

@@ -47,6 +47,12 @@ class GuardFile:
             return None
 
     def _write(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._replace(checkpoint)
+        except OSError as error:  # a write that fails does not say of which file
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def _replace(self, checkpoint: Checkpoint) -> None:
         with _locked(self._folder()) as descriptor:
             require_untouched(self._read(), self._known, checkpoint)
             unfinished = self.path.with_name(f"{self.path.name}.new")

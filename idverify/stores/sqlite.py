@@ -33,6 +33,8 @@ from idverify.stores.wal import PAGES_AT_MOST, WalMover
 
 LOW_WATER_BYTES: Final = 64 * 1024 * 1024
 SPACE_CHECK_SECONDS: Final = 1.0
+PRIMARY_CODE: Final = 0xFF
+DISK_ERRORS: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 T = TypeVar("T")
 _Item = tuple[Any, "asyncio.Future[Any]"]
@@ -113,8 +115,8 @@ class SqliteConnection:
             self.raw.execute("RELEASE work")
 
     def failed(self, error: Exception) -> bool:
-        """A full disk, for one."""
-        return isinstance(error, sqlite3.OperationalError)
+        """A full disk, for one, or a file that holds what SQLite never wrote."""
+        return isinstance(error, sqlite3.OperationalError) or _disk_failed(error)
 
 
 class _Handler(Protocol):
@@ -217,7 +219,12 @@ class _Writer:
         return [(future, *outcome) for (_, future), outcome in zip(batch, outcomes, strict=True)]
 
     def _undone(self, error: Exception) -> Unavailable:
-        """Roll back, and say that nothing was done; whoever cannot even roll back stops for good."""
+        """Roll back, and say that nothing was done.
+
+        Where the file cannot be read or written, or even a rollback fails, the driver stops for good.
+        """
+        if _disk_failed(error):
+            self.stopped_by = str(error)
         try:
             self._connection.rollback()
         except sqlite3.Error as worse:
@@ -355,6 +362,11 @@ def driven(work: Awaitable[T]) -> T:
         return result
     work.close()
     raise RuntimeError("Expected a write that waits for its transaction alone, it waited for something else.")
+
+
+def _disk_failed(error: Exception) -> bool:
+    """Whether the file could not be read or written, or holds what SQLite never wrote."""
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DISK_ERRORS
 
 
 def _all(batch: _Batch, error: BaseException) -> list[_Answer]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +122,23 @@ async def test_an_error_while_the_bundle_is_written_is_answered(
 
     assert await statuses(sqlite_store) == {}
     assert await sqlite_store.commit(with_entry(0)) == (0,)
+
+
+async def test_a_damaged_file_stops_the_driver(tmp_path: Path) -> None:
+    """SQLite meets bytes that it never wrote: nothing was done, nothing more is sequenced, and the reason is said."""
+    database = await sqlite(tmp_path)
+    async with database.open() as store:
+        await store.commit(with_entry(0))
+    with closing(sqlite3.connect(database.path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'status_entry'").fetchone()
+    with database.path.open("r+b") as file:
+        os.pwrite(file.fileno(), bytes([0xA5]) * 4096, 4096 * (page - 1))
+    async with database.open() as store:
+        with pytest.raises(Unavailable, match="malformed"):
+            await store.commit(with_entry(1))
+        assert "malformed" in str(store.stopped_by())
+        with pytest.raises(Unavailable, match="Restart the service"):
+            await store.commit(with_entry(2))
 
 
 async def test_a_full_database_undoes_the_whole_batch(sqlite_store: SqliteStore) -> None:

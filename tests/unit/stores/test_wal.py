@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from idverify.stores.sqlite import SqliteStore, connect
-from idverify.stores.wal import WalMover
+from idverify.stores.wal import WalMover, write_anew
 from tests.unit.stores.rows import with_entry
 
 
@@ -94,3 +97,41 @@ async def test_the_thread_moves_by_itself(sqlite_store: SqliteStore) -> None:
 
     assert in_the_file_alone(sqlite_store.path) == 1
     assert not mover.is_alive()
+
+
+def test_what_may_not_have_been_flushed_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed flush the kernel shows what it will never write: a new process writes and flushes all of it."""
+    database, synced, written = tmp_path / "d.sqlite", list[Path](), list[tuple[int, int]]()
+    with closing(connect(database)) as died:
+        died.execute("CREATE TABLE a (b)")
+        died.executemany("INSERT INTO a VALUES (?)", [(bytes(3000),) for _ in range(1000)])
+        wal = database.with_name("d.sqlite-wal")
+        before = wal.read_bytes()
+        pwrite, fsync = os.pwrite, os.fsync
+
+        def watched_write(descriptor: int, data: bytes, at: int) -> int:
+            written.append((at, len(data)))
+            return pwrite(descriptor, data, at)
+
+        def watched_sync(descriptor: int) -> None:
+            synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "pwrite", watched_write)
+        monkeypatch.setattr(os, "fsync", watched_sync)
+        write_anew(database)
+
+        assert wal.read_bytes() == before
+        assert synced == [wal]
+        assert [at for at, _ in written] == list(range(0, len(before), 1024 * 1024))
+        assert sum(size for _, size in written) == len(before)
+        assert died.execute("SELECT count(*) FROM a").fetchone()[0] == 1000
+
+
+def test_a_database_without_a_log_is_left_alone(tmp_path: Path) -> None:
+    """Nothing died over it."""
+    with closing(sqlite3.connect(tmp_path / "d.sqlite")) as connection:
+        connection.execute("CREATE TABLE a (b)")
+    write_anew(tmp_path / "d.sqlite")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["d.sqlite"]
