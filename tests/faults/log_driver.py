@@ -25,8 +25,8 @@ from idverify.errors import OutcomeUnknown, Unavailable
 from idverify.ledger import Checkpoint, FencedError, ForkError, Publisher
 from idverify.stores import tables
 from idverify.stores.guard_file import GuardFile
+from idverify.stores.ledger import StoredLedger
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.sqlite_ledger import SqliteLedger
 from idverify.stores.writes import Insert, WriteSet
 from tests.simulators.ledger_memory import ORIGIN, SoftwareSigner
 from tests.unit.stores.rows import entry, status_row
@@ -157,7 +157,7 @@ async def work(job: Job) -> None:
         signer = Telling()
         signer.told = told
         publisher = Publisher(
-            Mortal(SqliteLedger(store), job),
+            Mortal(StoredLedger(store), job),
             ORIGIN,
             [Mortal(signer, job)],
             now=clock.now,

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from idverify.ledger import Checkpoint
 from idverify.ledger.audit import Report, fsck
-from idverify.stores.sqlite_ledger import SqliteLogSource
+from idverify.stores.open import open_log
 from idverify.stores.writes import WriteSet
 from tests.faults.log_driver import Job
 from tests.simulators.ledger_memory import ORIGIN, SoftwareSigner
 from tests.simulators.log_history import tree_hash
 from tests.simulators.service import ROOT
-from tests.unit.stores.conftest import SqliteDatabase
+from tests.unit.stores.conftest import Database
 from tests.unit.stores.rows import entry
 
 PATIENCE = 30.0
@@ -161,13 +161,13 @@ class Kept:
 
     def leaves(self) -> list[bytes]:
         """The leaf hashes of every entry."""
-        with closing(SqliteLogSource(self.database)) as source:
+        with closing(open_log(self.database)) as source:
             bundles = [hashes for _, hashes, _ in source.bundles()]
         return [hashes[at : at + 32] for hashes in bundles for at in range(0, len(hashes), 32)]
 
     def audit(self) -> Report:
         """Every byte hashed again, and every row held against its entry."""
-        with closing(SqliteLogSource(self.database)) as source:
+        with closing(open_log(self.database)) as source:
             *_, report = fsck(source, SoftwareSigner().verifier, ORIGIN)
             assert list(source.record_findings()) == []
         assert isinstance(report, Report)
@@ -176,7 +176,7 @@ class Kept:
     async def _require_acknowledged(self, size: int) -> None:
         """A repeat with the same key gets the same index and adds nothing."""
         told = list(self.facts.acknowledged.items())
-        async with SqliteDatabase(self.database).open() as store:
+        async with Database(self.database).open() as store:
             for some in (told[at : at + 256] for at in range(0, len(told), 256)):
                 again = WriteSet((), tuple(entry(key, b"key %d" % key) for key, _ in some))
                 assert await store.commit(again) == tuple(index for _, index in some)

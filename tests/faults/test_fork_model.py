@@ -11,10 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from tests.simulators.fork_machines import GuardsApartMachine, InMemoryMachine, InSqliteMachine, WitnessedMachine
-from tests.unit.stores.conftest import FixedClock, with_log
+from tests.unit.stores.conftest import FixedClock, sqlite
 
 STEPS = 40
 FEW = {"in memory": 80, "guards apart": 40, "witnessed": 60, "in SQLite": 12}
@@ -28,8 +27,7 @@ class SqliteMachine(InSqliteMachine):
     @staticmethod
     def make_database(path: Path) -> None:
         """An empty log in a new file."""
-        upgrade(path)
-        asyncio.run(with_log(path))
+        asyncio.run(sqlite(path.parent))
 
     @staticmethod
     def open_store(path: Path) -> SqliteStore:

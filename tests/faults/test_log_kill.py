@@ -18,7 +18,7 @@ from idverify.ledger.publisher import LEASE_SECONDS
 from idverify.stores.writes import WriteSet
 from tests.faults.log_driver import REFUSED
 from tests.faults.log_processes import Forks, Kept, forking, told
-from tests.unit.stores.conftest import SqliteDatabase, sqlite
+from tests.unit.stores.conftest import Database, sqlite
 from tests.unit.stores.rows import entry, with_entry
 
 ROUNDS, MANY_ROUNDS = 12, 200
@@ -161,7 +161,7 @@ async def test_a_restored_backup_is_refused_by_the_next_process(kept: Kept, fork
 
 async def grow(kept: Kept, count: int) -> None:
     """So many entries, none of which anybody waits for."""
-    async with SqliteDatabase(kept.database).open() as store:
+    async with Database(kept.database).open() as store:
         first = len(kept.leaves())
         await store.commit(WriteSet((), tuple(entry(secrets.randbits(30) + first) for _ in range(count))))
 

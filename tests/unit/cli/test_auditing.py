@@ -752,14 +752,12 @@ def test_the_ledger_of_a_database_is_rebuilt(ledger: Auditor, tmp_path: Path) ->
     import fcntl
     import sqlite3
 
-    from idverify.stores.schema import upgrade
-    from tests.unit.stores.conftest import with_log
+    from tests.unit.stores.conftest import sqlite
     from tests.unit.stores.rows import entry
 
     async def made() -> Path:
         path = tmp_path / "idverify.sqlite"
-        upgrade(path)
-        database = await with_log(path)
+        database = await sqlite(tmp_path)
         async with database.open() as store:
             await store.commit(WriteSet((), tuple(entry(number) for number in range(300))))
         return path

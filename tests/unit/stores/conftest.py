@@ -10,6 +10,7 @@ import pytest
 
 from idverify.ledger.sequencer import genesis
 from idverify.stores.open import Location, open_store
+from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.store import FIRST_SHARD, Store
 from tests.simulators.databases import fresh
@@ -33,6 +34,13 @@ class Database:
     def open(self) -> Store:
         """A driver over the database."""
         return open_store(self.location, FixedClock())
+
+
+async def sqlite(folder: Path) -> Database:
+    """A fresh SQLite database in a folder, with an empty log."""
+    path = folder / "idverify.sqlite"
+    upgrade(path)
+    return await with_log(path)
 
 
 async def with_log(location: Location) -> Database:

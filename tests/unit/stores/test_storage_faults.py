@@ -18,7 +18,7 @@ from idverify.stores.ledger import StoredLedger
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, WriteSet
-from tests.unit.stores.conftest import Database
+from tests.unit.stores.conftest import Database, sqlite
 from tests.unit.stores.rows import bundles, recorded, status_row, statuses, with_entry
 from tests.unit.stores.test_group_commit import busy
 
@@ -126,12 +126,12 @@ async def test_an_error_while_the_bundle_is_written_is_answered(
 
 async def test_a_damaged_file_stops_the_driver(tmp_path: Path) -> None:
     """SQLite meets bytes that it never wrote: nothing was done, nothing more is sequenced, and the reason is said."""
-    database = await sqlite(tmp_path)
+    database, path = await sqlite(tmp_path), tmp_path / "idverify.sqlite"
     async with database.open() as store:
         await store.commit(with_entry(0))
-    with closing(sqlite3.connect(database.path)) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'status_entry'").fetchone()
-    with database.path.open("r+b") as file:
+    with path.open("r+b") as file:
         os.pwrite(file.fileno(), bytes([0xA5]) * 4096, 4096 * (page - 1))
     async with database.open() as store:
         with pytest.raises(Unavailable, match="malformed"):
