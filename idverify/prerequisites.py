@@ -37,6 +37,7 @@ SOFTHSM_MODULES = (
     "opt/homebrew/lib/softhsm/libsofthsm2.so",
 )
 CHROMIUM = Path("/usr/bin/chromium")
+STRACE = Path("/usr/bin/strace")
 POSTGRES_BINARIES = "usr/lib/postgresql/*/bin/initdb"  # Debian, Ubuntu; tests start a cluster of their own from them
 # Debian's package would make a cluster of the system's own and start it, unless this file says no.
 POSTGRES_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
@@ -79,8 +80,8 @@ class Checkout:
 
 
 def plan(checkout: Checkout, lock: str, *, hsm: bool, workshop: bool = False) -> list[Step]:
-    """List what is missing for this lock, for an HSM if asked, and for the ``workshop`` that tests work in: a browser
-    and a database server. Raises SetupError without apt-get.
+    """List what is missing for this lock, for an HSM if asked, and for the ``workshop`` that tests work in: a browser,
+    a database server, and what makes system calls fail. Raises SetupError without apt-get.
     """
     steps = []
     packages = ["softhsm2"] if hsm and not has_softhsm() else []
@@ -90,6 +91,8 @@ def plan(checkout: Checkout, lock: str, *, hsm: bool, workshop: bool = False) ->
         packages.append("postgresql")
         if not POSTGRES_SETTINGS.exists():
             steps.append(no_system_cluster())
+    if workshop and not STRACE.exists():
+        packages.append("strace")
     if not checkout.holds(lock) and not can_get_pip(checkout):
         packages.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
     if packages:

@@ -60,6 +60,9 @@ async def test_the_erasure_of_a_person_is_checked(
     copied = tmp_path / "data"
     shutil.copytree(deployment.data, copied, ignore=shutil.ignore_patterns("*.sock"))
     before = await idverify("ledger", "erase-check", copied, "--receipt", receipt, "--json")
+    if not isinstance(deployment.location, Path):  # the rows are a server's, and nothing of them is in our files
+        assert (before.status, before.json["left"]) == (0, [])
+        return
     with closing(sqlite3.connect(copied / "idverify.sqlite")) as connection:
         connection.execute("DELETE FROM person_key")
         connection.commit()

@@ -15,10 +15,12 @@ from aiohttp import ClientSession
 from idverify.ledger.checkpoint import open_checkpoint
 from idverify.ledger.cose_receipt import MEDIA_TYPE, Expected, verify_inclusion_receipt
 from idverify.ledger.description import LogDescription
+from idverify.ledger.edge import TILE_WIDTH
 from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.note import parse_vkey
-from idverify.ledger.published import paths
+from idverify.ledger.published import bundle_path, paths
 from idverify.ledger.sequencer import decode_bundle
+from idverify.ledger.tiles import Tile
 from idverify.stores.log_bucket import BucketAddress, LogBucket
 from tests.journeys.conftest import Command
 from tests.simulators.contract import JudgedApi
@@ -103,7 +105,9 @@ async def test_a_receipt_is_checked_with_what_is_published(
     head = open_checkpoint(
         await fetched(session, deployment, "checkpoint.quorum"), [parse_vkey(one) for one in described.vkeys]
     )
-    bundle = decode_bundle(await fetched(session, deployment, f"tile/entries/000.p/{head.size}"))
+    index, last = divmod(head.size - 1, TILE_WIDTH)
+    path = bundle_path(Tile(0, index, last + 1))
+    bundle = decode_bundle(await fetched(session, deployment, path))
     receipt = await fetched(session, deployment, f"proof/{head.size - 1}", MEDIA_TYPE)
     assert described.receipt_key is not None
     expected = Expected([described.receipt_key], described.identity.iss, head.origin)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -108,10 +108,10 @@ def serving(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
         stop(process)
 
 
-def start(deployment: Deployment) -> subprocess.Popen[bytes]:
-    """Start the service and wait until it answers."""
+def start(deployment: Deployment, program: Sequence[str] = ("-m", "idverify.cli")) -> subprocess.Popen[bytes]:
+    """Start the service, or a program of the test's own around it, and wait until it answers."""
     log = (deployment.data / "service.log").open("ab")
-    command = [sys.executable, "-m", "idverify.cli", "serve", "--data", str(deployment.data)]
+    command = [sys.executable, *program, "serve", "--data", str(deployment.data)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
     log.close()
     deadline = time.monotonic() + START_SECONDS

@@ -155,23 +155,27 @@ def bare(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
     monkeypatch.setattr(prerequisites, "CHROMIUM", checkout.root / "chromium")
+    monkeypatch.setattr(prerequisites, "STRACE", checkout.root / "strace")
     monkeypatch.setattr(prerequisites, "POSTGRES_BINARIES", f"{str(checkout.root)[1:]}/postgresql/*/bin/initdb")
     monkeypatch.setattr(prerequisites, "POSTGRES_SETTINGS", checkout.root / "etc" / "createcluster.conf")
     return checkout
 
 
-def test_a_browser_and_a_database_server_are_asked_for_where_tests_need_them(bare: Checkout) -> None:
-    """Chromium and PostgreSQL are further Debian packages in the same step, each unless it is there."""
+def test_what_tests_work_with_is_asked_for(bare: Checkout) -> None:
+    """Chromium, PostgreSQL and strace are further Debian packages in the same step, each unless it is there."""
     binaries = bare.root / "postgresql" / "15" / "bin"
 
-    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 chromium postgresql")
+    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 chromium postgresql strace")
     assert plan(bare, RUN_LOCK, hsm=True)[0].line.endswith(" softhsm2")
 
     (bare.root / "chromium").touch()
-    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 postgresql")
+    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 postgresql strace")
 
     binaries.mkdir(parents=True)
     (binaries / "initdb").touch()
+    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[0].line.endswith(" softhsm2 strace")
+
+    (bare.root / "strace").touch()
     assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[0].line.endswith(" softhsm2")
 
 
