@@ -61,6 +61,9 @@ class Connection(Protocol):
     async def known(self, keys: Sequence[bytes]) -> list[Row]:
         """The rows of ``ledger_once`` that bear one of these keys."""
 
+    async def add_bundle(self, bundle: tuple[int, int, int, bytes, bytes], tree: bytes) -> None:
+        """Write a row of ``ledger_bundle``, and the state of the tree that its shard has with it."""
+
     async def mark(self) -> None:
         """From here on ``undo`` undoes."""
 

@@ -17,7 +17,7 @@ import structlog
 
 from idverify.errors import IdverifyError, OutcomeUnknown, Unavailable
 from idverify.ports import Clock, system_entropy
-from idverify.stores.postgres_commit import LEAVE_KEY, Committing, InDoubtError, NotCommittedError
+from idverify.stores.postgres_commit import Committing, InDoubtError, NotCommittedError, leaving
 from idverify.stores.postgres_connection import (
     PostgresConnection,
     Raw,
@@ -39,7 +39,7 @@ SWEEP_EVERY: Final = 1000
 """Transactions after which keys are dropped that no doubt can be about any more."""
 
 # Whoever writes holds this row. It is the first shard's, so that it is the same one when a new shard begins.
-_BEGIN: Final = "BEGIN; SELECT 1 FROM ledger_state WHERE shard = (SELECT min(shard) FROM ledger_state) FOR UPDATE"
+_LOCK: Final = "SELECT 1 FROM ledger_state WHERE shard = (SELECT min(shard) FROM ledger_state) FOR UPDATE"
 
 log = structlog.get_logger()
 
@@ -183,11 +183,14 @@ class _Writer:
         if self._raw is None or self._raw.is_closed():
             self._raw = await connect_writing(self._url)
         raw, key = self._raw, self._committing.new_key()
-        await raw.execute(_BEGIN)
-        transaction = Transaction(PostgresConnection(raw), self._clock.now())
+        begin = f"BEGIN; {leaving(key)}; {_LOCK}"  # one message to the server
+        await raw.execute(begin)
+        transaction = Transaction(PostgresConnection(raw, begin), self._clock.now())
         outcomes = await carried_out(transaction, works)
         await transaction.flush()
-        await raw.execute(LEAVE_KEY, key)
+        if all(refused is not None for _, refused in outcomes):
+            await self._undo()
+            return outcomes
         self._transactions += 1
         if self._transactions % SWEEP_EVERY == 0:
             await self._committing.sweep(raw)

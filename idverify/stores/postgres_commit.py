@@ -20,7 +20,10 @@ RESOLVE_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 0.2
 KEPT_SECONDS: Final = 3600
 
-LEAVE_KEY: Final = "INSERT INTO group_commit (key) VALUES ($1)"
+
+def leaving(key: bytes) -> str:
+    """The statement by which a transaction leaves its key, in words: it travels with others in one message."""
+    return rf"INSERT INTO group_commit (key) VALUES ('\x{key.hex()}')"  # noqa: S608  hexadecimal
 
 
 class NotCommittedError(Exception):
@@ -97,11 +100,11 @@ class Committing:
         try:
             async with asyncio.timeout_at(deadline):
                 await raw.execute("BEGIN")
-                claimed = await raw.execute(f"{LEAVE_KEY} ON CONFLICT DO NOTHING", key)
+                claimed = await raw.execute(f"{leaving(key)} ON CONFLICT DO NOTHING")
             if claimed != "INSERT 0 0":
                 raise KeyError(key)
             # What was left behind by an earlier COMMIT is before this one in the server's log, and goes with it.
-            await raw.execute(LEAVE_KEY, self.new_key())
+            await raw.execute(leaving(self.new_key()))
             if await _told(raw) is None:
                 return raw
         except BaseException:

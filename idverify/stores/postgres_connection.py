@@ -59,8 +59,10 @@ class Raw(Protocol):
     async def execute(self, sql: str, *values: Any) -> str:
         """The server's word for what was done, such as ``UPDATE 1``."""
 
-    async def executemany(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """The statement for each row."""
+    async def copy_records_to_table(
+        self, table: str, *, columns: Sequence[str], records: Sequence[tuple[Any, ...]]
+    ) -> str:
+        """Add rows; the server's word for how many."""
 
     async def fetch(self, sql: str, *values: Any) -> list[Row]:
         """All rows."""
@@ -117,8 +119,10 @@ class PostgresConnection:
 
     statements = Statements(dialect(), insert)  # type: ignore[no-untyped-call]
 
-    def __init__(self, raw: Raw) -> None:
-        self.raw = raw
+    def __init__(self, raw: Raw, begin: str = "") -> None:
+        """``begin`` is the text with which the transaction began, and to which the first ``undo`` goes back."""
+        self.raw, self._begin = raw, begin
+        self._is_new = bool(begin)
 
     async def fetch(self, query: Query, values: Mapping[str, Any] = NOTHING) -> list[Row]:
         """All rows."""
@@ -135,11 +139,9 @@ class PostgresConnection:
         return _touched(done)
 
     async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """One statement for each row, all on their way before the first answer is back."""
-        places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608  names are ours
+        """All in one stream."""
         try:
-            await self.raw.executemany(sql, rows)
+            await self.raw.copy_records_to_table(table, columns=columns, records=rows)
         except asyncpg.IntegrityConstraintViolationError as error:
             raise Refused(said(error)) from error
 
@@ -160,18 +162,31 @@ class PostgresConnection:
         sql = "SELECT key, shard, ledger_index FROM ledger_once WHERE key = ANY($1::bytea[])"
         return await self.raw.fetch(sql, keys)
 
+    async def add_bundle(self, bundle: tuple[int, int, int, bytes, bytes], tree: bytes) -> None:
+        """Both by one statement."""
+        sql = """
+            WITH bundle AS (
+                INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes)
+                VALUES ($1, $2, $3, $4, $5) RETURNING shard)
+            UPDATE ledger_state SET tree = $6 FROM bundle WHERE ledger_state.shard = bundle.shard"""
+        await self.raw.execute(sql, *bundle, tree)
+
     async def mark(self) -> None:
-        """A savepoint."""
-        await self.raw.execute("SAVEPOINT work")
+        """A savepoint, except where the transaction has only begun."""
+        if not self._is_new:
+            await self.raw.execute("SAVEPOINT work")
 
     async def keep(self) -> None:
         """The end of the savepoint."""
-        await self.raw.execute("RELEASE work")
+        if not self._is_new:
+            await self.raw.execute("RELEASE work")
+        self._is_new = False
 
     async def undo(self) -> None:
-        """Back to the savepoint; with the connection everything is gone."""
+        """Back to the savepoint, or begin again; with the connection everything is gone."""
         if not self.raw.is_closed():
-            await self.raw.execute("ROLLBACK TO work; RELEASE work")
+            await self.raw.execute(f"ROLLBACK; {self._begin}" if self._is_new else "ROLLBACK TO work; RELEASE work")
+        self._is_new = False
 
     def failed(self, error: Exception) -> bool:
         """The connection is gone, the server is out of something, or another transaction was in the way."""

@@ -100,6 +100,12 @@ class SqliteConnection:
         sql = "SELECT key, shard, ledger_index FROM ledger_once WHERE key = ?"
         return [row for key in keys for row in self.raw.execute(sql, (key,))]
 
+    async def add_bundle(self, bundle: tuple[int, int, int, bytes, bytes], tree: bytes) -> None:
+        """One statement each."""
+        sql = "INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
+        self.raw.execute(sql, bundle)
+        self.raw.execute("UPDATE ledger_state SET tree = ? WHERE shard = ?", (tree, bundle[0]))
+
     async def mark(self) -> None:
         """A savepoint."""
         self.raw.execute("SAVEPOINT work")

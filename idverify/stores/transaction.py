@@ -19,10 +19,6 @@ from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Record
 T = TypeVar("T")
 
 _CURRENT_LOG = "SELECT shard, tree, halted FROM ledger_state ORDER BY shard DESC LIMIT 1"
-_SAVE_TREE = "UPDATE ledger_state SET tree = :tree WHERE shard = :shard"
-_SAVE_BUNDLE = """
-    INSERT INTO ledger_bundle (shard, first_index, count, entries, leaf_hashes)
-    VALUES (:shard, :first_index, :count, :entries, :leaf_hashes)"""
 _RECORD = ("shard", "ledger_index", "type", "handle", "person_id", "opening")
 
 Place = tuple[int, int]
@@ -34,6 +30,10 @@ Work = Callable[["Transaction"], Awaitable[Any]]
 
 Outcome = tuple[Any, Exception | None]
 """The result of a piece of work, or why it was refused."""
+
+
+class KeyUsedError(Exception):
+    """One of several idempotency keys that were taken for new is not."""
 
 
 class Transaction:
@@ -51,6 +51,7 @@ class Transaction:
         self._first_index = 0
         self._pending: list[tuple[bytes, bytes]] = []
         self._records: list[tuple[Any, ...]] = []
+        self._claims: list[tuple[bytes, int, int]] | None = None
 
     async def log(self) -> tuple[int, TreeState]:
         """The shard that is written to, and the state that its next entry continues.
@@ -65,9 +66,13 @@ class Transaction:
             self._first_index = self._tree.size
         return self._shard, self._tree
 
-    async def within_savepoint(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run ``work``; if it raises, rows and entries are as they were before it."""
+    async def within_savepoint(self, work: Callable[[Transaction], Awaitable[T]], *, hopeful: bool = False) -> T:
+        """Run ``work``; if it raises, rows and entries are as they were before it.
+
+        Whoever is ``hopeful`` takes every idempotency key for new until the end, and raises ``KeyUsedError`` then.
+        """
         log, pending, kept = (self._shard, self._tree, self._first_index), self._pending, len(self._pending)
+        self._claims = [] if hopeful else None
         await self.connection.mark()
         try:
             result = await work(self)
@@ -105,7 +110,9 @@ class Transaction:
         """
         shard, tree = await self.log()
         claims = [(key, shard, index) for index, key in enumerate(keys, tree.size) if key is not None]
-        if claims and await self.connection.claim(claims) < len(claims):
+        if self._claims is not None:
+            self._claims += claims
+        elif claims and await self.connection.claim(claims) < len(claims):
             await self.connection.give_back(claims)
             return None
         self._tree, entries, leaf_hashes = sequence_all(tree, drafts, self._now)
@@ -135,19 +142,18 @@ class Transaction:
         await self._settle()
         if not self._pending or self._tree is None:
             return
-        bundle = {
-            "shard": self._shard,
-            "first_index": self._first_index,
-            "count": len(self._pending),
-            "entries": encode_bundle([entry for entry, _ in self._pending]),
-            "leaf_hashes": b"".join(leaf for _, leaf in self._pending),
-        }
-        await self.connection.run(_SAVE_BUNDLE, bundle)
-        await self.connection.run(_SAVE_TREE, {"tree": self._tree.encode(), "shard": self._shard})
+        entries = encode_bundle([entry for entry, _ in self._pending])
+        leaf_hashes = b"".join(leaf for _, leaf in self._pending)
+        bundle = (self._shard, self._first_index, len(self._pending), entries, leaf_hashes)
+        await self.connection.add_bundle(bundle, self._tree.encode())
         self._pending, self._first_index = [], self._tree.size
 
     async def _settle(self) -> None:
-        """Write the rows of the entries so far."""
+        """Write the rows of the entries so far, and their keys."""
+        if self._claims:
+            if await self.connection.claim(self._claims) < len(self._claims):
+                raise KeyUsedError
+            self._claims = []
         if self._records:
             await self.connection.insert_many("ledger_record", _RECORD, self._records)
             self._records = []
@@ -218,7 +224,7 @@ class Transaction:
 
 
 async def carried_out(transaction: Transaction, works: Sequence[Work]) -> list[Outcome]:
-    """What became of each piece of work: all in one go, or, where one is refused, each again and that one alone.
+    """What became of each piece of work: all in one go, or, where one is refused or repeated, each again by itself.
 
     Raises what the database itself failed with: then nothing was done.
     """
@@ -226,13 +232,12 @@ async def carried_out(transaction: Transaction, works: Sequence[Work]) -> list[O
     async def all_of_them(transaction: Transaction) -> list[Outcome]:
         return [(await work(transaction), None) for work in works]
 
-    try:
-        return await transaction.within_savepoint(all_of_them)
-    except Exception as refused:
-        if transaction.connection.failed(refused):
-            raise
-        if len(works) == 1:
-            return [(None, refused)]
+    if len(works) > 1:
+        try:
+            return await transaction.within_savepoint(all_of_them, hopeful=True)
+        except Exception as refused:
+            if transaction.connection.failed(refused):
+                raise
     return [await _alone(transaction, work) for work in works]
 
 

@@ -25,7 +25,7 @@ from idverify.ledger.entry import ENTRY_SIZE, Draft, EntryType
 from idverify.ledger.sequencer import genesis
 from idverify.stores import tables
 from idverify.stores.sqlite import SqliteStore
-from idverify.stores.store import FIRST_SHARD
+from idverify.stores.store import FIRST_SHARD, Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Recorded, WriteSet
 
@@ -75,7 +75,7 @@ async def measure(store: SqliteStore, plain: Path, effort: Effort) -> list[Row]:
     return rows
 
 
-async def start(store: SqliteStore, origin: str) -> None:
+async def start(store: Store, origin: str) -> None:
     """Begin a log in an empty database, and a person for its entries to be about."""
     person = {
         "id": _PERSON,
@@ -108,7 +108,7 @@ def entries(batch: int, kind: Kind = FULL) -> list[Recorded]:
     ]
 
 
-async def append(store: SqliteStore, kind: Kind, work: Sequence[Recorded]) -> float:
+async def append(store: Store, kind: Kind, work: Sequence[Recorded]) -> float:
     """Commit the entries; wall seconds from asking to the answer."""
     if kind.opened:
         return await _waited(store.commit(WriteSet((), tuple(work))))

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from hsm.rows import Row
-from idverify.app.bench import appends, audits, growth, proofs, quorum
+from idverify.app.bench import appends, audits, growth, postgres, proofs, quorum
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.soft_log import ORIGIN, SoftSigner, publisher, shown
 from idverify.ports import SystemClock
@@ -32,4 +32,4 @@ async def measure(effort: Effort) -> list[Row]:
                 *await audits.measure(database, published, signer.verifier, effort),
                 *await appends.measure(store, plain, effort),
             ]
-        return [*rows, *await quorum.measure(effort)]
+        return [*rows, *await quorum.measure(effort), *await postgres.measure(effort)]

@@ -18,13 +18,21 @@ from idverify.app.bench import groups
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.growth import Point, flat, picture
 from idverify.app.bench.load import Request, drive
+from idverify.app.bench.private_server import binaries
 from idverify.app.bench.programs import answer_of, cpu_seconds, running
 from idverify.cli.bench import run
 from idverify.cli.output import WrongUsage
 from idverify.errors import IdverifyError, SetupError
 
 TINY = Effort(
-    rounds=1, sign_seconds=0.03, probe_seconds=0.01, requests=8, commits=2, witnessed_seconds=0.1, entries=300
+    rounds=1,
+    sign_seconds=0.03,
+    probe_seconds=0.01,
+    requests=8,
+    commits=2,
+    witnessed_seconds=0.1,
+    front_end_seconds=0.3,
+    entries=300,
 )
 
 
@@ -85,6 +93,7 @@ async def test_ledger_group() -> None:
         "ledger append, alone",
         *(f"{kind}, batch {size}" for kind in kinds for size in (16, 256)),
         "ledger entry to quorum checkpoint, p99",
+        *(["PostgreSQL ledger append, 4 front ends"] if binaries() else []),
     ]
     for shown in rows:
         require_shape(shown)
