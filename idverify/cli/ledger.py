@@ -39,7 +39,9 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
                 *_record_findings(source, [one.origin for one in audited]),
             ]
     except Unavailable as error:
-        raise SetupError(f"The ledger cannot be read ({error})", "Bring the database back, then ask again.") from error
+        of_a_file = "Restore the database from a backup."
+        cure = of_a_file if isinstance(config.location, Path) else "Bring the database back, then ask again."
+        raise SetupError(f"The ledger cannot be read ({error})", cure) from error
     except LedgerError as error:
         raise SetupError(f"The ledger cannot be read ({error}).", "Restore the database from a backup.") from error
     findings = [*(found for one in audited for found in _named(one, among=len(audited))), *rows]
