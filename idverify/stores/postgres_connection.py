@@ -85,27 +85,28 @@ class Raw(Protocol):
 
 async def connect_reading(url: str) -> Raw:
     """A connection on which nothing can be written."""
-    raw = await _connected(url, _COMMON)
-    await raw.execute("SET default_transaction_read_only = on")
-    return raw
+    return await _connected(url, _COMMON, "SET default_transaction_read_only = on")
 
 
-async def _connected(url: str, settings: Mapping[str, str]) -> Raw:
-    """A new connection. Raises ``Unavailable`` with the reason, never with the password."""
+async def _connected(url: str, settings: Mapping[str, str], first: str) -> Raw:
+    """A new connection on which ``first`` was run. Raises ``Unavailable`` with the reason, never with the password."""
+    raw: Raw | None = None
     try:
-        raw: Raw = await asyncpg.connect(
+        raw = await asyncpg.connect(
             url, server_settings=dict(settings), statement_cache_size=1024, timeout=CONNECT_SECONDS
         )
+        await raw.execute(first)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        if raw is not None:
+            raw.terminate()
         raise Unavailable(f"The database {named(url)} cannot be reached: {said(error)}.") from error
-    return raw
+    else:
+        return raw
 
 
 async def connect_writing(url: str) -> Raw:
     """A connection whose commits are durable here and, where the server has synchronous replicas, there too."""
-    raw = await _connected(url, WRITING)
-    await raw.execute(_AT_LEAST_ON)
-    return raw
+    return await _connected(url, WRITING, _AT_LEAST_ON)
 
 
 def named(url: str) -> str:

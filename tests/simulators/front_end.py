@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idverify.errors import OutcomeUnknown, Unavailable
 from idverify.ports import SystemClock, system_entropy, uuid7
@@ -27,6 +27,7 @@ class FrontEnd:
 
     url: str
     store: Store | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def appended(self, entries: tuple[Recorded, ...]) -> tuple[int, ...]:
         """Their indices, however often it takes."""
@@ -39,12 +40,13 @@ class FrontEnd:
 
     async def opened(self) -> Store:
         """A driver that works."""
-        while self.store is None or self.store.stopped_by() is not None:
-            try:
-                self.store = await open_store(self.url, SystemClock()).__aenter__()
-            except Unavailable:
-                await asyncio.sleep(0.1)
-        return self.store
+        async with self.opening:
+            while self.store is None or self.store.stopped_by() is not None:
+                try:
+                    self.store = await open_store(self.url, SystemClock()).__aenter__()
+                except Unavailable:
+                    await asyncio.sleep(0.1)
+            return self.store
 
     async def caller(self, count: int) -> None:
         """Lists and single entries by turns."""
