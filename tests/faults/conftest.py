@@ -1,13 +1,18 @@
-"""One deployment for the tests of a file, on real SoftHSM tokens; each test leaves it stopped and whole."""
+"""What the tests of a file share.
+
+A deployment on real SoftHSM tokens, which each leaves stopped and whole, and a program that forks processes over a log.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
 from hsm import HsmModuleMissing
 from hsm.softhsm import find_module
+from tests.faults.log_processes import Forks, forking
 from tests.simulators.service import Deployment, deploy
 
 
@@ -19,3 +24,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     except HsmModuleMissing as error:
         pytest.skip(f"needs SoftHSM: {error}")
     return asyncio.run(deploy(tmp_path_factory.mktemp("deployment") / "data"))
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """The program that forks."""
+    with forking() as program:
+        yield program

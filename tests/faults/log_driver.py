@@ -37,7 +37,8 @@ IN_ONE_TURN = 3
 
 @dataclass(frozen=True)
 class Job:
-    """What to do. ``appends`` and ``cycles`` are how many, -1 without end; ``speed`` is how fast the clock runs.
+    """What to do. ``appends`` and ``cycles`` are how many, -1 without end; ``speed`` is how fast the clock runs,
+    ``pause`` how many seconds a caller waits between two appends.
 
     ``dies_at`` is the number of the call to storage, guard or key at which the process kills itself, after the call
     took effect or before.
@@ -50,6 +51,7 @@ class Job:
     first: int = 1
     appends: int = -1
     cycles: int = -1
+    pause: float = 0.0
     speed: float = 1.0
     dies_at: int = -1
     dies_after: bool = False
@@ -128,6 +130,7 @@ async def append(store: SqliteStore, told: Told, job: Job, start: int) -> None:
             continue
         told.tell("ack", number, index)
         number += IN_ONE_TURN
+        await asyncio.sleep(job.pause)
 
 
 async def publish(publisher: Publisher, store: SqliteStore, told: Told, job: Job) -> None:

@@ -61,7 +61,7 @@ def play(machine: type[RuleBasedStateMachine], trials: int, number: int, *, shri
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_the_log_never_forks(name: str) -> None:
-    """A few trials, the same in each run."""
+    """A few trials, from a seed that does not change; what fails is printed as the rules that were played."""
     play(MACHINES[name], FEW[name], 1)
 
 

@@ -6,14 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.faults.log_driver import STOPPED, Job
-from tests.faults.log_processes import PATIENCE, Forks, Kept, forking
+from tests.faults.log_processes import PATIENCE, Forks, Kept
 from tests.simulators.service import ROOT
 from tests.unit.stores.conftest import sqlite
 from tests.unit.stores.rows import with_entry
@@ -50,13 +49,6 @@ FAULTS = [
 
 if shutil.which("strace") is None:
     pytest.skip("needs strace", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """The program that forks."""
-    with forking() as program:
-        yield program
 
 
 @pytest.fixture

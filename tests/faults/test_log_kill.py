@@ -9,7 +9,6 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from idverify.ledger.publisher import LEASE_SECONDS
 from idverify.stores.writes import WriteSet
 from tests.faults.log_driver import REFUSED
-from tests.faults.log_processes import Forks, Kept, forking, told
+from tests.faults.log_processes import Forks, Kept, told
 from tests.unit.stores.conftest import Database, sqlite
 from tests.unit.stores.rows import entry, with_entry
 
@@ -27,15 +26,10 @@ CALLS = 9
 """Of a cycle: lease, guard, checkpoint, state, leaf hashes, intent, the last leaf hash, guard, key, advance."""
 FAST = 40.0
 """How fast the clock runs where leases are to end soon: one lasts a quarter of a second then."""
+PAUSE = 0.02
+"""Seconds between two appends where two processes want the same lock, which SQLite gives to whoever happens to come."""
 HOLDERS = {"one": 1_000_000, "two": 2_000_000}
 """Two publishers, and the keys that they begin with."""
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """The program that forks."""
-    with forking() as program:
-        yield program
 
 
 @pytest.fixture
@@ -100,14 +94,15 @@ async def test_death_between_any_two_calls(kept: Kept, forks: Forks) -> None:
 
 async def test_a_publisher_that_dies_is_followed_by_another(kept: Kept, forks: Forks) -> None:
     """Two processes append to one file, one of them publishes; whenever it is killed the other one goes on."""
-    jobs = {holder: kept.job(holder=holder, speed=FAST, first=first) for holder, first in HOLDERS.items()}
+    jobs = {holder: kept.job(holder=holder, speed=FAST, pause=PAUSE, first=first) for holder, first in HOLDERS.items()}
     pids = {holder: forks.begin(job) for holder, job in jobs.items()}
     for _ in range(2):
         for holder, other in (("one", "two"), ("two", "one")):
             told(jobs[holder], "signed", 2)
             forks.kill(pids[holder])
             kept.learn(jobs[holder])
-            jobs[holder] = kept.job(holder=holder, speed=FAST, first=kept.next_key() + HOLDERS[holder])
+            first = kept.next_key() + HOLDERS[holder]
+            jobs[holder] = kept.job(holder=holder, speed=FAST, pause=PAUSE, first=first)
             told(jobs[other], "signed", 1)
             pids[holder] = forks.begin(jobs[holder])
     for holder, job in jobs.items():

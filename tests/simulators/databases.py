@@ -36,7 +36,7 @@ async def fresh(driver: str, folder: Path, request: pytest.FixtureRequest) -> As
     """A database of a driver, gone when it is no longer used."""
     if driver == "sqlite":
         path = folder / "idverify.sqlite"
-        path.write_bytes(_migrated())
+        path.write_bytes(migrated_file())
         yield path
         return
     server: Cluster = request.getfixturevalue("postgres")
@@ -63,7 +63,7 @@ def empty(driver: str, request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 @cache
-def _migrated() -> bytes:
+def migrated_file() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "idverify.sqlite"
         upgrade(path)

@@ -10,10 +10,9 @@ import pytest
 
 from idverify.ledger.sequencer import genesis
 from idverify.stores.open import Location, open_store
-from idverify.stores.schema import upgrade
 from idverify.stores.sqlite import SqliteStore
 from idverify.stores.store import FIRST_SHARD, Store
-from tests.simulators.databases import fresh
+from tests.simulators.databases import fresh, migrated_file
 from tests.simulators.ledger_memory import NOW, ORIGIN
 
 
@@ -39,7 +38,7 @@ class Database:
 async def sqlite(folder: Path) -> Database:
     """A fresh SQLite database in a folder, with an empty log."""
     path = folder / "idverify.sqlite"
-    upgrade(path)
+    path.write_bytes(migrated_file())
     return await with_log(path)
 
 
