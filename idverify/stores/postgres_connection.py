@@ -10,11 +10,12 @@ import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from idverify.errors import Unavailable
+from idverify.errors import Unavailable, Unprocessable
 from idverify.stores.connection import NOTHING, Query, Refused, Row
 from idverify.stores.statements import Statements
 
 CONNECT_SECONDS: Final = 10.0
+_NO_TEXT: Final = "A text contains U+0000, which is no character."  # to PostgreSQL; SQLite takes it
 _KEYS: Final = "SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])"
 
 _COMMON: Final[Mapping[str, str]] = {
@@ -128,7 +129,10 @@ class PostgresConnection:
     async def fetch(self, query: Query, values: Mapping[str, Any] = NOTHING) -> list[Row]:
         """All rows."""
         sql = self.statements.query(query)
-        return await self.raw.fetch(sql.text, *sql.arrange(values))
+        try:
+            return await self.raw.fetch(sql.text, *sql.arrange(values))
+        except asyncpg.CharacterNotInRepertoireError as error:
+            raise Unprocessable(_NO_TEXT) from error
 
     async def run(self, statement: Query, values: Mapping[str, Any] = NOTHING) -> int:
         """One statement; the server says at the end of its answer how many rows."""
@@ -137,6 +141,8 @@ class PostgresConnection:
             done = await self.raw.execute(sql.text, *sql.arrange(values))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise Refused(said(error)) from error
+        except asyncpg.CharacterNotInRepertoireError as error:
+            raise Unprocessable(_NO_TEXT) from error
         return _touched(done)
 
     async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

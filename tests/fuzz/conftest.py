@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from tests.simulators.databases import DRIVERS, fresh
 from tests.simulators.holder import Holding, holding
 from tests.simulators.software_office import SoftwareOffice, software_office
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoftwareOffice]:
-    """An office and a caller of its API."""
-    async with software_office(tmp_path_factory.mktemp("fuzz")) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=DRIVERS)
+async def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SoftwareOffice]:
+    """An office over each driver, and a caller of its API."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    async with fresh(request.param, folder, request) as location, software_office(folder, location) as running:
         yield running
 
 

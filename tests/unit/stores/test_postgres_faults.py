@@ -9,8 +9,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import bindparam, select
 
-from idverify.errors import Conflict, Gone, NotFound, OutcomeUnknown, Unavailable
+from idverify.errors import Conflict, Gone, NotFound, OutcomeUnknown, Unavailable, Unprocessable
 from idverify.stores import postgres_commit, postgres_connection, tables
 from idverify.stores.ledger import StoredLedger
 from idverify.stores.open import open_store
@@ -312,6 +313,18 @@ async def test_keys_of_transactions_are_dropped_when_no_doubt_can_be_about_them(
 
     assert len(after) == 1
     assert not after & before
+
+
+async def test_a_text_that_the_server_does_not_know_is_its_senders_fault(store: PostgresStore) -> None:
+    """U+0000 is in no text of the server: whoever sends it is told, others of the batch and the driver are unharmed."""
+    wrong = WriteSet((Insert(tables.verification_request, {**request_row(1), "nonce": "a\0b"}),))
+    results = await asyncio.gather(store.commit(with_entry(0)), store.commit(wrong), return_exceptions=True)
+    assert [type(result) for result in results] == [tuple, Unprocessable]
+    asked = select(tables.verification_request).where(tables.verification_request.c.nonce == bindparam("nonce"))
+    with pytest.raises(Unprocessable):
+        await store.fetch(asked, {"nonce": "a\0b"})
+
+    assert await store.fetch(asked, {"nonce": "n"}) == []
 
 
 # --- group commit -------------------------------------------------------------------------------------------------
