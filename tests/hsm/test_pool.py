@@ -86,6 +86,9 @@ async def test_a_crash_in_mid_batch_loses_nothing(fake: TokenConfig, tmp_path: P
     async with Hsm(replace(fake, workers=workers)) as hsm:
         assert await asyncio.gather(*(hsm.sign(KEY, message) for message in messages)) == messages
         assert await hsm.sign(KEY, b"after") == b"after"
+        async with asyncio.timeout(10):  # with another worker at hand, nobody waited for the one that was started
+            while hsm.health().restarts < 1:
+                await asyncio.sleep(0.01)
         assert hsm.health().restarts == 1
 
 

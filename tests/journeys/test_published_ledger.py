@@ -154,11 +154,11 @@ async def test_what_cannot_be_exported_to(
 
 async def test_another_history_is_left_alone(idverify: Command, deployment: Deployment, tmp_path: Path) -> None:
     """Where other bytes lie under the name of a file, the command says so and writes no checkpoint."""
-    (tmp_path / "1" / "tile" / "0").mkdir(parents=True)
     await idverify("ledger", "export", "--to", tmp_path / "good", "--data", deployment.data)
-    (width,) = (tmp_path / "good" / "1" / "tile" / "0" / "000.p").iterdir()
-    (tmp_path / "1" / "tile" / "0" / "000.p").mkdir()
-    (tmp_path / "1" / "tile" / "0" / "000.p" / width.name).write_bytes(b"other")
+    first = min(path for path in (tmp_path / "good" / "1" / "tile" / "0").rglob("*") if path.is_file())
+    other = tmp_path / first.relative_to(tmp_path / "good")
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"other")
     done = await idverify("ledger", "export", "--to", tmp_path, "--data", deployment.data)
 
     assert done.status == 2
