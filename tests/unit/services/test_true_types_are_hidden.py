@@ -71,11 +71,8 @@ class Town:
 
     async def entries(self) -> list[bytes]:
         """All that the public sees."""
-        rows = await self.served.office.store.read(
-            lambda connection: connection.execute(
-                "SELECT entries FROM ledger_bundle ORDER BY shard, first_index"
-            ).fetchall()
-        )
+        sql = "SELECT entries FROM ledger_bundle ORDER BY shard, first_index"
+        rows = await self.served.office.store.read(lambda connection: connection.fetch(sql))
         return [row[0][at + 2 : at + 104] for row in rows for at in range(0, len(row[0]), 104)]
 
 
