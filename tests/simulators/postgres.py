@@ -203,8 +203,11 @@ def dumped_and_restored(url: str, folder: Path) -> Iterator[str]:
     """A copy of a database, beside it on its server, whoever is using it."""
     server = of_url(url)
     copy = server.url(f"copy_{secrets.token_hex(6)}")
-    dump(url, folder / "dump")
-    restore(copy, folder / "dump")
+    try:
+        server.sql(f"CREATE DATABASE {_name(copy)} TEMPLATE {_name(url)}")  # fast, where nobody is connected
+    except asyncpg.ObjectInUseError:
+        dump(url, folder / "dump")
+        restore(copy, folder / "dump")
     try:
         yield copy
     finally:
