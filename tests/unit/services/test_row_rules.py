@@ -190,7 +190,9 @@ async def test_staff_who_are_there_again(tmp_path: Path, location: Location) -> 
         begun = await served.confirmed("admin", lambda admin, given: begin_adding(served.office, admin, given))
         answer = Given(begun.ceremony, key.create(begun.options, served.office.deployment.iss))
         await finish_adding(served.office, await served.principal("admin"), answer, "spare")
-        *_, spare = await mine(served.office, await served.principal("admin"))
+        spare = next(
+            row for row in await mine(served.office, await served.principal("admin")) if row["name"] == "spare"
+        )
         await served.confirmed("admin", lambda admin, given: remove(served.office, admin, spare["handle"], given))
         ((left,),) = rows(location, "SELECT handle FROM account WHERE actor = 'Agnes Admin'")
         await served.confirmed("admin", lambda admin, given: end(served.office, admin, left, given))
