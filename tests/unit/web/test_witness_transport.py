@@ -88,9 +88,9 @@ async def test_two_of_three_are_enough(transport: HttpWitnessTransport) -> None:
         witnessing(NAMES[1], [LOG.verifier]) as beta,
         serving(answering(_hang)) as hanging,
     ):
-        for third, most in ((hanging, 0.6), (f"http://127.0.0.1:{free_port()}", 0.3)):
+        for third, most in ((hanging, 10), (f"http://127.0.0.1:{free_port()}", 2.0)):
             rule = policy(dict(zip(NAMES, (alpha, beta, third), strict=True)))
-            witnesses = Witnesses(rule, transport, budget=0.3)
+            witnesses = Witnesses(rule, transport, budget=2.0)
             began = time.monotonic()
             lines = await witnesses.cosign(LOG.note(5), prove(5))
             assert time.monotonic() - began < most
@@ -199,10 +199,10 @@ async def test_a_name_server_that_hangs_takes_no_thread_of_others(
     for _ in range(3):
         began = time.monotonic()
         await witnesses.cosign(LOG.note(5), prove(5))
-        assert time.monotonic() - began < 0.4
+        assert time.monotonic() - began < 0.9
     began = time.monotonic()
     await asyncio.gather(*(asyncio.to_thread(int) for _ in range(8)))
 
     assert asked
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 0.9
     assert {one.standing for one in witnesses.outcomes} == {Standing.UNREACHABLE}
