@@ -84,8 +84,6 @@ def test_two_processes_cannot_both_advance(path: Path) -> None:
         one, other = pool.starmap(climb, [(path, 1), (path, 2)])
 
     assert sorted(one + other) == list(range(1, 301))
-    assert one
-    assert other
 
 
 class _Failing:
