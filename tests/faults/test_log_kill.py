@@ -16,7 +16,7 @@ import pytest
 from idverify.ledger.publisher import LEASE_SECONDS
 from idverify.stores.writes import WriteSet
 from tests.faults.log_driver import REFUSED
-from tests.faults.log_processes import Forks, Kept, told
+from tests.faults.log_processes import Forks, Kept, first_told, told
 from tests.unit.stores.conftest import Database, sqlite
 from tests.unit.stores.rows import entry, with_entry
 
@@ -96,15 +96,15 @@ async def test_a_publisher_that_dies_is_followed_by_another(kept: Kept, forks: F
     """Two processes append to one file, one of them publishes; whenever it is killed the other one goes on."""
     jobs = {holder: kept.job(holder=holder, speed=FAST, pause=PAUSE, first=first) for holder, first in HOLDERS.items()}
     pids = {holder: forks.begin(job) for holder, job in jobs.items()}
-    for _ in range(2):
-        for holder, other in (("one", "two"), ("two", "one")):
-            told(jobs[holder], "signed", 2)
-            forks.kill(pids[holder])
-            kept.learn(jobs[holder])
-            first = kept.next_key() + HOLDERS[holder]
-            jobs[holder] = kept.job(holder=holder, speed=FAST, pause=PAUSE, first=first)
-            told(jobs[other], "signed", 1)
-            pids[holder] = forks.begin(jobs[holder])
+    for _ in range(4):
+        holder = first_told(jobs, "signed", 2)
+        forks.kill(pids[holder])
+        kept.learn(jobs[holder])
+        first = kept.next_key() + HOLDERS[holder]
+        jobs[holder] = kept.job(holder=holder, speed=FAST, pause=PAUSE, first=first)
+        (other,) = HOLDERS.keys() - {holder}
+        told(jobs[other], "signed", 1)
+        pids[holder] = forks.begin(jobs[holder])
     for holder, job in jobs.items():
         forks.kill(pids[holder])
         kept.learn(job)
