@@ -52,6 +52,22 @@ def parse_decimal(text: str, what: str) -> int:
     return value
 
 
+def split_lines_and_note(data: bytes, what: str) -> tuple[list[str], bytes]:
+    """The ASCII lines that stand before a note, and the note, as `lines_and_note` joins them; none of it is read yet.
+
+    Raises `MalformedError`: no blank line between them, or other lines than ASCII.
+    """
+    head, blank, note = data.partition(b"\n\n")
+    if not blank or not head.isascii():
+        raise MalformedError(f"{what}: expected ASCII lines, a blank line and a checkpoint")
+    return head.decode("ascii").split("\n"), note
+
+
+def lines_and_note(lines: list[str], note: bytes) -> bytes:
+    """Lines, a blank line and a note: the shape of a tlog-proof and of a witness's add-checkpoint request."""
+    return "\n".join([*lines, "", ""]).encode("ascii") + note
+
+
 def parse_head(text: bytes) -> tuple[str, int, bytes]:
     """Decode the text of a checkpoint: its origin, its size, and its root of 32 bytes.
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from idverify.ledger.errors import MalformedError
-from idverify.ledger.lines import U64_MAX, base64_text, parse_base64, parse_decimal, parse_hash
+from idverify.ledger.lines import (
+    U64_MAX,
+    base64_text,
+    lines_and_note,
+    parse_base64,
+    parse_decimal,
+    parse_hash,
+    split_lines_and_note,
+)
 from idverify.ledger.note import MAX_NOTE
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
@@ -40,8 +48,8 @@ class TlogProof:
     def encode(self) -> bytes:
         """The bytes of a `.tlog-proof` file."""
         extra = [] if self.extra is None else [f"extra {base64_text(self.extra)}"]
-        lines = [HEADER, *extra, f"index {self.index}", *map(base64_text, self.hashes), "", ""]
-        return "\n".join(lines).encode() + self.checkpoint_note
+        lines = [HEADER, *extra, f"index {self.index}", *map(base64_text, self.hashes)]
+        return lines_and_note(lines, self.checkpoint_note)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -51,10 +59,7 @@ class TlogProof:
         """
         if len(data) > _MAX_PROOF:
             raise MalformedError(f"proof: expected at most {_MAX_PROOF} bytes, got {len(data)}")
-        head, blank, note = data.partition(b"\n\n")
-        if not blank or not head.isascii():
-            raise MalformedError("proof: expected ASCII lines, a blank line and a checkpoint")
-        header, *lines = head.decode("ascii").split("\n")
+        (header, *lines), note = split_lines_and_note(data, "proof")
         if header != HEADER:
             raise MalformedError(f"proof: expected the first line {HEADER!r}, got {header[:80]!r}")
         extra = None

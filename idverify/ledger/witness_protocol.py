@@ -14,7 +14,14 @@ from hashlib import sha256
 from typing import Final, Self
 
 from idverify.ledger.errors import MalformedError
-from idverify.ledger.lines import U64_MAX, base64_text, parse_decimal, parse_hash
+from idverify.ledger.lines import (
+    U64_MAX,
+    base64_text,
+    lines_and_note,
+    parse_decimal,
+    parse_hash,
+    split_lines_and_note,
+)
 
 MAX_HASHES: Final = 63
 MAX_REQUEST: Final = 64 * 1024
@@ -41,8 +48,7 @@ class AddCheckpoint:
 
     def encode(self) -> bytes:
         """The body of the request."""
-        lines = [f"old {self.old_size}", *map(base64_text, self.proof), "", ""]
-        return "\n".join(lines).encode("ascii") + self.note
+        return lines_and_note([f"old {self.old_size}", *map(base64_text, self.proof)], self.note)
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -52,10 +58,7 @@ class AddCheckpoint:
         """
         if len(body) > MAX_REQUEST:
             raise MalformedError(f"request: expected at most {MAX_REQUEST} bytes, got {len(body)}")
-        head, blank, note = body.partition(b"\n\n")
-        if not blank or not head.isascii():
-            raise MalformedError("request: expected ASCII lines, a blank line and a checkpoint")
-        old, *hashes = head.decode("ascii").split("\n")
+        (old, *hashes), note = split_lines_and_note(body, "request")
         if not old.startswith("old "):
             raise MalformedError(f"request: expected a line 'old <size>', got {old[:80]!r}")
         if len(hashes) > MAX_HASHES:
