@@ -18,6 +18,7 @@ import structlog
 from hsm import Hsm, HsmError
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
+from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import MalformedError, UnreachableError
@@ -99,6 +100,7 @@ async def open_office(
             witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
+            key_policies=DEMO_KEY_POLICIES if config.service.demo else KEY_POLICIES,
             clock=clock,
             entropy=system_entropy,
             tally=tally or Tally(),

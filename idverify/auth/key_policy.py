@@ -7,7 +7,7 @@ officers and admins (section 2.3), AAL2 for everybody else (section 2.2).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -23,7 +23,8 @@ MINUTE: Final = 60
 class KeyPolicy:
     """``attestation``, ``resident_key`` and ``hints`` are what creation options ask for (WebAuthn L3 section 5.4).
 
-    ``synced`` says whether keys that leave their device are taken, ``most_keys`` how many one account may have.
+    ``synced`` says whether keys that leave their device are taken, ``attested`` whether a key must prove its make by
+    the list of authenticators. An account may have ``most_keys``, and does nothing before it has had ``least_keys``.
     """
 
     version: int
@@ -31,6 +32,8 @@ class KeyPolicy:
     resident_key: Literal["required"]  # sign-in begins without a name, so the key itself has to know the account
     hints: tuple[Literal["security-key", "client-device", "hybrid"], ...]
     synced: bool
+    attested: bool
+    least_keys: int
     most_keys: int
 
 
@@ -43,17 +46,26 @@ class SessionLimits:
     same_site: Literal["Lax", "Strict"]
 
 
-_PUBLIC: Final = KeyPolicy(1, "none", "required", (), synced=True, most_keys=10)
-_STAFF: Final = KeyPolicy(1, "direct", "required", ("security-key",), synced=False, most_keys=10)
-_PARTNER: Final = KeyPolicy(1, "indirect", "required", (), synced=True, most_keys=10)
+_PUBLIC: Final = KeyPolicy(2, "none", "required", (), synced=True, attested=False, least_keys=1, most_keys=10)
+_STAFF: Final = KeyPolicy(
+    2, "direct", "required", ("security-key",), synced=False, attested=True, least_keys=2, most_keys=10
+)
+_PARTNER: Final = KeyPolicy(2, "indirect", "required", (), synced=True, attested=False, least_keys=2, most_keys=10)
 
-KEY_POLICIES: Final[Mapping[Role, KeyPolicy]] = MappingProxyType(
+KeyPolicies = Mapping[Role, KeyPolicy]
+
+KEY_POLICIES: Final[KeyPolicies] = MappingProxyType(
     {
         Role.CITIZEN: _PUBLIC,
         Role.OFFICER: _STAFF,
         Role.ADMIN: _STAFF,
         Role.RELYING_PARTY: _PARTNER,
     }
+)
+
+# Whoever tries the demo has one key, of whatever make. Nothing that a demo signs is real.
+DEMO_KEY_POLICIES: Final[KeyPolicies] = MappingProxyType(
+    {role: replace(policy, attested=False, least_keys=1) for role, policy in KEY_POLICIES.items()}
 )
 
 _AAL2: Final = SessionLimits(idle=60 * MINUTE, absolute=24 * HOUR, same_site="Lax")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.auth import enrolment_codes, options
-from idverify.auth.key_policy import KEY_POLICIES, require_taken
+from idverify.auth.key_policy import require_taken
 from idverify.auth.webauthn import RegisteredKey, check_registration
 from idverify.core import security_act
 from idverify.core.action import Action
@@ -157,7 +157,7 @@ async def begin(office: Office, code: str, name: str | None) -> Beginning:
         user_name(enrolment.invited.role, actor, user_handle),
         challenge,
         credentials(known),
-        KEY_POLICIES[enrolment.invited.role],
+        office.key_policies[enrolment.invited.role],
     )
     return Beginning(handle, asked, now + SECONDS[Ceremony.ENROL])
 
@@ -213,7 +213,7 @@ def _require_recordable(office: Office, enrolment: Enrolment) -> None:
 async def require_room(office: Office, account: bytes, role: Role) -> list[Any]:
     """The account's keys. Raises ``Conflict`` if there can be no more of them."""
     held = await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
-    if len(held) >= KEY_POLICIES[role].most_keys:
+    if len(held) >= office.key_policies[role].most_keys:
         raise Conflict("You have as many keys as one account may have. Remove one first.")
     return held
 
@@ -225,7 +225,7 @@ def user_name(role: Role, actor: str | None, user_handle: bytes) -> str:
 
 def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKey, name: str) -> dict[str, Any]:
     """The row of a key just registered, if the role's policy takes it. ``name`` is what its owner calls it."""
-    require_taken(KEY_POLICIES[role], registered)
+    require_taken(office.key_policies[role], registered)
     return {
         "id": office.new_id(),
         "handle": office.new_handle(),
@@ -239,7 +239,7 @@ def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKe
         "aaguid": registered.aaguid,
         "transports": " ".join(registered.transports),
         "attestation_format": registered.attestation_format,
-        "policy_version": KEY_POLICIES[role].version,
+        "policy_version": office.key_policies[role].version,
         "name": require_key_name(name),
         "created_at": office.clock.now(),
         "last_used_at": None,

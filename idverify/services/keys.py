@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from idverify.auth import options
-from idverify.auth.key_policy import KEY_POLICIES
 from idverify.auth.webauthn import check_registration
 from idverify.core.action import Action
 from idverify.core.policy import Principal, require_person
@@ -62,7 +61,7 @@ async def begin_adding(office: Office, principal: Principal, given: Given | None
         user_name(principal.role, account["actor"], account["user_handle"]),
         challenge,
         credentials(held),
-        KEY_POLICIES[principal.role],
+        office.key_policies[principal.role],
     )
     return Beginning(handle, asked, now + SECONDS[Ceremony.ADD_KEY])
 

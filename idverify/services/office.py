@@ -9,6 +9,7 @@ from typing import Final
 
 import cbor2
 
+from idverify.auth.key_policy import KeyPolicies
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
@@ -77,6 +78,7 @@ class Office:
     witnesses: Callable[[str], Witnesses | None]
     board: StatusBoard
     statuses: StatusSource
+    key_policies: KeyPolicies
     clock: Clock
     entropy: Entropy
     tally: Tally

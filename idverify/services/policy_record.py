@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import asdict
 from typing import Any, Final
 
-from idverify.auth.key_policy import KEY_POLICIES, SESSION_LIMITS
+from idverify.auth.key_policy import SESSION_LIMITS
 from idverify.core import erasure
 from idverify.core.action import canonical_json
 from idverify.core.decision import EFFECTS, REASONS
@@ -31,7 +31,7 @@ def policy(office: Office) -> dict[str, Any]:
     """All rules of this deployment as one document."""
     return {
         "security_keys": {
-            role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in KEY_POLICIES.items()
+            role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in office.key_policies.items()
         },
         "sessions": {role.value: asdict(limits) for role, limits in SESSION_LIMITS.items()},
         "roles": {role.value: sorted(acts) for role, acts in ALLOWED.items()},

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from idverify.stores.open import Location
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 

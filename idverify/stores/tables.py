@@ -125,6 +125,9 @@ account = Table(
     _text("created_by"),
     _int("created_at"),
     _int("ended_at", null=True),
+    _text("number", null=True),  # what a citizen types who signs in with a key that knows no account
+    _int("active_since", null=True),  # when it had as many keys as its role needs
+    Index("account_number", "number", unique=True),
 )
 
 # FIDO2 keys of accounts. A removed key stays as a row: what it once confirmed can still be checked.
@@ -148,6 +151,16 @@ security_key = Table(
     _int("created_at"),
     _int("last_used_at", null=True),
     _int("removed_at", null=True),
+    _text("attestation_type", null=True),  # as WebAuthn L3 section 6.5.4 names them; what follows is of staff's keys
+    _bytes("attestation_object", null=True),  # as received, with the hash that it signs: to be judged again
+    _bytes("client_data_hash", null=True),
+    _bytes("attestation_anchor", null=True),  # SHA-256 of the certificate that its maker was trusted by
+    _int("list_version", null=True),  # of the list of authenticators that it was last judged by
+    _int("metadata_number", null=True),
+    _text("metadata_status", null=True),
+    _int("judged_at", null=True),
+    _int("suspended_at", null=True),
+    _text("suspended_for", null=True),
     Index("security_key_of_account", "account_id"),
 )
 
@@ -166,6 +179,10 @@ enrolment = Table(
     _int("created_at"),
     _int("expires_at"),
     _int("consumed_at", null=True),
+    _text("kind", null=True),  # link, slip, recovery-code or re-proofing
+    Column("account_id", LargeBinary, ForeignKey("account.id"), nullable=True),  # of one that there is already
+    _int("not_before", null=True),  # a stranger at the counter must wait; the owner is told meanwhile
+    Index("enrolment_of_account", "account_id"),
 )
 
 # A challenge that was handed out: good once, burned before anything that answers it is looked at.
@@ -185,7 +202,10 @@ ceremony = Table(
     _int("created_at"),
     _int("expires_at"),
     _int("consumed_at", null=True),
+    _int("succeeded_at", null=True),
     Index("ceremony_expires", "expires_at"),
+    Index("ceremony_of_session", "session_id"),
+    Index("ceremony_of_enrolment", "enrolment_id"),
 )
 
 # That somebody confirmed an act with their security key, kept so that a third party can check it again.
@@ -203,6 +223,9 @@ authorisation = Table(
     _int("confirmed_at"),
     _int("ledger_shard"),
     _int("ledger_index"),
+    _bytes("action", null=True),  # canonical JSON of the act; sealed under the key of the person it is about
+    _person(null=True),
+    Index("authorisation_of_account", "account_id"),
 )
 
 session = Table(
@@ -216,7 +239,65 @@ session = Table(
     _int("idle_until"),
     _int("expires_at"),
     _int("ended_at", null=True),
+    _bytes("handle", null=True),
+    _bytes("csrf_key", null=True),
+    _int("shared_computer", null=True),
     Index("session_of_account", "account_id"),
+    Index("session_handle", "handle", unique=True),
+)
+
+# What the owner of an account must know: a key was added, somebody asked for one in their name. Shown until seen.
+notice = Table(
+    "notice",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _account(),
+    _text("kind"),
+    Column("about", LargeBinary, nullable=True),  # the row that it speaks of
+    _int("created_at"),
+    _int("seen_at", null=True),
+    Index("notice_of_account", "account_id"),
+)
+
+# Which authenticators staff may use: makers and models, least certification. A document, new with every change.
+authenticator_list = Table(
+    "authenticator_list",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    _bytes("document"),  # canonical JSON
+    _text("decided_by"),
+    _text("approved_by", null=True),
+    Column("authorisation_id", LargeBinary, nullable=True),  # NULL: made on the command line, before there were admins
+    Column("approval_id", LargeBinary, nullable=True),
+    _int("decided_at"),
+)
+
+# What the FIDO Alliance says of authenticators (Metadata Service 3), as signed; only the newest is relied on.
+metadata_blob = Table(
+    "metadata_blob",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _int("next_update"),
+    _bytes("blob"),
+    _text("loaded_by"),
+    _int("loaded_at"),
+)
+
+# An act of administration that waits for the second person. What it is, is the act that the first one confirmed.
+admin_proposal = Table(
+    "admin_proposal",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _text("act"),
+    _bytes("action"),  # canonical JSON of the act
+    _text("proposed_by"),
+    Column("proposed_by_account", LargeBinary, ForeignKey("account.id"), nullable=False),
+    _bytes("authorisation_id"),
+    _int("created_at"),
+    _int("expires_at"),
+    _int("consumed_at", null=True),
 )
 
 person = Table(

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.services import running
+from idverify.auth.key_policy import DEMO_KEY_POLICIES, KeyPolicies
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
@@ -190,6 +191,7 @@ class Premises:
     told: list[str] = field(default_factory=list)
     witnesses: Callable[[LogPolicy], Witnesses | None] = lambda _: None
     witness_lines: str = NO_WITNESSES
+    key_policies: KeyPolicies = field(default_factory=lambda: DEMO_KEY_POLICIES)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
@@ -216,6 +218,7 @@ class Premises:
             witnesses=lambda _: None,
             board=StatusBoard(board, store, token, source, clock, system_entropy),
             statuses=source,
+            key_policies=self.key_policies,
             clock=clock,
             entropy=system_entropy,
             tally=Metrics(),

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from idverify.auth import key_policy
 from idverify.core import decision
 from idverify.core.decision import DecisionKind
 from idverify.core.policy import Role
@@ -41,8 +40,8 @@ async def test_a_change_is_recorded(served: SoftwareOffice, changed: str, monkey
     office: Any = served.office
     match changed:
         case "keys":
-            soft = {**key_policy.KEY_POLICIES, Role.OFFICER: key_policy.KEY_POLICIES[Role.CITIZEN]}
-            monkeypatch.setattr(policy_record, "KEY_POLICIES", soft)
+            soft = {**office.key_policies, Role.OFFICER: office.key_policies[Role.CITIZEN]}
+            office = replace(office, key_policies=soft)
         case "two people":
             alone = replace(decision.EFFECTS[DecisionKind.REVOKE], two_people=False)
             monkeypatch.setattr(policy_record, "EFFECTS", {**decision.EFFECTS, DecisionKind.REVOKE: alone})

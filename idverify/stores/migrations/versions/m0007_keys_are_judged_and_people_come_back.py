@@ -1,0 +1,116 @@
+"""Keys are judged by their make, people come back who lost theirs, and sessions renew their tokens"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+TEXT, BYTES, INT = sa.Text(), sa.LargeBinary(), sa.BigInteger()
+
+ADDED: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
+    "account": {"number": TEXT, "active_since": INT},
+    "security_key": {
+        "attestation_type": TEXT,
+        "attestation_object": BYTES,
+        "client_data_hash": BYTES,
+        "attestation_anchor": BYTES,
+        "list_version": INT,
+        "metadata_number": INT,
+        "metadata_status": TEXT,
+        "judged_at": INT,
+        "suspended_at": INT,
+        "suspended_for": TEXT,
+    },
+    "enrolment": {"kind": TEXT, "not_before": INT},
+    "ceremony": {"succeeded_at": INT},
+    "authorisation": {"action": BYTES},
+    "session": {"handle": BYTES, "csrf_key": BYTES, "shared_computer": INT},
+}
+REFERRING = {"enrolment": ("account_id", "account.id"), "authorisation": ("person_id", "person.id")}
+INDEXED = {
+    "account_number": ("account", "number", True),
+    "enrolment_of_account": ("enrolment", "account_id", False),
+    "ceremony_of_session": ("ceremony", "session_id", False),
+    "ceremony_of_enrolment": ("ceremony", "enrolment_id", False),
+    "authorisation_of_account": ("authorisation", "account_id", False),
+    "session_handle": ("session", "handle", True),
+}
+
+
+def upgrade() -> None:
+    """Forward only: a restore goes back, a migration never does."""
+    for table, columns in ADDED.items():
+        for name, type_ in columns.items():
+            op.add_column(table, sa.Column(name, type_, nullable=True))
+    for table, (name, target) in REFERRING.items():
+        _add_reference(table, name, target)
+    for name, (table, column, unique) in INDEXED.items():
+        op.create_index(name, table, [column], unique=unique)
+    _create_tables()
+    # Their tokens cannot be renewed: whoever is signed in signs in again.
+    op.execute("UPDATE session SET ended_at = created_at WHERE ended_at IS NULL")
+
+
+def _add_reference(table: str, name: str, target: str) -> None:
+    """SQLite takes a reference in ADD COLUMN alone, and alembic writes it apart."""
+    type_ = "BYTEA" if op.get_context().dialect.name == "postgresql" else "BLOB"
+    referred, column = target.split(".")
+    op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {type_} REFERENCES {referred} ({column})")
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "notice",
+        sa.Column("id", BYTES, nullable=False),
+        sa.Column("handle", BYTES, nullable=False),
+        sa.Column("account_id", BYTES, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("about", BYTES, nullable=True),
+        sa.Column("created_at", INT, nullable=False),
+        sa.Column("seen_at", INT, nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("handle"),
+    )
+    op.create_index("notice_of_account", "notice", ["account_id"])
+    op.create_table(
+        "authenticator_list",
+        sa.Column("version", INT, autoincrement=False, nullable=False),
+        sa.Column("document", BYTES, nullable=False),
+        sa.Column("decided_by", TEXT, nullable=False),
+        sa.Column("approved_by", TEXT, nullable=True),
+        sa.Column("authorisation_id", BYTES, nullable=True),
+        sa.Column("approval_id", BYTES, nullable=True),
+        sa.Column("decided_at", INT, nullable=False),
+        sa.PrimaryKeyConstraint("version"),
+    )
+    op.create_table(
+        "metadata_blob",
+        sa.Column("number", INT, autoincrement=False, nullable=False),
+        sa.Column("next_update", INT, nullable=False),
+        sa.Column("blob", BYTES, nullable=False),
+        sa.Column("loaded_by", TEXT, nullable=False),
+        sa.Column("loaded_at", INT, nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_table(
+        "admin_proposal",
+        sa.Column("id", BYTES, nullable=False),
+        sa.Column("handle", BYTES, nullable=False),
+        sa.Column("act", TEXT, nullable=False),
+        sa.Column("action", BYTES, nullable=False),
+        sa.Column("proposed_by", TEXT, nullable=False),
+        sa.Column("proposed_by_account", BYTES, nullable=False),
+        sa.Column("authorisation_id", BYTES, nullable=False),
+        sa.Column("created_at", INT, nullable=False),
+        sa.Column("expires_at", INT, nullable=False),
+        sa.Column("consumed_at", INT, nullable=True),
+        sa.ForeignKeyConstraint(["proposed_by_account"], ["account.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("handle"),
+    )
