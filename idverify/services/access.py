@@ -54,7 +54,7 @@ async def create_key_for(office: Office, keeper: Principal, actor: str, purpose:
     made = api_keys.make(office.entropy)
     row = _key_row(made, name, Role.RELYING_PARTY, purpose, office.clock.now(), confirmed.id)
     done = deed(security_act.API_KEY_MADE, row.row, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(), row), confirmed.entries(office, deed=done)))
+    await office.store.commit(WriteSet((*confirmed.writes(None), row), confirmed.entries(office, deed=done)))
     return made.token
 
 
@@ -74,7 +74,7 @@ async def revoke_key_for(office: Office, keeper: Principal, key_id: str, given: 
     confirmed = await step_up.require(office, keeper, Action("revoke-api-key", key_id), given)
     change = _revocation(key_id, office.clock.now())
     done = deed(security_act.API_KEY_REVOKED, {"id": key_id}, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(), change), confirmed.entries(office, deed=done)))
+    await office.store.commit(WriteSet((*confirmed.writes(None), change), confirmed.entries(office, deed=done)))
 
 
 async def usage(office: Office, asker: Principal, since: int) -> list[Any]:

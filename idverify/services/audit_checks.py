@@ -33,7 +33,9 @@ from idverify.services.policy_record import POLICY_CHANGED, digest, policy
 from idverify.services.recover import FORGOTTEN_SECONDS
 from idverify.services.sealed import unseal_content
 from idverify.services.status_lists import content_digest
+from idverify.services.step_up import action_place
 from idverify.stores import audit_queries, queries
+from idverify.stores.vault import SealBroken
 
 VALID_VALUE: Final = int(LIST_VALUE[CopyStatus.VALID])
 
@@ -141,6 +143,7 @@ async def authorised(opened: Opened) -> Found:
         yield "its evidence is as recorded", hashlib.sha256(row["evidence"]).digest() == record.object_digest
         yield "its act is as recorded", row["act"] == record.reason
         yield "the evidence holds", _confirms(opened, row, row["action_digest"])
+        yield "the act that is kept is the one confirmed", _kept(opened, row)
 
 
 async def bound(opened: Opened) -> Found:
@@ -204,6 +207,18 @@ async def erased(opened: Opened) -> Found:
     yield "it says what was recorded", erasure_digest(*counts, evidence) == record.object_digest
     same = all(_confirms(opened, one, first["action_digest"]) for one in (first, second))
     yield "two people confirmed it", same and _two_people([first, second])
+
+
+def _kept(opened: Opened, row: Any) -> bool | None:
+    """Acts that were confirmed before they were kept are not there."""
+    if row["action"] is None:
+        return None
+    person = opened.person
+    try:
+        action = row["action"] if person is None else person.key.unseal(row["action"], action_place(row["id"]))
+    except SealBroken:
+        return False
+    return bool(hashlib.sha256(action).digest() == row["action_digest"])
 
 
 async def covered(opened: Opened) -> Found:

@@ -253,7 +253,8 @@ class _Decision:
         copies = [row for row in rows if row["status"] not in settled]
         person_changes = _person_change(self.person, self.effect, self.id)
         confirmed = self.deciders.confirmed
-        writes: list[Write] = [*first, *confirmed.writes(), Insert(tables.decision, self._row()), person_changes]
+        decision = Insert(tables.decision, self._row())
+        writes: list[Write] = [*first, *confirmed.writes(self._about), decision, person_changes]
         entries = [*confirmed.entries(self.office, self._about, self._entry(self._record()))]
         for copy in copies:
             entries.append(self._entry(_copy_record(copy, self.effect, self.ruling, self.handle)))

@@ -103,7 +103,7 @@ async def invite_staff(office: Office, admin: Principal, invited: Invited, given
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, admin.actor, LINK_SECONDS)
     right = Insert(tables.enrolment, {**row, "id": office.new_id(), "authorisation_id": confirmed.id})
     done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(), right), confirmed.entries(office, deed=done)))
+    await office.store.commit(WriteSet((*confirmed.writes(None), right), confirmed.entries(office, deed=done)))
     return invitation
 
 
@@ -116,11 +116,11 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
     invited = Invited(Role.CITIZEN)
     invitation, row = _invitation(office.clock.now(), office.entropy, invited, officer.actor, SLIP_SECONDS)
     row |= {"id": office.new_id(), "person_id": person.id, "authorisation_id": confirmed.id}
-    made = deed(security_act.ENROLMENT_MADE, row, office.entropy, (person.id, person.key))
-    entries = confirmed.entries(office, (person.id, person.key), made)
+    whom = person.id, person.key
+    entries = confirmed.entries(office, whom, deed(security_act.ENROLMENT_MADE, row, office.entropy, whom))
     older = cancelling({"person_id": person.id}, office.clock.now())
     seen = look(office, officer, person.id, "enrolment", "made")
-    writes = (*confirmed.writes(), older, Insert(tables.enrolment, row), seen)
+    writes = (*confirmed.writes(whom), older, Insert(tables.enrolment, row), seen)
     await office.store.commit(WriteSet(writes, entries))
     return invitation
 

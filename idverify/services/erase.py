@@ -132,7 +132,7 @@ async def _carry_out(
     account = await transaction.fetch(queries.ACCOUNT_OF_PERSON, of_person)
     writes = (
         consume,
-        *confirmed.writes(),
+        *confirmed.writes((person.id, person.key)),
         *_kept_indices(indices),
         *_looks_of_nobody(person.id, indices),
         *_removed(person.id, account[0]["id"] if account else None),
@@ -191,8 +191,8 @@ def _removed(person_id: bytes, account: bytes | None) -> Iterator[Write]:
         for table in (tables.session, tables.ceremony, tables.authorisation, tables.security_key):
             yield Remove(table, {"account_id": account})
         yield Remove(tables.account, {"id": account})
-    nobody = {"person_id": None, "type": ERASED, "opening": b""}
-    yield Change(tables.ledger_record, of_person, nobody)
+    yield Change(tables.ledger_record, of_person, {"person_id": None, "type": ERASED, "opening": b""})
+    yield Change(tables.authorisation, of_person, {"person_id": None, "action": None})
     yield Remove(tables.person_lookup, of_person)
     yield Remove(tables.person_key, of_person)
     yield Remove(tables.person, {"id": person_id})

@@ -98,9 +98,10 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
     *_, removed = await key_entries(office, "authenticator.removed", row["cose_key"], person.person)
     now = office.clock.now()
     gone = Change(tables.security_key, {"id": row["id"], "removed_at": None}, {"removed_at": now}, _unknown())
+    whom = await about(office, person.person)
     work = WriteSet(
-        (*confirmed.writes(), gone, ending({"security_key_id": row["id"]}, now)),
-        (*confirmed.entries(office, await about(office, person.person)), removed),
+        (*confirmed.writes(whom), gone, ending({"security_key_id": row["id"]}, now)),
+        (*confirmed.entries(office, whom), removed),
     )
 
     async def unless_it_is_the_last(transaction: Transaction) -> None:
@@ -112,8 +113,8 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
 
 
 async def _record(office: Office, principal: Principal, confirmed: Authorisation) -> None:
-    entries = confirmed.entries(office, await about(office, require_person(principal).person))
-    await office.store.commit(WriteSet(confirmed.writes(), entries))
+    whom = await about(office, require_person(principal).person)
+    await office.store.commit(WriteSet(confirmed.writes(whom), confirmed.entries(office, whom)))
 
 
 def _unknown() -> NotFound:

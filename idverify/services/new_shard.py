@@ -183,7 +183,7 @@ class _Opening:
         await transaction.start_log(shard_of(origin), origin, genesis(origin), previous.text())
         await transaction.apply(WriteSet((self.consume,), (self._start(previous),)))
         for confirmed in (self.first, self.second):
-            await transaction.apply(WriteSet(confirmed.writes(), confirmed.entries(self.office)))
+            await transaction.apply(WriteSet(confirmed.writes(None), confirmed.entries(self.office)))
         await record_waiting(transaction)
 
     async def _require_current(self, transaction: Transaction) -> None:
@@ -259,4 +259,5 @@ def _first_person(row: Any) -> Authorisation:
         "confirmed_at": row["confirmed_at"],
     }
     here = Change(tables.account, {"id": row["account_id"], "ended_at": None}, {"ended_at": None}, Conflict(_LEFT))
-    return Authorisation(row["authorisation_id"], row["authorisation_handle"], shard_rules.ACT, kept, (here,))
+    action = _waiting(row).succession.action()
+    return Authorisation(row["authorisation_id"], row["authorisation_handle"], action, kept, (here,))

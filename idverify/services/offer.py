@@ -72,8 +72,9 @@ async def _make(
         "expires_at": now + OFFER_SECONDS,
         "consumed_at": None,
     }
-    entries = confirmed.entries(office, (holder.id, holder.key))
-    await office.store.commit(WriteSet((*confirmed.writes(), Insert(tables.offer, row), *looks), entries))
+    whom = holder.id, holder.key
+    writes = (*confirmed.writes(whom), Insert(tables.offer, row), *looks)
+    await office.store.commit(WriteSet(writes, confirmed.entries(office, whom)))
     return Offer(office.deployment.iss, kind.vct, code, nonce, now + OFFER_SECONDS)
 
 

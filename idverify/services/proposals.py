@@ -55,8 +55,9 @@ async def propose(
         "expires_at": now + PROPOSAL_SECONDS,
         "consumed_at": None,
     }
-    entries = confirmed.entries(office, (person.id, person.key))
-    await office.store.commit(WriteSet((*confirmed.writes(), Insert(tables.proposal, row), *more), entries))
+    whom = person.id, person.key
+    writes = (*confirmed.writes(whom), Insert(tables.proposal, row), *more)
+    await office.store.commit(WriteSet(writes, confirmed.entries(office, whom)))
     return Proposed(handle, now + PROPOSAL_SECONDS)
 
 

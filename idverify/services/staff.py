@@ -42,7 +42,7 @@ async def end(office: Office, admin: Principal, handle: bytes, given: Given | No
     now = office.clock.now()
     over = Conflict("This account has ended already.")
     ended = Change(tables.account, {"id": row["id"], "ended_at": None}, {"ended_at": now}, over)
-    writes = (*confirmed.writes(), ended, ending({"account_id": row["id"]}, now), *_left_behind(row, now))
+    writes = (*confirmed.writes(None), ended, ending({"account_id": row["id"]}, now), *_left_behind(row, now))
     done = deed(security_act.ACCOUNT_ENDED, row, office.entropy)
     await office.store.commit(WriteSet(writes, confirmed.entries(office, deed=done)))
 

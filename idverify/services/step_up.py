@@ -2,7 +2,8 @@
 
 The challenge is made from the act's digest and from who confirms it where (``auth.step_up``). The answer is checked
 against the act as it was sent, so a field that was swapped meanwhile is refused. What is left is the evidence: a row
-that commits together with what was done, and its hash on the ledger.
+that commits together with what was done, and its hash on the ledger. The act is kept beside it, for whoever checks the
+evidence again (``confirmations``); if it is about a person, under that person's key.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from idverify.auth import options, step_up
 from idverify.auth.step_up import Context
 from idverify.auth.webauthn import Asserted, check_assertion
-from idverify.core.action import Action, StepUpRequired
+from idverify.core.action import Action, StepUpRequired, canonical_json
 from idverify.core.policy import Principal, SignedIn, require_person
 from idverify.errors import CeremonyRefused, Conflict, NotAuthenticated
 from idverify.ledger.commitment import Record
@@ -34,6 +35,7 @@ from idverify.services.records import About, act, entry
 from idverify.services.sessions import still_signed_in
 from idverify.services.sign_in import known_key, require_no_clone, used_key
 from idverify.stores import queries, tables
+from idverify.stores.vault import place
 from idverify.stores.writes import Change, IndexOf, Insert, Recorded, ShardOf, Write
 
 
@@ -43,7 +45,7 @@ class Authorisation:
 
     id: bytes
     handle: bytes
-    act: str
+    action: Action
     row: dict[str, Any]
     preconditions: tuple[Change, ...]
 
@@ -52,14 +54,21 @@ class Authorisation:
         """SHA-256 of the evidence: what the ledger commits to."""
         return hashlib.sha256(self.row["evidence"]).digest()
 
-    def writes(self) -> tuple[Write, ...]:
-        """Its rows, for a write set whose entries begin with ``entries``.
+    def writes(self, about: About | None) -> tuple[Write, ...]:
+        """Its rows, for a write set whose entries begin with ``entries``, with the same ``about``.
 
         The account must be open, the session must hold and the key be in use at this very moment: whoever is shown
         the door carries nothing out any more.
         """
-        place = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(1)}
-        return *self.preconditions, Insert(tables.authorisation, {**self.row, **place})
+        at = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(1)}
+        return *self.preconditions, Insert(tables.authorisation, {**self.row, **self._kept(about), **at})
+
+    def _kept(self, about: About | None) -> dict[str, bytes | None]:
+        action = canonical_json(self.action.to_json())
+        if about is None:
+            return {"action": action, "person_id": None}
+        person_id, key = about
+        return {"action": key.seal(action, action_place(self.id)), "person_id": person_id}
 
     def entries(
         self, office: Office, about: About | None = None, deed: Recorded | None = None
@@ -68,7 +77,7 @@ class Authorisation:
 
         ``about`` is the person whom the act is about, if it is about one.
         """
-        record = Record("authorisation", self.evidence_digest, reason=self.act)
+        record = Record("authorisation", self.evidence_digest, reason=self.action.act)
         return act(office.entropy, about, deed=deed, confirmation=entry(record, office.entropy, about, self.handle))
 
 
@@ -138,7 +147,12 @@ def _authorisation(
         "confirmed_at": now,
     }
     preconditions = (used_key(key, asserted, now), *still_signed_in(person))
-    return Authorisation(authorisation_id, handle, action.act, row, preconditions)
+    return Authorisation(authorisation_id, handle, action, row, preconditions)
+
+
+def action_place(authorisation_id: bytes) -> bytes:
+    """Where the act that somebody confirmed rests sealed."""
+    return place("authorisation", "action", authorisation_id)
 
 
 def _context(office: Office, person: SignedIn, issued_at: int, expires_at: int) -> Context:

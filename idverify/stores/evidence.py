@@ -22,7 +22,8 @@ Rows = Callable[..., Iterable[Any]]
 """Rows of a query, and of the values that it names."""
 
 _CONFIRMATIONS: Final = """
-    SELECT a.ledger_index, a.action_digest, a.evidence, k.cose_key, r.person_id, r.opening FROM authorisation a
+    SELECT a.ledger_index, a.action_digest, a.evidence, a.action, a.person_id AS about,
+    k.cose_key, r.person_id, r.opening FROM authorisation a
     LEFT JOIN security_key k ON k.id = a.security_key_id AND k.account_id = a.account_id
     JOIN ledger_record r ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index AND r.handle = a.handle
     ORDER BY a.ledger_shard, a.ledger_index"""
@@ -61,9 +62,13 @@ def evidence_findings(rows: Rows) -> Findings:
 def _confirmations(rows: Rows) -> Findings:
     """Every confirmation whose evidence is not what its row and its entry say.
 
-    What the entry of a confirmation about a person commits to rests sealed; only its holder can open it.
+    What the entry of a confirmation about a person commits to rests sealed, and so does the act that was confirmed;
+    only the holder of the person's key can open them.
     """
     for row in rows(_CONFIRMATIONS):
+        plain = row["action"] if row["about"] is None else None
+        if plain is not None and hashlib.sha256(plain).digest() != row["action_digest"]:
+            yield row["ledger_index"], "an act that is kept is the one that was confirmed"
         proven = _proven(row)
         if proven is None:
             yield row["ledger_index"], "the evidence of a confirmation holds"

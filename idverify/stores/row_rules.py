@@ -47,6 +47,10 @@ ROW_RULES: Final[Mapping[str, str]] = {
         SELECT r.ledger_index FROM ledger_record r LEFT JOIN authorisation a USING (handle)
         WHERE r.type = 'authorisation'
         AND (a.ledger_index IS DISTINCT FROM r.ledger_index OR a.ledger_shard IS DISTINCT FROM r.shard)""",
+    "an act that was confirmed is kept under the key of whom its entry is about": """
+        SELECT a.ledger_index FROM authorisation a JOIN ledger_record r
+        ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index
+        WHERE a.action IS NOT NULL AND a.person_id IS DISTINCT FROM r.person_id""",
     "since people sign in, whoever decides confirms it": """
         SELECT d.ledger_index FROM decision d LEFT JOIN authorisation a ON a.id = d.authorisation_id
         WHERE a.act IS DISTINCT FROM 'decide' AND (d.ledger_shard, d.ledger_index)

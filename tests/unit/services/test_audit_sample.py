@@ -24,6 +24,7 @@ from idverify.services.people import Person, read
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES, opening_place, split_opening
 from idverify.services.sealed import DecisionContent, seal_content
+from idverify.services.step_up import action_place
 from idverify.stores import tables
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.acts import every_act
@@ -118,6 +119,7 @@ async def test_an_honest_office(town: Town) -> None:
         "it is of what is published",
         "the status list says so",
         "there is such a row",
+        "the act that is kept is the one confirmed",
     }
 
 
@@ -181,6 +183,18 @@ async def test_swapped_evidence(town: Town) -> None:
     failing = await town.failing(WriteSet(swap))
 
     assert failing[first["ledger_index"]] >= {"its evidence is as recorded"}
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_another_act_is_kept(town: Town, *, moved: bool) -> None:
+    """Beside the evidence rests an act that nobody confirmed, or one that rested elsewhere."""
+    person = await town.person()
+    *_, first, second = await town.rows(tables.authorisation, person_id=person.id)
+    other = second["action"] if moved else person.key.seal(b"{}", action_place(first["id"]))
+
+    failing = await town.failing(WriteSet((Change(tables.authorisation, {"id": first["id"]}, {"action": other}),)))
+
+    assert failing == {first["ledger_index"]: {"the act that is kept is the one confirmed"}}
 
 
 async def test_somebody_else_decided(town: Town) -> None:
