@@ -91,7 +91,7 @@ def serve(data: Data = DATA) -> int:
 @app.command()
 def verify(
     file: Annotated[
-        str, typer.Argument(help="The document, a presentation made by a wallet, or - for standard input.")
+        str, typer.Argument(help="A document, a wallet's presentation, the evidence of an act, or - for input.")
     ],
     offline: Annotated[Path | None, typer.Option(help="Trust bundle (from: idverify trust export).")] = None,
     root_sha256: Annotated[str | None, typer.Option(help="Fingerprint of the root that you trust.")] = None,
@@ -99,13 +99,15 @@ def verify(
     nonce: Annotated[str | None, typer.Option(help="The nonce that the presentation must answer.")] = None,
     audience: Annotated[str | None, typer.Option(help="The audience that it must name.")] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this time (RFC 3339).")] = None,
-    data: Data = DATA,
+    vkey: Vkeys = None,
+    policy: PolicyFile = None,
     json: Json = False,
 ) -> int:
-    """Verify a document offline, from a trust bundle: 0 accept, 1 reject, 2 refer."""
+    """Verify offline, a document from a trust bundle, evidence with the log's key: 0 accept, 1 reject, 2 refer."""
+    from idverify.cli.auditing.trust import Trust
     from idverify.cli.verify import Question, run
 
-    return run(Question(file, offline, root_sha256, receipt, nonce, audience, at, data, json))
+    return run(Question(file, offline, root_sha256, receipt, nonce, audience, at, Trust(vkey or [], policy), json))
 
 
 @app.command()

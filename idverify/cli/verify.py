@@ -1,22 +1,29 @@
-"""``idverify verify``: the same verdict as the service's, from a trust bundle, asking nobody."""
+"""``idverify verify``: one verdict on whatever is in the file, asking nobody.
+
+A document rests on a trust bundle, the evidence of an act on the public log alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, read_input, say
-from idverify.core.verdict import Outcome, Result
+from idverify.core.verdict import Outcome, Result, Verdict
 from idverify.errors import DocumentError
 from idverify.formats.base import HolderBindingExpected
+from idverify.services.evidence_file import TYPE, is_evidence_file
+from idverify.services.reverify import reverify
 from idverify.services.trust import offline_verifier
-from idverify.services.verify import Submission, Verified, verify
+from idverify.services.verify import Submission, verify
 
 EXIT = {Outcome.ACCEPT: 0, Outcome.REJECT: 1, Outcome.REFER: 2}
 WORDS = {Outcome.ACCEPT: "ACCEPTED", Outcome.REFER: "CHECK BY HAND", Outcome.REJECT: "REJECTED"}
@@ -34,12 +41,38 @@ class Question:
     nonce: str | None
     audience: str | None
     at: str | None
-    data: Path
+    trust: Trust
     json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict, what it is on, and what was read of it on the way."""
+
+    verdict: Verdict
+    type: str | None
+    claims: Mapping[str, Any] | None = None
 
 
 def run(question: Question) -> int:
     """Verify and print; the exit status is the verdict."""
+    given = read_input(question.file).strip()
+    answer = next(verify_it for looks_like, verify_it in CARRIERS if looks_like(given))(question, given)
+    _show(answer, json=question.json)
+    return EXIT[answer.verdict.verdict]
+
+
+def _evidence(question: Question, given: bytes) -> Answer:
+    of_documents = ("offline", "root_sha256", "receipt", "nonce", "audience", "at")
+    if any(getattr(question, name) is not None for name in of_documents):
+        raise WrongUsage("This is the evidence of an act: it takes --vkey or --policy, and nothing else.")
+    known = question.trust.vkeys or question.trust.policy
+    return Answer(reverify(given, question.trust.of_each_log() if known else None), TYPE)
+
+
+def _document(question: Question, given: bytes) -> Answer:
+    if question.trust.vkeys or question.trust.policy:
+        raise WrongUsage("This is no evidence of an act: --vkey and --policy are for evidence alone.")
     if question.offline is None or question.root_sha256 is None:
         raise WrongUsage("Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export")
     at = _time(question.at)
@@ -48,13 +81,20 @@ def run(question: Question) -> int:
         verifier = offline_verifier(read_input(str(question.offline)), root, at)
     except (DocumentError, ValueError) as wrong:
         raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
-    verified = asyncio.run(verify(verifier, _submission(question), at))
-    _show(verified, json=question.json)
-    return EXIT[verified.verdict.verdict]
+    verified = asyncio.run(verify(verifier, _submission(question, given), at))
+    kind = None if verified.presented is None else verified.presented.type
+    return Answer(verified.verdict, kind, verified.claims_for(None))
 
 
-def _submission(question: Question) -> Submission:
-    document, receipt = _opened(read_input(question.file).strip())
+# (looks like it, who verifies it): tried in order; what nothing else knows is a document, which has formats of its own
+CARRIERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Question, bytes], Answer]], ...]] = (
+    (is_evidence_file, _evidence),
+    (lambda _: True, _document),
+)
+
+
+def _submission(question: Question, given: bytes) -> Submission:
+    document, receipt = _opened(given)
     if question.receipt is not None:
         receipt = read_input(str(question.receipt))
     if (question.nonce is None) != (question.audience is None):
@@ -77,21 +117,19 @@ def _opened(given: bytes) -> tuple[bytes, bytes | None]:
         return given, None
 
 
-def _show(verified: Verified, *, json: bool) -> None:
-    claims = verified.claims_for(None)
+def _show(answer: Answer, *, json: bool) -> None:
     if json:
-        kind = None if verified.presented is None else verified.presented.type
-        print_json(verified.verdict.to_json() | {"type": kind, "claims": claims})
+        print_json(answer.verdict.to_json() | {"type": answer.type, "claims": answer.claims})
         return
-    say(WORDS[verified.verdict.verdict])
-    for check in verified.verdict.checks:
+    say(WORDS[answer.verdict.verdict])
+    for check in answer.verdict.checks:
         say(f"  {MARKS[check.result]:>4}  {check.id:<15} {check.detail}")
-    for name, value in _shown(claims).items():
+    for name, value in _shown(answer.claims).items():
         say(f"        {name}: {value if isinstance(value, str) else orjson.dumps(value).decode()}")
-    say(verified.verdict.next_step)
+    say(answer.verdict.next_step)
 
 
-def _shown(claims: dict[str, Any] | None) -> dict[str, Any]:
+def _shown(claims: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (claims or {}).items() if name != "picture"}
 
 

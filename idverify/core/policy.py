@@ -40,14 +40,32 @@ class Act(StrEnum):
     COLLECT = "collect"
     ERASE = "erase"
     KEEP_LEDGER = "keep-ledger"
+    EXPORT_EVIDENCE = "export-evidence"
 
 
 ALLOWED: Mapping[Role, frozenset[Act]] = {
     Role.OFFICER: frozenset(
-        {Act.KEEP_PEOPLE, Act.DECIDE, Act.OFFER, Act.VERIFY, Act.REQUEST_PRESENTATION, Act.ENROL_CITIZENS}
+        {
+            Act.KEEP_PEOPLE,
+            Act.DECIDE,
+            Act.OFFER,
+            Act.VERIFY,
+            Act.REQUEST_PRESENTATION,
+            Act.ENROL_CITIZENS,
+            Act.EXPORT_EVIDENCE,
+        }
     ),
     Role.RELYING_PARTY: frozenset({Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE}),
-    Role.ADMIN: frozenset({Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS, Act.ERASE, Act.KEEP_LEDGER}),
+    Role.ADMIN: frozenset(
+        {
+            Act.ENROL_STAFF,
+            Act.KEEP_API_KEYS,
+            Act.READ_METRICS,
+            Act.ERASE,
+            Act.KEEP_LEDGER,
+            Act.EXPORT_EVIDENCE,
+        }
+    ),
     Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT}),
 }
 

@@ -36,6 +36,8 @@ class CheckId(StrEnum):
     HOLDER_BINDING = "holder_binding"
     AUDIENCE = "audience"
     RECEIPT = "receipt"
+    ACTION = "action"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Channel(StrEnum):
 
     PRESENTATION = "presentation"  # a wallet answered our verification request: nonce and audience are ours
     DOCUMENT = "document"  # somebody handed over the bytes
+    EVIDENCE = "evidence"  # no document: what was kept of an act that somebody confirmed with a security key
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,30 @@ _GENUINE = frozenset(
     }
 )
 
+_OF_EVIDENCE = (
+    CheckId.SIZE,
+    CheckId.FORMAT,
+    CheckId.SIGNATURE,
+    CheckId.ACTION,
+    CheckId.RECEIPT,
+    CheckId.KEY,
+)
+_OF_DOCUMENTS = tuple(check for check in CheckId if check not in (CheckId.ACTION, CheckId.KEY))
+
+# What is looked at, per channel.
+CHECKS: Mapping[Channel, tuple[CheckId, ...]] = {
+    Channel.PRESENTATION: _OF_DOCUMENTS,
+    Channel.DOCUMENT: _OF_DOCUMENTS,
+    Channel.EVIDENCE: _OF_EVIDENCE,
+}
+
 # Which checks must pass, per channel (DESIGN section 3, "Privacy"). A check that is not listed may be
 # unknown or not applicable, but whatever fails rejects. A receipt is never required of a wallet
 # credential: asking the issuer for one would tell it who was checked.
 REQUIRED: Mapping[Channel, frozenset[CheckId]] = {
     Channel.PRESENTATION: _GENUINE | {CheckId.HOLDER_BINDING, CheckId.AUDIENCE},
     Channel.DOCUMENT: _GENUINE | {CheckId.HOLDER_BINDING},
+    Channel.EVIDENCE: frozenset(_OF_EVIDENCE),
 }
 
 _REJECTED = "Do not rely on this document. Ask the person for another one, and tell your supervisor."
@@ -121,6 +142,12 @@ _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
     CheckId.HOLDER_BINDING: UNPROVEN,
 }
+_OF_EVIDENCE_THAT_FAILS = "Do not rely on this evidence. Ask for the file again; if it is the same, tell an auditor."
+_OF_EVIDENCE_UNPROVEN: Mapping[CheckId, str] = {
+    CheckId.ACTION: "Ask for the act itself: the file holds only its digest.",
+    CheckId.RECEIPT: "Give the log's verifier key. If the file has no receipt, ask for the file again.",
+    CheckId.KEY: "Ask the service for the entry that bound this security key.",
+}
 _ACCEPTED = "Nothing more to do."
 _REFERRED = "Check by hand what could not be told."
 
@@ -130,9 +157,16 @@ def fold(checks: Iterable[Check], channel: Channel) -> Verdict:
     named = tuple(checks)
     for check in named:
         if check.result is Result.FAIL:
-            return Verdict(Outcome.REJECT, named, _NEXT_STEP_ON_FAIL.get(check.id, _REJECTED))
+            return Verdict(Outcome.REJECT, named, _next_step_on_fail(check.id, channel))
     passed = {check.id for check in named if check.result is Result.PASS}
-    for missing in CheckId:
+    for missing in CHECKS[channel]:
         if missing in REQUIRED[channel] and missing not in passed:
-            return Verdict(Outcome.REFER, named, _NEXT_STEP_ON_UNKNOWN.get(missing, _REFERRED))
+            unproven = _OF_EVIDENCE_UNPROVEN if channel is Channel.EVIDENCE else _NEXT_STEP_ON_UNKNOWN
+            return Verdict(Outcome.REFER, named, unproven.get(missing, _REFERRED))
     return Verdict(Outcome.ACCEPT, named, _ACCEPTED)
+
+
+def _next_step_on_fail(failed: CheckId, channel: Channel) -> str:
+    if channel is Channel.EVIDENCE:
+        return _OF_EVIDENCE_THAT_FAILS
+    return _NEXT_STEP_ON_FAIL.get(failed, _REJECTED)

@@ -46,10 +46,14 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
     return await opened_proof(office, await office.person_key(row, row["person_id"]), row)
 
 
-async def opened_proof(office: Office, key: PersonKey, row: Any) -> bytes:
-    """The ``.tlog-proof`` of an entry, opened with its key; ``row`` has its handle, shard, index and opening."""
+async def opened_proof(office: Office, key: PersonKey | None, row: Any) -> bytes:
+    """The ``.tlog-proof`` of an entry, with what opens it; ``row`` has its handle, shard, index and opening.
+
+    ``key`` is that of the person whom it is about, ``None`` for an entry about ourselves.
+    """
     shard, index = row["shard"], row["ledger_index"]
     hashes, checkpoint = await office.log_book.receipt_proof(shard, index)
-    salt, record = split_opening(key.unseal(row["opening"], opening_place(row["handle"])))
+    opening = row["opening"] if key is None else key.unseal(row["opening"], opening_place(row["handle"]))
+    salt, record = split_opening(opening)
     (entry,) = await StoredLedger(office.store, shard).entries(index, index + 1)
     return TlogProof(index, tuple(hashes), checkpoint, Opening(entry, salt, record).encode()).encode()

@@ -16,7 +16,7 @@ from typing import Any, Final
 from idverify.core.credential_type import Purpose, visible_claims
 from idverify.core.trust import TrustStore
 from idverify.core.types import CREDENTIAL_TYPES
-from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result, Verdict, fold
+from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
 from idverify.errors import DocumentError
 from idverify.formats import carriers
 from idverify.formats.base import CredentialFormat, HolderBindingExpected, Presented
@@ -85,7 +85,7 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         carrier = carriers.sniff(submission.document)
         presented = carrier.read(submission.document)
     except DocumentError as wrong:
-        return Verified(fold(_unreadable(wrong), submission.channel), None)
+        return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None)
     checks = [Check(CheckId.SIZE, Result.PASS, "Within the limits.")]
     checks += _asked_type(carrier, verifier, submission, presented, at)
     checks += await _status(verifier, presented, checks, at)
@@ -93,14 +93,14 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
     return Verified(fold(checks, submission.channel), presented)
 
 
-def _unreadable(wrong: DocumentError) -> list[Check]:
+def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:
     size = Result.FAIL if wrong.rule == "size" else Result.PASS
     form = Result.UNKNOWN if wrong.rule == "size" else Result.FAIL
     found = [
         Check(CheckId.SIZE, size, str(wrong) if wrong.rule == "size" else "Within the limits."),
         Check(CheckId.FORMAT, form, str(wrong), {"rule": wrong.rule}),
     ]
-    rest = (check for check in CheckId if check not in (CheckId.SIZE, CheckId.FORMAT))
+    rest = (check for check in CHECKS[channel] if check not in (CheckId.SIZE, CheckId.FORMAT))
     return found + [Check(check, Result.UNKNOWN, "Not looked at: the document cannot be read.") for check in rest]
 
 

@@ -113,6 +113,36 @@ SESSION: Final = (
 )
 SESSION_BY_ID: Final = select(session).where(session.c.id == bindparam("id"))
 AUTHORISATION: Final = select(authorisation).where(authorisation.c.id == bindparam("id"))
+# What staff and organisations confirmed, newest first: ids begin with their second. What citizens did is theirs alone.
+CONFIRMATIONS_SHOWN: Final = 50
+_CONFIRMATION = (
+    select(authorisation, account.c.actor, account.c.role)
+    .join(account, account.c.id == authorisation.c.account_id)
+    .where(account.c.person_id.is_(None))
+)
+CONFIRMATIONS: Final = (
+    _CONFIRMATION.where(authorisation.c.id < bindparam("before"))
+    .order_by(authorisation.c.id.desc())
+    .limit(CONFIRMATIONS_SHOWN + 1)
+)
+CONFIRMATIONS_OF_ACCOUNT: Final = CONFIRMATIONS.where(authorisation.c.account_id == bindparam("account_id"))
+CONFIRMATION: Final = _CONFIRMATION.where(authorisation.c.handle == bindparam("handle"))
+# The entry of a confirmation, and the key that signed it.
+CONFIRMED: Final = (
+    select(ledger_record, security_key.c.cose_key)
+    .join(
+        authorisation,
+        and_(
+            authorisation.c.ledger_shard == ledger_record.c.shard,
+            authorisation.c.ledger_index == ledger_record.c.ledger_index,
+        ),
+    )
+    .join(security_key, security_key.c.id == authorisation.c.security_key_id)
+    .where(authorisation.c.id == bindparam("id"))
+)
+KEYS_BOUND_TO_STAFF: Final = select(ledger_record).where(
+    ledger_record.c.type == "authenticator.bound", ledger_record.c.person_id.is_(None)
+)
 AUTHORISATIONS_OF_DECISION: Final = (
     select(authorisation)
     .join(

@@ -89,6 +89,7 @@ class Endpoint:
     takes: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+    optional_query: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

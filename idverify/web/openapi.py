@@ -63,7 +63,10 @@ def _operation(route: Endpoint) -> dict[str, Any]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{pattern}$"}}
         for name, pattern in _PARAMETER.findall(route.path)
     ]
-    in_query = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}} for name in route.query]
+    in_query = [
+        {"name": name, "in": "query", "required": name in route.query, "schema": {"type": "string"}}
+        for name in (*route.query, *route.optional_query)
+    ]
     in_header = [
         {"name": name, "in": "header", "required": name in _REQUIRED_HEADERS, "schema": {"type": "string"}}
         for name in route.headers

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from idverify.web import (
     collect,
+    confirmations,
     erasing,
     log,
     metrics,
@@ -25,6 +26,7 @@ ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
 V1: Final = "/api/v1"
 PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
+AUTHORISATIONS: Final = V1 + "/authorisations"
 SHARDS: Final = V1 + "/ledger/shards"
 SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
@@ -70,6 +72,11 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", SHARDS, shards.propose, KNOWN, {202: schema.ShardProposalView}, schema.NewShard, CONFIRMED),
     Endpoint("POST", SHARDS + "/{proposal:[0-9a-f]{32}}/approval", shards.approve, KNOWN, {201: schema.ShardView},
              None, CONFIRMED),
+    # officers of their own acts, admins of those of all staff
+    Endpoint("GET", AUTHORISATIONS, confirmations.listed, KNOWN, {200: schema.Confirmations},
+             optional_query=("before",)),
+    Endpoint("POST", AUTHORISATIONS + "/{authorisation:[0-9a-f]{32}}/evidence", confirmations.export, KNOWN,
+             OTHER_MEDIA, None, CONFIRMED),
     # holders
     Endpoint("POST", V1 + "/credentials", collect.collect, ANY, {201: schema.Collected}, schema.Collection,
              ("Idempotency-Key", "Prefer")),

@@ -144,6 +144,25 @@ class ProposalDetail(ProposalView):
     permission: dict[str, Any] | None
 
 
+class ConfirmationView(Model):
+    """That somebody confirmed an act with their security key; what exactly, the evidence says."""
+
+    authorisation: Handle
+    act: str
+    confirmed_by: str
+    role: Role
+    confirmed_at: Instant
+    ledger_shard: int
+    ledger_index: int
+
+
+class Confirmations(Model):
+    """Confirmations, newest first; ``before`` is what to ask with for older ones, null if there are none."""
+
+    confirmations: list[ConfirmationView]
+    before: Handle | None
+
+
 class NewErasure(Model):
     """Why a person is to be erased, and on what legal basis; the basis is erased with them."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from idverify.ledger.description import LogDescription
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.files import LogFiles, require_file
 from idverify.ledger.note import NoteVerifier, parse_vkey
-from idverify.ledger.policy import Policy, parse_policy
+from idverify.ledger.policy import Policies, Policy, parse_policy
 from idverify.ledger.published import DESCRIPTION
 
 
@@ -31,13 +33,23 @@ class Trust:
                 "Give the log's key with --vkey KEY or @FILE, or with --policy FILE, one of them. It must come by "
                 "another way than the log: ask whoever has it from the operator."
             )
-        try:
+        with _usable():
             if self.policy is not None:
                 return parse_policy(read_input(str(self.policy)).decode())
-            keys = [key for given in self.vkeys for key in given_keys(given)]
-            return Policy.of_log(map(parse_vkey, keys) if self.vkeys else _of_the_log(files))
-        except (MalformedError, UnicodeDecodeError) as error:
-            raise WrongUsage(f"The key or policy cannot be used: {error}.") from error
+            return Policy.of_log(self._verifiers() if self.vkeys else _of_the_log(files))
+
+    def of_each_log(self) -> Policies:
+        """The same for what may rest on several logs, as after a new shard: one key may sign all of them."""
+        if not self.vkeys or self.policy is not None:
+            return Policies((self.resolve(),))
+        logs = defaultdict[str, list[NoteVerifier]](list)
+        with _usable():
+            for verifier in self._verifiers():
+                logs[verifier.name].append(verifier)
+            return Policies(tuple(map(Policy.of_log, logs.values())))
+
+    def _verifiers(self) -> list[NoteVerifier]:
+        return [parse_vkey(key) for given in self.vkeys for key in given_keys(given)]
 
 
 def given_keys(vkey: str) -> list[str]:
@@ -45,6 +57,14 @@ def given_keys(vkey: str) -> list[str]:
     if not vkey.startswith("@"):
         return [vkey]
     return [line for line in read_input(vkey[1:]).decode().splitlines() if line and not line.startswith("#")]
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except (MalformedError, UnicodeDecodeError) as error:
+        raise WrongUsage(f"The key or policy cannot be used: {error}.") from error
 
 
 def _of_the_log(files: LogFiles | None) -> list[NoteVerifier]:

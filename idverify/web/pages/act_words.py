@@ -47,6 +47,22 @@ PURPOSES: Final[Mapping[Purpose, str]] = {
 TYPES: Final[Mapping[str, str]] = {"urn:idverify:immigration-status:1": N_("Immigration status")}
 assert TYPES.keys() == CREDENTIAL_TYPES.keys()
 
+# What an act is called in a list of those that were confirmed
+ACTS: Final[Mapping[str, str]] = {
+    "decide": N_("Decision on a person"),
+    "offer-credential": N_("Document handed out"),
+    "enrol-citizen": N_("Code for a person to register a key"),
+    "enrol-staff": N_("Link for staff or an organisation to register a key"),
+    "end-account": N_("End of an account"),
+    "create-api-key": N_("API key made"),
+    "revoke-api-key": N_("API key revoked"),
+    "erase-person": N_("Erasure of a person"),
+    "new-shard": N_("New log of the ledger"),
+    "add-security-key": N_("Security key to be added"),
+    "remove-security-key": N_("Security key removed"),
+    "export-evidence": N_("Evidence downloaded"),
+}
+
 _REFERENCE: Final = N_("Person's reference")
 _PURPOSE: Final = N_("Purpose")
 _REASON: Final = N_("Reason")
@@ -123,6 +139,15 @@ def _erasure(action: Action) -> list[Said]:
     ]
 
 
+def _evidence(action: Action) -> list[Said]:
+    act = action.content["act"]
+    return [
+        Said(N_("What was confirmed"), ACTS.get(act, act), translated=act in ACTS),
+        Said(N_("Confirmed by"), action.content["confirmed_by"]),
+        Said(N_("Confirmation's reference"), str(action.subject)),
+    ]
+
+
 def _subject(label: str) -> Callable[[Action], list[Said]]:
     return lambda action: [Said(label, str(action.subject))]
 
@@ -137,9 +162,14 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "revoke-api-key": (N_("Do you confirm that this API key stops working?"), _subject(N_("API key"))),
     "erase-person": (N_("Do you confirm that everything held on this person is erased for good?"), _erasure),
     "new-shard": (N_("Do you confirm that the ledger goes on in a new log?"), _new_shard),
+    "export-evidence": (
+        N_("Do you confirm that you want the evidence of this act as a file?"),
+        _evidence,
+    ),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),
         _subject(N_("Key's reference")),
     ),
 }
+assert ACTS.keys() == _ACTS.keys()

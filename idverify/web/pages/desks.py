@@ -9,6 +9,7 @@ from idverify.core.policy import Role
 from idverify.web.pages.words import N_
 
 _KEYS: Final = ("/account/keys", N_("Your security keys"))
+_CONFIRMED: Final = ("/account/confirmations", N_("What was confirmed"))
 
 # Path and text; the first is the desk itself
 DESKS: Final[Mapping[Role, tuple[tuple[str, str], ...]]] = {
@@ -16,6 +17,7 @@ DESKS: Final[Mapping[Role, tuple[tuple[str, str], ...]]] = {
         ("/officer", N_("Officer's desk")),
         ("/officer/verify", N_("Check a document")),
         ("/officer/proposals", N_("Decisions that wait")),
+        _CONFIRMED,
         _KEYS,
     ),
     Role.CITIZEN: (("/citizen", N_("Your status")), ("/citizen/wallet", N_("Demo wallet")), _KEYS),
@@ -26,7 +28,7 @@ DESKS: Final[Mapping[Role, tuple[tuple[str, str], ...]]] = {
         ("/relying-party/usage", N_("Checks made")),
         _KEYS,
     ),
-    Role.ADMIN: (("/admin", N_("Administration")), ("/admin/keys", N_("API keys")), _KEYS),
+    Role.ADMIN: (("/admin", N_("Administration")), ("/admin/keys", N_("API keys")), _CONFIRMED, _KEYS),
 }
 
 

@@ -53,6 +53,7 @@ OFFICER: Final[Who] = frozenset({Role.OFFICER})
 CITIZEN: Final[Who] = frozenset({Role.CITIZEN})
 RELYING_PARTY: Final[Who] = frozenset({Role.RELYING_PARTY})
 ADMIN: Final[Who] = frozenset({Role.ADMIN})
+STAFF: Final[Who] = frozenset({Role.OFFICER, Role.ADMIN})
 
 # A key's answer that did not do: the visitor may try again where they are
 _TRY_AGAIN: Final = (

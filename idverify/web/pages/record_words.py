@@ -40,6 +40,7 @@ CHANNELS: Final[Mapping[str, str]] = {
     "enrolment": N_("Made a code to register a security key"),
     "offer": N_("Offered a credential"),
     "erasure": N_("Asked for this record to be erased"),
+    "evidence": N_("Downloaded the evidence of an act on this record"),
     Channel.DOCUMENT: N_("Checked a document"),
     Channel.PRESENTATION: N_("Checked a document shown by a wallet"),
 }
@@ -51,6 +52,7 @@ _OWN_WORK: Final = N_("The authority's own work")
 FOUND: Final[Mapping[str, str]] = {
     "viewed": N_("Read"),
     "made": N_("Done"),
+    "exported": N_("Done"),
     "registered": N_("Done"),
     **{outcome.value: word for outcome, word in WORDS.items()},
 }

@@ -10,6 +10,7 @@ from idverify.web.pages import (
     admin,
     api_keys,
     citizen,
+    confirmations,
     enrol,
     home,
     ledger,
@@ -22,7 +23,7 @@ from idverify.web.pages import (
     sign_in,
     verifying,
 )
-from idverify.web.pages.page import ADMIN, ANYBODY, CITIZEN, OFFICER, RELYING_PARTY, SIGNED_IN, Page
+from idverify.web.pages.page import ADMIN, ANYBODY, CITIZEN, OFFICER, RELYING_PARTY, SIGNED_IN, STAFF, Page
 
 KEY: Final = "/account/keys/{key:[0-9a-f]{32}}"
 PERSON: Final = "/officer/people/{person:[0-9a-f]{32}}"
@@ -52,6 +53,9 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", KEY, account.one_key, SIGNED_IN),
     Page("POST", KEY + "/name", account.rename_key, SIGNED_IN),
     Page("POST", KEY + "/removal", account.remove_key, SIGNED_IN),
+    # officers and administrators
+    Page("GET", confirmations.LIST, confirmations.show, STAFF),
+    Page("POST", confirmations.LIST + "/{authorisation:[0-9a-f]{32}}/evidence", confirmations.export, STAFF),
     # officers
     Page("GET", "/officer", officer_desk.desk, OFFICER),
     Page("GET", "/officer/people/new", officer_people.ask_new, OFFICER),

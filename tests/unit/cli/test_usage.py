@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from idverify.cli import USAGE, main
@@ -12,7 +14,7 @@ WRONG = {
     "option of the wrong type": (["up", "--port", "x"], "--port"),
     "missing argument": (["verify"], "file"),
     "no such file": (["verify", "absent", "--offline", "absent", "--root-sha256", "00"], "absent"),
-    "offline without a root": (["verify", "document"], "--root-sha256"),
+    "offline without a root": (["verify", os.devnull], "--root-sha256"),
     "no web address": (["api", "GET", "ftp://id.example/"], "http"),
     "no such role": (["apikey", "create", "--actor", "A", "--role", "king"], "king"),
 }

@@ -33,9 +33,17 @@ MAY = {
         Act.VERIFY,
         Act.REQUEST_PRESENTATION,
         Act.ENROL_CITIZENS,
+        Act.EXPORT_EVIDENCE,
     },
     Role.RELYING_PARTY: {Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE},
-    Role.ADMIN: {Act.ENROL_STAFF, Act.KEEP_API_KEYS, Act.READ_METRICS, Act.ERASE, Act.KEEP_LEDGER},
+    Role.ADMIN: {
+        Act.ENROL_STAFF,
+        Act.KEEP_API_KEYS,
+        Act.READ_METRICS,
+        Act.ERASE,
+        Act.KEEP_LEDGER,
+        Act.EXPORT_EVIDENCE,
+    },
     Role.CITIZEN: {Act.SEE_OWN_RECORD, Act.COLLECT},
 }
 

@@ -37,6 +37,8 @@ NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/people/{person}/erasure": Act.ERASE,
     "GET /api/v1/erasures": Act.ERASE,
     "POST /api/v1/erasures/{proposal}/approval": Act.ERASE,
+    "GET /api/v1/authorisations": Act.EXPORT_EVIDENCE,
+    "POST /api/v1/authorisations/{authorisation}/evidence": Act.EXPORT_EVIDENCE,
     "GET /api/v1/own-entries": Act.SEE_OWN_RECORD,
     "GET /api/v1/own-entries/{shard}/{index}/receipt": Act.SEE_OWN_RECORD,
     "GET /api/v1/ledger/shards": Act.KEEP_LEDGER,
@@ -85,7 +87,7 @@ class Town:
     """An office, a person whom everything is about, a proposal on them, and that person's own account.
 
     ``gone`` is somebody who holds no document, and ``erasure`` the proposal to erase them. ``new_log`` is a proposal on
-    the ledger, after the checkpoint ``last_known``.
+    the ledger, after the checkpoint ``last_known``. ``confirmed`` is an act of the officer.
     """
 
     served: SoftwareOffice
@@ -96,6 +98,7 @@ class Town:
     citizen: str
     gone: str
     erasure: str
+    confirmed: str
 
     def body(self, name: str) -> Any:
         """What is sent to a route."""
@@ -108,6 +111,7 @@ class Town:
         waits = {Act.ERASE: self.erasure, Act.KEEP_LEDGER: self.new_log}.get(act or Act.DECIDE, self.proposal)
         path = path.replace("{person}", self.gone if act is Act.ERASE else self.held.person)
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
+        path = path.replace("{authorisation}", self.confirmed)
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, self.body(name), headers)
@@ -129,9 +133,9 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         await served.office.log_book.publish()
         last_known = (await served.api.ok("GET", "/api/v1/ledger/shards", "admin"))["following"]["last_known"]
         new_log = await served.api.ok("POST", "/api/v1/ledger/shards", "abel", {"last_known": last_known})
-        yield Town(
-            served, held, waiting["proposal"], new_log["proposal"], last_known, citizen, gone, erasure["proposal"]
-        )
+        confirmed = (await served.api.ok("GET", "/api/v1/authorisations", "officer"))["confirmations"][-1]
+        proposals = waiting["proposal"], new_log["proposal"]
+        yield Town(served, held, *proposals, last_known, citizen, gone, erasure["proposal"], confirmed["authorisation"])
 
 
 async def test_the_table_has_every_route() -> None:
@@ -181,10 +185,10 @@ async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> Non
     """A reference that was made up finds nothing; a program that may not act on it anyway is told that alone."""
     method, path = name.split(" ")
     who = ("admin", "monitor") if NEEDS[name] in (Act.ERASE, Act.KEEP_LEDGER) else ("officer", "register")
-    made_up = path.replace("{person}", "0" * 32).replace("{proposal}", "0" * 32)
+    made_up = re.sub(r"\{(person|proposal|authorisation)\}", "0" * 32, path)
 
     status, answer = await town.served.api.call(method, made_up, who[program], town.body(name), confirm=False)
 
-    confirmed = _is_confirmed(name) and "{person}" in name
+    confirmed = _is_confirmed(name) and "{proposal}" not in name
     refused = (403, "/problems/not-allowed") if program and confirmed else (404, "/problems/not-found")
     assert (status, answer["type"]) == refused

@@ -14,7 +14,7 @@ from idverify.core.action import Action
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.policy import Role
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
-from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result, fold
+from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, fold
 from idverify.services.check import WITHDRAWN as WITHDRAWN_THERE
 from idverify.services.check import Answer
 from idverify.web.pages import act_words, verdict_words
@@ -29,7 +29,7 @@ WITHDRAWN = {"withdrawn": {"kind": "revoke", "on": "2026-05-03", "reason": "frau
 def answer(*failing: Check, claims: dict[str, Any] | None = None) -> Answer:
     """An answer in which all checks pass but those given."""
     odd = {check.id: check for check in failing}
-    checks = [odd.get(check, Check(check, Result.PASS, "As it must be.")) for check in CheckId]
+    checks = [odd.get(check, Check(check, Result.PASS, "As it must be.")) for check in CHECKS[Channel.DOCUMENT]]
     return Answer(fold(checks, Channel.DOCUMENT), IMMIGRATION_STATUS.vct, claims)
 
 
@@ -47,8 +47,10 @@ def test_every_check_has_a_sentence_for_every_result() -> None:
     """What does not apply has one for all."""
     results = set(Result) - {Result.NOT_APPLICABLE}
 
-    assert verdict_words.SENTENCES.keys() == {(check, result) for check in CheckId for result in results}
-    assert verdict_words.NAMES.keys() == set(CheckId)
+    assert verdict_words.SENTENCES.keys() == {
+        (check, result) for check in CHECKS[Channel.DOCUMENT] for result in results
+    }
+    assert verdict_words.NAMES.keys() == set(CHECKS[Channel.DOCUMENT])
     assert verdict_words.RESULTS.keys() == set(Result)
     assert verdict_words.WORDS.keys() == set(Outcome)
     assert verdict_words.WITHDRAWN.keys() == WITHDRAWN_THERE.keys() == set(DecisionKind)
@@ -90,7 +92,7 @@ def test_what_could_not_be_told_is_checked_by_hand_and_is_never_green() -> None:
 
 
 @pytest.mark.parametrize("found", [Result.FAIL, Result.UNKNOWN])
-@pytest.mark.parametrize("check", CheckId)
+@pytest.mark.parametrize("check", CHECKS[Channel.DOCUMENT])
 def test_the_decisive_sentence_is_said_once(check: CheckId, found: Result) -> None:
     """In big letters; the list of checks names the check and does not say it again."""
     html = shown(answer(Check(check, found, "?")))
