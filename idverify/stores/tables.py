@@ -226,6 +226,12 @@ authorisation = Table(
     _bytes("action", null=True),  # canonical JSON of the act; sealed under the key of the person it is about
     _person(null=True),
     Index("authorisation_of_account", "account_id"),
+    Index(
+        "authorisation_of_person",
+        "person_id",
+        sqlite_where=text("person_id IS NOT NULL"),
+        postgresql_where=text("person_id IS NOT NULL"),
+    ),
 )
 
 session = Table(

@@ -51,6 +51,14 @@ def upgrade() -> None:
         _add_reference(table, name, target)
     for name, (table, column, unique) in INDEXED.items():
         op.create_index(name, table, [column], unique=unique)
+    about_somebody = sa.text("person_id IS NOT NULL")
+    op.create_index(
+        "authorisation_of_person",
+        "authorisation",
+        ["person_id"],
+        sqlite_where=about_somebody,
+        postgresql_where=about_somebody,
+    )
     _create_tables()
     # Their tokens cannot be renewed: whoever is signed in signs in again.
     op.execute("UPDATE session SET ended_at = created_at WHERE ended_at IS NULL")
