@@ -1,22 +1,24 @@
 """Registering a new credential (WebAuthn L3 section 7.1): from what the browser sent to a key that may be kept.
 
-Attestation statements are recorded by the name of their format and not evaluated.
+An attestation statement is looked at whatever was asked for: one that does not hold is refused, one of a format that we
+do not know is worth as much as none. Whether one is needed, and whose, is the role's policy and not for this module.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from idverify.auth import ceremony, credential_json, strict_cbor
-from idverify.auth.authenticator_data import AttestedCredentialData, AuthenticatorData, Flag, read_authenticator_data
+from idverify.auth import attestation, ceremony, credential_json
+from idverify.auth.attestation.object import AttestationObject, read_attestation_object
+from idverify.auth.attestation.statement import AttestationType
+from idverify.auth.authenticator_data import Flag
 from idverify.auth.ceremony import Ceremony, Expectation
 from idverify.auth.client_data import ClientData, read_client_data
 from idverify.auth.cose_key import verifying_key
-from idverify.errors import CeremonyMalformed, CeremonyRefused
-
-_MAX_FORMAT: Final = 32  # section 8.1: attestation statement format identifiers
+from idverify.errors import CeremonyRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +27,19 @@ class Registration:
 
     credential_id: bytes
     client_data: ClientData
-    authenticator_data: AuthenticatorData
-    attested: AttestedCredentialData
-    format: str
-    statement: Mapping[Any, Any] | list[Any]
+    client_data_hash: bytes
+    attestation_object: bytes
+    parsed: AttestationObject
     transports: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredKey:
-    """What the database keeps of a new key. ``algorithm`` is a COSE identifier; ``aaguid`` (16 bytes) is unproven."""
+    """What the database keeps of a new key. ``algorithm`` is a COSE identifier; ``aaguid`` (16 bytes) is unproven.
+
+    ``attestation_type`` and ``certificates`` (DER, leaf first) come of a statement that holds, and that nobody trusts
+    before ``authenticator_trust.judge`` does; it needs ``attestation_object`` and ``client_data_hash`` for that.
+    """
 
     credential_id: bytes
     cose_key: bytes
@@ -45,44 +50,49 @@ class RegisteredKey:
     aaguid: bytes
     transports: tuple[str, ...]
     attestation_format: str
+    attestation_type: AttestationType
+    certificates: tuple[bytes, ...]
+    attestation_object: bytes
+    client_data_hash: bytes
 
 
 def attested_id(registration: Registration) -> None:
     """Steps 25 to 27 speak of one id: the browser names the one that the authenticator made."""
-    if registration.attested.credential_id != registration.credential_id:
+    if registration.parsed.attestation.attested.credential_id != registration.credential_id:
         raise CeremonyRefused("attested-id")
 
 
-def none_statement(registration: Registration) -> None:
-    """Section 8.7: no attestation is an empty statement."""
-    if registration.format == "none" and registration.statement != {}:
-        raise CeremonyMalformed("none-statement", "attStmt must be empty where fmt is none.")
-
-
-RULES: tuple[Callable[[Registration], None], ...] = (attested_id, none_statement)
+RULES: tuple[Callable[[Registration], None], ...] = (attested_id,)
 
 
 def check_registration(expected: Expectation, response: Mapping[str, Any]) -> RegisteredKey:
     """The key that ``response`` (the decoded JSON of ``PublicKeyCredential.toJSON()``) registers.
 
     Raises ``CeremonyMalformed``, ``CeremonyRefused``, ``UserVerificationNeeded`` or ``KeyNotAllowed``. That nobody else
-    has registered the credential id (step 26) is for the database to say.
+    has registered the credential id (step 26) is for the database to say, and whether the attestation (steps 22 to 24)
+    is one that the role trusts is for ``authenticator_trust.judge``.
     """
     answer = parse_registration(response)
-    ceremony.check(Ceremony(ceremony.CREATE, expected, answer.client_data, answer.authenticator_data))
+    said, made = answer.parsed.authenticator_data, answer.parsed.attestation.attested
+    ceremony.check(Ceremony(ceremony.CREATE, expected, answer.client_data, said))
     for rule in RULES:
         rule(answer)
-    key = verifying_key(answer.attested.cose_key)
+    key = verifying_key(made.cose_key)
+    attested = attestation.verify(answer.parsed.attestation)
     return RegisteredKey(
         credential_id=answer.credential_id,
-        cose_key=answer.attested.cose_key,
+        cose_key=made.cose_key,
         algorithm=key.algorithm,
-        sign_count=answer.authenticator_data.sign_count,
-        backup_eligible=answer.authenticator_data.has(Flag.BE),
-        backed_up=answer.authenticator_data.has(Flag.BS),
-        aaguid=answer.attested.aaguid,
+        sign_count=said.sign_count,
+        backup_eligible=said.has(Flag.BE),
+        backed_up=said.has(Flag.BS),
+        aaguid=made.aaguid,
         transports=answer.transports,
-        attestation_format=answer.format,
+        attestation_format=answer.parsed.attestation.format,
+        attestation_type=attested.type,
+        certificates=attested.certificates,
+        attestation_object=answer.attestation_object,
+        client_data_hash=answer.client_data_hash,
     )
 
 
@@ -90,29 +100,12 @@ def parse_registration(response: Mapping[str, Any]) -> Registration:
     """Take an answer apart, to its last byte. Raises ``CeremonyMalformed``."""
     received = credential_json.read_registration(response)
     client_data = read_client_data(received.client_data)
-    format_, statement, encoded = _attestation_object(received.attestation_object)
-    authenticator_data = read_authenticator_data(encoded)
-    if authenticator_data.attested is None:
-        raise CeremonyMalformed("attested", "Authenticator data of a registration must hold the new credential.")
+    client_data_hash = hashlib.sha256(received.client_data).digest()
     return Registration(
         credential_id=received.credential_id,
         client_data=client_data,
-        authenticator_data=authenticator_data,
-        attested=authenticator_data.attested,
-        format=format_,
-        statement=statement,
+        client_data_hash=client_data_hash,
+        attestation_object=received.attestation_object,
+        parsed=read_attestation_object(received.attestation_object, client_data_hash),
         transports=received.transports,
     )
-
-
-def _attestation_object(encoded: bytes) -> tuple[str, Mapping[Any, Any] | list[Any], bytes]:
-    """Section 6.5.4: ``fmt``, ``attStmt`` and ``authData``, no more."""
-    try:
-        value = strict_cbor.decode(encoded)
-    except ValueError as wrong:
-        raise CeremonyMalformed("attestation-object", f"attestationObject must be canonical CBOR: {wrong}.") from None
-    match value:
-        case {"fmt": str(format_), "attStmt": dict() | list() as statement, "authData": bytes(data)} if len(value) == 3:
-            if format_.isascii() and 0 < len(format_) <= _MAX_FORMAT:
-                return format_, statement, data
-    raise CeremonyMalformed("attestation-object", "attestationObject must be a map of fmt, attStmt and authData.")

@@ -222,8 +222,15 @@ def attestation_cases() -> Iterator[Case]:
     entry = {name: cbor(name) + cbor(value) for name, value in whole.items()}
     fmt, statement, data = entry["fmt"], entry["attStmt"], entry["authData"]
     compound = [{"fmt": "packed", "attStmt": {"x5c": [b"certificate"]}}]
-    yield Case("packed, not evaluated", _attest({**whole, "fmt": "packed", "attStmt": {"alg": -7, "sig": b"x"}}))
-    yield Case("compound, not evaluated", _attest({**whole, "fmt": "compound", "attStmt": compound}))
+    yield Case("a format that nobody knows", _attest({**whole, "fmt": "future", "attStmt": {"x": 1}}))
+    yield Case("an algorithm that is not verified", _attest({**whole, "fmt": "packed", "attStmt": {"alg": -65535}}))
+    yield Case("a service that has ended", _attest({**whole, "fmt": "android-safetynet", "attStmt": {"ver": "1"}}))
+    yield Case(
+        "packed, a signature that is none",
+        _attest({**whole, "fmt": "packed", "attStmt": {"alg": -7, "sig": b"x"}}),
+        "packed-self-signature",
+    )
+    yield Case("compound of one", _attest({**whole, "fmt": "compound", "attStmt": compound}), "attestation-statement")
     yield Case("none with a statement", _attest({**whole, "attStmt": {"alg": -7}}), "none-statement")
     yield Case("none with a list", _attest({**whole, "attStmt": []}), "none-statement")
     for name, attestation in (

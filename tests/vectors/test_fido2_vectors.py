@@ -69,6 +69,20 @@ def assert_with(key: webauthn.RegisteredKey, said: bytes, client_data: bytes, si
     assert asserted.backed_up == bool(said[32] & Flag.BS)
 
 
+ATTESTATION_TYPES = {
+    "none": "none",
+    "packed-self": "self",
+    "packed": "basic",
+    "packed-rs256": "basic",
+    "packed-eddsa": "basic",
+    "packed-ed448": "basic",
+    "tpm": "attca",
+    "android-key": "basic",
+    "apple": "anonca",
+    "fido-u2f": "basic",
+}
+
+
 def framed(name: str) -> bool:
     """The two vectors of ceremonies inside another site's page, which are nothing that we let happen."""
     return name in {"none-es256-crossOrigin", "none-es256-topOrigin"}
@@ -102,6 +116,7 @@ def test_w3c(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert key.credential_id == bytes.fromhex(registration["credential_id"])
     assert key.aaguid == bytes.fromhex(registration["aaguid"])
+    assert key.attestation_type == ATTESTATION_TYPES[name.split("-es", maxsplit=1)[0]]
     assert_with(key, said, got, signature, "example.org")
 
 
@@ -119,6 +134,8 @@ def test_real_devices(name: str) -> None:
     rp_id = example["rp_id"] or "localhost"
     created = example["registration"]["clientDataJSON_text"].encode()
     key = register(decoded(example["registration"]["attestationObject"]), created, rp_id)
+    proves = {"packed": "basic", "fido-u2f": "basic", "apple": "anonca", "none": "none"}
+    assert key.attestation_type == proves[key.attestation_format]
     if authentication := example.get("authentication"):
         assert key.credential_id == decoded(authentication["id"])
         got = authentication["clientDataJSON_text"].encode()
@@ -134,6 +151,7 @@ def test_chromium() -> None:
     key = webauthn.check_registration(expectation(client_data, "localhost", Flag.UV), response)
 
     assert (key.algorithm, key.attestation_format, key.transports) == (-7, "packed", ("usb",))
+    assert (key.attestation_type, len(key.certificates)) == ("basic", 1)
 
 
 def test_user_verification_is_demanded_of_real_devices() -> None:

@@ -8,8 +8,9 @@ from types import ModuleType
 import pytest
 
 from idverify.auth import api_keys, base64url, enrolment_codes, session_tokens, strict_cbor, strict_json
+from idverify.auth.attestation import der
 
-MODULES = [api_keys, base64url, enrolment_codes, session_tokens, strict_cbor, strict_json]
+MODULES = [api_keys, base64url, der, enrolment_codes, session_tokens, strict_cbor, strict_json]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

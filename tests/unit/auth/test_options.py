@@ -14,7 +14,7 @@ from idverify.core.policy import Role
 from idverify.errors import KeyNotAllowed
 from tests.simulators import authenticator as sim
 
-KEY = webauthn.RegisteredKey(b"id", b"key", -7, 0, False, False, bytes(16), (), "none")
+KEY = webauthn.RegisteredKey(b"id", b"key", -7, 0, False, False, bytes(16), (), "none", "none", (), b"", bytes(32))
 
 
 @pytest.mark.parametrize("role", Role)
