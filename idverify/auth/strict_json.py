@@ -14,10 +14,13 @@ from typing import Any, Final, NoReturn
 MAX_BRACKETS: Final = 16
 
 
-def read_object(text: bytes) -> dict[str, Any]:
-    """The members of a JSON object in UTF-8 (RFC 8259). Raises ``ValueError`` with the reason."""
-    if text.count(b"{") + text.count(b"[") > MAX_BRACKETS:
-        raise ValueError(f"at most {MAX_BRACKETS} brackets may open")
+def read_object(text: bytes, brackets: int = MAX_BRACKETS) -> dict[str, Any]:
+    """The members of a JSON object in UTF-8 (RFC 8259), in which at most ``brackets`` open.
+
+    Raises ``ValueError`` with the reason; also ``RecursionError`` if ``brackets`` allows for more than Python does.
+    """
+    if text.count(b"{") + text.count(b"[") > brackets:
+        raise ValueError(f"at most {brackets} brackets may open")
     value = _decode(text.decode("utf-8"))
     if type(value) is not dict:
         raise ValueError("the outermost value must be an object")

@@ -74,7 +74,7 @@ def verify(attestation: Attestation) -> Attested:
     description = _read(certified(attestation))
     require("android-key", RULES, description)
     made_inside = description.tee.get(_ORIGIN) == _KM_ORIGIN_GENERATED
-    return Attested("basic", description.said.certificates, key_stays=made_inside)
+    return Attested("basic", description.said.certificates, attestation.attested.aaguid, key_stays=made_inside)
 
 
 def _read(said: Certified) -> KeyDescription:

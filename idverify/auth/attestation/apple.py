@@ -42,4 +42,4 @@ def verify(attestation: Attestation) -> Attested:
     """Anonymization CA; there is no other."""
     chain, leaf = certificates(members(attestation, x5c=list)["x5c"])
     require("apple", RULES, Certificate(attestation, leaf))
-    return Attested("anonca", chain, key_stays=True)
+    return Attested("anonca", chain, attestation.attested.aaguid, key_stays=True)

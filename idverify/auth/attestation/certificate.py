@@ -9,6 +9,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ObjectIdentifier
 
+from idverify.auth.attestation.der import INTEGER, elements
+
 MAX_CERTIFICATE: Final = 8 * 1024
 AAGUID: Final = ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")  # section 8.2.1: id-fido-gen-ce-aaguid
 _OCTET_STRING_OF_16: Final = b"\x04\x10"
@@ -31,6 +33,7 @@ def read(der: bytes) -> x509.Certificate:
     if len(der) > MAX_CERTIFICATE:
         raise ValueError(f"it may be {MAX_CERTIFICATE} bytes long; got {len(der)}")
     try:
+        _require_positive_serial(der)
         certificate = x509.load_der_x509_certificate(der)
         # Parsed when first asked for: asked for here, so that a malformed part is found here.
         _ = certificate.public_key(), certificate.extensions, certificate.issuer, certificate.subject
@@ -38,6 +41,15 @@ def read(der: bytes) -> x509.Certificate:
     except _MALFORMED as wrong:
         raise ValueError(f"it must be X.509 in DER: {wrong}") from None
     return certificate
+
+
+def _require_positive_serial(certificate: bytes) -> None:
+    """RFC 5280 section 4.1.2.2; ``cryptography`` only warns of it, until a future release."""
+    ((_, content),) = elements(certificate)
+    (_, tbs), *_ = elements(content)
+    serial = next((value for tag, value in elements(tbs) if tag == INTEGER), b"")
+    if int.from_bytes(serial, "big", signed=True) <= 0:
+        raise ValueError("its serial number must be positive")
 
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:

@@ -1,4 +1,4 @@
-"""As much of DER (ITU-T X.690) as the extensions of Android's certificates need: elements, one after the other.
+"""As much of DER (ITU-T X.690) as certificates and their extensions need here: elements, one after the other.
 
 >>> [(tag, content.hex()) for tag, content in elements(bytes.fromhex("0a0102bf8458020500"))]
 [(10, '02'), (600, '0500')]
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+INTEGER: Final = 2
 SEQUENCE: Final = 16
 _LONG: Final = 0x80
 _HIGH_TAG: Final = 0x1F

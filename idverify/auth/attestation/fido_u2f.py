@@ -1,12 +1,14 @@
 """``fido-u2f`` (WebAuthn L3 section 8.6): security keys that are older than FIDO2.
 
-The signature does not cover the AAGUID, so nothing may be concluded from it.
+The signature does not cover the AAGUID, so nothing may be concluded from it: a model is known by its attestation key.
 """
 
 from __future__ import annotations
 
 import hashlib
 from typing import Final
+
+from cryptography import x509
 
 from idverify.auth import strict_cbor
 from idverify.auth.attestation import public_key
@@ -57,4 +59,6 @@ def verify(attestation: Attestation) -> Attested:
         raise malformed("x5c must be one certificate")
     chain, leaf = certificates(given["x5c"])
     require("fido-u2f", RULES, Certified(attestation, given, _ES256, given["sig"], chain, leaf))
-    return Attested("basic", chain, key_stays=True)
+    # RFC 5280 section 4.2.1.2, way 1, which is attestationCertificateKeyIdentifier in FIDO's metadata
+    model = x509.SubjectKeyIdentifier.from_public_key(leaf.public_key()).digest
+    return Attested("basic", chain, model, key_stays=True)

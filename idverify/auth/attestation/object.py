@@ -11,6 +11,7 @@ from idverify.auth.authenticator_data import AuthenticatorData, read_authenticat
 from idverify.errors import CeremonyMalformed
 
 _MAX_FORMAT: Final = 32  # section 8.1: attestation statement format identifiers
+_NO_CREDENTIAL: Final = "Authenticator data of a registration must hold the new credential."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,6 @@ def read_attestation_object(encoded: bytes, client_data_hash: bytes) -> Attestat
             if format_.isascii() and 0 < len(format_) <= _MAX_FORMAT:
                 said = read_authenticator_data(data)
                 if said.attested is None:
-                    raise CeremonyMalformed("attested", "Authenticator data must hold the new credential.")
+                    raise CeremonyMalformed("attested", _NO_CREDENTIAL)
                 return AttestationObject(said, Attestation(format_, statement, data, said.attested, client_data_hash))
     raise CeremonyMalformed("attestation-object", "attestationObject must be a map of fmt, attStmt and authData.")

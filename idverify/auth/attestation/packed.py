@@ -80,7 +80,7 @@ def verify(attestation: Attestation) -> Attested:
     if "x5c" in attestation.statement:
         said = certified(attestation)
         require("packed", RULES, said)
-        return Attested("basic", said.certificates, key_stays=True)
+        return Attested("basic", said.certificates, attestation.attested.aaguid, key_stays=True)
     own = members(attestation, alg=int, sig=bytes)
     require("packed", SELF_RULES, SelfSigned(attestation, own["alg"], own["sig"]))
-    return Attested("self")
+    return Attested("self", model=attestation.attested.aaguid)

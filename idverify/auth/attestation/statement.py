@@ -40,12 +40,14 @@ class Attestation:
 class Attested:
     """A statement that holds. ``certificates`` are its ``x5c`` (DER, leaf first), which nobody has believed yet.
 
+    ``model`` is what the statement signs of the make: the AAGUID, or of U2F keys the hash of their attestation key.
     ``key_stays``: the statement, or the make that it vouches for, says that the key was made inside the device and does
     not leave it; where a format has room to say otherwise (``tpm``, ``android-key``), silence is no.
     """
 
     type: AttestationType
     certificates: tuple[bytes, ...] = ()
+    model: bytes = b""
     key_stays: bool = False
 
 

@@ -135,7 +135,7 @@ def verify(attestation: Attestation) -> Attested:
     """Attestation CA; there is no other. The key stays if the TPM says that it made it and keeps it."""
     tpm = _read(certified(attestation, ver=str, certInfo=bytes, pubArea=bytes))
     require("tpm", RULES, tpm)
-    return Attested("attca", tpm.said.certificates, key_stays=tpm.public_area.stays)
+    return Attested("attca", tpm.said.certificates, attestation.attested.aaguid, key_stays=tpm.public_area.stays)
 
 
 def _read(said: Certified) -> Certification:
