@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from idverify.auth import attestation, mds, mds_status
-from idverify.auth.attestation.object import read_attestation_object
+from idverify.auth.attestation.object import AttestationObject, read_attestation_object
 from idverify.auth.attestation.path import fingerprint, require_anchor
-from idverify.auth.attestation.statement import Attestation, Attested
+from idverify.auth.attestation.statement import Attested
+from idverify.auth.authenticator_data import Flag
 from idverify.auth.mds_status import Effect
 from idverify.errors import CeremonyMalformed, CeremonyRefused, DocumentError, KeyNotAllowed
 
@@ -46,7 +47,7 @@ SUSPENDS: Final = frozenset({"revoked-model"})
 
 @dataclass(frozen=True, slots=True)
 class AllowedModel:
-    """One line of an allow-list: a model, and who may attest it.
+    """One line of an allow-list: a model, and who may attest it. A model may have several lines.
 
     ``model`` is an AAGUID (16 bytes); of U2F keys, which have none, an attestationCertificateKeyIdentifier (20 bytes).
     ``root`` is the SHA-256 of one root; ``None``: any root that the metadata names for this very model.
@@ -99,9 +100,9 @@ class Trusted:
 class _Case:
     """A key with all that the rules look at. ``attested_at``: when its certificates had to be valid."""
 
-    evidence: Attestation
+    evidence: AttestationObject
     attested: Attested
-    allowed: AllowedModel | None
+    allowed: tuple[AllowedModel, ...]
     entry: mds.Entry | None
     statuses: frozenset[str]
     rules: AuthenticatorRules
@@ -113,23 +114,23 @@ class _Case:
 
 def attestation_evidence(case: _Case) -> bool:
     """The attestation is this key's, not another's that was put beside it."""
-    made = case.evidence.attested
+    made = case.evidence.attestation.attested
     return (made.credential_id, made.cose_key) == (case.key.credential_id, case.key.cose_key)
 
 
 def aaguid(case: _Case) -> bool:
     """The model is on the list."""
-    return case.allowed is not None
+    return bool(case.allowed)
 
 
 def attestation_untrusted(case: _Case) -> bool:
     """Its certificates lead to the root that the list has beside the model. Nobody vouches for self attestation."""
-    return _root(case) is not None
+    return _voucher(case) is not None
 
 
 def key_stays(case: _Case) -> bool:
     """The key was made in the device and does not leave it (SP 800-63B-4 section 2.3.2)."""
-    return case.attested.key_stays
+    return case.attested.key_stays and not case.evidence.authenticator_data.has(Flag.BE)
 
 
 def metadata_stale(case: _Case) -> bool:
@@ -183,9 +184,10 @@ def judge(key: AttestedKey, rules: AuthenticatorRules, at: int, registered_at: i
     for rule in RULES:
         if not rule(case):
             raise _refused(rule.__name__.replace("_", "-"))
+    root, name = _voucher(case) or (b"", "")
     return Trusted(
-        root=_root(case) or b"",
-        name="" if case.allowed is None else case.allowed.name,
+        root=root,
+        name=name,
         certification=mds_status.certification(case.statuses),
         metadata_number=None if rules.metadata is None else rules.metadata.number,
     )
@@ -199,15 +201,15 @@ def _case(key: AttestedKey, rules: AuthenticatorRules, at: int, registered_at: i
     if not key.attestation_object:  # registered before it was kept
         raise _refused("attestation-missing")
     try:
-        evidence = read_attestation_object(key.attestation_object, key.client_data_hash).attestation
-        attested = attestation.verify(evidence)
+        evidence = read_attestation_object(key.attestation_object, key.client_data_hash)
+        attested = attestation.verify(evidence.attestation)
     except (CeremonyMalformed, CeremonyRefused, KeyNotAllowed):
         raise _refused("attestation-evidence") from None
     entry = None if rules.metadata is None else rules.metadata.models.get(attested.model)
     return _Case(
         evidence=evidence,
         attested=attested,
-        allowed=next((allowed for allowed in rules.allow if allowed.model == attested.model), None),
+        allowed=tuple(allowed for allowed in rules.allow if allowed.model == attested.model),
         entry=entry,
         statuses=frozenset() if entry is None else mds_status.in_effect(entry.reports, at),
         rules=rules,
@@ -218,14 +220,21 @@ def _case(key: AttestedKey, rules: AuthenticatorRules, at: int, registered_at: i
     )
 
 
-def _root(case: _Case) -> bytes | None:
-    """The fingerprint of the root that may vouch for this model, and does."""
-    named = () if case.entry is None else case.entry.roots
-    if case.allowed is None or case.allowed.root is not None:
-        named = (*case.rules.roots, *named)
-    if case.allowed is not None and case.allowed.root is not None:
-        named = tuple(root for root in named if fingerprint(root) == case.allowed.root)
+def _voucher(case: _Case) -> tuple[bytes, str] | None:
+    """The root (SHA-256) that may vouch for this model and does, and the name of the line that says so."""
+    of_metadata = () if case.entry is None else case.entry.roots
+    known = (*case.rules.roots, *of_metadata)
+    if not case.allowed:
+        return _led_to(case, known, "")
+    for line in case.allowed:
+        of_line = tuple(root for root in known if fingerprint(root) == line.root)
+        if found := _led_to(case, of_metadata if line.root is None else of_line, line.name):
+            return found
+    return None
+
+
+def _led_to(case: _Case, roots: tuple[bytes, ...], name: str) -> tuple[bytes, str] | None:
     try:
-        return require_anchor(case.attested.certificates, named, case.attested_at)
+        return require_anchor(case.attested.certificates, roots, case.attested_at), name
     except DocumentError:
         return None

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.simulators import authenticator as sim
 from tests.simulators import makers
+from tests.simulators.authenticator import AT, BE, UP, UV, authenticator_data
 from tests.simulators.makers import BATCH, CA, NOT_CA, OTHER, OTHER_ROOT, ROOT, Authority, aaguid_extension, name
 
 FOLDER = Path(__file__).parent / "fido2"
@@ -277,6 +278,8 @@ def trust_path_cases() -> Iterator[Trust]:
         allow=listed(middle),
         roots=(middle.certificate.hex(),),
     )
+    lines = listed(OTHER_ROOT) + listed()
+    yield trust("by the second of two roots of a model", good, allow=lines)
     yield trust("without metadata", good, minimum=None, reports=None)
     unlisted = "attestation-untrusted"
     yield trust("self attestation under a trusted model", makers.packed_self(), unlisted)
@@ -348,6 +351,8 @@ def trust_model_cases() -> Iterator[Trust]:
     yield trust("Android", makers.android_key())
     yield trust("Android that only software vouches for", silent, "key-stays")
     yield trust("Apple", makers.apple())
+    synced = authenticator_data(UP | UV | AT | BE, tail=makers.KEY.attested())
+    yield trust("a passkey that may be backed up", makers.packed(said=synced), "key-stays")
 
 
 def trust_status_cases() -> Iterator[Trust]:
