@@ -98,17 +98,16 @@ class Trusted:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A key with all that the rules look at. ``attested_at``: when its certificates had to be valid."""
+    """A key with all that the rules look at. ``voucher``: a root (SHA-256) behind it, and the list's name for it."""
 
     evidence: AttestationObject
     attested: Attested
     allowed: tuple[AllowedModel, ...]
-    entry: mds.Entry | None
+    voucher: tuple[bytes, str] | None
     statuses: frozenset[str]
     rules: AuthenticatorRules
     key: AttestedKey
     at: int
-    attested_at: int
     is_new: bool
 
 
@@ -125,7 +124,7 @@ def aaguid(case: _Case) -> bool:
 
 def attestation_untrusted(case: _Case) -> bool:
     """Its certificates lead to the root that the list has beside the model. Nobody vouches for self attestation."""
-    return _voucher(case) is not None
+    return case.voucher is not None
 
 
 def key_stays(case: _Case) -> bool:
@@ -161,11 +160,11 @@ def not_fips(case: _Case) -> bool:
 
 RULES: tuple[Callable[[_Case], bool], ...] = (
     attestation_evidence,
+    revoked_model,  # before all else that may be wrong, since it alone suspends
     aaguid,
     attestation_untrusted,
     key_stays,
     metadata_stale,
-    revoked_model,
     retired_model,
     not_certified,
     not_fips,
@@ -184,7 +183,7 @@ def judge(key: AttestedKey, rules: AuthenticatorRules, at: int, registered_at: i
     for rule in RULES:
         if not rule(case):
             raise _refused(rule.__name__.replace("_", "-"))
-    root, name = _voucher(case) or (b"", "")
+    root, name = case.voucher or (b"", "")
     return Trusted(
         root=root,
         name=name,
@@ -206,35 +205,39 @@ def _case(key: AttestedKey, rules: AuthenticatorRules, at: int, registered_at: i
     except (CeremonyMalformed, CeremonyRefused, KeyNotAllowed):
         raise _refused("attestation-evidence") from None
     entry = None if rules.metadata is None else rules.metadata.models.get(attested.model)
+    allowed = tuple(line for line in rules.allow if line.model == attested.model)
+    named = () if entry is None else entry.roots
     return _Case(
         evidence=evidence,
         attested=attested,
-        allowed=tuple(allowed for allowed in rules.allow if allowed.model == attested.model),
-        entry=entry,
+        allowed=allowed,
+        voucher=_voucher(attested, allowed, rules.roots, named, at if registered_at is None else registered_at),
         statuses=frozenset() if entry is None else mds_status.in_effect(entry.reports, at),
         rules=rules,
         key=key,
         at=at,
-        attested_at=at if registered_at is None else registered_at,
         is_new=registered_at is None,
     )
 
 
-def _voucher(case: _Case) -> tuple[bytes, str] | None:
-    """The root (SHA-256) that may vouch for this model and does, and the name of the line that says so."""
-    of_metadata = () if case.entry is None else case.entry.roots
-    known = (*case.rules.roots, *of_metadata)
-    if not case.allowed:
-        return _led_to(case, known, "")
-    for line in case.allowed:
-        of_line = tuple(root for root in known if fingerprint(root) == line.root)
-        if found := _led_to(case, of_metadata if line.root is None else of_line, line.name):
+def _voucher(
+    attested: Attested, allowed: tuple[AllowedModel, ...], roots: tuple[bytes, ...], named: tuple[bytes, ...], at: int
+) -> tuple[bytes, str] | None:
+    """The first line of the list whose root stands behind the key; ``named`` are the roots that the metadata name.
+
+    A model that is on no list is led to any root: what is wrong with it is that, not its path.
+    """
+    if not allowed:
+        return _led_to(attested, (*roots, *named), "", at)
+    for line in allowed:
+        of_line = tuple(root for root in (*roots, *named) if fingerprint(root) == line.root)
+        if found := _led_to(attested, named if line.root is None else of_line, line.name, at):
             return found
     return None
 
 
-def _led_to(case: _Case, roots: tuple[bytes, ...], name: str) -> tuple[bytes, str] | None:
+def _led_to(attested: Attested, roots: tuple[bytes, ...], name: str, at: int) -> tuple[bytes, str] | None:
     try:
-        return require_anchor(case.attested.certificates, roots, case.attested_at), name
+        return require_anchor(attested.certificates, roots, at), name
     except DocumentError:
         return None

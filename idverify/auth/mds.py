@@ -27,6 +27,7 @@ MAX_BLOB: Final = 16 * 1024 * 1024
 MAX_BRACKETS: Final = 500_000
 MAX_CERTIFICATES: Final = 6
 _DAY: Final = 86_400
+_SHA1_BYTES: Final = 20  # RFC 5280 section 4.2.1.2, way 1: an AAGUID has 16
 _ALGORITHMS: Final = {"ES256": -7, "RS256": -257}  # JOSE to COSE
 _UNREADABLE: Final = StatusReport("UNREADABLE")
 
@@ -167,7 +168,12 @@ def _keys(listed: Any) -> list[bytes]:
     """Section 3.1.1. Neither stands in entries of UAF, which are nothing to us."""
     if type(listed) is not dict:
         raise ValueError("an entry must be an object")
-    keys = [bytes.fromhex(_text(key)) for key in listed.get("attestationCertificateKeyIdentifiers", ())]
+    identifiers = listed.get("attestationCertificateKeyIdentifiers", [])
+    if type(identifiers) is not list:
+        raise ValueError("attestationCertificateKeyIdentifiers must be a list")
+    keys = [bytes.fromhex(_text(identifier)) for identifier in identifiers]
+    if any(len(key) != _SHA1_BYTES for key in keys):
+        raise ValueError(f"an attestationCertificateKeyIdentifier has {_SHA1_BYTES} bytes")
     if "aaguid" in listed:
         keys.append(UUID(_text(listed["aaguid"])).bytes)
     return list(dict.fromkeys(keys))

@@ -377,6 +377,8 @@ def trust_status_cases() -> Iterator[Trust]:
             f"{status}, of a registered key", certified, weak, breaks="revoked-model", registered_at=now - 9 * DAY
         )
         yield said(f"{status}, which is over", certified, (status, now - 9 * DAY, now - DAY), breaks="revoked-model")
+        gone = {"allow": (), "registered_at": now - 9 * DAY}
+        yield said(f"{status}, which is on no list any more", certified, weak, breaks="revoked-model", **gone)
         yield said(f"{status}, from tomorrow on", certified, (status, now + DAY, None))
     for status in ("RETIRED", "SOMETHING_NEW"):
         yield said(f"{status}", certified, (status, None, None), breaks="retired-model")
@@ -493,6 +495,9 @@ def blobs() -> Iterator[Blob]:
         ("an entry that is none", blob(entries=[1])),
         ("an AAGUID that is none", blob(entries=[{"aaguid": "x"}])),
         ("an AAGUID as a number", blob(entries=[{"aaguid": 1}])),
+        ("identifiers as a number", blob(entries=[{"attestationCertificateKeyIdentifiers": 1}])),
+        ("an identifier as a number", blob(entries=[{"attestationCertificateKeyIdentifiers": [1]}])),
+        ("an AAGUID as identifier", blob(entries=[{"attestationCertificateKeyIdentifiers": [sim.AAGUID.hex()]}])),
         ("a model twice", blob(entries=twice)),
     ):
         yield Blob(what, text, "mds-blob")
