@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from idverify.auth import ceremony, webauthn
+from idverify.auth.attestation.path import fingerprint, require_anchor
 from idverify.auth.authenticator_data import Flag
 from idverify.errors import CeremonyRefused, UserVerificationNeeded
 from tests.simulators.authenticator import text
@@ -17,6 +18,7 @@ from tests.simulators.authenticator import text
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "fido2"
 W3C = SHARED / "w3c-webauthn-l3" / "ceremony-vectors.json"
 REAL = SHARED / "java-webauthn-server" / "real-examples.json"
+IN_2026 = 1_767_225_600
 CHROMIUM = SHARED / "chromium-156-packed-registration.json"
 
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared vectors are not beside this checkout")
@@ -116,6 +118,9 @@ def test_w3c(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert key.credential_id == bytes.fromhex(registration["credential_id"])
     assert key.aaguid == bytes.fromhex(registration["aaguid"])
+    if key.certificates:
+        root = bytes.fromhex(json.loads(W3C.read_text())["vectors"]["attestation-root-cert"]["attestation_ca_cert"])
+        assert require_anchor(key.certificates, (root,), IN_2026) == fingerprint(root)
     assert key.attestation_type == ATTESTATION_TYPES[name.split("-es", maxsplit=1)[0]]
     assert_with(key, said, got, signature, "example.org")
 
@@ -145,13 +150,16 @@ def test_real_devices(name: str) -> None:
 
 
 def test_chromium() -> None:
-    """What Chromium's `toJSON()` makes is read as it comes, with all the members that we do not use."""
+    """What Chromium's `toJSON()` makes is read as it comes; its certificate is trusted where it is listed itself."""
     response = json.loads(CHROMIUM.read_text())
     client_data = base64.urlsafe_b64decode(response["response"]["clientDataJSON"] + "==")
     key = webauthn.check_registration(expectation(client_data, "localhost", Flag.UV), response)
 
     assert (key.algorithm, key.attestation_format, key.transports) == (-7, "packed", ("usb",))
-    assert (key.attestation_type, len(key.certificates)) == ("basic", 1)
+    assert key.attestation_type == "basic"
+    itself = webauthn.AllowedModel(key.aaguid, fingerprint(key.certificates[0]), "Chromium")
+    rules = webauthn.AuthenticatorRules((itself,), key.certificates, minimum=None)
+    assert webauthn.judge(key, rules, IN_2026).name == "Chromium"
 
 
 def test_user_verification_is_demanded_of_real_devices() -> None:
