@@ -6,16 +6,22 @@ IdverifyError
 │   │   └── CeremonyMalformed   400  what a security key answered is not what WebAuthn says
 │   ├── NotAuthenticated        401  no API key or session, or one that is unknown, revoked or over
 │   │   ├── CeremonyRefused     401  the key's answer does not hold: one sentence, whatever the reason
+│   │   │   └── OriginNotAllowed 401 the key was used on a page that is not ours
 │   │   └── UserVerificationNeeded 401  the key did not ask for its PIN or a fingerprint
 │   ├── NotAllowed              403  the role may not do this, or the rule of two people forbids it
 │   │   ├── KeyNotAllowed       403  the policy of the role does not take this security key
+│   │   ├── KeySuspended        403  the key is on record and may do nothing for now
 │   │   └── CrossSite           403  a request that another site made the browser send
 │   ├── NotFound                404
 │   ├── Conflict                409  used already, or the state has moved on
-│   │   └── KeyAlreadyRegistered 409
+│   │   ├── CeremonyUsed        409  a challenge is good once
+│   │   ├── KeyAlreadyRegistered 409
+│   │   └── TooManyKeys         409
 │   ├── Gone                    410  expired
+│   │   └── CeremonyExpired     410  a challenge is good for minutes
 │   ├── TooLarge                413
-│   └── Unprocessable           422  well-formed, but the content breaks a rule of the domain
+│   ├── Unprocessable           422  well-formed, but the content breaks a rule of the domain
+│   └── TooManyAttempts         429  too many answers of one session or code did not hold; come back
 ├── DocumentError               a document is malformed or forged: never an HTTP error, always a verdict
 ├── Unavailable                 503  a part we need is away; nothing was done
 │   ├── Busy                    503  the queue is full; come back
@@ -86,10 +92,18 @@ class CeremonyRefused(NotAuthenticated):
     """
 
     slug, status, title = "verification-failed", 401, "The security key could not be verified"
+    told: ClassVar[str] = "The security key's answer does not hold here. Try again with the key that you registered."
 
     def __init__(self, rule: str) -> None:
-        super().__init__("The security key's answer does not hold here. Try again with the key that you registered.")
+        super().__init__(self.told)
         self.rule = rule
+
+
+class OriginNotAllowed(CeremonyRefused):
+    """The key was used on a page of another site, or inside one. Whoever did so knows that: it tells nothing."""
+
+    slug, status, title = "origin-not-allowed", 401, "The security key was used at another address"
+    told = "The key was used on a page that is not ours. Open this service by the address that you were given."
 
 
 class UserVerificationNeeded(NotAuthenticated):
@@ -117,6 +131,15 @@ class KeyNotAllowed(NotAllowed):
         self.rule = rule
 
 
+class KeySuspended(NotAllowed):
+    """The key is genuine and its owner's, and may do nothing until somebody has looked at it."""
+
+    slug, status, title = "key-suspended", 403, "This security key is suspended"
+
+    def __init__(self) -> None:
+        super().__init__("This security key is suspended. Use your other key, or ask whoever enrolled you for help.")
+
+
 class CrossSite(NotAllowed):
     """Another site made the browser send this, or nothing shows that it did not."""
 
@@ -135,16 +158,43 @@ class Conflict(ClientError):
     slug, status, title = "conflict", 409, "This conflicts with what is recorded"
 
 
+class CeremonyUsed(Conflict):
+    """A challenge was answered before, rightly or wrongly: it is good once."""
+
+    slug, status, title = "ceremony-used", 409, "This was answered already"
+
+    def __init__(self) -> None:
+        super().__init__("This ceremony was answered already. Start again.")
+
+
 class KeyAlreadyRegistered(Conflict):
     """The security key is registered already, for this account or for another."""
 
     slug, status, title = "key-already-registered", 409, "This security key is registered already"
 
 
+class TooManyKeys(Conflict):
+    """The account has as many keys as it may have."""
+
+    slug, status, title = "too-many-keys", 409, "There are as many security keys as there may be"
+
+    def __init__(self) -> None:
+        super().__init__("You have as many keys as one account may have. Remove one first.")
+
+
 class Gone(ClientError):
     """It was there and has expired."""
 
     slug, status, title = "expired", 410, "This has expired"
+
+
+class CeremonyExpired(Gone):
+    """A challenge was answered too late."""
+
+    slug, status, title = "ceremony-expired", 410, "This took too long"
+
+    def __init__(self) -> None:
+        super().__init__("This took too long. Start again.")
 
 
 class TooLarge(ClientError):
@@ -157,6 +207,16 @@ class Unprocessable(ClientError):
     """Well-formed, but the content breaks a rule of the domain."""
 
     slug, status, title = "unprocessable", 422, "The request breaks a rule"
+
+
+class TooManyAttempts(ClientError):
+    """Too many answers of one session or code did not hold. ``retry_after`` is in seconds."""
+
+    slug, status, title = "too-many-attempts", 429, "Too many attempts"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many answers of security keys did not hold. Wait ten minutes, then start again.")
+        self.retry_after = retry_after
 
 
 class DocumentError(IdverifyError):

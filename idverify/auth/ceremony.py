@@ -10,7 +10,7 @@ from typing import Final
 
 from idverify.auth.authenticator_data import AuthenticatorData, Flag
 from idverify.auth.client_data import ClientData
-from idverify.errors import CeremonyRefused, UserVerificationNeeded
+from idverify.errors import CeremonyRefused, OriginNotAllowed, UserVerificationNeeded
 
 CREATE: Final = "webauthn.create"
 GET: Final = "webauthn.get"
@@ -56,19 +56,19 @@ def challenge(ceremony: Ceremony) -> None:
 def origin(ceremony: Ceremony) -> None:
     """7.1 step 9, 7.2 step 12: given to one of our own pages."""
     if ceremony.client_data.origin not in ceremony.expected.origins:
-        raise CeremonyRefused("origin")
+        raise OriginNotAllowed("origin")
 
 
 def cross_origin(ceremony: Ceremony) -> None:
     """7.1 step 10, 7.2 step 13: nobody frames our pages."""
     if ceremony.client_data.cross_origin:
-        raise CeremonyRefused("cross-origin")
+        raise OriginNotAllowed("cross-origin")
 
 
 def top_origin(ceremony: Ceremony) -> None:
     """7.1 step 11, 7.2 step 14: likewise."""
     if ceremony.client_data.top_origin is not None:
-        raise CeremonyRefused("top-origin")
+        raise OriginNotAllowed("top-origin")
 
 
 def rp_id(ceremony: Ceremony) -> None:

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from idverify.auth.webauthn import Expectation
-from idverify.errors import Conflict, Gone, NotFound
+from idverify.errors import CeremonyExpired, CeremonyUsed, NotFound
+from idverify.services.attempts import require_few_failures
 from idverify.services.office import HANDLE_BYTES, Office
 from idverify.stores import queries, tables
-from idverify.stores.writes import Consume, Insert, WriteSet
+from idverify.stores.writes import Change, Consume, Insert, WriteSet
 
 CHALLENGE_BYTES: Final = 32
 UNKNOWN: Final = "There is no such ceremony. Start again."
@@ -56,7 +57,11 @@ class Given:
 
 
 async def keep(office: Office, kind: Ceremony, challenge: bytes, at: int, **bound: bytes | None) -> bytes:
-    """Store a challenge that was handed out at ``at``, bound to account, session and act; its handle."""
+    """Store a challenge that was handed out at ``at``, bound to account, session and act; its handle.
+
+    Raises ``TooManyAttempts`` where too many answers of this session or code did not hold.
+    """
+    await require_few_failures(office, bound.get("session_id"), bound.get("enrolment_id"))
     handle = office.entropy(HANDLE_BYTES)
     row = {
         "id": office.new_id(),
@@ -66,6 +71,7 @@ async def keep(office: Office, kind: Ceremony, challenge: bytes, at: int, **boun
         "created_at": at,
         "expires_at": at + SECONDS[kind],
         "consumed_at": None,
+        "succeeded_at": None,
         **dict.fromkeys(("account_id", "session_id", "enrolment_id", "user_handle", "nonce", "action_digest")),
         **bound,
     }
@@ -76,21 +82,27 @@ async def keep(office: Office, kind: Ceremony, challenge: bytes, at: int, **boun
 async def burn(office: Office, kind: Ceremony, handle: bytes) -> Any:
     """Use a challenge up, for good and before its answer is looked at; the row.
 
-    Raises ``NotFound``, ``Conflict`` for one that was used, ``Gone`` for one that expired.
+    Raises ``NotFound``, ``CeremonyUsed``, ``CeremonyExpired``, and ``TooManyAttempts`` as ``keep`` does.
     """
     row: Any = await office.store.fetch_one(queries.CEREMONY, {"handle": handle})
     if row is None or row["kind"] != kind.value:
         raise NotFound(UNKNOWN)
+    await require_few_failures(office, row["session_id"], row["enrolment_id"])
     consume = Consume(
         tables.ceremony,
         row["id"],
         office.clock.now(),
-        used=Conflict("This ceremony was answered already. Start again."),
-        expired=Gone("This took too long. Start again."),
+        used=CeremonyUsed(),
+        expired=CeremonyExpired(),
         unknown=NotFound(UNKNOWN),
     )
     await office.store.commit(WriteSet((consume,)))
     return row
+
+
+def succeeded(office: Office, ceremony: Any) -> Change:
+    """What is to be committed together with all that a ceremony led to; without it, it counts as failed."""
+    return Change(tables.ceremony, {"id": ceremony["id"]}, {"succeeded_at": office.clock.now()})
 
 
 def expectation(office: Office, challenge: bytes, *, account_known: bool = False) -> Expectation:

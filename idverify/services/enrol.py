@@ -18,7 +18,7 @@ from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Act, Principal, Role, name_as_read, require_may, require_person
-from idverify.errors import CeremonyRefused, Conflict, Gone, KeyAlreadyRegistered, NotFound, Unprocessable
+from idverify.errors import CeremonyRefused, Conflict, Gone, KeyAlreadyRegistered, NotFound, TooManyKeys, Unprocessable
 from idverify.ledger.commitment import Record
 from idverify.ports import Clock, Entropy, uuid7
 from idverify.services import step_up
@@ -32,6 +32,7 @@ from idverify.services.ceremonies import (
     credentials,
     expectation,
     keep,
+    succeeded,
 )
 from idverify.services.office import Office
 from idverify.services.people import about, look, read
@@ -181,7 +182,7 @@ async def finish(
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
     if account is not None:
         await require_room(office, account["id"], Role(account["role"]))
-    writes: list[Write] = [_used(enrolment, office.clock.now())]
+    writes: list[Write] = [_used(enrolment, office.clock.now()), succeeded(office, ceremony)]
     if account is None:
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
         writes.append(Insert(tables.account, account, Conflict(_TAKEN)))
@@ -211,10 +212,10 @@ def _require_recordable(office: Office, enrolment: Enrolment) -> None:
 
 
 async def require_room(office: Office, account: bytes, role: Role) -> list[Any]:
-    """The account's keys. Raises ``Conflict`` if there can be no more of them."""
+    """The account's keys. Raises ``TooManyKeys`` if there can be no more of them."""
     held = await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
     if len(held) >= office.key_policies[role].most_keys:
-        raise Conflict("You have as many keys as one account may have. Remove one first.")
+        raise TooManyKeys
     return held
 
 

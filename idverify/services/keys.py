@@ -20,6 +20,7 @@ from idverify.services.ceremonies import (
     credentials,
     expectation,
     keep,
+    succeeded,
 )
 from idverify.services.enrol import (
     already_registered,
@@ -77,7 +78,8 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
     await require_room(office, person.account, principal.role)
     row = key_row(office, person.account, principal.role, registered, name)
     entries = await key_entries(office, "authenticator.bound", registered.cose_key, person.person)
-    writes = (*still_signed_in(person), Insert(tables.security_key, row, already_registered()))
+    made = Insert(tables.security_key, row, already_registered())
+    writes = (*still_signed_in(person), made, succeeded(office, ceremony))
     await office.store.commit(WriteSet(writes, entries))
 
 

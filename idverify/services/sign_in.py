@@ -9,9 +9,19 @@ import structlog
 from idverify.auth import options
 from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
 from idverify.core.policy import Role
-from idverify.errors import CeremonyRefused
+from idverify.errors import CeremonyRefused, KeySuspended
 from idverify.services import sessions
-from idverify.services.ceremonies import CHALLENGE_BYTES, SECONDS, Beginning, Ceremony, Given, burn, expectation, keep
+from idverify.services.ceremonies import (
+    CHALLENGE_BYTES,
+    SECONDS,
+    Beginning,
+    Ceremony,
+    Given,
+    burn,
+    expectation,
+    keep,
+    succeeded,
+)
 from idverify.services.office import Office
 from idverify.services.sessions import Opened, open_session
 from idverify.stores import queries, tables
@@ -31,13 +41,13 @@ async def begin(office: Office) -> Beginning:
 async def finish(office: Office, given: Given, replacing: str | None = None) -> Opened:
     """Open a session for the owner of the key that answered; ``replacing`` is the session token that came along.
 
-    Raises ``CeremonyMalformed``, ``CeremonyRefused`` or ``UserVerificationNeeded``.
+    Raises ``CeremonyMalformed``, ``CeremonyRefused``, ``UserVerificationNeeded`` or ``KeySuspended``.
     """
     with office.tally.ceremony(Ceremony.SIGN_IN):
         ceremony = await burn(office, Ceremony.SIGN_IN, given.ceremony)
         row, asserted = await _recognised(office, ceremony["challenge"], given)
     opened, session = open_session(office, {**row, "id": row["account_id"]}, row["id"])
-    writes: list[Write] = [used_key(row, asserted, office.clock.now()), session]
+    writes: list[Write] = [used_key(row, asserted, office.clock.now()), session, succeeded(office, ceremony)]
     if replacing is not None:
         writes.append(sessions.replaced(office, replacing))
     await office.store.commit(WriteSet(tuple(writes)))
@@ -53,7 +63,7 @@ async def _recognised(office: Office, challenge: bytes, given: Given) -> tuple[A
     if row is None:
         check_nothing(expected, given.response)
     asserted = check_assertion(expected, known_key(row), given.response)
-    require_no_clone(asserted, Role(row["role"]), row["handle"])
+    require_in_good_standing(row, asserted)
     return row, asserted
 
 
@@ -71,6 +81,13 @@ def used_key(row: Any, asserted: Asserted, at: int) -> Change:
     if row["sign_count"] and row["role"] != Role.CITIZEN:  # two copies of a key, at the same moment
         as_read["sign_count"] = row["sign_count"]
     return Change(tables.security_key, as_read, left, CeremonyRefused("removed"))
+
+
+def require_in_good_standing(row: Any, asserted: Asserted) -> None:
+    """Raises ``KeySuspended``, and ``CeremonyRefused`` for a copy, to whoever has shown that the key is theirs."""
+    if row["suspended_at"] is not None:
+        raise KeySuspended
+    require_no_clone(asserted, Role(row["role"]), row["handle"])
 
 
 def require_no_clone(asserted: Asserted, role: Role, key: bytes) -> None:

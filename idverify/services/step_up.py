@@ -29,11 +29,12 @@ from idverify.services.ceremonies import (
     credentials,
     expectation,
     keep,
+    succeeded,
 )
 from idverify.services.office import Office
 from idverify.services.records import About, act, entry
 from idverify.services.sessions import still_signed_in
-from idverify.services.sign_in import known_key, require_no_clone, used_key
+from idverify.services.sign_in import known_key, require_in_good_standing, used_key
 from idverify.stores import queries, tables
 from idverify.stores.vault import place
 from idverify.stores.writes import Change, IndexOf, Insert, Recorded, ShardOf, Write
@@ -100,12 +101,10 @@ async def require(office: Office, principal: Principal, action: Action, given: G
     if given is None:
         raise StepUpRequired(action)
     with office.tally.ceremony(Ceremony.STEP_UP):
-        return await _confirmed(office, principal, person, action, given)
+        return await _confirmed(office, person, action, given)
 
 
-async def _confirmed(
-    office: Office, principal: Principal, person: SignedIn, action: Action, given: Given
-) -> Authorisation:
+async def _confirmed(office: Office, person: SignedIn, action: Action, given: Given) -> Authorisation:
     ceremony = await burn(office, Ceremony.STEP_UP, given.ceremony)
     if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
         raise CeremonyRefused("session")
@@ -116,7 +115,7 @@ async def _confirmed(
     challenge = step_up.challenge(ceremony["nonce"], action.digest(), context)
     expected = expectation(office, challenge, account_known=True)
     asserted = check_assertion(expected, known_key(key), given.response)
-    require_no_clone(asserted, principal.role, key["handle"])
+    require_in_good_standing(key, asserted)
     return _authorisation(office, person, action, ceremony, key, context, asserted)
 
 
@@ -146,7 +145,7 @@ def _authorisation(
         "evidence": evidence,
         "confirmed_at": now,
     }
-    preconditions = (used_key(key, asserted, now), *still_signed_in(person))
+    preconditions = (used_key(key, asserted, now), *still_signed_in(person), succeeded(office, ceremony))
     return Authorisation(authorisation_id, handle, action, row, preconditions)
 
 

@@ -82,6 +82,15 @@ ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bind
 STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
 ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
 CEREMONY: Final = select(ceremony).where(ceremony.c.handle == bindparam("handle"))
+# Answers that led to nothing, the newest first, by what they were bound to.
+FAILED_CEREMONIES: Final = {
+    column.name: select(ceremony.c.consumed_at)
+    .where(column == bindparam(column.name), ceremony.c.consumed_at > bindparam("since"))
+    .where(ceremony.c.succeeded_at.is_(None))
+    .order_by(ceremony.c.consumed_at.desc())
+    .limit(bindparam("most"))
+    for column in (ceremony.c.session_id, ceremony.c.enrolment_id)
+}
 
 _SECURITY_KEY = select(
     security_key, account.c.user_handle, account.c.role, account.c.actor, account.c.purpose, account.c.person_id

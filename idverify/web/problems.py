@@ -11,11 +11,13 @@ from aiohttp import web
 
 from idverify.errors import (
     IdverifyError,
+    KeyNotAllowed,
     MalformedRequest,
     NotAuthenticated,
     NotFound,
     OutcomeUnknown,
     TooLarge,
+    TooManyAttempts,
     Unavailable,
 )
 
@@ -76,9 +78,11 @@ def problem_response(error: IdverifyError, extension: Mapping[str, Any] | None =
     headers = {}
     if isinstance(error, MalformedRequest) and error.errors:
         body["errors"] = error.errors
+    if isinstance(error, KeyNotAllowed):
+        body["reason"] = error.rule
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable | OutcomeUnknown):
+    if isinstance(error, Unavailable | OutcomeUnknown | TooManyAttempts):
         headers["Retry-After"] = str(error.retry_after)
     return web.Response(body=orjson.dumps(body), status=error.status, content_type=CONTENT_TYPE, headers=headers)
 

@@ -399,7 +399,7 @@ class Health(Model):
 
 
 class Problem(BaseModel):
-    """RFC 9457. ``errors`` lists every field that is wrong, with its place."""
+    """RFC 9457. ``errors`` lists every field that is wrong, with its place; ``reason`` is a policy's for a key."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -408,6 +408,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[dict[str, str]] | None = None
+    reason: str | None = None
 
 
 def instant(at: int) -> dt.datetime:

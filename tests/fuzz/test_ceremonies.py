@@ -87,6 +87,8 @@ async def test_enrolling(served: SoftwareOffice, data: st.DataObject) -> None:
 @ROUNDS
 async def test_confirming(served: SoftwareOffice, held: Holding, data: st.DataObject) -> None:
     """A changed confirmation confirms nothing, unless nobody reads what was changed."""
+    await served.api.identity("officer")
+    await served.api.sign_in(served.api.deployment.people["officer"])  # in one session, twenty would be too many
     path, body = f"/api/v1/people/{held.person}/offers", {"type": VCT}
     _, asked = await served.api.call("POST", path, "officer", body, confirm=False)
     key, step_up = await _officers_key(served), asked["step_up"]

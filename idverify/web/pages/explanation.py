@@ -38,12 +38,17 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
         N_("The security key could not be verified"),
         N_("Try again with the key that you registered here. If you lost it, ask whoever enrolled you for a new code."),
     ),
+    "origin-not-allowed": (
+        N_("The security key was used at another address"),
+        N_("Open the service by the address that you were given, letter by letter, and try again."),
+    ),
     "user-verification-needed": (
         N_("The security key must ask for its PIN"),
         N_("Set a PIN on this key first, in the settings of your computer or browser, then try again."),
     ),
     "not-allowed": (N_("You may not do this"), N_("If you need to, ask somebody whose task it is.")),
     "key-not-allowed": (N_("This security key cannot be used here"), _ANOTHER_KEY),
+    "key-suspended": (N_("This security key is suspended"), _ANOTHER_KEY),
     "cross-site": (
         N_("Nothing was done, to keep you safe"),
         N_("Open the page here again and send it from there. If you signed in again since, that is why."),
@@ -54,13 +59,26 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
         N_("This does not fit what is on record"),
         N_("Look at the record again: somebody may have changed it, or it was done already."),
     ),
+    "ceremony-used": (
+        N_("This was answered already"),
+        N_("Look whether it was done. If it was not, start again: each time it takes a new answer of your key."),
+    ),
     "key-already-registered": (
         N_("This security key is registered already"),
         N_("Sign in with it, or use another key."),
     ),
+    "too-many-keys": (
+        N_("You have as many security keys as you may have"),
+        N_("Remove a key that you do not use any more, then add the new one."),
+    ),
+    "ceremony-expired": (N_("This took too long"), _START_AGAIN),
     "expired": (N_("This has expired"), _START_AGAIN),
     "too-large": (N_("This is too large"), N_("Send a smaller file. One megabyte is the most.")),
     "unprocessable": (N_("A rule does not allow this"), N_("Go back, change what the rule is about, and try again.")),
+    "too-many-attempts": (
+        N_("There were too many attempts"),
+        N_("Wait ten minutes. If you do not know why the key is refused, ask whoever enrolled you for help."),
+    ),
     "unavailable": (N_("A part of the service is away"), _WAIT),
     "busy": (N_("The service is busy"), _WAIT),
     "log-halted": (

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from idverify.errors import Conflict, Gone, NotFound
+from idverify.errors import CeremonyExpired, CeremonyUsed, NotFound
 from idverify.services.ceremonies import SECONDS, Ceremony, burn, keep
 from tests.simulators.software_office import SoftwareOffice
 
@@ -25,7 +25,7 @@ async def test_it_is_used_in_its_last_second_and_not_after(served: SoftwareOffic
     served.clock.advance(SECONDS[kind] - 1)
     row = await burn(served.office, kind, early)
     served.clock.advance(1)
-    with pytest.raises(Gone, match="too long"):
+    with pytest.raises(CeremonyExpired, match="too long"):
         await burn(served.office, kind, late)
 
     assert (row["kind"], row["challenge"]) == (kind.value, CHALLENGE)
@@ -44,12 +44,11 @@ async def test_one_for_another_kind_answers_nothing(served: SoftwareOffice) -> N
     assert (await burn(served.office, Ceremony.SIGN_IN, handle))["handle"] == handle
 
 
-async def test_of_two_hundred_at_once_one_uses_it(served: SoftwareOffice) -> None:
+@pytest.mark.parametrize("kind", list(Ceremony))
+async def test_of_two_hundred_at_once_one_uses_it(served: SoftwareOffice, kind: Ceremony) -> None:
     """However many answer one challenge at the same time: one gets it, the others are told that it is used."""
-    handle = await _kept(served, Ceremony.SIGN_IN)
+    handle = await _kept(served, kind)
 
-    outcomes = await asyncio.gather(
-        *(burn(served.office, Ceremony.SIGN_IN, handle) for _ in range(200)), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(*(burn(served.office, kind, handle) for _ in range(200)), return_exceptions=True)
 
-    assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [Conflict] * 199
+    assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [CeremonyUsed] * 199
