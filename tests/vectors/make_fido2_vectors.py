@@ -47,9 +47,16 @@ def client_cases(type_: str, answer: Callable[[bytes], dict[str, Any]]) -> Itera
     yield Case("no crossOrigin", said(crossOrigin=...))
     yield Case("another of our origins", said(origin=sim.OTHER_ORIGIN))
     other = "webauthn.get" if type_ == "webauthn.create" else "webauthn.create"
-    for another in (other, "payment.get", ""):
+    for another in (other, "payment.get", "public-key", type_.upper(), f"{type_} ", f"{type_}\0", ""):
         yield Case(f"type {another}", said(type=another), "ceremony-type")
-    for name, value in (("another", bytes(32)), ("half a", sim.CHALLENGE[:16]), ("no", b"")):
+    for name, value in (
+        ("another", bytes(32)),
+        ("half a", sim.CHALLENGE[:16]),
+        ("no", b""),
+        ("more than the", sim.CHALLENGE + b"\0"),
+        ("the hash of the", hashlib.sha256(sim.CHALLENGE).digest()),
+        ("the text of the", sim.text(sim.CHALLENGE).encode()),
+    ):
         yield Case(f"{name} challenge", said(challenge=sim.text(value)), "challenge")
     for origin in (
         "http://id.example",
@@ -59,6 +66,20 @@ def client_cases(type_: str, answer: Callable[[bytes], dict[str, Any]]) -> Itera
         "https://sub.id.example",
         "https://id.example.evil.example",
         "https://evil.example",
+        "https://evil.example/https://id.example",
+        "https://id.example@evil.example",
+        "https://user@id.example",
+        "https://id.example:443",
+        "https://id.example.",
+        "https://id.example\n",
+        " https://id.example",
+        "https://\u0131d.example",
+        "HTTPS://id.example",
+        "//id.example",
+        "id.example",
+        "wss://id.example",
+        "file://",
+        "android:apk-key-hash:AAAA",
         "null",
         "",
     ):
@@ -66,6 +87,7 @@ def client_cases(type_: str, answer: Callable[[bytes], dict[str, Any]]) -> Itera
     yield Case("in a frame", said(crossOrigin=True), "cross-origin")
     yield Case("on top of us", said(topOrigin="https://evil.example"), "top-origin")
     yield Case("on top of us, ourselves", said(topOrigin=sim.ORIGIN), "top-origin")
+    yield Case("on top of us, without a name", said(topOrigin=""), "top-origin")
 
 
 def malformed_client_cases(type_: str, answer: Callable[[bytes], dict[str, Any]]) -> Iterator[Case]:
@@ -79,8 +101,17 @@ def malformed_client_cases(type_: str, answer: Callable[[bytes], dict[str, Any]]
         ("UTF-16", honest.decode().encode("utf-16")),
         ("two byte order marks", b"\xef\xbb\xbf" * 2 + honest),
         ("bytes that follow", honest + b"{}"),
+        ("nothing", b"{}"),
         ("a name twice", opened + b',"origin":"https://id.example"}'),
+        ("a name twice, spelled in two ways", opened + b',"\\u006frigin":"https://id.example"}'),
+        ("a name twice, further in", opened + b',"x":{"y":1,"y":1}}'),
+        ("a comma too many", opened + b",}"),
+        ("a comment", opened + b"/* */}"),
+        ("the quotes of another language", honest.replace(b'"', b"'")),
+        ("a line break in a text", opened + b',"x":"\n"}'),
         ("not a number", opened + b',"x":NaN}'),
+        ("no end of a number", opened + b',"x":-Infinity}'),
+        ("a number with a plus", opened + b',"x":+1}'),
         ("too deep", opened + b',"x":' + b"[" * 20 + b"]" * 20 + b"}"),
         ("a number beyond reason", opened + b',"x":' + b"9" * 5000 + b"}"),
         ("no type", client_data(type_, changes={"type": ...})),
@@ -117,6 +148,10 @@ def flag_cases(flags: int, answer: Callable[[bytes], dict[str, Any]], tail: byte
         ("extensions without names", authenticator_data(flags | ED, tail=tail + cbor({1: 2}))),
         ("bytes after the extensions", authenticator_data(flags | ED, tail=tail + cbor({}) + b"\x00")),
         ("an extension twice", authenticator_data(flags | ED, tail=tail + bytes.fromhex("a2616101616101"))),
+        ("extensions in another order", authenticator_data(flags | ED, tail=tail + bytes.fromhex("a2616201616101"))),
+        ("extensions without a length", authenticator_data(flags | ED, tail=tail + bytes.fromhex("bf616101ff"))),
+        ("an extension that is a float", authenticator_data(flags | ED, tail=tail + cbor({"a": 1.5}))),
+        ("an extension with a tag", authenticator_data(flags | ED, tail=tail + bytes.fromhex("a16161c101"))),
     ):
         yield Case(name, answer(data), "authenticator-data")
 
@@ -326,6 +361,7 @@ def assertion_cases() -> Iterator[Case]:
     )
     yield Case("another credential", other_id.sign_in(), "credential-id")
     yield Case("another account", KEY.sign_in(inner={"userHandle": sim.text(b"another")}), "user-handle")
+    yield Case("half an account", KEY.sign_in(inner={"userHandle": sim.text(sim.USER_HANDLE[:32])}), "user-handle")
     yield Case(
         "another account, one is known",
         KEY.sign_in(inner={"userHandle": sim.text(b"x")}),
