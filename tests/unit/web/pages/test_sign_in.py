@@ -125,7 +125,7 @@ async def test_a_challenge_is_good_once_and_for_a_while(people: People) -> None:
     people.served.clock.advance(301)
     late = await browser.confirm(page)
 
-    assert (twice.status, twice.heading) == (409, "This does not fit what is on record")
+    assert (twice.status, twice.heading) == (409, "This was answered already")
     assert late.status == 410
     assert "This took too long. Start again." in late.text
     assert (await browser.confirm(late)).path == "/officer"
