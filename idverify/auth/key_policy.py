@@ -80,6 +80,19 @@ SESSION_LIMITS: Final[Mapping[Role, SessionLimits]] = MappingProxyType(
     }
 )
 
+# On a computer that others use after us: whoever walks away without signing out leaves little time.
+SHARED_LIMITS: Final[Mapping[Role, SessionLimits]] = MappingProxyType(
+    {
+        role: replace(limits, idle=min(limits.idle, 10 * MINUTE), absolute=min(limits.absolute, 60 * MINUTE))
+        for role, limits in SESSION_LIMITS.items()
+    }
+)
+
+
+def session_limits(role: Role, *, shared_computer: bool) -> SessionLimits:
+    """How long a session of a role may last, where it was opened."""
+    return (SHARED_LIMITS if shared_computer else SESSION_LIMITS)[role]
+
 
 def require_taken(policy: KeyPolicy, key: RegisteredKey) -> None:
     """Raises ``KeyNotAllowed`` (``synced``) for a key that the policy does not take."""

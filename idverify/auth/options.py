@@ -26,8 +26,13 @@ def creation_options(
     challenge: bytes,
     exclude: Sequence[Known],
     policy: KeyPolicy,
+    *,
+    shared_computer: bool = False,
 ) -> dict[str, Any]:
-    """``PublicKeyCredentialCreationOptionsJSON`` for one more key; keys in ``exclude`` will say that they are known."""
+    """``PublicKeyCredentialCreationOptionsJSON`` for one more key; keys in ``exclude`` will say that they are known.
+
+    On a shared computer it must be a key that its owner takes along, or the next visitor would find it there.
+    """
     return {
         "rp": {"id": rp_id, "name": rp_name},
         "user": {"id": base64url.encode(user_handle), "name": user_name, "displayName": user_name},
@@ -39,8 +44,9 @@ def creation_options(
             "residentKey": policy.resident_key,
             "requireResidentKey": policy.resident_key == "required",  # for clients of Level 1
             "userVerification": "required",
+            **({"authenticatorAttachment": "cross-platform"} if shared_computer else {}),
         },
-        "hints": list(policy.hints),
+        "hints": ["security-key"] if shared_computer else list(policy.hints),
         "attestation": policy.attestation,
     }
 

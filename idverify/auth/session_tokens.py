@@ -1,7 +1,9 @@
-"""What a session's cookie holds, and the token that its forms carry. At rest there is only a hash.
+"""What a session's cookie holds, and the token that its forms carry.
 
->>> token = make(lambda n: bytes(n))
->>> csrf_matches(token, csrf_token(token))
+At rest there is only a hash of the one, which is another after every confirmed act, and the key of the other, which
+stays: forms that are open in other tabs hold until the session ends.
+
+>>> csrf_matches(csrf_token(bytes(32)), csrf_token(bytes(32)))
 True
 """
 
@@ -16,6 +18,7 @@ from idverify.errors import NotAuthenticated
 from idverify.ports import Entropy
 
 TOKEN_BYTES: Final = 32
+CSRF_KEY_BYTES: Final = 32
 _CSRF: Final = b"idverify/csrf/v1"
 
 
@@ -29,14 +32,14 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(_bytes_of(token)).digest()
 
 
-def csrf_token(token: str) -> str:
-    """What every form of a session carries: nobody can make it without the session's own token."""
-    return base64url.encode(hmac.digest(_bytes_of(token), _CSRF, "sha256"))
+def csrf_token(csrf_key: bytes) -> str:
+    """What every form of a session carries, of the key that the session has for it. No request has the key itself."""
+    return base64url.encode(hmac.digest(csrf_key, _CSRF, "sha256"))
 
 
-def csrf_matches(token: str, given: str) -> bool:
+def csrf_matches(expected: str, given: str) -> bool:
     """Whether ``given`` is the session's own; in constant time."""
-    return hmac.compare_digest(csrf_token(token).encode(), given.encode(errors="replace"))
+    return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))
 
 
 def _bytes_of(token: str) -> bytes:

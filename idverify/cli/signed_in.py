@@ -6,7 +6,7 @@ import base64
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, Final
@@ -22,13 +22,19 @@ from idverify.cli.security_key import answer, post
 STEP_UP: Final = "/problems/step-up-required"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SignedIn:
-    """A session, and the key that opened it; ``headers`` are what a page of the service would send."""
+    """A session, and the key that opened it. Whatever is confirmed in it renews its cookie."""
 
     origin: str
     path: Path
-    headers: Mapping[str, str]
+    csrf_token: str = field(repr=False)
+    cookie: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a page of the service would send."""
+        return {"Cookie": self.cookie, "X-CSRF-Token": self.csrf_token, "Origin": self.origin}
 
     def call(self, method: str, url: str, body: bytes | None) -> bytes:
         """The body of a successful answer; an act that must be confirmed is shown and confirmed."""
@@ -38,7 +44,9 @@ class SignedIn:
             return accepted(url, first)
         sys.stderr.write(f"Confirmed with {self.path}: {printable(orjson.dumps(asked['action']).decode())}\n")
         confirmed = {**self.headers, "Step-Up": self._confirmation(asked)}
-        return accepted(url, exchange(method, url, body, confirmed))
+        done = exchange(method, url, body, confirmed)
+        self.cookie = _cookies(done) or self.cookie
+        return accepted(url, done)
 
     def _confirmation(self, asked: Mapping[str, Any]) -> str:
         response = answer(self.path, lambda key: key.get(asked["public_key"], self.origin))
@@ -66,11 +74,11 @@ def signed_in(url: str, path: Path) -> Iterator[SignedIn]:
     asked = orjson.dumps({"ceremony": begun["ceremony"], "response": response})
     opened = exchange("POST", f"{origin}/api/v1/sign-in", asked, {})
     csrf = orjson.loads(accepted(f"{origin}/api/v1/sign-in", opened))["csrf_token"]
-    headers = {"Cookie": _cookies(opened), "X-CSRF-Token": csrf, "Origin": origin}
+    person = SignedIn(origin, path, csrf, _cookies(opened))
     try:
-        yield SignedIn(origin, path, headers)
+        yield person
     finally:
-        exchange("POST", f"{origin}/api/v1/sign-out", None, headers)
+        exchange("POST", f"{origin}/api/v1/sign-out", None, person.headers)
 
 
 def _cookies(opened: Answer) -> str:

@@ -78,13 +78,15 @@ _SECOND_ADMIN: Final = "Whoever proposed this cannot approve it. Another adminis
 class SignedIn:
     """A person at the other end, by row ids: their account, this session, the security key that opened it.
 
-    ``person`` is set for citizens: the person that the account belongs to.
+    ``person`` is set for citizens: the person that the account belongs to. On a ``shared_computer`` nothing of theirs
+    may stay behind.
     """
 
     account: bytes
     session: bytes
     security_key: bytes
     person: bytes | None
+    shared_computer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A challenge is good once. A wrong answer uses it up as a right one does, so nobo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -49,11 +49,23 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """The token that a session has, and the one that it has once its owner confirmed an act: what was stolen ends."""
+
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
-    """A ceremony's answer: its handle, and ``PublicKeyCredential.toJSON()`` as the client sent it."""
+    """A ceremony's answer: its handle, and ``PublicKeyCredential.toJSON()`` as the client sent it.
+
+    ``renewal`` is set where the session is a browser's; whoever acts in this very process has no cookie to renew.
+    """
 
     ceremony: bytes
     response: Mapping[str, Any]
+    renewal: Renewal | None = None
 
 
 async def keep(office: Office, kind: Ceremony, challenge: bytes, at: int, **bound: bytes | None) -> bytes:

@@ -140,7 +140,7 @@ async def look_up(office: Office, code: str) -> Enrolment:
     return Enrolment(row["id"], invited, row["person_id"], row["actor"] is None and role is not Role.CITIZEN)
 
 
-async def begin(office: Office, code: str, name: str | None) -> Beginning:
+async def begin(office: Office, code: str, name: str | None, *, shared_computer: bool = False) -> Beginning:
     """Start registering a key with a code; ``name`` where the enrolment asks for it."""
     enrolment = await look_up(office, code)
     _require_recordable(office, enrolment)
@@ -159,12 +159,20 @@ async def begin(office: Office, code: str, name: str | None) -> Beginning:
         challenge,
         credentials(known),
         office.key_policies[enrolment.invited.role],
+        shared_computer=shared_computer,
     )
     return Beginning(handle, asked, now + SECONDS[Ceremony.ENROL])
 
 
 async def finish(
-    office: Office, code: str, name: str | None, given: Given, key_name: str, replacing: str | None = None
+    office: Office,
+    code: str,
+    name: str | None,
+    given: Given,
+    key_name: str,
+    replacing: str | None = None,
+    *,
+    shared_computer: bool = False,
 ) -> Opened:
     """Register the key, make the account unless there is one, and sign its owner in: all of it or nothing.
 
@@ -187,7 +195,7 @@ async def finish(
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
         writes.append(Insert(tables.account, account, Conflict(_TAKEN)))
     key = key_row(office, account["id"], Role(account["role"]), registered, key_name)
-    opened, session = open_session(office, account, key["id"])
+    opened, session = open_session(office, account, key["id"], shared_computer=shared_computer)
     writes += [Insert(tables.security_key, key, already_registered()), session]
     if enrolment.person is not None:
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))

@@ -63,6 +63,7 @@ async def begin_adding(office: Office, principal: Principal, given: Given | None
         challenge,
         credentials(held),
         office.key_policies[principal.role],
+        shared_computer=person.shared_computer,
     )
     return Beginning(handle, asked, now + SECONDS[Ceremony.ADD_KEY])
 

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import asdict
 from typing import Any, Final
 
-from idverify.auth.key_policy import SESSION_LIMITS
+from idverify.auth.key_policy import SESSION_LIMITS, SHARED_LIMITS
 from idverify.core import erasure
 from idverify.core.action import canonical_json
 from idverify.core.decision import EFFECTS, REASONS
@@ -34,6 +34,7 @@ def policy(office: Office) -> dict[str, Any]:
             role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in office.key_policies.items()
         },
         "sessions": {role.value: asdict(limits) for role, limits in SESSION_LIMITS.items()},
+        "sessions_on_shared_computers": {role.value: asdict(limits) for role, limits in SHARED_LIMITS.items()},
         "roles": {role.value: sorted(acts) for role, acts in ALLOWED.items()},
         "decisions": {
             kind.value: {

@@ -1,16 +1,20 @@
-"""Sessions of people: opened by a security key, recognised by a cookie, ended by anybody's wish or by time."""
+"""Sessions of people: opened by a security key, recognised by a cookie, ended by anybody's wish or by time.
+
+The cookie's token is new at every sign-in and with every act that is confirmed; what the session is stays the same.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from idverify.auth import session_tokens
-from idverify.auth.key_policy import SESSION_LIMITS
+from idverify.auth.key_policy import SessionLimits, session_limits
 from idverify.core import security_act
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role, SignedIn, require_person
-from idverify.errors import NotAuthenticated
+from idverify.errors import NotAuthenticated, NotFound
+from idverify.services.ceremonies import Renewal
 from idverify.services.office import Office
 from idverify.services.people import about
 from idverify.services.records import act
@@ -24,36 +28,56 @@ CITIZEN_ACTOR: Final = "Account holder"
 # How much of the idle time may pass before a request writes that the session is in use.
 TOUCH_SECONDS: Final = 60
 _OVER: Final = "You are not signed in, or your session has ended. Sign in with your security key."
+_RENEWED: Final = "Something else was confirmed in this session meanwhile, so this was not done. Load the page again."
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session just opened. ``token`` is for the cookie and is shown nowhere else."""
+    """A session that is open. ``token`` is for the cookie and is shown nowhere else; ``csrf_token`` is for forms."""
 
-    token: str
+    token: str = field(repr=False)
+    csrf_token: str = field(repr=False)
     principal: Principal
     expires_at: int
 
 
-def open_session(office: Office, account: Any, security_key: bytes) -> tuple[Opened, Insert]:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session as its owner sees it; times in Unix seconds, ``last_used_at`` to the minute."""
+
+    handle: bytes
+    key_name: str
+    created_at: int
+    last_used_at: int
+    expires_at: int
+    shared_computer: bool
+    is_current: bool
+
+
+def open_session(
+    office: Office, account: Any, security_key: bytes, *, shared_computer: bool = False
+) -> tuple[Opened, Insert]:
     """A fresh session of an account row, and the row to commit with what opened it."""
-    now, token, session_id = office.clock.now(), session_tokens.make(office.entropy), office.new_id()
-    limits = SESSION_LIMITS[Role(account["role"])]
+    now, token = office.clock.now(), session_tokens.make(office.entropy)
+    limits = session_limits(Role(account["role"]), shared_computer=shared_computer)
     row = {
-        "id": session_id,
+        "id": office.new_id(),
+        "handle": office.new_handle(),
         "token_hash": session_tokens.token_hash(token),
+        "csrf_key": office.entropy(session_tokens.CSRF_KEY_BYTES),
         "account_id": account["id"],
         "security_key_id": security_key,
         "created_at": now,
         "idle_until": now + limits.idle,
         "expires_at": now + limits.absolute,
         "ended_at": None,
+        "shared_computer": int(shared_computer),
     }
-    return Opened(token, _principal(account, session_id, security_key), row["expires_at"]), Insert(tables.session, row)
+    return _opened(token, account, row), Insert(tables.session, row)
 
 
-async def recognise(office: Office, token: str) -> Principal:
-    """Whose session this is. Raises ``NotAuthenticated``: the same for unknown, ended, idle for too long, expired."""
+async def recognise(office: Office, token: str) -> Opened:
+    """The session of a token. Raises ``NotAuthenticated``: the same for unknown, ended, idle for too long, expired."""
     now = office.clock.now()
     try:
         asked = {"token_hash": session_tokens.token_hash(token), "at": now}
@@ -63,7 +87,25 @@ async def recognise(office: Office, token: str) -> Principal:
     if row is None:
         raise NotAuthenticated(_OVER)
     await _touch(office, row, now)
-    return _principal(row, row["session_id"], row["security_key_id"])
+    return _opened(token, row, {**row, "id": row["session_id"]})
+
+
+async def mine(office: Office, principal: Principal) -> list[Listed]:
+    """The sessions of the caller's account that hold now, oldest first."""
+    person = require_person(principal)
+    asked = {"account_id": person.account, "at": office.clock.now()}
+    return [
+        Listed(
+            row["handle"],
+            row["key_name"],
+            row["created_at"],
+            row["idle_until"] - _limits(principal.role, row).idle,
+            row["expires_at"],
+            bool(row["shared_computer"]),
+            row["id"] == person.session,
+        )
+        for row in await office.store.fetch(queries.SESSIONS, asked)
+    ]
 
 
 async def end(office: Office, principal: Principal) -> None:
@@ -71,6 +113,15 @@ async def end(office: Office, principal: Principal) -> None:
     session = require_person(principal).session
     ended = Change(tables.session, {"id": session, "ended_at": None}, {"ended_at": office.clock.now()})
     await office.store.commit(WriteSet((ended,)))
+
+
+async def end_one(office: Office, principal: Principal, session: bytes) -> bool:
+    """End one of the caller's sessions by its handle; whether it was this one. Raises ``NotFound`` for no such one."""
+    listed = next((each for each in await mine(office, principal) if each.handle == session), None)
+    if listed is None:
+        raise NotFound("You have no such session, or it has ended.")
+    await office.store.commit(WriteSet((ending({"handle": session}, office.clock.now()),)))
+    return listed.is_current
 
 
 async def end_all(office: Office, principal: Principal) -> None:
@@ -84,7 +135,7 @@ async def end_all(office: Office, principal: Principal) -> None:
 
 
 def ending(whose: dict[str, bytes], at: int) -> Write:
-    """Ends the sessions of an account, or those that a security key opened."""
+    """Ends the sessions of an account, those that a security key opened, or one."""
     return Change(tables.session, {**whose, "ended_at": None}, {"ended_at": at})
 
 
@@ -97,6 +148,15 @@ def still_signed_in(person: SignedIn) -> tuple[Change, Change]:
     )
 
 
+def renewing(person: SignedIn, renewal: Renewal | None) -> tuple[Change, ...]:
+    """Gives the session its new token, unless it lost the one that came along: of two acts at once, one is done."""
+    if renewal is None:
+        return ()
+    had = {"id": person.session, "token_hash": session_tokens.token_hash(renewal.old), "ended_at": None}
+    has = {"token_hash": session_tokens.token_hash(renewal.new)}
+    return (Change(tables.session, had, has, NotAuthenticated(_RENEWED)),)
+
+
 def replaced(office: Office, token: str) -> Write:
     """Ends the session that a browser brought along when it signed in again."""
     try:
@@ -107,15 +167,21 @@ def replaced(office: Office, token: str) -> Write:
 
 
 async def _touch(office: Office, row: Any, now: int) -> None:
-    idle_until = now + SESSION_LIMITS[Role(row["role"])].idle
+    idle_until = now + _limits(Role(row["role"]), row).idle
     if idle_until - row["idle_until"] < TOUCH_SECONDS:
         return
     still = {"id": row["session_id"], "ended_at": None}
     await office.store.commit(WriteSet((Change(tables.session, still, {"idle_until": idle_until}),)))
 
 
-def _principal(account: Any, session_id: bytes, security_key: bytes) -> Principal:
+def _limits(role: Role, session: Any) -> SessionLimits:
+    return session_limits(role, shared_computer=bool(session["shared_computer"]))
+
+
+def _opened(token: str, account: Any, session: Any) -> Opened:
     purpose = None if account["purpose"] is None else Purpose(account["purpose"])
-    signed_in = SignedIn(account["id"], session_id, security_key, account["person_id"])
+    shared = bool(session["shared_computer"])
+    signed_in = SignedIn(account["id"], session["id"], session["security_key_id"], account["person_id"], shared)
     name = CITIZEN_ACTOR if account["actor"] is None else account["actor"]
-    return Principal(account["id"].hex(), name, Role(account["role"]), purpose, signed_in)
+    principal = Principal(account["id"].hex(), name, Role(account["role"]), purpose, signed_in)
+    return Opened(token, session_tokens.csrf_token(session["csrf_key"]), principal, session["expires_at"])

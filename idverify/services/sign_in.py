@@ -38,7 +38,9 @@ async def begin(office: Office) -> Beginning:
     return Beginning(handle, asked, now + SECONDS[Ceremony.SIGN_IN])
 
 
-async def finish(office: Office, given: Given, replacing: str | None = None) -> Opened:
+async def finish(
+    office: Office, given: Given, replacing: str | None = None, *, shared_computer: bool = False
+) -> Opened:
     """Open a session for the owner of the key that answered; ``replacing`` is the session token that came along.
 
     Raises ``CeremonyMalformed``, ``CeremonyRefused``, ``UserVerificationNeeded`` or ``KeySuspended``.
@@ -46,7 +48,8 @@ async def finish(office: Office, given: Given, replacing: str | None = None) -> 
     with office.tally.ceremony(Ceremony.SIGN_IN):
         ceremony = await burn(office, Ceremony.SIGN_IN, given.ceremony)
         row, asserted = await _recognised(office, ceremony["challenge"], given)
-    opened, session = open_session(office, {**row, "id": row["account_id"]}, row["id"])
+    account = {**row, "id": row["account_id"]}
+    opened, session = open_session(office, account, row["id"], shared_computer=shared_computer)
     writes: list[Write] = [used_key(row, asserted, office.clock.now()), session, succeeded(office, ceremony)]
     if replacing is not None:
         writes.append(sessions.replaced(office, replacing))

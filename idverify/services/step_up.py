@@ -9,7 +9,7 @@ evidence again (``confirmations``); if it is about a person, under that person's
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from idverify.auth import options, step_up
@@ -33,7 +33,7 @@ from idverify.services.ceremonies import (
 )
 from idverify.services.office import Office
 from idverify.services.records import About, act, entry
-from idverify.services.sessions import still_signed_in
+from idverify.services.sessions import renewing, still_signed_in
 from idverify.services.sign_in import known_key, require_in_good_standing, used_key
 from idverify.stores import queries, tables
 from idverify.stores.vault import place
@@ -59,7 +59,7 @@ class Authorisation:
         """Its rows, for a write set whose entries begin with ``entries``, with the same ``about``.
 
         The account must be open, the session must hold and the key be in use at this very moment: whoever is shown
-        the door carries nothing out any more.
+        the door carries nothing out any more. The session's token is renewed with them.
         """
         at = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(1)}
         return *self.preconditions, Insert(tables.authorisation, {**self.row, **self._kept(about), **at})
@@ -116,7 +116,8 @@ async def _confirmed(office: Office, person: SignedIn, action: Action, given: Gi
     expected = expectation(office, challenge, account_known=True)
     asserted = check_assertion(expected, known_key(key), given.response)
     require_in_good_standing(key, asserted)
-    return _authorisation(office, person, action, ceremony, key, context, asserted)
+    confirmed = _authorisation(office, person, action, ceremony, key, context, asserted)
+    return replace(confirmed, preconditions=(*confirmed.preconditions, *renewing(person, given.renewal)))
 
 
 async def _key_of(office: Office, person: SignedIn) -> Any:

@@ -97,6 +97,11 @@ _SECURITY_KEY = select(
 ).join(account, account.c.id == security_key.c.account_id)
 _IN_USE = security_key.c.removed_at.is_(None)
 _OPEN = account.c.ended_at.is_(None)
+_HOLDS = (
+    session.c.ended_at.is_(None),
+    session.c.idle_until > bindparam("at"),
+    session.c.expires_at > bindparam("at"),
+)
 SECURITY_KEY: Final = _SECURITY_KEY.where(security_key.c.id == bindparam("id"), _IN_USE, _OPEN)
 SECURITY_KEY_BY_CREDENTIAL: Final = _SECURITY_KEY.where(
     security_key.c.credential_id == bindparam("credential_id"), _IN_USE, _OPEN
@@ -108,17 +113,25 @@ SECURITY_KEYS: Final = (
 )
 # A session that holds now, with its account: the id is the account's.
 SESSION: Final = (
-    select(account, session.c.id.label("session_id"), session.c.security_key_id, session.c.idle_until)
+    select(
+        account,
+        session.c.id.label("session_id"),
+        session.c.security_key_id,
+        session.c.idle_until,
+        session.c.expires_at,
+        session.c.csrf_key,
+        session.c.shared_computer,
+    )
     .join(session, session.c.account_id == account.c.id)
     .join(security_key, security_key.c.id == session.c.security_key_id)
-    .where(
-        session.c.token_hash == bindparam("token_hash"),
-        session.c.ended_at.is_(None),
-        session.c.idle_until > bindparam("at"),
-        session.c.expires_at > bindparam("at"),
-        _IN_USE,
-        _OPEN,
-    )
+    .where(session.c.token_hash == bindparam("token_hash"), *_HOLDS, _IN_USE, _OPEN)
+)
+# The sessions of an account that hold now, and what their owner calls the key that opened each.
+SESSIONS: Final = (
+    select(session, security_key.c.name.label("key_name"))
+    .join(security_key, security_key.c.id == session.c.security_key_id)
+    .where(session.c.account_id == bindparam("account_id"), *_HOLDS, _IN_USE)
+    .order_by(session.c.created_at, session.c.id)
 )
 SESSION_BY_ID: Final = select(session).where(session.c.id == bindparam("id"))
 AUTHORISATION: Final = select(authorisation).where(authorisation.c.id == bindparam("id"))

@@ -25,7 +25,7 @@ from idverify.web import schema
 from idverify.web.body import read_body
 from idverify.web.problems import problem_response
 from idverify.web.same_origin import require_same_origin
-from idverify.web.session_cookie import token_of
+from idverify.web.session_cookie import renewable, renewed, token_of
 
 OFFICE: Final = web.AppKey("office", Office)
 GATE: Final = web.AppKey("gate", Gate)
@@ -101,6 +101,8 @@ class Endpoint:
         office, principal = request.app[OFFICE], await _principal(request, self.caller)
         body = await _body(request, self.takes) if self.takes is not None else None
         given = _given(request) if "Step-Up" in self.headers else None
+        if principal is not None and principal.signed_in is not None:
+            given = renewable(office, given, token_of(request))
         try:
             reply = await self.handler(Call(office, principal, body, request, given))
         except StepUpRequired as asked:
@@ -113,6 +115,7 @@ class Endpoint:
         response = web.Response(body=raw, status=reply.status, headers=headers)
         if reply.dress is not None:
             reply.dress(response)
+        await renewed(office, given, response)
         return response
 
 
@@ -139,12 +142,12 @@ async def _person(request: web.Request, token: str | None) -> Principal:
     """Who is signed in. What changes anything must come from our own pages, or from a program that acts as one."""
     if token is None:
         raise NotAuthenticated("Sign in first: POST /api/v1/sign-in/options.")
-    principal = await sessions.recognise(request.app[OFFICE], token)
+    session = await sessions.recognise(request.app[OFFICE], token)
     if request.method not in SAFE_METHODS:
         require_same_origin(request, request.app[OFFICE].deployment.iss)
-        if not csrf_matches(token, request.headers.get("X-CSRF-Token", "")):
+        if not csrf_matches(session.csrf_token, request.headers.get("X-CSRF-Token", "")):
             raise CrossSite("Send the header X-CSRF-Token with the csrf_token that you got when you signed in.")
-    return principal
+    return session.principal
 
 
 def _given(request: web.Request) -> Given | None:

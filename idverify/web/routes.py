@@ -45,11 +45,13 @@ CONFIRMED: Final = ("Step-Up",)
 ROUTES: Final[tuple[Endpoint, ...]] = (
     # people
     Endpoint("POST", V1 + "/sign-in/options", signing_in.sign_in_options, ANY, BEGUN),
-    Endpoint("POST", V1 + "/sign-in", signing_in.sign_in_answer, ANY, SESSION, schema.CeremonyAnswer),
+    Endpoint("POST", V1 + "/sign-in", signing_in.sign_in_answer, ANY, SESSION, schema.SignInAnswer),
     Endpoint("POST", V1 + "/enrolments/options", signing_in.enrolment_options, ANY, BEGUN, schema.EnrolmentOpened),
     Endpoint("POST", V1 + "/enrolments", signing_in.enrolment_answer, ANY, SESSION, schema.EnrolmentAnswer),
     Endpoint("POST", V1 + "/sign-out", signing_in.sign_out, PERSON_ONLY, GONE),
     Endpoint("POST", V1 + "/sign-out-everywhere", signing_in.sign_out_everywhere, PERSON_ONLY, GONE),
+    Endpoint("GET", V1 + "/sessions", signing_in.list_sessions, PERSON_ONLY, {200: schema.Sessions}),
+    Endpoint("POST", V1 + "/sessions/{session:[0-9a-f]{32}}/end", signing_in.end_session, PERSON_ONLY, GONE),
     # officers
     Endpoint("POST", V1 + "/people", people.create, KNOWN, {201: schema.PersonReference}, schema.NewPerson),
     Endpoint("POST", V1 + "/people/search", people.search, KNOWN, {200: schema.PersonReference}, schema.PersonSearch),

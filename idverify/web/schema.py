@@ -353,6 +353,20 @@ class CeremonyAnswer(Model):
         return Given(bytes.fromhex(self.ceremony), self.response)
 
 
+SharedComputer = Annotated[
+    bool,
+    Field(
+        description="A computer that others use too: the session is shorter, a new key one that its owner takes along"
+    ),
+]
+
+
+class SignInAnswer(CeremonyAnswer):
+    """What the security key answered, and where."""
+
+    shared_computer: SharedComputer = False
+
+
 PersonName = Annotated[str | None, Field(max_length=100, description="Asked of staff whose link names nobody")]
 
 
@@ -361,6 +375,7 @@ class EnrolmentOpened(Model):
 
     code: Annotated[str, Field(max_length=60)]
     name: PersonName = None
+    shared_computer: SharedComputer = False
 
 
 class EnrolmentAnswer(EnrolmentOpened):
@@ -382,6 +397,24 @@ class SignedIn(Model):
     actor: str
     csrf_token: str
     expires_at: Instant
+
+
+class SessionView(Model):
+    """A session of one's own: which key opened it, and since when; ``last_used_at`` is to the minute."""
+
+    session: Handle
+    key_name: str
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
+    shared_computer: bool
+    is_current: bool
+
+
+class Sessions(Model):
+    """The sessions of an account that hold now, oldest first."""
+
+    sessions: list[SessionView]
 
 
 class EnrolmentCode(Model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from idverify.auth.session_tokens import csrf_token
 from idverify.services import enrol, sessions, sign_in
 from idverify.services.ceremonies import Beginning
 from idverify.services.sessions import Opened
@@ -18,31 +17,68 @@ async def sign_in_options(call: Call) -> Reply:
 
 async def sign_in_answer(call: Call) -> Reply:
     """Sign in with a security key; the session is a cookie."""
-    return _opened(await sign_in.finish(call.office, call.body.given(), token_of(call.request)))
+    body: schema.SignInAnswer = call.body
+    opened = await sign_in.finish(
+        call.office, body.given(), token_of(call.request), shared_computer=body.shared_computer
+    )
+    return _opened(opened)
 
 
 async def enrolment_options(call: Call) -> Reply:
     """A challenge to register a security key with, for a one-time code."""
-    return _begun(await enrol.begin(call.office, call.body.code, call.body.name))
+    body: schema.EnrolmentOpened = call.body
+    return _begun(await enrol.begin(call.office, body.code, body.name, shared_computer=body.shared_computer))
 
 
 async def enrolment_answer(call: Call) -> Reply:
     """Register a security key with a one-time code, and be signed in."""
     body: schema.EnrolmentAnswer = call.body
-    replacing = token_of(call.request)
-    return _opened(await enrol.finish(call.office, body.code, body.name, body.given(), body.key_name, replacing))
+    opened = await enrol.finish(
+        call.office,
+        body.code,
+        body.name,
+        body.given(),
+        body.key_name,
+        token_of(call.request),
+        shared_computer=body.shared_computer,
+    )
+    return _opened(opened)
 
 
 async def sign_out(call: Call) -> Reply:
     """End this session."""
     await sessions.end(call.office, call.caller)
-    return Reply(b"", 204, dress=forget)
+    return _signed_out(call)
 
 
 async def sign_out_everywhere(call: Call) -> Reply:
     """End every session of the account, this one too."""
     await sessions.end_all(call.office, call.caller)
-    return Reply(b"", 204, dress=forget)
+    return _signed_out(call)
+
+
+async def list_sessions(call: Call) -> schema.Sessions:
+    """Every session of the account that holds now."""
+    return schema.Sessions(
+        sessions=[
+            schema.SessionView(
+                session=session.handle.hex(),
+                key_name=session.key_name,
+                created_at=schema.instant(session.created_at),
+                last_used_at=schema.instant(session.last_used_at),
+                expires_at=schema.instant(session.expires_at),
+                shared_computer=session.shared_computer,
+                is_current=session.is_current,
+            )
+            for session in await sessions.mine(call.office, call.caller)
+        ]
+    )
+
+
+async def end_session(call: Call) -> Reply:
+    """End one session of the account, on whatever computer."""
+    is_current = await sessions.end_one(call.office, call.caller, call.handle("session"))
+    return _signed_out(call) if is_current else Reply(b"", 204)
 
 
 async def invite_citizen(call: Call) -> Reply:
@@ -50,6 +86,10 @@ async def invite_citizen(call: Call) -> Reply:
     made = await enrol.invite_citizen(call.office, call.caller, call.handle("person"), call.given)
     shown = schema.EnrolmentCode(code=made.code, expires_at=schema.instant(made.expires_at))
     return Reply(shown, 201, headers={"Cache-Control": "no-store"})
+
+
+def _signed_out(call: Call) -> Reply:
+    return Reply(b"", 204, dress=lambda response: forget(response, call.caller))
 
 
 def _begun(begun: Beginning) -> Reply:
@@ -63,7 +103,7 @@ def _opened(opened: Opened) -> Reply:
     shown = schema.SignedIn(
         role=opened.principal.role,
         actor=opened.principal.actor,
-        csrf_token=csrf_token(opened.token),
+        csrf_token=opened.csrf_token,
         expires_at=schema.instant(opened.expires_at),
     )
     headers = {"Cache-Control": "no-store"}

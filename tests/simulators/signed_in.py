@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any, Final
 
 import orjson
@@ -64,14 +66,26 @@ class SignedInPerson:
     key: PersonalKey = field(default_factory=PersonalKey)
     token: str = ""
     csrf: str = ""
+    confirming: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def opened(self, token: str, csrf: str) -> None:
         """Keep what signing in or enrolling gave."""
         self.token, self.csrf = token, csrf
 
+    def follow(self, received: Mapping[str, str]) -> None:
+        """Keep the token that an answer renewed, as a browser does."""
+        given = SimpleCookie(received.get("Set-Cookie", "")).get(COOKIE)
+        if given is not None:
+            self.token = given.value
+
+    @property
+    def cookie(self) -> str:
+        """The header that brings the token along."""
+        return f"{COOKIE}={self.token}"
+
     def headers(self, origin: str) -> dict[str, str]:
         """What a page of ours would send: cookie, CSRF token, origin."""
-        return {"Cookie": f"{COOKIE}={self.token}", "X-CSRF-Token": self.csrf, "Origin": origin}
+        return {"Cookie": self.cookie, "X-CSRF-Token": self.csrf, "Origin": origin}
 
     def step_up(self, asked: Mapping[str, Any], origin: str) -> dict[str, str]:
         """The header that confirms what the member ``step_up`` of a 401 ``step-up-required`` asked for."""

@@ -164,10 +164,10 @@ class SoftwareOffice:
         await self.api.identity(who)
         person = self.api.deployment.people[who]
         try:
-            return await recognise(self.office, person.token)
+            return (await recognise(self.office, person.token)).principal
         except NotAuthenticated:
             await self.api.sign_in(person)
-            return await recognise(self.office, person.token)
+            return (await recognise(self.office, person.token)).principal
 
     async def confirmed(self, who: str, act: Callable[[Principal, Given | None], Awaitable[T]]) -> T:
         """What ``act`` gives once ``who`` has confirmed with their security key what it asks to be confirmed."""

@@ -69,8 +69,8 @@ async def begin_new_key(call: PageCall) -> Html:
     if form.model is None:
         return Html("account/new_key.html", {"form": form, "trouble": None}, form.status)
     beginning = await service.begin_adding(call.office, call.caller, call.given)
-    context = {"ceremony": shown("create", beginning), "key_name": form.model.key_name, "trouble": None}
-    return Html("account/register_key.html", context)
+    context = {"ceremony": shown("create", beginning), "key_name": form.model.key_name}
+    return Html("account/register_key.html", {**context, "on_shared_computer": call.on_shared_computer})
 
 
 async def add_key(call: PageCall) -> Answer:

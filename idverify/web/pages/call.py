@@ -45,9 +45,16 @@ class PageCall:
     language: Language
     principal: Principal | None = None
     token: str | None = field(default=None, repr=False)
+    csrf_token: str = field(default="", repr=False)
     posted: Posted = field(default_factory=Posted, repr=False)
     given: Given | None = field(default=None, repr=False)
     trouble: Explanation | None = None
+
+    @property
+    def on_shared_computer(self) -> bool:
+        """Whether the visitor's session is one on a computer that others use too."""
+        signed_in = None if self.principal is None else self.principal.signed_in
+        return signed_in is not None and signed_in.shared_computer
 
     @property
     def caller(self) -> Principal:

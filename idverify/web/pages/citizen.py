@@ -35,12 +35,15 @@ async def collect(call: PageCall) -> Html:
         "expires_at": made.expires_at,
         "download": data_url(made),
         "words": await _words(call),
+        "on_shared_computer": call.on_shared_computer,
     }
-    return Html("citizen/offer.html", context, connects=True)
+    return Html("citizen/offer.html", context, connects=not call.on_shared_computer)
 
 
 async def wallet(call: PageCall) -> Html:
-    """The demo wallet, which lives in the browser alone."""
+    """The demo wallet, which lives in the browser alone; closed where the next visitor would find it."""
+    if call.on_shared_computer:
+        return Html("citizen/wallet_elsewhere.html")
     return Html("citizen/wallet.html", {"words": await _words(call)}, connects=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import quote
 
 from idverify.errors import ClientError, Conflict, MalformedRequest, Unprocessable
@@ -17,13 +18,16 @@ from idverify.web.pages.words import N_
 
 _WRONG_CODE = N_("Enter the code as it is printed: 20 letters and digits, in groups of four")
 _NO_NAME = N_("Enter your name")
+_ODD_BOX = N_("Tick the box or leave it")
 KEY_NAME = N_("My security key")
+SharedComputer = Annotated[Literal["yes"] | None, Says(_ODD_BOX, _ODD_BOX)]
 
 
 class CodeForm(Form):
     """The code from a slip."""
 
     code: Annotated[str, Field(max_length=60), Says(N_("Enter the code from your slip"), _WRONG_CODE)]
+    shared_computer: SharedComputer = None
 
 
 class NameForm(Form):
@@ -39,6 +43,7 @@ class NameForm(Form):
         Field(max_length=60),
         Says(N_("Give the key a name"), N_("Give the key a name of at most 60 characters")),
     ] = None
+    shared_computer: SharedComputer = None
 
 
 async def ask_code(_call: PageCall) -> Html:
@@ -55,7 +60,8 @@ async def open_code(call: PageCall) -> Answer:
         await service.look_up(call.office, form.model.code)
     except ClientError as refused:
         return _refused(form, refused)
-    return Redirect(f"/enrol/{quote(''.join(filter(str.isalnum, form.model.code)))}")
+    shared = "" if form.model.shared_computer is None else "?shared"
+    return Redirect(f"/enrol/{quote(''.join(filter(str.isalnum, form.model.code)))}{shared}")
 
 
 async def register(call: PageCall) -> Answer:
@@ -71,24 +77,35 @@ async def register(call: PageCall) -> Answer:
     if call.given is None:
         return await _begin(call, code, form, form.model)
     key_name = form.model.key_name or call.translate(KEY_NAME)
-    opened = await service.finish(call.office, code, form.model.name, call.given, key_name, call.token)
+    shared = _is_shared(call)
+    opened = await service.finish(
+        call.office, code, form.model.name, call.given, key_name, call.token, shared_computer=shared
+    )
     others = len(await keys.mine(call.office, opened.principal)) - 1
     return Redirect("/account/keys?done=enrolled" if others else home_of(opened.principal.role), opened=opened)
 
 
 async def _begin(call: PageCall, code: str, form: Filled[NameForm], said: NameForm) -> Html:
     try:
-        beginning = await service.begin(call.office, code, said.name)
+        beginning = await service.begin(call.office, code, said.name, shared_computer=_is_shared(call))
     except (Conflict, Unprocessable) as wrong:
         return _ask_name(call, form.with_error("name", wrong.detail))
-    return call.ceremony_page("enrol/register.html", {"ceremony": shown("create", beginning), "form": form})
+    context = {"ceremony": shown("create", beginning), "form": form, "shared_computer": _is_shared(call)}
+    return call.ceremony_page("enrol/register.html", context)
+
+
+def _is_shared(call: PageCall) -> bool:
+    """What the visitor said of the computer, here or a form ago: before the options for the key are made."""
+    return call.posted.text("shared_computer") == "yes" or (
+        call.request.method == "GET" and "shared" in call.request.query
+    )
 
 
 def _ask_name(call: PageCall, form: Filled[NameForm]) -> Html:
     """The page for the name; whoever sent it back empty is told so."""
     if call.request.method == "POST" and not form.errors:
         form = form.with_error("name", _NO_NAME)
-    return Html("enrol/name.html", {"form": form}, form.status)
+    return Html("enrol/name.html", {"form": form, "shared_computer": _is_shared(call)}, form.status)
 
 
 def _refused(form: Filled[CodeForm], refused: ClientError) -> Html:

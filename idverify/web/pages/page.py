@@ -7,6 +7,7 @@
 5. The handler does the work. If its service needs the act confirmed, the page that asks for it is shown with every
    field of the form in it, and posts to the same path: the act is made up anew from what comes back.
 6. Every error becomes a page in the visitor's language. No bytes of a client end as a fault of ours.
+7. If the session's token was renewed with what was done, the browser gets the new one.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Page:
         """Answer one visit."""
         call = PageCall(request.app[OFFICE], request, language_of(request))
         try:
-            call = await _recognised(call)
+            call = await self._admitted(await _recognised(call))
             answer = await self._answer(call)
         except IdverifyError as error:
             if error.status >= 500:
@@ -89,21 +90,29 @@ class Page:
         except Exception:
             log.exception("unexpected_error", route=route_name(request))
             answer = error_page(IdverifyError())
-        return write(call, answer)
+        response = write(call, answer)
+        await session_cookie.renewed(call.office, call.given, response)
+        return response
+
+    async def _admitted(self, call: PageCall) -> PageCall:
+        """The visit with what was posted; unread as it is, if the visitor must sign in first."""
+        if self._asks_to_sign_in(call):
+            return call
+        if self.who is not None and call.caller.role not in self.who:
+            raise NotAllowed("This page is for others than you.")
+        if self.method != "POST":
+            return call
+        require_same_origin(call.request, call.office.deployment.iss)
+        posted = form_body.read(await read_body(call.request), call.request.headers.get("Content-Type", ""))
+        if self.who is not None:
+            _require_csrf(call, posted)
+        return _with_form(call, posted)
 
     async def _answer(self, call: PageCall) -> Answer:
-        if self.who is not None:
-            if call.principal is None:
-                return _sign_in_first(call)
-            if call.principal.role not in self.who:
-                raise NotAllowed("This page is for others than you.")
-        if self.method == "POST":
-            require_same_origin(call.request, call.office.deployment.iss)
-            posted = form_body.read(await read_body(call.request), call.request.headers.get("Content-Type", ""))
-            if self.who is not None:
-                _require_csrf(call, posted)
-            call = _with_form(call, posted)
-        return await self._carried_out(call)
+        return _sign_in_first(call) if self._asks_to_sign_in(call) else await self._carried_out(call)
+
+    def _asks_to_sign_in(self, call: PageCall) -> bool:
+        return self.who is not None and call.principal is None
 
     async def _carried_out(self, call: PageCall) -> Answer:
         try:
@@ -133,7 +142,7 @@ def write(call: PageCall, answer: Answer) -> web.Response:
             if answer.opened is not None:
                 session_cookie.remember(response, answer.opened)
             if answer.signed_out:
-                session_cookie.forget(response)
+                session_cookie.forget(response, call.caller)
             return response
         case Download():
             disposition = f'attachment; filename="{answer.file_name}"'
@@ -151,7 +160,7 @@ def _frame(call: PageCall) -> Frame:
         request.path,
         local_path(back, "/"),
         call.principal,
-        "" if call.token is None or call.principal is None else session_tokens.csrf_token(call.token),
+        call.csrf_token,
     )
 
 
@@ -168,9 +177,10 @@ async def _recognised(call: PageCall) -> PageCall:
     if token is None:
         return call
     try:
-        return replace(call, token=token, principal=await sessions.recognise(call.office, token))
+        session = await sessions.recognise(call.office, token)
     except NotAuthenticated:
         return replace(call, token=token)
+    return replace(call, token=token, principal=session.principal, csrf_token=session.csrf_token)
 
 
 def _sign_in_first(call: PageCall) -> Redirect:
@@ -180,7 +190,7 @@ def _sign_in_first(call: PageCall) -> Redirect:
 
 
 def _require_csrf(call: PageCall, posted: form_body.Posted) -> None:
-    if call.token is None or not session_tokens.csrf_matches(call.token, posted.text(ceremony_form.CSRF)):
+    if not session_tokens.csrf_matches(call.csrf_token, posted.text(ceremony_form.CSRF)):
         raise CrossSite("The form does not belong to your session, so nothing was done.")
 
 
@@ -192,4 +202,6 @@ def _with_form(call: PageCall, posted: form_body.Posted) -> PageCall:
             given = ceremony_form.given(posted)
         except CeremonyMalformed as malformed:
             trouble = explanation.of_error(malformed)
+    if call.principal is not None:
+        given = session_cookie.renewable(call.office, given, call.token)
     return replace(call, posted=ceremony_form.without_frame(posted), given=given, trouble=trouble)

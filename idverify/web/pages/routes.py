@@ -7,6 +7,7 @@ from typing import Final
 from idverify.core.decision import DecisionKind
 from idverify.web.pages import (
     account,
+    account_sessions,
     admin,
     api_keys,
     citizen,
@@ -46,6 +47,8 @@ PAGES: Final[tuple[Page, ...]] = (
     # whoever is signed in
     Page("POST", "/sign-out", sign_in.sign_out, SIGNED_IN),
     Page("GET", "/account/keys", account.list_keys, SIGNED_IN),
+    Page("GET", account_sessions.LIST, account_sessions.list_sessions, SIGNED_IN),
+    Page("POST", account_sessions.LIST + "/{session:[0-9a-f]{32}}/end", account_sessions.end_session, SIGNED_IN),
     Page("POST", "/account/sign-out-everywhere", sign_in.sign_out_everywhere, SIGNED_IN),
     Page("GET", "/account/keys/new", account.ask_new_key, SIGNED_IN),
     Page("POST", "/account/keys/new", account.begin_new_key, SIGNED_IN),

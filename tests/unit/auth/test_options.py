@@ -8,7 +8,7 @@ import pytest
 from fido2.webauthn import PublicKeyCredentialCreationOptions, PublicKeyCredentialRequestOptions
 
 from idverify.auth import base64url, cose_key, webauthn
-from idverify.auth.key_policy import KEY_POLICIES, SESSION_LIMITS, require_taken
+from idverify.auth.key_policy import KEY_POLICIES, SESSION_LIMITS, SHARED_LIMITS, require_taken, session_limits
 from idverify.auth.options import creation_options, request_options
 from idverify.core.policy import Role
 from idverify.errors import KeyNotAllowed
@@ -38,6 +38,17 @@ def test_creation_options(role: Role) -> None:
     assert list(read.hints or ()) == list(policy.hints)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_key_made_on_a_shared_computer_is_one_to_take_along(role: Role) -> None:
+    """No passkey stays on the library's computer; on one's own computer either kind will do."""
+    everybody = (sim.RP_ID, "A service", sim.USER_HANDLE, "Ann", sim.CHALLENGE, (), KEY_POLICIES[role])
+    own, shared = creation_options(*everybody), creation_options(*everybody, shared_computer=True)
+    selection = {**own["authenticatorSelection"], "authenticatorAttachment": "cross-platform"}
+
+    assert "authenticatorAttachment" not in own["authenticatorSelection"]
+    assert shared == {**own, "authenticatorSelection": selection, "hints": ["security-key"]}
+
+
 def test_request_options_without_a_name() -> None:
     """Sign-in asks for any key that knows an account."""
     assert request_options(sim.RP_ID, sim.CHALLENGE) == {
@@ -60,7 +71,7 @@ def test_request_options_for_keys_of_one_account() -> None:
 
 def test_every_role_has_a_policy() -> None:
     """Nobody falls through a table."""
-    assert set(KEY_POLICIES) == set(SESSION_LIMITS) == set(Role)
+    assert set(KEY_POLICIES) == set(SESSION_LIMITS) == set(SHARED_LIMITS) == set(Role)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +88,16 @@ def test_session_limits(role: Role, idle: int, absolute: int, same_site: str) ->
     limits = SESSION_LIMITS[role]
 
     assert (limits.idle, limits.absolute, limits.same_site) == (idle, absolute, same_site)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_sessions_on_shared_computers(role: Role) -> None:
+    """Ten minutes and an hour, whatever the role; the cookie is sent as it is elsewhere."""
+    limits = session_limits(role, shared_computer=True)
+
+    assert (limits.idle, limits.absolute) == (600, 3600)
+    assert limits.same_site == SESSION_LIMITS[role].same_site
+    assert session_limits(role, shared_computer=False) == SESSION_LIMITS[role]
 
 
 @pytest.mark.parametrize("role", Role)

@@ -64,7 +64,7 @@ async def test_a_code_opens_an_account_and_a_session(served: SoftwareOffice) -> 
     opened = await _enrolled(served, await _code(served))
 
     assert (opened.principal.role, opened.principal.actor) == (Role.OFFICER, "Nora Newcomer")
-    assert await recognise(served.office, opened.token) == opened.principal
+    assert await recognise(served.office, opened.token) == opened
     rows = await served.office.store.fetch(select(tables.ledger_record.c.type), {})
     assert [row["type"] for row in rows].count("authenticator.bound") == 1
 
@@ -318,7 +318,7 @@ async def test_enrolling_ends_the_session_that_came_along(served: SoftwareOffice
 
     with pytest.raises(NotAuthenticated):
         await recognise(served.office, before.token)
-    assert await recognise(served.office, after.token) == after.principal
+    assert await recognise(served.office, after.token) == after
 
 
 async def test_who_may_invite(served: SoftwareOffice) -> None:

@@ -159,7 +159,7 @@ async def test_another_session_s_confirmation(served: SoftwareOffice, ruling: Ru
     """What was asked of one session is answered by that session alone: not by another person's, nor another of mine."""
     olive, oscar = await served.principal("officer"), await served.principal("second")
     opened = await sign_in.finish(served.office, _given(served, await sign_in.begin(served.office)))
-    elsewhere = await recognise(served.office, opened.token)
+    elsewhere = (await recognise(served.office, opened.token)).principal
 
     for thief in (oscar, elsewhere):
         given = _given(served, await _begun(served, olive, ruling))
