@@ -137,6 +137,7 @@ class Client:
         api = self._served.api
         async with api.session.post(api.deployment.url + path, data=data, headers=headers) as response:
             raw = await response.read()
+            api.deployment.people["officer"].follow(response.headers)
             assert response.status < 500, raw
             return response.status, response.content_type, orjson.loads(raw)
 

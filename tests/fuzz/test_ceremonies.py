@@ -49,7 +49,9 @@ def mutated(data: st.DataObject, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _judged(served: SoftwareOffice, path: str, body: Any, headers: dict[str, str] | None = None) -> int:
-    status, answer, _ = await served.api.send("POST", path, body, headers)
+    status, answer, received = await served.api.send("POST", path, body, headers)
+    if headers is not None:
+        served.api.deployment.people["officer"].follow(received)
     assert status < 500, answer
     contract().require_kept("POST", path, status, answer)
     return status

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/sign-out": None,
     "POST /api/v1/sign-out-everywhere": None,
+    "GET /api/v1/sessions": None,
+    "POST /api/v1/sessions/{session}/end": None,
     "POST /api/v1/people": Act.KEEP_PEOPLE,
     "POST /api/v1/people/search": Act.KEEP_PEOPLE,
     "GET /api/v1/people/{person}": Act.KEEP_PEOPLE,
@@ -111,7 +113,7 @@ class Town:
         waits = {Act.ERASE: self.erasure, Act.KEEP_LEDGER: self.new_log}.get(act or Act.DECIDE, self.proposal)
         path = path.replace("{person}", self.gone if act is Act.ERASE else self.held.person)
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
-        path = path.replace("{authorisation}", self.confirmed)
+        path = path.replace("{authorisation}", self.confirmed).replace("{session}", "0" * 32)
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, self.body(name), headers)
@@ -172,15 +174,23 @@ async def test_each_role_at_each_route(town: Town, name: str, who: str) -> None:
 
 @pytest.mark.parametrize("who", PROGRAMS)
 @pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if act is None])
-async def test_a_program_cannot_sign_out(town: Town, name: str, who: str) -> None:
+async def test_a_program_has_no_session(town: Town, name: str, who: str) -> None:
     """What belongs to a session is out of an API key's reach."""
     status, problem = await town.call(name, who)
 
     assert (status, problem["type"]) == (401, "/problems/not-authenticated")
 
 
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_a_session_that_is_not_there(town: Town, who: str) -> None:
+    """Whoever is signed in may look for their own, and finds no other."""
+    status, problem = await town.call("POST /api/v1/sessions/{session}/end", who)
+
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+
+
 @pytest.mark.parametrize("program", [False, True])
-@pytest.mark.parametrize("name", [name for name in NEEDS if "{" in name])
+@pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if "{" in name and act is not None])
 async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> None:
     """A reference that was made up finds nothing; a program that may not act on it anyway is told that alone."""
     method, path = name.split(" ")
