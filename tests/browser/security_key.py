@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from playwright.async_api import CDPSession, Page
 
@@ -24,8 +24,9 @@ class SecurityKey:
     owner at one computer after another, with a counter that only rises.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, transport: Literal["usb", "internal"] = "usb") -> None:
         self.held: list[dict[str, Any]] = []
+        self._model = {**MODEL, "transport": transport}
         self._cdp: CDPSession | None = None
         self._authenticator = ""
 
@@ -33,10 +34,14 @@ class SecurityKey:
         """Put the key into the computer that shows this page."""
         self._cdp = await page.context.new_cdp_session(page)
         await self._cdp.send("WebAuthn.enable", {"enableUI": False})
-        made = await self._cdp.send("WebAuthn.addVirtualAuthenticator", {"options": MODEL})
+        made = await self._cdp.send("WebAuthn.addVirtualAuthenticator", {"options": self._model})
         self._authenticator = made["authenticatorId"]
         for credential in self.held:
             await self._send("addCredential", credential=credential)
+
+    async def holds(self) -> int:
+        """How many credentials are on it."""
+        return len((await self._send("getCredentials"))["credentials"])
 
     async def unplug(self) -> None:
         """Take it out, with all that it holds."""

@@ -86,6 +86,10 @@ class Visitor:
         answers = self.page.get_by_role("group", name=self.words(question), exact=True)
         await (await self._there(answers.get_by_label(self.words(answer), exact=True))).check()
 
+    async def tick(self, label: str) -> None:
+        """Tick a box."""
+        await (await self._there(self.page.get_by_label(self.words(label), exact=True))).check()
+
     async def choose_file(self, label: str, name: str, content: bytes) -> None:
         """Choose a file of this computer for a field."""
         file: FilePayload = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
