@@ -36,13 +36,16 @@ async def test_from_a_link_to_a_confirmed_act(
     joined = await idverify("securitykey", "enrol", link, "--key", key)
     url, offered = f"{deployment.url}/api/v1/people", orjson.dumps({"type": VCT}).decode()
     recorded = await idverify("api", "POST", url, orjson.dumps({"details": DETAILS}).decode(), *as_officer)
+    before = await idverify("api", "GET", f"{deployment.url}/api/v1/sessions", *as_officer)
     offer = await idverify("api", "POST", f"{url}/{person}/offers", offered, *as_officer)
+    after = await idverify("api", "GET", f"{deployment.url}/api/v1/sessions", *as_officer)
 
     assert (joined.status, "Whoever can read it can act as you" in joined.output) == (0, True)
     assert (recorded.status, recorded.errors) == (0, "")
     assert (offer.status, offer.json["type"]) == (0, VCT)
     assert f'"act":"offer-credential","subject":"{person}"' in offer.errors
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(after.json["sessions"]) == len(before.json["sessions"])  # each signs out with its renewed cookie
 
 
 async def test_a_link_is_used_up(idverify: Command, link: str, tmp_path: Path) -> None:
