@@ -93,7 +93,7 @@ async def test_a_used_confirmation_takes_no_cookie_away(desk: Desk) -> None:
     assert new is not None
     status, problem, none = await desk.send({**headers, "Cookie": f"{COOKIE}={new}"})
 
-    assert (status, problem["type"], none) == (409, "/problems/conflict", None)
+    assert (status, problem["type"], none) == (409, "/problems/ceremony-used", None)
     assert await desk.opens(new)
 
 
