@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from idverify.stores.open import Location
 from tests.simulators.databases import DRIVERS, fresh
 from tests.simulators.postgres import Cluster, migrated_cluster
+
+ONE_DEPLOYMENT = {"tests/browser", "tests/journeys"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +26,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
+
+
+class Together(LoadScopeScheduling):
+    """What runs in one process: tests of a file, which share its fixtures, or of a folder, which share a deployment."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder in ONE_DEPLOYMENT else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

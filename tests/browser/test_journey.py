@@ -131,14 +131,14 @@ async def _accepted_with_what_work_needs(employer: Visitor, citizen: Visitor) ->
 
 
 async def _approve(proposer: Visitor, approver: Visitor) -> None:
-    """Whoever proposed it cannot approve it; a second officer can, over the same act."""
+    """Whoever proposed it cannot approve it; a second officer can, over the same act. It is the newest that waits."""
     await proposer.go("/officer/proposals")
-    await proposer.use(proposer.page.locator(PROPOSAL))
+    await proposer.use(proposer.page.locator(PROPOSAL).last)
     await proposer.reads(
         "You proposed this, so you cannot approve it. Another officer must, with their own security key."
     )
     await approver.go("/officer/proposals")
-    await approver.use(approver.page.locator(PROPOSAL))
+    await approver.use(approver.page.locator(PROPOSAL).last)
     await approver.reads("Rules, part 9")
     await approver.press("Approve")
     await approver.reads("Rules, part 9")

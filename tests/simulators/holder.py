@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from tests.simulators.service import VCT, Api
 from tests.simulators.soft_wallet import SoftWallet
+from tests.simulators.software_office import SoftwareOffice
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ async def holding(api: Api, person: str | None = None, *, wait: int = 0) -> Hold
     body, key = collection(wallet, await api.offer(person)), secrets.token_hex(8)
     answer = await api.ok("POST", "/api/v1/credentials", None, body, Idempotency_Key=key, Prefer=f"wait={wait}")
     return Holding(person, wallet, answer)
+
+
+async def holding_with_receipt(served: SoftwareOffice, person: str | None = None) -> Holding:
+    """The same with its receipt, for which nobody waits here until the office next publishes: it does so at once."""
+    collecting = asyncio.create_task(holding(served.api, person, wait=4))
+    while not collecting.done():
+        await served.office.publisher.publish_once()
+        await asyncio.sleep(0.01)
+    return await collecting
 
 
 def collection(wallet: SoftWallet, offer: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +35,8 @@ ROOT = Path(__file__).resolve().parents[2]
 VCT = "urn:idverify:immigration-status:1"
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
+MOST_CLAIMS = 100
+_claims: deque[int] = deque()
 
 DETAILS = {"family_name": "SPECIMEN", "given_name": "ANNA", "birthdate": "1974-08-12", "nationalities": ["QU"]}
 PERMISSION = {
@@ -55,10 +59,19 @@ KEYS: dict[str, tuple[str, Role, Purpose | None]] = {
 
 
 def free_port() -> int:
-    """A loopback port that is free now."""
+    """A loopback port that is free now, and is given to nobody else until this process has asked for many more.
+
+    Tests run side by side, and a port is only listened at some time after it was chosen: until then it stays bound
+    here. That keeps away everybody except who names it, because listeners set SO_REUSEADDR, too.
+    """
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+        _claims.append(probe.detach())  # the process's end closes it
+    if len(_claims) > MOST_CLAIMS:  # each is an open file, of which a process may have only so many
+        os.close(_claims.popleft())
+    return port
 
 
 @dataclass

@@ -27,7 +27,7 @@ def runner(tmp_path: Path) -> ModuleType:
 
 
 def test_every_check_runs_and_one_failure_fails_all(runner: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
-    """A failed check shows why, the rest still run, pytest speaks last, and the status is not 0."""
+    """A failed check shows why, the rest still run, pytest speaks last, side by side, and the status is not 0."""
     status = runner.main(["--yes"])
 
     lines = capfd.readouterr().out.splitlines()
@@ -35,17 +35,19 @@ def test_every_check_runs_and_one_failure_fails_all(runner: ModuleType, capfd: p
     assert lines[0].startswith("bad     FAILED in ")
     assert lines[1] == "line 3 is wrong"
     assert lines[2].startswith("good    passed in ")
+    assert any("workers [1 item]" in line for line in lines)
     assert "1 passed" in lines[-1]
 
 
 def test_pytest_arguments_mean_only_pytest(runner: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
-    """With arguments for pytest, after `--` or not, the checks of the source stay out."""
+    """With arguments for pytest, after `--` or not, the checks of the source stay out, and one process does it all."""
     status = runner.main(["--yes", "--", "--collect-only", "-q"])
 
     out = capfd.readouterr().out
     assert status == 0
     assert "test_one.py::test_one" in out
     assert "FAILED" not in out
+    assert "workers" not in out
 
 
 def test_the_status_of_pytest_is_kept(runner: ModuleType, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from idverify.stores import scrub, tables
 from idverify.stores.open import Location, open_log
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.databases import changed, copied
-from tests.simulators.holder import Holding, decided_by_two, holding
+from tests.simulators.holder import Holding, decided_by_two, holding, holding_with_receipt
 from tests.simulators.postgres import files
 from tests.simulators.service import DETAILS
 from tests.simulators.software_office import SoftwareOffice
@@ -54,7 +54,7 @@ class Life:
 async def life(served: SoftwareOffice) -> Life:
     """A person whose documents are all withdrawn, and another admin to erase them with."""
     await served.api.enrol("other-admin", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
-    held = await holding(served.api, wait=4)
+    held = await holding_with_receipt(served)
     await served.api.enrol_citizen(held.person)
     await decided_by_two(served.api, held.person, "suspend", "under-review")
     await decided_by_two(served.api, held.person, "revoke", "fraud-found")

@@ -18,7 +18,7 @@ from idverify.services import own_entries
 from idverify.services.completeness import NOT_JUDGED, Finding, Held, compare
 from idverify.services.people import read
 from idverify.stores import tables
-from tests.simulators.holder import Holding, decided_by_two, holding
+from tests.simulators.holder import Holding, decided_by_two, holding_with_receipt
 from tests.simulators.software_office import SoftwareOffice
 
 
@@ -55,10 +55,10 @@ def in_wallet(held: Holding) -> Held:
 @pytest.fixture
 async def life(served: SoftwareOffice) -> Life:
     """Everything is covered by a checkpoint."""
-    first = await holding(served.api, wait=4)
+    first = await holding_with_receipt(served)
     await decided_by_two(served.api, first.person, "suspend", "under-review")
     await decided_by_two(served.api, first.person, "reinstate", "review-closed")
-    second, other = await holding(served.api, first.person, wait=4), await holding(served.api, wait=4)
+    second, other = await holding_with_receipt(served, first.person), await holding_with_receipt(served)
     citizen = await served.api.enrol_citizen(first.person)
     await served.office.publisher.publish_once()
     return Life(served, citizen, (first, second), other)
@@ -84,7 +84,7 @@ async def test_the_list_is_whole(life: Life) -> None:
 async def test_what_is_not_covered_yet_comes_later(life: Life) -> None:
     """An entry that no checkpoint covers is not on the list, and a receipt that came after it is no contradiction."""
     early = await life.statement()
-    third = await holding(life.served.api, life.held[0].person, wait=4)
+    third = await holding_with_receipt(life.served, life.held[0].person)
 
     later = await life.statement()
 
@@ -95,7 +95,7 @@ async def test_what_is_not_covered_yet_comes_later(life: Life) -> None:
 async def test_a_list_that_stops_early(life: Life) -> None:
     """A fresh list of a small tree conceals as well: what it had to cover when it was made is not later."""
     early = await life.statement()
-    third = await holding(life.served.api, life.held[0].person, wait=4)
+    third = await holding_with_receipt(life.served, life.held[0].person)
     index = third.answer["ledger"]["index"]
     made = next(one.time for one in (await life.statement()).entries if one.index == index)
     wallet = [*life.wallet, in_wallet(third)]

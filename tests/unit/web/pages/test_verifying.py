@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from tests.simulators.holder import Holding, holding
+from tests.simulators.holder import Holding, holding, holding_with_receipt
 from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.unit.web.pages.conftest import People
 
@@ -156,7 +156,7 @@ async def test_a_verdict_says_why_a_document_was_withdrawn(people: People) -> No
 @pytest.mark.parametrize(("whose", "said"), [("its own", "Check by hand"), ("another's", "Rejected")])
 async def test_a_receipt_as_a_file_of_its_own(people: People, whose: str, said: str) -> None:
     """Document and receipt, downloaded apart, are handed over together; the receipt of another document rejects it."""
-    held, other = await holding(people.served.api, wait=4), await holding(people.served.api, wait=4)
+    held, other = await holding_with_receipt(people.served), await holding_with_receipt(people.served)
     officer = await people.staff("second")
     receipt = (held if whose == "its own" else other).answer["receipt"].encode()
     verdict = await officer.fill(await officer.open(VERIFY), VERIFY, file=held.credential.encode(), receipt=receipt)
