@@ -1,4 +1,4 @@
-"""The switch for tests that take minutes, and a database server for all of them."""
+"""What holds for all tests: the switch for those that take minutes, who runs beside whom, and a database server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -14,6 +15,10 @@ from tests.simulators.databases import DRIVERS, fresh
 from tests.simulators.postgres import Cluster, migrated_cluster
 
 ONE_DEPLOYMENT = {"tests/browser", "tests/journeys"}
+
+# How long an example takes says how busy the machine is, for other tests run beside it.
+settings.register_profile("beside others", deadline=None)
+settings.load_profile("beside others")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

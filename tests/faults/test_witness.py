@@ -86,24 +86,26 @@ async def test_killed_in_the_middle_it_forgets_nothing(directory: Path) -> None:
     for number in range(ROUNDS):
         with served(directory) as (process, ready):
             loop = asyncio.get_running_loop()
-            loop.call_later(0.01 + 0.017 * (number % 5), process.kill)
             async with ClientSession() as session:
                 try:
                     status, said = await post(session, ready["address"], acknowledged, acknowledged)
                     if status == 409:  # cosigned, and the answer was lost with the process
                         assert int(said) > acknowledged
                         acknowledged = int(said)
+                    before = acknowledged
                     while True:
                         status, _ = await post(session, ready["address"], acknowledged, acknowledged + 1)
                         assert status == 200
                         acknowledged += 1
+                        if acknowledged == before + 1:  # however slow the machine is, each round gets this far
+                            loop.call_later(0.017 * (number % 5), process.kill)
                 except ClientConnectionError:
                     assert process.wait(10) == -signal.SIGKILL
         async with SqliteWitnessStore(directory / FILE_NAME) as store:
             latest = await store.latest(ORIGIN)
         assert (0 if latest is None else latest.size) in {acknowledged, acknowledged + 1}
 
-    assert acknowledged > ROUNDS
+    assert acknowledged >= ROUNDS
 
 
 async def test_a_disk_that_fails_ends_it(directory: Path) -> None:
