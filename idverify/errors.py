@@ -6,7 +6,8 @@ IdverifyError
 │   │   └── CeremonyMalformed   400  what a security key answered is not what WebAuthn says
 │   ├── NotAuthenticated        401  no API key or session, or one that is unknown, revoked or over
 │   │   ├── CeremonyRefused     401  the key's answer does not hold: one sentence, whatever the reason
-│   │   │   └── OriginNotAllowed 401 the key was used on a page that is not ours
+│   │   │   ├── OriginNotAllowed 401 the key was used on a page that is not ours
+│   │   │   └── KeyRemoved      401  it holds, and the key is one that was removed
 │   │   └── UserVerificationNeeded 401  the key did not ask for its PIN or a fingerprint
 │   ├── NotAllowed              403  the role may not do this, or the rule of two people forbids it
 │   │   ├── KeyNotAllowed       403  the policy of the role does not take this security key
@@ -104,6 +105,21 @@ class OriginNotAllowed(CeremonyRefused):
 
     slug, status, title = "origin-not-allowed", 401, "The security key was used at another address"
     told = "The key was used on a page that is not ours. Open this service by the address that you were given."
+
+
+class KeyRemoved(CeremonyRefused):
+    """A key that was removed signed as it should, so its holder may know. ``credential_id`` is what to forget."""
+
+    slug, title = "key-removed", "This security key was removed"
+
+    def __init__(self, credential_id: bytes) -> None:
+        super().__init__("removed")
+        self.credential_id = credential_id
+
+    @property
+    def detail(self) -> str:
+        """Not the sentence of a refusal: there is nothing to try again."""
+        return "This key was removed here, or its account was ended. It opens nothing any more."
 
 
 class UserVerificationNeeded(NotAuthenticated):

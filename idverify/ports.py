@@ -112,6 +112,9 @@ class Tally:
     def issued(self, vct: str) -> None:
         """A credential of this type was collected."""
 
+    def browser_failed(self, reason: str) -> None:
+        """A browser gave the name of an error instead of a key's answer."""
+
     @contextmanager
     def ceremony(self, kind: str) -> Iterator[None]:
         """Around what finishes a ceremony: what became of it."""

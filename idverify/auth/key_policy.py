@@ -29,7 +29,7 @@ class KeyPolicy:
 
     version: int
     attestation: Literal["none", "indirect", "direct"]
-    resident_key: Literal["required"]  # sign-in begins without a name, so the key itself has to know the account
+    resident_key: Literal["required", "preferred"]  # a key that knows no account signs in by the account's number
     hints: tuple[Literal["security-key", "client-device", "hybrid"], ...]
     synced: bool
     attested: bool
@@ -46,7 +46,7 @@ class SessionLimits:
     same_site: Literal["Lax", "Strict"]
 
 
-_PUBLIC: Final = KeyPolicy(2, "none", "required", (), synced=True, attested=False, least_keys=1, most_keys=10)
+_PUBLIC: Final = KeyPolicy(3, "none", "preferred", (), synced=True, attested=False, least_keys=1, most_keys=10)
 _STAFF: Final = KeyPolicy(
     2, "direct", "required", ("security-key",), synced=False, attested=True, least_keys=2, most_keys=10
 )

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idverify.auth import enrolment_codes, options
+from idverify.auth import account_numbers, enrolment_codes, options
 from idverify.auth.key_policy import require_taken
 from idverify.auth.webauthn import RegisteredKey, check_registration
 from idverify.core import security_act
@@ -343,6 +343,7 @@ def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_h
         "actor": actor,
         "name_as_read": name_as_read(actor) if staff and actor is not None else None,
         "person_id": enrolment.person,
+        "number": account_numbers.make(office.entropy),
         "created_by": enrolment.id.hex(),
         "created_at": office.clock.now(),
         "ended_at": None,

@@ -45,6 +45,11 @@ async def mine(office: Office, principal: Principal) -> list[Any]:
     return await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
 
 
+async def account(office: Office, principal: Principal) -> Any:
+    """The row of the caller's account."""
+    return await office.store.fetch_one(queries.ACCOUNT, {"id": require_person(principal).account})
+
+
 async def begin_adding(office: Office, principal: Principal, given: Given | None) -> Beginning:
     """Start registering another key; the one at hand confirms it first."""
     person = require_person(principal)

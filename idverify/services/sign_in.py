@@ -1,15 +1,22 @@
-"""Signing in with a security key, and with nothing else: no name is asked, the key says whose it is."""
+"""Signing in with a security key. No name is asked: the key says whose it is.
+
+Some keys have no room to remember accounts. Whoever has one says first which account it is, and gets a list of keys, as
+everybody does who asks for any account: where there is none, the list is made up (``auth.decoy_keys``).
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
-from idverify.auth import options
+from idverify.auth import account_numbers, decoy_keys, options
+from idverify.auth.options import Known
 from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
-from idverify.core.policy import Role
-from idverify.errors import CeremonyRefused, KeySuspended
+from idverify.core.policy import Role, name_as_read
+from idverify.errors import CeremonyRefused, KeyRemoved, KeySuspended
 from idverify.services import sessions
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
@@ -18,11 +25,12 @@ from idverify.services.ceremonies import (
     Ceremony,
     Given,
     burn,
+    credentials,
     expectation,
     keep,
     succeeded,
 )
-from idverify.services.office import Office
+from idverify.services.office import HANDLE_BYTES, Office
 from idverify.services.sessions import Opened, open_session
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Write, WriteSet
@@ -30,12 +38,31 @@ from idverify.stores.writes import Change, Write, WriteSet
 log = structlog.get_logger()
 
 
-async def begin(office: Office) -> Beginning:
-    """A challenge for whoever comes; the options list no key, so nobody learns who is registered."""
+async def begin(office: Office, account: str | None = None) -> Beginning:
+    """A challenge for whoever comes; the options list no key, so nobody learns who is registered.
+
+    With ``account``, the number of one or the name of somebody of staff, they list its keys, and no other's will do.
+    Raises ``Unprocessable`` for a number that nobody can have.
+    """
+    account_id, allow = (None, ()) if account is None else await _asked_for(office, account)
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
-    handle = await keep(office, Ceremony.SIGN_IN, challenge, now)
-    asked = options.request_options(office.deployment.rp_id, challenge)
+    handle = await keep(office, Ceremony.SIGN_IN, challenge, now, account_id=account_id)
+    asked = options.request_options(office.deployment.rp_id, challenge, allow)
     return Beginning(handle, asked, now + SECONDS[Ceremony.SIGN_IN])
+
+
+async def _asked_for(office: Office, account: str) -> tuple[bytes, Sequence[Known]]:
+    """An account's row id and its keys. For one that is not there, that has ended or has no key: some of nobody's.
+
+    Both are made up before it is known which will do, so that it takes the same time.
+    """
+    number = account_numbers.read(account)
+    name = name_as_read(account) if number is None else None
+    secret = await office.custodian.blind(hashlib.sha256(f"sign-in-decoys|{number or name}".encode()).digest())
+    nobodys = decoy_keys.decoys(secret, staff=number is None)
+    asked = {"number": number, "name_as_read": name}
+    rows = await office.store.fetch(queries.SECURITY_KEYS_OF_ACCOUNT_ASKED_FOR, asked)
+    return (rows[0]["account_id"], credentials(rows)) if rows else (secret[:HANDLE_BYTES], nobodys)
 
 
 async def finish(
@@ -43,14 +70,18 @@ async def finish(
 ) -> Opened:
     """Open a session for the owner of the key that answered; ``replacing`` is the session token that came along.
 
-    Raises ``CeremonyMalformed``, ``CeremonyRefused``, ``UserVerificationNeeded`` or ``KeySuspended``.
+    Raises ``CeremonyMalformed``, ``CeremonyRefused``, ``UserVerificationNeeded`` or ``KeySuspended``; and
+    ``KeyRemoved`` for whoever proves to hold a key that was removed.
     """
     with office.tally.ceremony(Ceremony.SIGN_IN):
         ceremony = await burn(office, Ceremony.SIGN_IN, given.ceremony)
-        row, asserted = await _recognised(office, ceremony["challenge"], given)
+        row, asserted = await _recognised(office, ceremony, given)
     account = {**row, "id": row["account_id"]}
     opened, session = open_session(office, account, row["id"], shared_computer=shared_computer)
     writes: list[Write] = [used_key(row, asserted, office.clock.now()), session, succeeded(office, ceremony)]
+    if row["number"] is None:  # an account of an earlier version's
+        unnumbered = {"id": row["account_id"], "number": None}
+        writes.append(Change(tables.account, unnumbered, {"number": account_numbers.make(office.entropy)}))
     if replacing is not None:
         writes.append(sessions.replaced(office, replacing))
     await office.store.commit(WriteSet(tuple(writes)))
@@ -58,14 +89,19 @@ async def finish(
     return opened
 
 
-async def _recognised(office: Office, challenge: bytes, given: Given) -> tuple[Any, Asserted]:
-    expected = expectation(office, challenge)
+async def _recognised(office: Office, ceremony: Any, given: Given) -> tuple[Any, Asserted]:
+    asked_for = ceremony["account_id"]
+    expected = expectation(office, ceremony["challenge"], account_known=asked_for is not None)
     row: Any = await office.store.fetch_one(
         queries.SECURITY_KEY_BY_CREDENTIAL, {"credential_id": credential_id_of(given.response)}
     )
     if row is None:
         check_nothing(expected, given.response)
     asserted = check_assertion(expected, known_key(row), given.response)
+    if asked_for not in (None, row["account_id"]):
+        raise CeremonyRefused("account")
+    if row["removed_at"] is not None or row["ended_at"] is not None:
+        raise KeyRemoved(row["credential_id"])
     require_in_good_standing(row, asserted)
     return row, asserted
 

@@ -103,9 +103,16 @@ _HOLDS = (
     session.c.expires_at > bindparam("at"),
 )
 SECURITY_KEY: Final = _SECURITY_KEY.where(security_key.c.id == bindparam("id"), _IN_USE, _OPEN)
-SECURITY_KEY_BY_CREDENTIAL: Final = _SECURITY_KEY.where(
-    security_key.c.credential_id == bindparam("credential_id"), _IN_USE, _OPEN
+# Removed ones too, and those of accounts that have ended.
+SECURITY_KEY_BY_CREDENTIAL: Final = _SECURITY_KEY.add_columns(account.c.number, account.c.ended_at).where(
+    security_key.c.credential_id == bindparam("credential_id")
 )
+# Keys of whoever is asked for by the number of their account or, if they are staff, by their name.
+SECURITY_KEYS_OF_ACCOUNT_ASKED_FOR: Final = _SECURITY_KEY.where(
+    or_(account.c.number == bindparam("number"), account.c.name_as_read == bindparam("name_as_read")),
+    _IN_USE,
+    _OPEN,
+).order_by(security_key.c.created_at, security_key.c.id)
 SECURITY_KEYS: Final = (
     select(security_key)
     .where(security_key.c.account_id == bindparam("account_id"), _IN_USE)

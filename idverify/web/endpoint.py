@@ -173,7 +173,14 @@ async def _ask_to_confirm(office: Office, principal: Principal | None, asked: St
     return problem_response(asked, {"step_up": confirm})
 
 
+def needs_body(model: type[BaseModel]) -> bool:
+    """Whether a request has to say something: a model without required fields may be left out."""
+    return any(field.is_required() for field in model.model_fields.values())
+
+
 async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
+    if not request.body_exists and not needs_body(model):
+        return model()
     if request.content_type != "application/json":
         raise MalformedRequest(f"The body must be application/json; got {request.content_type}.")
     raw = await read_body(request)

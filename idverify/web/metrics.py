@@ -31,6 +31,7 @@ from idverify.ports import Tally
 from idverify.services.office import Office
 from idverify.stores.ledger import StoredLedger
 from idverify.web.endpoint import Call, Reply
+from idverify.web.pages.explanation import REASONS
 
 LATENCY_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 HELD: Final = "held"
@@ -97,6 +98,7 @@ class Metrics(Tally):
             ("kind", "outcome"),
             registry=self.registry,
         )
+        self._browsers = self._counter("browser_errors", "Browsers' errors instead of a key's answer", reason=REASONS)
         self._gauges = {name: Gauge(name, says, registry=self.registry) for name, (says, _) in GAUGES.items()}
 
     def _counter(self, name: str, says: str, **labels: Iterable[str]) -> Counter:
@@ -126,6 +128,10 @@ class Metrics(Tally):
     def issued(self, vct: str) -> None:
         """A credential of this type was collected."""
         self._issued.labels(vct).inc()
+
+    def browser_failed(self, reason: str) -> None:
+        """A browser gave the name of an error instead of a key's answer; ``reason`` is of ``REASONS``."""
+        self._browsers.labels(reason).inc()
 
     @contextmanager
     def ceremony(self, kind: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from idverify import __version__
-from idverify.web.endpoint import Caller, Endpoint
+from idverify.web.endpoint import Caller, Endpoint, needs_body
 from idverify.web.problems import CONTENT_TYPE
 from idverify.web.schema import Problem
 from idverify.web.session_cookie import NAME as COOKIE
@@ -76,7 +76,10 @@ def _operation(route: Endpoint) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.takes is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _refer(route.takes)}}}
+        operation["requestBody"] = {
+            "required": needs_body(route.takes),
+            "content": {"application/json": {"schema": _refer(route.takes)}},
+        }
     security = list(_SECURITY[route.caller])
     if security or "Authorization" in route.headers:
         operation["security"] = [{scheme: []} for scheme in security or ["apiKey"]]

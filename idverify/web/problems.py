@@ -9,9 +9,11 @@ import orjson
 import structlog
 from aiohttp import web
 
+from idverify.auth import base64url
 from idverify.errors import (
     IdverifyError,
     KeyNotAllowed,
+    KeyRemoved,
     MalformedRequest,
     NotAuthenticated,
     NotFound,
@@ -75,6 +77,8 @@ def problem_response(error: IdverifyError, extension: Mapping[str, Any] | None =
         "detail": error.detail,
         **(extension or {}),
     }
+    if isinstance(error, KeyRemoved):  # for PublicKeyCredential.signalUnknownCredential
+        body["credential_id"] = base64url.encode(error.credential_id)
     headers = {}
     if isinstance(error, MalformedRequest) and error.errors:
         body["errors"] = error.errors

@@ -44,7 +44,7 @@ CONFIRMED: Final = ("Step-Up",)
 # fmt: off
 ROUTES: Final[tuple[Endpoint, ...]] = (
     # people
-    Endpoint("POST", V1 + "/sign-in/options", signing_in.sign_in_options, ANY, BEGUN),
+    Endpoint("POST", V1 + "/sign-in/options", signing_in.sign_in_options, ANY, BEGUN, schema.SignInAsked),
     Endpoint("POST", V1 + "/sign-in", signing_in.sign_in_answer, ANY, SESSION, schema.SignInAnswer),
     Endpoint("POST", V1 + "/enrolments/options", signing_in.enrolment_options, ANY, BEGUN, schema.EnrolmentOpened),
     Endpoint("POST", V1 + "/enrolments", signing_in.enrolment_answer, ANY, SESSION, schema.EnrolmentAnswer),

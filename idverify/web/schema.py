@@ -334,6 +334,15 @@ class VerdictView(Model):
     claims: dict[str, Any] | None
 
 
+class SignInAsked(Model):
+    """Which account somebody wants to sign in to, if their key does not know it. Without a body: none."""
+
+    account: Annotated[
+        str | None,
+        Field(max_length=100, description="Its number; or the name of somebody of staff. Unknown ones look the same"),
+    ] = None
+
+
 class CeremonyBegun(Model):
     """A challenge for a security key: pass ``public_key`` to the browser's credentials API; good once."""
 

@@ -11,8 +11,8 @@ from idverify.web.session_cookie import forget, remember, token_of
 
 
 async def sign_in_options(call: Call) -> Reply:
-    """A challenge to sign in with; no name is asked, the key says whose it is."""
-    return _begun(await sign_in.begin(call.office))
+    """A challenge to sign in with: for whoever the key says, or for one account alone."""
+    return _begun(await sign_in.begin(call.office, call.body.account))
 
 
 async def sign_in_answer(call: Call) -> Reply:

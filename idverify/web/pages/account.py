@@ -6,6 +6,7 @@ from typing import Any
 
 from idverify.errors import NotFound
 from idverify.services import keys as service
+from idverify.web.pages import signals
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.ceremony_form import shown
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -15,6 +16,7 @@ from idverify.web.pages.words import N_
 LIST = "/account/keys"
 _DONE = {
     "added": N_("The key is registered. You can sign in with it from now on."),
+    "first": N_("Your key is registered, and you are signed in. Write your account number down and keep it."),
     "enrolled": N_("Your new key is registered. If you lost a key, remove it here now: that also ends what it opened."),
     "renamed": N_("The key has its new name."),
     "removed": N_("The key is removed. It opens nothing here any more."),
@@ -32,9 +34,16 @@ class KeyNameForm(Form):
 
 
 async def list_keys(call: PageCall) -> Html:
-    """The keys that open this account."""
-    done = _DONE.get(call.request.query.get("done", ""))
-    return Html("account/keys.html", {"keys": await _keys(call), "done": done})
+    """The keys that open this account, for its owner and for their browser."""
+    account, rp_id = await service.account(call.office, call.caller), call.office.deployment.rp_id
+    ids = [row["credential_id"] for row in await service.mine(call.office, call.caller)]
+    context = {
+        "keys": await _keys(call),
+        "number": account["number"],
+        "done": _DONE.get(call.request.query.get("done", "")),
+        "signals": signals.accepted_credentials(rp_id, account["user_handle"], ids),
+    }
+    return Html("account/keys.html", context)
 
 
 async def one_key(call: PageCall) -> Html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import quote
 
+from idverify.core.policy import Principal, Role
 from idverify.errors import ClientError, Conflict, MalformedRequest, Unprocessable
 from idverify.services import enrol as service
 from idverify.services import keys
@@ -81,8 +82,14 @@ async def register(call: PageCall) -> Answer:
     opened = await service.finish(
         call.office, code, form.model.name, call.given, key_name, call.token, shared_computer=shared
     )
-    others = len(await keys.mine(call.office, opened.principal)) - 1
-    return Redirect("/account/keys?done=enrolled" if others else home_of(opened.principal.role), opened=opened)
+    return Redirect(await _landing(call, opened.principal), opened=opened)
+
+
+async def _landing(call: PageCall, owner: Principal) -> str:
+    """Where somebody goes from here. Citizens see their account number, which they may need and staff do not."""
+    if len(await keys.mine(call.office, owner)) > 1:
+        return "/account/keys?done=enrolled"
+    return "/account/keys?done=first" if owner.role is Role.CITIZEN else home_of(owner.role)
 
 
 async def _begin(call: PageCall, code: str, form: Filled[NameForm], said: NameForm) -> Html:

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.errors import ClientError, IdverifyError
+from idverify.errors import ClientError, IdverifyError, KeyRemoved
 from idverify.web.pages.words import N_
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``title`` and ``next_step`` are in the catalogue; ``happened`` too, unless a service put it together."""
+    """``title`` and ``next_step`` are in the catalogue; ``happened`` too, unless a service put it together.
+
+    ``forget`` is the id of a credential that opens nothing any more, where it may be said.
+    """
 
     title: str
     happened: str
     next_step: str
     status: int = 200
+    forget: bytes | None = None
 
 
 _TRY_AGAIN: Final = N_("Go back and try again.")
@@ -41,6 +45,10 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
     "origin-not-allowed": (
         N_("The security key was used at another address"),
         N_("Open the service by the address that you were given, letter by letter, and try again."),
+    ),
+    "key-removed": (
+        N_("This security key was removed"),
+        N_("Sign in with another key of yours. If you have none, ask whoever enrolled you for a new code."),
     ),
     "user-verification-needed": (
         N_("The security key must ask for its PIN"),
@@ -91,8 +99,19 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _LOGGED: Final = N_("It is not your fault. What happened was written down for those who look after the service.")
 
-# By the name of the DOMException that navigator.credentials gives (WebAuthn section 5.1.3 step 29, 5.1.4.1)
 _NOT_DONE: Final = N_("The security key did not answer")
+_FAILED: Final = Explanation(
+    N_("The security key failed"),
+    N_("The key reported a fault: it may be full, or it was pulled out too early."),
+    N_("Plug it in again and try once more. If it stays so, use another security key."),
+)
+_NOT_UNDERSTOOD: Final = Explanation(
+    N_("This browser did not understand what it was asked"),
+    N_("The browser is too old for what this service needs of it, or an extension of it changed the question."),
+    N_("Use a current browser, without extensions that manage passwords, and try again."),
+)
+# By the name of the error that navigator.credentials gives (WebAuthn L3 sections 5.1.3.1 and 5.1.4.3, and what the
+# extensions, the Credential Management API and browsers themselves add), or that the page gives in its stead
 _OF_BROWSERS: Final[Mapping[str, Explanation]] = {
     "NotAllowedError": Explanation(
         _NOT_DONE,
@@ -129,11 +148,22 @@ _OF_BROWSERS: Final[Mapping[str, Explanation]] = {
         N_("The key cannot ask for a PIN or a fingerprint, or has no room for another account."),
         N_("Set a PIN on this key first, or free room on it. Otherwise use another security key."),
     ),
-    "UnknownError": Explanation(
-        N_("The security key failed"),
-        N_("The key reported a fault: it may be full, or it was pulled out too early."),
-        N_("Plug it in again and try once more. If it stays so, use another security key."),
+    "TimeoutError": Explanation(
+        _NOT_DONE,
+        N_("The time to touch it ran out."),
+        N_("Try again, and touch the key as soon as it blinks."),
     ),
+    "OperationError": Explanation(
+        N_("The browser is busy with a security key"),
+        N_("Another page, or another window of this one, waits for a key at this moment."),
+        N_("Close the other pages that ask for a key, and try again."),
+    ),
+    "UnknownError": _FAILED,
+    "NotReadableError": _FAILED,
+    "NetworkError": _FAILED,
+    "TypeError": _NOT_UNDERSTOOD,
+    "DataError": _NOT_UNDERSTOOD,
+    "EncodingError": _NOT_UNDERSTOOD,
     "JavaScriptNotEnabled": Explanation(
         N_("JavaScript is switched off"),
         N_("A browser talks to a security key by JavaScript alone. Everything else here works without it."),
@@ -143,6 +173,8 @@ _OF_BROWSERS: Final[Mapping[str, Explanation]] = {
         ),
     ),
 }
+OTHER: Final = "other"
+REASONS: Final = (*_OF_BROWSERS, OTHER)
 _OF_ANY_BROWSER: Final = Explanation(
     N_("The security key could not be used"),
     N_("The browser gave a reason that we do not know."),
@@ -154,7 +186,13 @@ def of_error(error: IdverifyError) -> Explanation:
     """An error in words for people. What a server fault was about stays in the log."""
     title, next_step = _OF_ERRORS[error.slug]
     happened = error.detail if isinstance(error, ClientError) else _LOGGED
-    return Explanation(title, happened, next_step, error.status)
+    forget = error.credential_id if isinstance(error, KeyRemoved) else None
+    return Explanation(title, happened, next_step, error.status, forget)
+
+
+def reason_of(name: str) -> str:
+    """The name of a browser's error if it is one that we know, for logs and figures; ``OTHER`` for whatever else."""
+    return name if name in _OF_BROWSERS else OTHER
 
 
 def of_browser(name: str) -> Explanation:

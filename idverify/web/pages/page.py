@@ -196,8 +196,13 @@ def _require_csrf(call: PageCall, posted: form_body.Posted) -> None:
 
 def _with_form(call: PageCall, posted: form_body.Posted) -> PageCall:
     given, said = None, posted.text(ceremony_form.BROWSER_ERROR)
-    trouble = explanation.of_browser(said) if said else None
-    if trouble is None:
+    trouble = None
+    if said:
+        reason = explanation.reason_of(said)
+        log.info("browser_failed", route=route_name(call.request), reason=reason)
+        call.office.tally.browser_failed(reason)
+        trouble = explanation.of_browser(said)
+    else:
         try:
             given = ceremony_form.given(posted)
         except CeremonyMalformed as malformed:

@@ -40,6 +40,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/", home.home, ANYBODY),
     Page("GET", "/sign-in", sign_in.sign_in, ANYBODY),
     Page("POST", "/sign-in", sign_in.sign_in, ANYBODY),
+    Page("POST", "/sign-in/account", sign_in.sign_in_to_account, ANYBODY),
     Page("GET", "/enrol", enrol.ask_code, ANYBODY),
     Page("POST", "/enrol", enrol.open_code, ANYBODY),
     Page("GET", CODE, enrol.register, ANYBODY),

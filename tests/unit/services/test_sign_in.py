@@ -7,14 +7,24 @@ from typing import Any
 
 import pytest
 
+from idverify.auth import base64url
 from idverify.auth.webauthn import Asserted
 from idverify.core.policy import Role
-from idverify.errors import CeremonyMalformed, CeremonyRefused, Conflict, Gone, NotAuthenticated, UserVerificationNeeded
+from idverify.errors import (
+    CeremonyMalformed,
+    CeremonyRefused,
+    Conflict,
+    Gone,
+    KeyRemoved,
+    NotAuthenticated,
+    UserVerificationNeeded,
+)
 from idverify.services import keys, sign_in
 from idverify.services.ceremonies import SECONDS, Ceremony, Given
 from idverify.services.office import Office
 from idverify.services.sessions import Opened, recognise
 from tests.simulators.authenticator import UP, UV
+from tests.simulators.databases import changed
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
 
@@ -119,17 +129,17 @@ async def test_a_key_that_asked_for_no_pin(served: SoftwareOffice, known: bool) 
 
 
 async def test_a_removed_key_signs_nobody_in(served: SoftwareOffice) -> None:
-    """A key that its owner removed is an unknown key."""
+    """A key that its owner removed opens nothing, and who signs with it is told so."""
     lost = await _person(served, "officer")
     spare = await _another_key(served, "officer")
     held = await keys.mine(served.office, await served.principal("officer"))
     (handle,) = (row["handle"] for row in held if row["credential_id"] == spare.authenticator.credential_id)
     await served.confirmed("officer", lambda who, given: keys.remove(served.office, who, handle, given))
 
-    with pytest.raises(CeremonyRefused) as refused:
+    with pytest.raises(KeyRemoved) as refused:
         await sign_in.finish(served.office, await _answer(served, spare))
 
-    assert refused.value.rule == "unknown-credential"
+    assert refused.value.credential_id == spare.authenticator.credential_id
     assert await sign_in.finish(served.office, await _answer(served, lost))
 
 
@@ -139,6 +149,28 @@ async def _another_key(served: SoftwareOffice, who: str) -> PersonalKey:
     answer = key.create(begun.options, served.office.deployment.iss)
     await keys.finish_adding(served.office, await served.principal(who), Given(begun.ceremony, answer), "spare")
     return key
+
+
+async def test_a_removed_key_is_named_to_its_holder_alone(served: SoftwareOffice) -> None:
+    """Whoever cannot sign with it gets the answer of an unknown key, to the byte."""
+    owner, spare = await _person(served, "officer"), await _another_key(served, "officer")
+    where = served.api.deployment.location
+    changed(where, "UPDATE security_key SET removed_at = 1 WHERE credential_id = :id",
+            {"id": spare.authenticator.credential_id})  # fmt: skip
+    forged = _stranger(owner)
+    forged.authenticator.credential_id = spare.authenticator.credential_id
+    answers = {}
+    for what, key in {"holder": spare, "forger": forged, "stranger": _stranger(owner)}.items():
+        begun = await served.api.begun("/api/v1/sign-in/options")
+        response = key.get(begun["public_key"], served.office.deployment.iss)
+        body = {"ceremony": begun["ceremony"], "response": response}
+        answers[what] = await served.api.call("POST", SIGN_IN, None, body)
+
+    assert answers["forger"] == answers["stranger"]
+    assert "credential_id" not in answers["stranger"][1]
+    status, problem = answers["holder"]
+    assert (status, problem["type"]) == (401, "/problems/key-removed")
+    assert problem["credential_id"] == base64url.encode(spare.authenticator.credential_id)
 
 
 async def test_a_wrong_answer_uses_the_challenge_up(served: SoftwareOffice) -> None:
@@ -232,8 +264,8 @@ async def test_two_copies_at_the_same_moment(
     answers = [await _answer(served, key, count=count) for count in (6, 7)]
     found_right, both = sign_in._recognised, asyncio.Barrier(2)
 
-    async def at_once(office: Office, challenge: bytes, given: Given) -> tuple[Any, Asserted]:
-        recognised = await found_right(office, challenge, given)
+    async def at_once(office: Office, ceremony: Any, given: Given) -> tuple[Any, Asserted]:
+        recognised = await found_right(office, ceremony, given)
         await both.wait()
         return recognised
 

@@ -1,0 +1,27 @@
+"""What pages tell browsers of keys, for ``static/signals.js`` (WebAuthn L3 section 5.1.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from idverify.auth import base64url
+
+Signals = Mapping[str, Mapping[str, Any]]
+"""Names of functions of ``PublicKeyCredential``, each with its argument."""
+
+
+def unknown_credential(rp_id: str, credential_id: bytes) -> Signals:
+    """That a key opens nothing. Only for whoever proved to hold it: others would learn that it was known."""
+    return {"signalUnknownCredential": {"rpId": rp_id, "credentialId": base64url.encode(credential_id)}}
+
+
+def accepted_credentials(rp_id: str, user_handle: bytes, credential_ids: Iterable[bytes]) -> Signals:
+    """That these keys open an account, and no others. Only for its owner, signed in."""
+    return {
+        "signalAllAcceptedCredentials": {
+            "rpId": rp_id,
+            "userId": base64url.encode(user_handle),
+            "allAcceptedCredentialIds": [base64url.encode(credential_id) for credential_id in credential_ids],
+        }
+    }
