@@ -53,6 +53,22 @@ class Service(_Section):
     tls_key: Path | None = None
     behind_proxy: bool = Field(default=False, description="A TLS proxy stands in front.")
     demo: bool = Field(default=False, description="Synthetic people and demo keys; says so loudly.")
+    related_origins: tuple[str, ...] = Field(
+        default=(), description="Other origins where people may register our keys and sign in with them."
+    )
+
+    @field_validator("related_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """As browsers spell them, since they are compared as whole strings."""
+        for origin in origins:
+            parts = urlsplit(origin)
+            here = parts.scheme == "http" and parts.hostname == "localhost"
+            if not (parts.scheme == "https" or here) or origin != f"{parts.scheme}://{parts.netloc}".lower():
+                raise ValueError(
+                    "must be origins such as https://id.example: scheme and host in small letters, no path"
+                )
+        return origins
 
 
 class Database(_Section):

@@ -104,6 +104,7 @@ async def open_office(
             clock=clock,
             entropy=system_entropy,
             tally=tally or Tally(),
+            related_origins=frozenset(config.service.related_origins),
         )
 
 

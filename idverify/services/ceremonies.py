@@ -118,9 +118,9 @@ def succeeded(office: Office, ceremony: Any) -> Change:
 
 
 def expectation(office: Office, challenge: bytes, *, account_known: bool = False) -> Expectation:
-    """What every answer must say: our RP ID, our one origin, this challenge, user verified."""
+    """What every answer must say: our RP ID, our origin or a related one, this challenge, user verified."""
     ours = office.deployment
-    return Expectation(ours.rp_id, frozenset({ours.iss}), challenge, account_known=account_known)
+    return Expectation(ours.rp_id, office.related_origins | {ours.iss}, challenge, account_known=account_known)
 
 
 def credentials(rows: Sequence[Any]) -> list[tuple[bytes, tuple[str, ...]]]:

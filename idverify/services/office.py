@@ -82,6 +82,7 @@ class Office:
     clock: Clock
     entropy: Entropy
     tally: Tally
+    related_origins: frozenset[str] = frozenset()
 
     @property
     def logs(self) -> tuple[Log, ...]:

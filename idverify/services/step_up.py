@@ -113,7 +113,7 @@ async def _confirmed(office: Office, person: SignedIn, action: Action, given: Gi
     key = await _key_of(office, person)
     context = _context(office, person, ceremony["created_at"], ceremony["expires_at"])
     challenge = step_up.challenge(ceremony["nonce"], action.digest(), context)
-    expected = expectation(office, challenge, account_known=True)
+    expected = replace(expectation(office, challenge, account_known=True), origins=_own_origin(office))
     asserted = check_assertion(expected, known_key(key), given.response)
     require_in_good_standing(key, asserted)
     confirmed = _authorisation(office, person, action, ceremony, key, context, asserted)
@@ -132,7 +132,7 @@ def _authorisation(
     office: Office, person: SignedIn, action: Action, ceremony: Any, key: Any, context: Context, asserted: Asserted
 ) -> Authorisation:
     evidence = step_up.evidence(
-        ceremony["nonce"], action.digest(), context, frozenset({office.deployment.iss}), known_key(key), asserted
+        ceremony["nonce"], action.digest(), context, _own_origin(office), known_key(key), asserted
     )
     now, authorisation_id, handle = office.clock.now(), office.new_id(), office.new_handle()
     row = {
@@ -153,6 +153,11 @@ def _authorisation(
 def action_place(authorisation_id: bytes) -> bytes:
     """Where the act that somebody confirmed rests sealed."""
     return place("authorisation", "action", authorisation_id)
+
+
+def _own_origin(office: Office) -> frozenset[str]:
+    """Who confirms an act read on a page of ours what it is: related origins show what they like."""
+    return frozenset({office.deployment.iss})
 
 
 def _context(office: Office, person: SignedIn, issued_at: int, expires_at: int) -> Context:

@@ -46,6 +46,19 @@ async def trust_bundle(call: Call) -> Reply:
     return Reply(await trust.export(call.office), content_type="application/jwt", headers={"Cache-Control": "no-cache"})
 
 
+async def related_origins(call: Call) -> Reply:
+    """Origins whose pages may use our RP ID (WebAuthn L3 section 5.11)."""
+    listed = schema.RelatedOrigins(origins=[call.office.deployment.iss, *sorted(call.office.related_origins)])
+    return cached(call, listed.model_dump_json().encode(), "application/json", 3600)
+
+
+async def passkey_endpoints(call: Call) -> Reply:
+    """Where people register and manage their keys, for password managers (W3C passkey-endpoints)."""
+    ours = call.office.deployment.iss
+    listed = schema.PasskeyEndpoints(enroll=f"{ours}/account/keys/new", manage=f"{ours}/account/keys")
+    return cached(call, listed.model_dump_json().encode(), "application/json", 3600)
+
+
 async def livez(_call: Call) -> schema.Health:
     """The process answers."""
     return schema.Health(status="ok", checks={})

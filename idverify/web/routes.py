@@ -101,6 +101,8 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", SHARD + "/consistency", log.consistency, ANY, OTHER_MEDIA, query=("from", "to")),
     Endpoint("GET", "/pki/root.cer", public.root_certificate, ANY, OTHER_MEDIA),
     Endpoint("GET", "/pki/crl.der", public.crl, ANY, OTHER_MEDIA),
+    Endpoint("GET", "/.well-known/webauthn", public.related_origins, ANY, {200: schema.RelatedOrigins}),
+    Endpoint("GET", "/.well-known/passkey-endpoints", public.passkey_endpoints, ANY, {200: schema.PasskeyEndpoints}),
     Endpoint("GET", "/livez", public.livez, ANY, {200: schema.Health}),
     Endpoint("GET", "/readyz", public.readyz, ANY, HEALTH),
     Endpoint("GET", "/metrics", metrics.metrics, KNOWN, OTHER_MEDIA),

@@ -440,6 +440,19 @@ class Health(Model):
     checks: dict[str, str]
 
 
+class RelatedOrigins(Model):
+    """Origins whose pages may use our RP ID; the first is our own."""
+
+    origins: list[str]
+
+
+class PasskeyEndpoints(Model):
+    """Pages where people register a key and manage those that they have."""
+
+    enroll: str
+    manage: str
+
+
 class Problem(BaseModel):
     """RFC 9457. ``errors`` lists every field that is wrong, with its place; ``reason`` is a policy's for a key."""
 

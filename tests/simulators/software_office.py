@@ -192,6 +192,7 @@ class Premises:
     witnesses: Callable[[LogPolicy], Witnesses | None] = lambda _: None
     witness_lines: str = NO_WITNESSES
     key_policies: KeyPolicies = field(default_factory=lambda: DEMO_KEY_POLICIES)
+    related_origins: frozenset[str] = frozenset()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
@@ -222,6 +223,7 @@ class Premises:
             clock=clock,
             entropy=system_entropy,
             tally=Metrics(),
+            related_origins=self.related_origins,
         )
 
     def _hands(self, store: Store, iss: str, keys: Keys) -> Hands:

@@ -131,3 +131,22 @@ def test_a_database_that_is_not_safe_to_use(data: Path, monkeypatch: pytest.Monk
         load(data)
 
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://id.example", "https://id.example/", "https://ID.example", "https://id.example/path", "id.example"],
+)
+def test_a_related_origin_is_spelled_as_browsers_do(data: Path, origin: str) -> None:
+    """It is compared as a whole string, so another spelling would never do."""
+    (data / FILE_NAME).write_text(SETTINGS.replace("port = 8080", f'related_origins = ["{origin}"]'))
+    with pytest.raises(SetupError, match="must be origins"):
+        load(data)
+
+
+@pytest.mark.parametrize("origin", ["https://id.example", "https://id.example:8443", "http://localhost:8081"])
+def test_related_origins_are_read(data: Path, origin: str) -> None:
+    """As they stand."""
+    (data / FILE_NAME).write_text(SETTINGS.replace("port = 8080", f'related_origins = ["{origin}"]'))
+
+    assert load(data).service.related_origins == (origin,)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from idverify.auth import base64url
 from idverify.auth.webauthn import Asserted
+from idverify.core.action import Action
 from idverify.core.policy import Role
 from idverify.errors import (
     CeremonyMalformed,
@@ -19,7 +21,7 @@ from idverify.errors import (
     NotAuthenticated,
     UserVerificationNeeded,
 )
-from idverify.services import keys, sign_in
+from idverify.services import keys, sign_in, step_up
 from idverify.services.ceremonies import SECONDS, Ceremony, Given
 from idverify.services.office import Office
 from idverify.services.sessions import Opened, recognise
@@ -216,6 +218,21 @@ async def test_an_answer_given_to_another_site(served: SoftwareOffice) -> None:
 
     with pytest.raises(CeremonyRefused) as refused:
         await sign_in.finish(served.office, Given(begun.ceremony, key.get(begun.options, "https://idverify.example")))
+
+    assert refused.value.rule == "origin"
+
+
+async def test_a_related_origin_signs_in_and_confirms_nothing(served: SoftwareOffice) -> None:
+    """What an act is, people read on our own pages alone."""
+    related = "https://id.example"
+    office = replace(served.office, related_origins=frozenset({related}))
+    key = await _person(served, "officer")
+    begun = await sign_in.begin(office)
+    opened = await sign_in.finish(office, Given(begun.ceremony, key.get(begun.options, related)))
+    asked = await step_up.begin(office, opened.principal, Action("add-security-key"))
+
+    with pytest.raises(CeremonyRefused) as refused:
+        await keys.begin_adding(office, opened.principal, Given(asked.ceremony, key.get(asked.options, related)))
 
     assert refused.value.rule == "origin"
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from idverify.errors import Unavailable
 from idverify.formats import status_list, x509
+from idverify.stores.open import Location
+from idverify.web.pages.routes import PAGES
 from tests.simulators.contract import JudgedApi
-from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.software_office import SoftwareOffice, premises
 
-CACHED = ["/status/1", "/pki/root.cer", "/pki/crl.der"]
+WELL_KNOWN = ["/.well-known/webauthn", "/.well-known/passkey-endpoints"]
+CACHED = ["/status/1", "/pki/root.cer", "/pki/crl.der", *WELL_KNOWN]
 
 
 async def _fetch(served: SoftwareOffice, path: str, **headers: str) -> Any:
@@ -51,6 +56,27 @@ async def test_what_is_public_can_be_read(served: SoftwareOffice) -> None:
     assert x509.read_crl(crl, root).revoked == frozenset()
     assert listed.claims.uri == f"{served.api.deployment.url}/status/1"
     assert len(listed.statuses) == 2**20
+
+
+async def test_browsers_and_password_managers_find_what_is_for_them(served: SoftwareOffice) -> None:
+    """Our own origin stands alone, and each path is that of a page; the media type is JSON and nothing but."""
+    api, ours = JudgedApi(served.api.session, served.api.deployment), served.api.deployment.url
+    paths = {page.path for page in PAGES if page.method == "GET"}
+    status, origins, headers = await api.send("GET", WELL_KNOWN[0])
+    endpoints = await api.ok("GET", WELL_KNOWN[1])
+
+    assert (status, origins, headers["Content-Type"]) == (200, {"origins": [ours]}, "application/json")
+    assert set(endpoints) == {"enroll", "manage"}
+    assert {url.removeprefix(ours) for url in endpoints.values()} <= paths
+
+
+async def test_related_origins_are_listed(tmp_path: Path, location: Location) -> None:
+    """After our own, in order."""
+    more = frozenset({"https://two.example", "https://one.example"})
+    async with premises(tmp_path, location) as made, replace(made, related_origins=more).open() as served:
+        listed = await served.api.ok("GET", WELL_KNOWN[0])
+
+    assert listed["origins"] == [served.api.deployment.url, "https://one.example", "https://two.example"]
 
 
 async def test_ready_means_that_it_works(served: SoftwareOffice) -> None:

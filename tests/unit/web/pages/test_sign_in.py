@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
 
 from idverify.auth.software_key import SoftwareKey
-from idverify.web.pages.explanation import of_browser
+from idverify.web.metrics import Metrics
+from idverify.web.pages.explanation import OTHER, REASONS, of_browser, reason_of
 from idverify.web.pages.words import Language, translate
 from idverify.web.session_cookie import NAME
+from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.simulators.signed_in import STAFF
 from tests.unit.web.pages.conftest import People
 
 REFUSED = "The security key could not be verified"
-BROWSER_ERRORS = (
-    "NotAllowedError",
-    "InvalidStateError",
-    "SecurityError",
-    "NotSupportedError",
-    "AbortError",
-    "ConstraintError",
-    "UnknownError",
-    "JavaScriptNotEnabled",
-    "SomethingThatNoBrowserSays",
-)
+BROWSER_ERRORS = (*REASONS, "SomethingThatNoBrowserSays")
 
 
 async def test_the_key_alone_opens_the_desk(people: People) -> None:
@@ -146,6 +140,109 @@ async def test_what_the_browser_says_becomes_a_sentence_and_a_next_step(
     assert shown.ceremony is not None
     for sentence in (explained.title, explained.happened, explained.next_step):
         assert translate(language, sentence) in shown.text
+
+
+@pytest.mark.parametrize(("name", "reason"), [("NotAllowedError", "NotAllowedError"), ("Mozilla/5.0", OTHER)])
+async def test_what_the_browser_says_is_counted_by_a_list_of_ours(people: People, name: str, reason: str) -> None:
+    """Nothing that a client makes up becomes a label."""
+    browser = people.browser()
+    page = await browser.open("/sign-in")
+    await browser.send("/sign-in", {**page.forms[0].fields, "browser_error": name})
+    tally = people.served.office.tally
+    assert isinstance(tally, Metrics)
+    figures = (await tally.text(people.served.office)).decode()
+
+    assert reason_of(name) == reason
+    assert f'idverify_browser_errors_total{{reason="{reason}"}} 1.0' in figures
+    assert "Mozilla" not in figures
+
+
+async def _number(browser: PlainBrowser) -> str:
+    shown = re.search(r'id="account-number">([0-9 ]+)<', (await browser.open("/account/keys")).html)
+    assert shown is not None
+    return shown[1]
+
+
+async def test_a_key_is_asked_by_the_number_of_its_account(people: People) -> None:
+    """The page of keys shows it; with it a page asks for that account's keys, and leads to where one wanted to go."""
+    browser = await people.citizen(await people.person())
+    number = await _number(browser)
+    browser.cookies.clear()
+    page = await browser.open("/account/keys")
+    action = next(form.action for form in page.forms if form.action.startswith("/sign-in/account"))
+    asked = await browser.fill(page, action, account=number)
+    done = await browser.confirm(asked)
+
+    assert asked.ceremony is not None
+    assert len(asked.ceremony["public_key"]["allowCredentials"]) == 1
+    assert number in asked.text
+    assert done.path == "/account/keys"
+
+
+async def test_a_refused_key_tries_again_for_the_same_account(people: People) -> None:
+    """Nobody types their number twice; and a stranger sees a page like it."""
+    browser = await people.citizen(await people.person())
+    number = await _number(browser)
+    browser.cookies.clear()
+    shown = []
+    for asked in (number, "9300 0000 0000 0019"):
+        page = await browser.fill(await browser.open("/sign-in"), "/sign-in/account", account=asked)
+        fields = {**page.form("/sign-in").fields, "response": '{"id": "AA"}', "browser_error": ""}
+        refused = await browser.send("/sign-in", fields)
+        assert refused.ceremony is not None
+        assert refused.ceremony["public_key"]["allowCredentials"]
+        shown.append((page.status, page.text.replace(asked, ""), refused.status, refused.text.replace(asked, "")))
+
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("", "Enter your account number or your name"),
+        ("1234", "An account number has 16 digits, and these are not right. Check each of them."),
+        ("x" * 101, "Enter a name of at most 100 characters"),
+    ],
+)
+async def test_what_is_no_account_says_so_at_its_field(people: People, typed: str, says: str) -> None:
+    """And the page asks for any key, as before."""
+    browser = people.browser()
+    shown = await browser.fill(await browser.open("/sign-in"), "/sign-in/account", account=typed)
+
+    assert shown.status == 400
+    assert says in shown.text
+    assert 'href="#account"' in shown.html
+    assert shown.ceremony is not None
+    assert shown.ceremony["public_key"]["allowCredentials"] == []
+
+
+async def test_the_browser_is_told_of_a_removed_key_by_its_holder(people: People) -> None:
+    """Once it signed, the page names it for the browser to forget; and the page of keys names those that are left."""
+    browser, lost = await people.staff("officer"), SoftwareKey()
+    people.served.clock.advance(1)
+    asked = await browser.fill(await browser.open("/account/keys/new"), "/account/keys/new", key_name="lost")
+    added = await browser.confirm(await browser.confirm(asked), lost)
+    last = [link for link in added.links if re.fullmatch("/account/keys/[0-9a-f]{32}", link)][-1]
+    left = await browser.confirm(await browser.fill(await browser.open(last), f"{last}/removal"))
+    finder = people.browser()
+    finder.key = lost
+    told = await finder.sign_in()
+
+    accepted = _signals(added)["signalAllAcceptedCredentials"]
+    still = _signals(left)["signalAllAcceptedCredentials"]
+    [gone] = set(accepted["allAcceptedCredentialIds"]) - set(still["allAcceptedCredentialIds"])
+    assert (len(still["allAcceptedCredentialIds"]), still["userId"]) == (1, accepted["userId"])
+    assert "This security key was removed" in told.text
+    assert _signals(told) == {"signalUnknownCredential": {"rpId": "localhost", "credentialId": gone}}
+    assert "signals" not in (await people.browser().open("/sign-in")).html
+
+
+def _signals(page: Shown) -> dict[str, Any]:
+    found = re.search(r'id="signals">(.*?)</script>', page.html)
+    assert found is not None
+    assert "signals.js" in page.html
+    told: dict[str, Any] = json.loads(found[1])
+    return told
 
 
 async def test_without_javascript_the_page_explains_itself(people: People) -> None:
