@@ -34,9 +34,9 @@ async def enrol_as_named(visitor: Visitor, code: str) -> None:
     await visitor.press("Register this key")
 
 
-async def enrol_with_slip(visitor: Visitor, code: str) -> None:
-    """Type the code of a slip, as people do, and register a new key, which stays plugged in."""
-    await visitor.plug_in(SecurityKey())
+async def enrol_with_slip(visitor: Visitor, code: str, key: SecurityKey | None = None) -> None:
+    """Type the code of a slip, as people do, and register a key, by default a new one, which stays plugged in."""
+    await visitor.plug_in(SecurityKey() if key is None else key)
     await visitor.go("/enrol")
     await visitor.fill("Code", code.replace("-", " ").lower())
     await visitor.press("Continue")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from playwright.async_api import CDPSession, Page
 
@@ -21,12 +21,13 @@ class SecurityKey:
     """A key that is touched, and its PIN typed, whenever the browser asks; until told otherwise.
 
     Chromium forgets an authenticator with its page. What this one holds outlives it, so that one key serves its
-    owner at one computer after another, with a counter that only rises.
+    owner at one computer after another, with a counter that only rises. ``features`` are what it has besides, or has
+    not: CDP's ``VirtualAuthenticatorOptions``.
     """
 
-    def __init__(self, transport: Literal["usb", "internal"] = "usb") -> None:
+    def __init__(self, **features: Any) -> None:
         self.held: list[dict[str, Any]] = []
-        self._model = {**MODEL, "transport": transport}
+        self._features = features
         self._cdp: CDPSession | None = None
         self._authenticator = ""
 
@@ -34,20 +35,27 @@ class SecurityKey:
         """Put the key into the computer that shows this page."""
         self._cdp = await page.context.new_cdp_session(page)
         await self._cdp.send("WebAuthn.enable", {"enableUI": False})
-        made = await self._cdp.send("WebAuthn.addVirtualAuthenticator", {"options": self._model})
+        made = await self._cdp.send("WebAuthn.addVirtualAuthenticator", {"options": MODEL | self._features})
         self._authenticator = made["authenticatorId"]
         for credential in self.held:
             await self._send("addCredential", credential=credential)
 
-    async def holds(self) -> int:
-        """How many credentials are on it."""
-        return len((await self._send("getCredentials"))["credentials"])
-
     async def unplug(self) -> None:
         """Take it out, with all that it holds."""
-        self.held = (await self._send("getCredentials"))["credentials"]
+        self.held = await self.holds()
         await self._send("removeVirtualAuthenticator")
         self._cdp = None
+
+    async def holds(self) -> list[dict[str, Any]]:
+        """What is on it now, as CDP has it, secrets and all."""
+        credentials: list[dict[str, Any]] = (await self._send("getCredentials"))["credentials"]
+        return credentials
+
+    def copied(self, count: int) -> SecurityKey:
+        """A copy that somebody made of it while it was in no computer, with a counter of their choice."""
+        copy = SecurityKey(**self._features)
+        copy.held = [{**credential, "signCount": count} for credential in self.held]
+        return copy
 
     @property
     def is_plugged_in(self) -> bool:
@@ -62,9 +70,13 @@ class SecurityKey:
         """Whether the key can verify its user."""
         await self._send("setUserVerified", isUserVerified=verified)
 
-    async def misbehave(self, *, signature: bool = False, user_verification: bool = False) -> None:
-        """Sign wrongly, or say that the user was not verified."""
-        await self._send("setResponseOverrideBits", isBogusSignature=signature, isBadUV=user_verification)
+    async def misbehave(
+        self, *, signature: bool = False, user_verification: bool = False, user_presence: bool = False
+    ) -> None:
+        """Sign wrongly, or say that the user was not verified, or was not there."""
+        await self._send(
+            "setResponseOverrideBits", isBogusSignature=signature, isBadUV=user_verification, isBadUP=user_presence
+        )
 
     async def _send(self, command: str, **parameters: Any) -> Any:
         assert self._cdp is not None, "The key is in no computer: call plug_in first."

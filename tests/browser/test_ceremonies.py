@@ -83,7 +83,7 @@ async def test_the_same_key_is_registered_once(newcomer: Newcomer, olive: Person
 async def test_a_second_key_opens_the_same_account_until_it_is_removed(
     newcomer: Newcomer, deployment: Deployment
 ) -> None:
-    """Add a key, sign in with it, remove it: it opens nothing any more."""
+    """Add a key, sign in with it, remove it: it opens nothing any more, and the browser that asks it forgets it."""
     visitor, person, spare = await newcomer(), Person("Sasha Spare"), SecurityKey()
     await enrol(visitor, await deployment.invite(OFFICER), person)
     await visitor.go("/account/keys/new")
@@ -108,7 +108,9 @@ async def test_a_second_key_opens_the_same_account_until_it_is_removed(
     await elsewhere.go("/account/keys")
     await elsewhere.reads("Sign in with your security key")  # the session that it opened is over
     await elsewhere.press("Sign in")
-    await elsewhere.reads("The security key could not be verified")
+    await elsewhere.reads("This security key was removed")
+    await elsewhere.page.wait_for_load_state("networkidle")
+    assert await spare.holds() == []
 
 
 async def test_a_link_opens_once(newcomer: Newcomer, deployment: Deployment) -> None:
