@@ -16,7 +16,7 @@ from idverify.auth import account_numbers, decoy_keys, options
 from idverify.auth.options import Known
 from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
 from idverify.core.policy import Role, name_as_read
-from idverify.errors import CeremonyRefused, KeyRemoved, KeySuspended
+from idverify.errors import CeremonyRefused, KeyRemoved, KeySuspended, Unprocessable
 from idverify.services import sessions
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
@@ -42,7 +42,7 @@ async def begin(office: Office, account: str | None = None) -> Beginning:
     """A challenge for whoever comes; the options list no key, so nobody learns who is registered.
 
     With ``account``, the number of one or the name of somebody of staff, they list its keys, and no other's will do.
-    Raises ``Unprocessable`` for a number that nobody can have.
+    Raises ``Unprocessable`` for a number or a name that nobody can have.
     """
     account_id, allow = (None, ()) if account is None else await _asked_for(office, account)
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
@@ -56,6 +56,8 @@ async def _asked_for(office: Office, account: str) -> tuple[bytes, Sequence[Know
 
     Both are made up before it is known which will do, so that it takes the same time.
     """
+    if not account.isprintable():
+        raise Unprocessable("An account number or a name is made of printable characters alone.")
     number = account_numbers.read(account)
     name = name_as_read(account) if number is None else None
     secret = await office.custodian.blind(hashlib.sha256(f"sign-in-decoys|{number or name}".encode()).digest())

@@ -16,7 +16,7 @@ from tests.browser.conftest import Newcomer
 from tests.browser.people import Person, confirm, enrol, enrol_with_slip, sign_in
 from tests.browser.security_key import SecurityKey
 from tests.browser.visitor import Visitor
-from tests.simulators.service import Api, Deployment, client
+from tests.simulators.service import DETAILS, Api, Deployment, client
 
 NO_ROOM = {"hasResidentKey": False}
 SYNCED = {"defaultBackupEligibility": True, "defaultBackupState": True}
@@ -43,8 +43,8 @@ async def slip(deployment: Deployment) -> AsyncIterator[Slips]:
         await api.enrol("officer", await deployment.invite(Invited(Role.OFFICER, "Petra Printer")))
 
         async def printed() -> str:
-            made = await api.ok("POST", f"/api/v1/people/{await api.person_with_status()}/enrolments", "officer")
-            return str(made["code"])
+            person = (await api.ok("POST", "/api/v1/people", "officer", {"details": DETAILS}))["person"]
+            return str((await api.ok("POST", f"/api/v1/people/{person}/enrolments", "officer"))["code"])
 
         yield printed
 

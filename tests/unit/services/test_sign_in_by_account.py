@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from idverify.auth import account_numbers, base64url, decoy_keys
 from idverify.core.policy import Role
 from idverify.errors import CeremonyRefused, KeyRemoved, Unprocessable
+from idverify.ports import Custodian
 from idverify.services import keys, sign_in, staff
 from idverify.services.ceremonies import Beginning, Given
 from idverify.stores import tables
+from idverify.stores.store import Store
 from idverify.stores.writes import Insert, Write, WriteSet
 from tests.simulators.classifier import Example, guessing
 from tests.simulators.databases import changed, rows
@@ -119,6 +122,14 @@ async def test_a_number_that_nobody_can_have(served: SoftwareOffice) -> None:
         await sign_in.begin(served.office, "0000 0000 0000 0002")
 
 
+@pytest.mark.parametrize("asked", [rb"\u0000", rb"Olive\n", rb"\ud800", rb"\u202e"])
+async def test_a_name_that_nobody_can_have(served: SoftwareOffice, asked: bytes) -> None:
+    """What no database takes as text reaches none."""
+    url, body = served.api.deployment.url + OPTIONS, b'{"account": "' + asked + b'"}'
+    async with served.api.session.post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
+        assert answer.status in (400, 422)
+
+
 async def test_an_account_of_an_earlier_version_gets_its_number(served: SoftwareOffice) -> None:
     """At its next sign-in; and it keeps it."""
     key, where = await _person(served, "officer"), served.api.deployment.location
@@ -165,6 +176,34 @@ async def test_an_ended_account_and_one_without_keys_are_unknown(served: Softwar
         with pytest.raises(KeyRemoved) as removed:
             await sign_in.finish(served.office, _answer(served, await sign_in.begin(served.office), key))
         assert removed.value.credential_id == key.authenticator.credential_id
+
+
+async def test_the_same_is_done_for_who_is_there_and_for_who_is_not(served: SoftwareOffice) -> None:
+    """The same calls of the token and of the database, in the same order."""
+    _, number = await _citizen(served)
+    done = []
+    for asked in (number, account_numbers.make(os.urandom)):
+        calls: list[str] = []
+        office = replace(
+            served.office,
+            store=cast(Store, _Watched(served.office.store, calls)),
+            custodian=cast(Custodian, _Watched(served.token, calls)),
+        )
+        await sign_in.begin(office, asked)
+        done.append(calls)
+
+    assert done[0] == done[1] == ["blind", "fetch", "commit"]
+
+
+class _Watched:
+    """Something whose methods are written down when they are called."""
+
+    def __init__(self, watched: object, calls: list[str]) -> None:
+        self._watched, self._calls = watched, calls
+
+    def __getattr__(self, name: str) -> Any:
+        self._calls.append(name)
+        return getattr(self._watched, name)
 
 
 async def test_every_refusal_is_the_same_to_the_byte(served: SoftwareOffice) -> None:
