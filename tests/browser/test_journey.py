@@ -100,6 +100,7 @@ async def _enrol_at_the_counter(officer: Visitor, citizen: Visitor, subject: Sub
     assert (await officer.page.pdf(format="A4")).count(b"/Type /Page\n") == 1
     await officer.page.emulate_media(media="screen")
     await enrol_with_slip(citizen, code)
+    await citizen.follow("Your status")
     await citizen.reads("You have permission to be here, without an end date")
 
 
