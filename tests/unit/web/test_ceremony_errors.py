@@ -131,6 +131,13 @@ async def _too_many_attempts(served: SoftwareOffice) -> Exchange:
     return await _with_code(served, code, PersonalKey())
 
 
+async def _key_removed(served: SoftwareOffice) -> Exchange:
+    key, begun = await _officer(served), await _begun(served)
+    gone = Change(tables.security_key, {"removed_at": None}, {"removed_at": served.clock.now()})
+    await served.office.store.commit(WriteSet((gone,)))
+    return await _send(served, begun, key.get(begun["public_key"], served.api.deployment.url))
+
+
 PROVOKED: dict[str, Provoke] = {
     "malformed-request": _malformed_request,
     "ceremony-malformed": _ceremony_malformed,
@@ -138,6 +145,7 @@ PROVOKED: dict[str, Provoke] = {
     "ceremony-used": _ceremony_used,
     "origin-not-allowed": _origin_not_allowed,
     "verification-failed": _verification_failed,
+    "key-removed": _key_removed,
     "user-verification-needed": _user_verification_needed,
     "key-already-registered": _key_already_registered,
     "key-not-allowed": _key_not_allowed,
@@ -161,6 +169,7 @@ async def test_error(served: SoftwareOffice, code: str) -> None:
     assert (code, problem.get("reason", ""), str(status), problem["detail"]) in PROMISED
     assert problem["type"] == f"/problems/{code}"
     assert (status == 429) == ("Retry-After" in headers)
+    assert (code == "key-removed") == ("credential_id" in problem)
     if code == "step-up-required":
         assert problem["step_up"]["action"]["act"] == "offer-credential"
         assert re.fullmatch("[0-9a-f]{32}", problem["step_up"]["ceremony"])
@@ -211,13 +220,6 @@ async def _a_copy(served: SoftwareOffice) -> Exchange:
     return await _signing_in(served, count=4)
 
 
-async def _removed(served: SoftwareOffice) -> Exchange:
-    key, begun = await _officer(served), await _begun(served)
-    gone = Change(tables.security_key, {"removed_at": None}, {"removed_at": served.clock.now()})
-    await served.office.store.commit(WriteSet((gone,)))
-    return await _send(served, begun, key.get(begun["public_key"], served.api.deployment.url))
-
-
 async def test_why_it_failed_shows_in_no_byte(served: SoftwareOffice) -> None:
     """Wrong signature, unknown credential, another's account, another RP ID and the rest: one answer, headers too."""
     causes: tuple[Provoke, ...] = (
@@ -229,7 +231,6 @@ async def test_why_it_failed_shows_in_no_byte(served: SoftwareOffice) -> None:
         _nobody_there,
         _eligible_since,
         _a_copy,
-        _removed,
     )
     answers = []
     for cause in causes:
