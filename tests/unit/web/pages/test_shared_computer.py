@@ -80,7 +80,7 @@ async def test_a_slip_asks_for_a_key_to_take_along(people: People) -> None:
 
     assert (_attachment(own), _attachment(shared)) == (None, "cross-platform")
     assert "register a key that you carry with you" in shared.text
-    assert desk.path == "/citizen"
+    assert desk.path == "/account/keys?done=first"
     assert "Shared computer Yes" in (await browser.open("/account/sessions")).text
 
 
