@@ -17,6 +17,7 @@ IdverifyError
 │   ├── Conflict                409  used already, or the state has moved on
 │   │   ├── CeremonyUsed        409  a challenge is good once
 │   │   ├── KeyAlreadyRegistered 409
+│   │   ├── NotYet              409  good later; from when, it says
 │   │   └── TooManyKeys         409
 │   ├── Gone                    410  expired
 │   │   └── CeremonyExpired     410  a challenge is good for minutes
@@ -37,6 +38,7 @@ Raised anywhere, mapped to problem+json (RFC 9457) once, in ``web.problems``; to
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import ClassVar
 
 
@@ -196,6 +198,17 @@ class TooManyKeys(Conflict):
 
     def __init__(self) -> None:
         super().__init__("You have as many keys as one account may have. Remove one first.")
+
+
+class NotYet(Conflict):
+    """A one-time code that works later: ``not_before`` (Unix seconds) says from when."""
+
+    slug, status, title = "not-yet", 409, "This does not work yet"
+
+    def __init__(self, not_before: int) -> None:
+        moment = dt.datetime.fromtimestamp(not_before, dt.UTC).isoformat().replace("+00:00", "Z")
+        super().__init__(f"This code works from {moment} on. Nothing else is needed until then.")
+        self.not_before = not_before
 
 
 class Gone(ClientError):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from idverify.app.demo import SET_UP
 from idverify.core.policy import Role
 from idverify.ports import Clock, Entropy
-from idverify.services.enrol import Invited, invite
+from idverify.services.invite import Invited, invite
 from idverify.stores import queries
 from idverify.stores.store import Store
 

@@ -14,9 +14,9 @@ from typing import TypeVar
 from idverify.auth.software_key import SoftwareKey
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal, Role, require_person
-from idverify.services import enrol, sessions, step_up
+from idverify.services import enrol, invite, sessions, step_up
 from idverify.services.ceremonies import Given
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.office import Office
 from idverify.stores import tables
 from idverify.stores.writes import Change, WriteSet
@@ -45,7 +45,7 @@ class SoftwareOfficer:
 @asynccontextmanager
 async def software_officer(office: Office, name: str) -> AsyncIterator[SoftwareOfficer]:
     """An officer of a name that nobody has yet; on the way out the account ends, and nobody has the key any more."""
-    invitation = await enrol.invite(office.store, office.clock, office.entropy, Invited(Role.OFFICER, name), name)
+    invitation = await invite.invite(office.store, office.clock, office.entropy, Invited(Role.OFFICER, name), name)
     begun, key = await enrol.begin(office, invitation.code, None), SoftwareKey(office.entropy)
     given = Given(begun.ceremony, key.create(begun.options, office.deployment.iss))
     opened = await enrol.finish(office, invitation.code, None, given, "Software key, thrown away")

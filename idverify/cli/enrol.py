@@ -11,7 +11,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.errors import Unprocessable
 from idverify.ports import SystemClock, system_entropy
-from idverify.services.enrol import Invited, invite
+from idverify.services.invite import Invited, invite
 
 
 def link(data: Path, role: str, name: str | None, purpose: str | None, *, json: bool) -> int:

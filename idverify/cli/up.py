@@ -24,7 +24,7 @@ from idverify.config import FILE_NAME, Config, Database, Service, load
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import SystemClock, system_entropy
-from idverify.services.enrol import LINK_SECONDS
+from idverify.services.invite import TERMS, Kind
 from idverify.services.status_lists import REFRESH_SECONDS
 from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
@@ -202,7 +202,7 @@ def _tell_officers(url: str, codes: list[str]) -> None:
         say(f"Open {url}/sign-in and sign in with your security key.")
         return
     say(f"Officers to enrol: {len(codes)}. Open each link in a browser, with a security key at hand.")
-    say(f"Each is good once, for {LINK_SECONDS // 60} minutes; after that stop this and start it again.")
+    say(f"Each is good once, for {TERMS[Kind.LINK].seconds // 60} minutes; after that stop this and start it again.")
     for code in codes:
         say(f"  {url}/enrol/{code}")
     say("There, give your name, click the button and touch your key. You are signed in at once; start with Verify.")

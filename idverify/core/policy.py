@@ -41,6 +41,8 @@ class Act(StrEnum):
     ERASE = "erase"
     KEEP_LEDGER = "keep-ledger"
     EXPORT_EVIDENCE = "export-evidence"
+    PRINT_CODES = "print-codes"
+    RESTORE_COLLEAGUES = "restore-colleagues"
 
 
 ALLOWED: Mapping[Role, frozenset[Act]] = {
@@ -55,7 +57,16 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.EXPORT_EVIDENCE,
         }
     ),
-    Role.RELYING_PARTY: frozenset({Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE}),
+    Role.RELYING_PARTY: frozenset(
+        {
+            Act.VERIFY,
+            Act.REQUEST_PRESENTATION,
+            Act.KEEP_API_KEYS,
+            Act.SEE_USAGE,
+            Act.PRINT_CODES,
+            Act.RESTORE_COLLEAGUES,
+        }
+    ),
     Role.ADMIN: frozenset(
         {
             Act.ENROL_STAFF,
@@ -66,7 +77,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.EXPORT_EVIDENCE,
         }
     ),
-    Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT}),
+    Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT, Act.PRINT_CODES}),
 }
 
 

@@ -14,7 +14,9 @@ from idverify.core.action import canonical_json
 ACCOUNT_ENDED: Final = "security.account-ended"
 API_KEY_MADE: Final = "security.api-key-made"
 API_KEY_REVOKED: Final = "security.api-key-revoked"
+ENROLMENT_CANCELLED: Final = "security.enrolment-cancelled"
 ENROLMENT_MADE: Final = "security.enrolment-made"
+RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
 
 # What of its row an act is about: names that are there from the first and never change, with something random among
@@ -23,7 +25,9 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     ACCOUNT_ENDED: ("handle", "actor", "role"),
     API_KEY_MADE: ("id", "actor", "role", "purpose", "secret_hash"),
     API_KEY_REVOKED: ("id",),
+    ENROLMENT_CANCELLED: ("code_hash", "role", "actor", "purpose"),
     ENROLMENT_MADE: ("code_hash", "role", "actor", "purpose"),
+    RECOVERY_CODES_MADE: ("handle",),
     SIGNED_OUT: ("handle",),
 }
 

@@ -15,7 +15,7 @@ from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
-from idverify.services.enrol import require_name
+from idverify.services.invite import require_name
 from idverify.services.office import Office
 from idverify.services.records import act
 from idverify.services.security_acts import deed

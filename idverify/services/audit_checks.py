@@ -174,7 +174,9 @@ async def bore_on_security(opened: Opened) -> Found:
         security_act.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
         security_act.API_KEY_MADE: (queries.API_KEYS, None),
         security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
+        security_act.ENROLMENT_CANCELLED: (audit_queries.ENROLMENTS_OF_PERSON, "consumed_at"),
         security_act.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
+        security_act.RECOVERY_CODES_MADE: (audit_queries.ACCOUNTS_OF_PERSON, None),
     }
     query, over = tables[opened.type]
     rows: list[Any] = await opened.office.store.fetch(query, {} if query is queries.API_KEYS else {"person_id": whose})

@@ -1,8 +1,6 @@
-"""Enrolling: a one-time code lets a person register a security key, and with it an account.
+"""Enrolling: with a one-time code a person registers a security key, for a new account or for one that they have.
 
-Staff and organisations get a link: made on the command line, by ``up`` for the first officers, or by an admin.
-Citizens get a slip from an officer at the counter. A code opens nothing but the registration of one key, and only
-once. The key signs its owner in at once.
+A code opens nothing but the registration of one key, and only once. The key signs its owner in at once.
 """
 
 from __future__ import annotations
@@ -14,14 +12,19 @@ from typing import Any, Final
 from idverify.auth import account_numbers, enrolment_codes, options
 from idverify.auth.key_policy import require_taken
 from idverify.auth.webauthn import RegisteredKey, check_registration
-from idverify.core import security_act
-from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
-from idverify.core.policy import Act, Principal, Role, name_as_read, require_may, require_person
-from idverify.errors import CeremonyRefused, Conflict, Gone, KeyAlreadyRegistered, NotFound, TooManyKeys, Unprocessable
+from idverify.core.policy import Role, name_as_read
+from idverify.errors import (
+    CeremonyRefused,
+    Conflict,
+    Gone,
+    KeyAlreadyRegistered,
+    NotFound,
+    NotYet,
+    Unprocessable,
+)
 from idverify.ledger.commitment import Record
-from idverify.ports import Clock, Entropy, uuid7
-from idverify.services import step_up
+from idverify.services import notices
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
     SECONDS,
@@ -34,100 +37,52 @@ from idverify.services.ceremonies import (
     keep,
     succeeded,
 )
+from idverify.services.invite import TERMS, Invited, Kind, may_wait, require_name
+from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
-from idverify.services.people import about, look, read
+from idverify.services.people import about, look
 from idverify.services.records import act, entry
-from idverify.services.security_acts import deed
 from idverify.services.sessions import Opened, open_session, replaced
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
-from idverify.stores.store import Store
 from idverify.stores.writes import Change, Consume, Insert, Recorded, Write, WriteSet
 
-LINK_SECONDS: Final = 15 * 60
-SLIP_SECONDS: Final = 7 * 86_400
 USER_HANDLE_BYTES: Final = 64
-MOST_NAME: Final = 100
 _UNKNOWN: Final = "There is no such code. Check every character, or ask for a new one."
 _USED: Final = "This code was used, or replaced by a newer one. Sign in with your key, or ask for a new code."
 _EXPIRED: Final = "This code has expired. Ask for a new one."
 _TAKEN: Final = "Somebody with this name is enrolled already. Give a name that tells you apart."
+_HAS_ACCOUNT: Final = "This code was for a first key, and there is one. Sign in with it, or ask for a new code."
+_ENDED: Final = "The account that this code was for has ended."
 
-
-@dataclass(frozen=True, slots=True)
-class Invited:
-    """Who may enrol. Without ``actor`` the person gives their name; ``purpose`` goes with relying parties."""
-
-    role: Role
-    actor: str | None = None
-    purpose: Purpose | None = None
-
-    def to_json(self) -> dict[str, str | None]:
-        """As an action says it."""
-        return {"role": self.role.value, "actor": self.actor, "purpose": self.purpose and self.purpose.value}
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """A one-time code, shown this once; good until ``expires_at`` (Unix seconds)."""
-
-    code: str
-    expires_at: int
+# What the owner of an account is told when a code added a key to it
+_TOLD: Final = {
+    Kind.LINK: NoticeKind.KEY_ADDED,
+    Kind.RE_PROOFING: NoticeKind.RE_PROOFING_USED,
+    Kind.RECOVERY_CODE: NoticeKind.RECOVERY_CODE_USED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """A code that can still be used: for whom, and whether they give their name."""
+    """A code that can be used now: for whom, and whether they give their name.
+
+    ``account`` is the row of one that there is already.
+    """
 
     id: bytes
+    kind: Kind
     invited: Invited
     person: bytes | None
+    account: Any
     asks_name: bool
 
 
-async def invite(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
-    """A link for staff or an organisation, made where only the operator can: on the command line and by ``up``."""
-    _require_sensible(invited)
-    invitation, row = _invitation(clock.now(), entropy, invited, created_by, LINK_SECONDS)
-    right = Insert(tables.enrolment, {**row, "id": uuid7(clock, entropy)})
-    done = deed(security_act.ENROLMENT_MADE, row, entropy)
-    work = WriteSet((right,), act(entropy, None, deed=done))
-    await (commit_or_wait(store, work) if _may_wait(invited) else store.commit(work))
-    return invitation
-
-
-async def invite_staff(office: Office, admin: Principal, invited: Invited, given: Given | None) -> Invitation:
-    """A link for staff or an organisation, made by an admin with their security key."""
-    require_may(admin, Act.ENROL_STAFF)
-    _require_sensible(invited)
-    confirmed = await step_up.require(office, admin, Action("enrol-staff", None, invited.to_json()), given)
-    invitation, row = _invitation(office.clock.now(), office.entropy, invited, admin.actor, LINK_SECONDS)
-    right = Insert(tables.enrolment, {**row, "id": office.new_id(), "authorisation_id": confirmed.id})
-    done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
-    await office.store.commit(WriteSet((*confirmed.writes(None), right), confirmed.entries(office, deed=done)))
-    return invitation
-
-
-async def invite_citizen(office: Office, officer: Principal, handle: bytes, given: Given | None) -> Invitation:
-    """A code for the person at the counter; for one who has an account already, it adds a key to it."""
-    require_may(officer, Act.ENROL_CITIZENS)
-    require_person(officer)
-    person = await read(office, handle)
-    confirmed = await step_up.require(office, officer, Action("enrol-citizen", handle.hex()), given)
-    invited = Invited(Role.CITIZEN)
-    invitation, row = _invitation(office.clock.now(), office.entropy, invited, officer.actor, SLIP_SECONDS)
-    row |= {"id": office.new_id(), "person_id": person.id, "authorisation_id": confirmed.id}
-    whom = person.id, person.key
-    entries = confirmed.entries(office, whom, deed(security_act.ENROLMENT_MADE, row, office.entropy, whom))
-    older = cancelling({"person_id": person.id}, office.clock.now())
-    seen = look(office, officer, person.id, "enrolment", "made")
-    writes = (*confirmed.writes(whom), older, Insert(tables.enrolment, row), seen)
-    await office.store.commit(WriteSet(writes, entries))
-    return invitation
-
-
 async def look_up(office: Office, code: str) -> Enrolment:
-    """What a code is good for. Raises ``NotFound``, ``Conflict`` if it was used, ``Gone`` if it expired."""
+    """What a code is good for.
+
+    Raises ``NotFound``, ``Conflict`` if it was used, ``Gone`` if it expired or its account ended, ``NotYet``.
+    """
     row: Any = await office.store.fetch_one(queries.ENROLMENT, {"code_hash": enrolment_codes.code_hash(code)})
     if row is None:
         raise NotFound(_UNKNOWN)
@@ -135,17 +90,24 @@ async def look_up(office: Office, code: str) -> Enrolment:
         raise Conflict(_USED)
     if row["expires_at"] <= office.clock.now():
         raise Gone(_EXPIRED)
+    if row["not_before"] is not None and row["not_before"] > office.clock.now():
+        raise NotYet(row["not_before"])
+    kind, account = _kind_of(row), await _account_of(office, row)
+    if account is not None and TERMS[kind].account is False:
+        raise Conflict(_HAS_ACCOUNT)
+    if account is not None and account["ended_at"] is not None:
+        raise Gone(_ENDED)
     role = Role(row["role"])
     invited = Invited(role, row["actor"], None if row["purpose"] is None else Purpose(row["purpose"]))
-    return Enrolment(row["id"], invited, row["person_id"], row["actor"] is None and role is not Role.CITIZEN)
+    person = row["person_id"] if account is None else account["person_id"]
+    return Enrolment(row["id"], kind, invited, person, account, row["actor"] is None and role is not Role.CITIZEN)
 
 
 async def begin(office: Office, code: str, name: str | None, *, shared_computer: bool = False) -> Beginning:
     """Start registering a key with a code; ``name`` where the enrolment asks for it."""
     enrolment = await look_up(office, code)
     _require_recordable(office, enrolment)
-    actor = await _named(office, enrolment, name)
-    account = await _account_of(office, enrolment)
+    actor, account = await _named(office, enrolment, name), enrolment.account
     user_handle = office.entropy(USER_HANDLE_BYTES) if account is None else account["user_handle"]
     known = [] if account is None else await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account["id"]})
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
@@ -176,20 +138,20 @@ async def finish(
 ) -> Opened:
     """Register the key, make the account unless there is one, and sign its owner in: all of it or nothing.
 
-    ``replacing`` is the session token that came along; that session ends.
+    ``replacing`` is the session token that came along; that session ends. Those of the account's other keys go on:
+    their owner is told there, and ends them with the key that was lost (docs/decisions/0014). However many keys were
+    lost, a code adds one.
     """
     enrolment = await look_up(office, code)
     actor = await _named(office, enrolment, name)
-    account: Any = await _account_of(office, enrolment)
+    account = enrolment.account
     with office.tally.ceremony(Ceremony.ENROL):
         ceremony = await burn(office, Ceremony.ENROL, given.ceremony)
         if ceremony["enrolment_id"] != enrolment.id:
             raise CeremonyRefused("enrolment")
-        if account is not None and account["user_handle"] != ceremony["user_handle"]:  # made by another slip meanwhile
+        if account is not None and account["user_handle"] != ceremony["user_handle"]:
             raise CeremonyRefused("user-handle")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
-    if account is not None:
-        await require_room(office, account["id"], Role(account["role"]))
     writes: list[Write] = [_used(enrolment, office.clock.now()), succeeded(office, ceremony)]
     if account is None:
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
@@ -197,34 +159,33 @@ async def finish(
     key = key_row(office, account["id"], Role(account["role"]), registered, key_name)
     opened, session = open_session(office, account, key["id"], shared_computer=shared_computer)
     writes += [Insert(tables.security_key, key, already_registered()), session]
+    if enrolment.account is not None:
+        writes += _came_back(office, enrolment, key["id"], session.row["id"])
     if enrolment.person is not None:
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
     if replacing is not None:
         writes.append(replaced(office, replacing))
     entries = await key_entries(office, "authenticator.bound", registered.cose_key, enrolment.person)
     work = WriteSet(tuple(writes), entries)
-    await (commit_or_wait(office.store, work) if _may_wait(enrolment.invited) else office.store.commit(work))
+    await (commit_or_wait(office.store, work) if may_wait(enrolment.invited) else office.store.commit(work))
     office.tally.session_opened(opened.principal.role)
     return opened
 
 
-def _may_wait(invited: Invited) -> bool:
-    """Whether the ledger may hear of it later: admins open the log that follows a halted one, and it takes two."""
-    return invited.role is Role.ADMIN
+def _came_back(office: Office, enrolment: Enrolment, key: bytes, session: bytes) -> list[Write]:
+    """What else is true once a code has added a key to an account: it is open still, and its owner is told."""
+    account, now = enrolment.account["id"], office.clock.now()
+    return [
+        Change(tables.account, {"id": account, "ended_at": None}, {"ended_at": None}, Gone(_ENDED)),
+        Change(tables.notice, {"about": enrolment.id, "account_id": account, "seen_at": None}, {"seen_at": now}),
+        notices.telling(office, account, _TOLD[enrolment.kind], key, session),
+    ]
 
 
 def _require_recordable(office: Office, enrolment: Enrolment) -> None:
     """Raises ``LogHalted`` before a key is made that could not be registered."""
-    if not _may_wait(enrolment.invited):
+    if not may_wait(enrolment.invited):
         office.log_book.require_open()
-
-
-async def require_room(office: Office, account: bytes, role: Role) -> list[Any]:
-    """The account's keys. Raises ``TooManyKeys`` if there can be no more of them."""
-    held = await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
-    if len(held) >= office.key_policies[role].most_keys:
-        raise TooManyKeys
-    return held
 
 
 def user_name(role: Role, actor: str | None, user_handle: bytes) -> str:
@@ -277,46 +238,13 @@ async def key_entries(
     return *act(office.entropy, whom), entry(record, office.entropy, whom)
 
 
-def _invitation(
-    now: int, entropy: Entropy, invited: Invited, created_by: str, seconds: int
-) -> tuple[Invitation, dict[str, Any]]:
-    code = enrolment_codes.make(entropy)
-    row = {
-        "code_hash": enrolment_codes.code_hash(code),
-        **invited.to_json(),
-        "person_id": None,
-        "created_by": created_by,
-        "authorisation_id": None,
-        "created_at": now,
-        "expires_at": now + seconds,
-        "consumed_at": None,
-    }
-    return Invitation(code, now + seconds), row
-
-
-def _require_sensible(invited: Invited) -> None:
-    if invited.role is Role.CITIZEN:
-        raise Unprocessable("Citizens are enrolled by an officer at the counter, from their record.")
-    if (invited.role is Role.RELYING_PARTY) != (invited.purpose is not None):
-        raise Unprocessable("A relying party needs a purpose; nobody else has one.")
-    if invited.role is Role.RELYING_PARTY and invited.actor is None:  # or it could call itself another
-        raise Unprocessable("A relying party needs a name from whoever invites it.")
-    if invited.actor is not None:
-        require_name(invited.actor)
-
-
-def require_name(name: str) -> str:
-    """The name of an officer or organisation. Raises ``Unprocessable`` for what cannot be shown."""
-    tidy = " ".join(name.split())
-    if not 1 <= len(tidy) <= MOST_NAME or not tidy.isprintable():
-        raise Unprocessable(f"A name must be 1 to {MOST_NAME} printable characters.")
-    return tidy
-
-
 async def _named(office: Office, enrolment: Enrolment, given: str | None) -> str | None:
-    """The name that the account will have. Raises ``Unprocessable`` without one, ``Conflict`` for one that is taken."""
-    if enrolment.invited.role is Role.CITIZEN:
-        return None
+    """The name that the account has or will have.
+
+    Raises ``Unprocessable`` without one, ``Conflict`` for one that is taken.
+    """
+    if enrolment.account is not None or enrolment.invited.role is Role.CITIZEN:
+        return enrolment.invited.actor
     name = require_name(enrolment.invited.actor or given or "")
     if enrolment.invited.role is not Role.RELYING_PARTY and await _is_taken(office, name):
         raise Conflict(_TAKEN)
@@ -327,10 +255,19 @@ async def _is_taken(office: Office, name: str) -> bool:
     return await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": name_as_read(name)}) is not None
 
 
-async def _account_of(office: Office, enrolment: Enrolment) -> Any:
-    if enrolment.person is None:
-        return None
-    return await office.store.fetch_one(queries.ACCOUNT_OF_PERSON, {"person_id": enrolment.person})
+def _kind_of(row: Any) -> Kind:
+    """A code that was made before there were kinds is a link or a slip."""
+    if row["kind"] is None:
+        return Kind.LINK if row["person_id"] is None else Kind.SLIP
+    return Kind(row["kind"])
+
+
+async def _account_of(office: Office, row: Any) -> Any:
+    if row["account_id"] is not None:
+        return await office.store.fetch_one(queries.ACCOUNT, {"id": row["account_id"]})
+    if row["person_id"] is not None:
+        return await office.store.fetch_one(queries.ACCOUNT_OF_PERSON, {"person_id": row["person_id"]})
+    return None
 
 
 def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_handle: bytes) -> dict[str, Any]:
@@ -348,11 +285,6 @@ def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_h
         "created_at": office.clock.now(),
         "ended_at": None,
     }
-
-
-def cancelling(whose: dict[str, bytes | str], at: int) -> Change:
-    """Makes every code that waits for its use useless: those of a person, or those that somebody made."""
-    return Change(tables.enrolment, {**whose, "consumed_at": None}, {"consumed_at": at})
 
 
 def _used(enrolment: Enrolment, at: int) -> Consume:

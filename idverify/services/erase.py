@@ -188,7 +188,14 @@ def _removed(person_id: bytes, account: bytes | None) -> Iterator[Write]:
     for table in (tables.credential, tables.issuance, tables.offer, tables.proposal, tables.decision, tables.enrolment):
         yield Remove(table, of_person)
     if account is not None:
-        for table in (tables.session, tables.ceremony, tables.authorisation, tables.security_key):
+        for table in (
+            tables.notice,
+            tables.enrolment,
+            tables.session,
+            tables.ceremony,
+            tables.authorisation,
+            tables.security_key,
+        ):
             yield Remove(table, {"account_id": account})
         yield Remove(tables.account, {"id": account})
     yield Change(tables.ledger_record, of_person, {"person_id": None, "type": ERASED, "opening": b""})

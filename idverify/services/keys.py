@@ -7,9 +7,9 @@ from typing import Any
 from idverify.auth import options
 from idverify.auth.webauthn import check_registration
 from idverify.core.action import Action
-from idverify.core.policy import Principal, require_person
-from idverify.errors import CeremonyRefused, Conflict, NotFound
-from idverify.services import step_up
+from idverify.core.policy import ALLOWED, Act, Principal, Role, require_person
+from idverify.errors import CeremonyRefused, Conflict, NotFound, TooManyKeys
+from idverify.services import notices, recovery_codes, step_up
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
     SECONDS,
@@ -27,9 +27,9 @@ from idverify.services.enrol import (
     key_entries,
     key_row,
     require_key_name,
-    require_room,
     user_name,
 )
+from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about
 from idverify.services.sessions import ending, still_signed_in
@@ -53,7 +53,7 @@ async def account(office: Office, principal: Principal) -> Any:
 async def begin_adding(office: Office, principal: Principal, given: Given | None) -> Beginning:
     """Start registering another key; the one at hand confirms it first."""
     person = require_person(principal)
-    held = await require_room(office, person.account, principal.role)
+    held = await _require_room(office, person.account, principal.role)
     confirmed = await step_up.require(office, principal, Action("add-security-key"), given)
     await _record(office, principal, confirmed)
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
@@ -81,11 +81,12 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
             raise CeremonyRefused("session")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
-    await require_room(office, person.account, principal.role)
+    await _require_room(office, person.account, principal.role)
     row = key_row(office, person.account, principal.role, registered, name)
     entries = await key_entries(office, "authenticator.bound", registered.cose_key, person.person)
     made = Insert(tables.security_key, row, already_registered())
-    writes = (*still_signed_in(person), made, succeeded(office, ceremony))
+    told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, row["id"], person.session)
+    writes = (*still_signed_in(person), made, told, succeeded(office, ceremony))
     await office.store.commit(WriteSet(writes, entries))
 
 
@@ -97,7 +98,10 @@ async def rename(office: Office, principal: Principal, key: bytes, name: str) ->
 
 
 async def remove(office: Office, principal: Principal, key: bytes, given: Given | None) -> None:
-    """Remove a key and end the sessions that it opened. The last key stays: nobody locks themselves out."""
+    """Remove a key and end the sessions that it opened.
+
+    The last key that works goes only where a printed code is left to come back by: nobody locks themselves out.
+    """
     person = require_person(principal)
     row = next((held for held in await mine(office, principal) if held["handle"] == key), None)
     if row is None:
@@ -106,18 +110,35 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
     *_, removed = await key_entries(office, "authenticator.removed", row["cose_key"], person.person)
     now = office.clock.now()
     gone = Change(tables.security_key, {"id": row["id"], "removed_at": None}, {"removed_at": now}, _unknown())
+    told = notices.telling(office, person.account, NoticeKind.KEY_REMOVED, row["id"], person.session)
     whom = await about(office, person.person)
     work = WriteSet(
-        (*confirmed.writes(whom), gone, ending({"security_key_id": row["id"]}, now)),
+        (*confirmed.writes(whom), gone, ending({"security_key_id": row["id"]}, now), told),
         (*confirmed.entries(office, whom), removed),
     )
 
-    async def unless_it_is_the_last(transaction: Transaction) -> None:
-        if len(await transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})) < 2:
-            raise Conflict("This is your only key. Add another one before you remove it.")
+    async def unless_nothing_is_left(transaction: Transaction) -> None:
+        held: list[Any] = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})
+        others = [one for one in held if one["id"] != row["id"] and one["suspended_at"] is None]
+        if not others and not await recovery_codes.any_left(transaction, person.account, now):
+            raise Conflict(_only_key(principal))
         await transaction.apply(work)
 
-    await office.store.write(unless_it_is_the_last)
+    await office.store.write(unless_nothing_is_left)
+
+
+def _only_key(principal: Principal) -> str:
+    if Act.PRINT_CODES in ALLOWED[principal.role]:
+        return "This is your only key. Add another one, or print recovery codes, before you remove it."
+    return "This is your only key. Add another one before you remove it."
+
+
+async def _require_room(office: Office, account: bytes, role: Role) -> list[Any]:
+    """The account's keys. Raises ``TooManyKeys`` if there can be no more of them."""
+    held = await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
+    if len(held) >= office.key_policies[role].most_keys:
+        raise TooManyKeys
+    return held
 
 
 async def _record(office: Office, principal: Principal, confirmed: Authorisation) -> None:

@@ -14,7 +14,9 @@ from idverify.core import security_act
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role, SignedIn, require_person
 from idverify.errors import NotAuthenticated, NotFound
+from idverify.services import notices
 from idverify.services.ceremonies import Renewal
+from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about
 from idverify.services.records import act
@@ -131,7 +133,8 @@ async def end_all(office: Office, principal: Principal) -> None:
     whom = await about(office, person.person)
     done = deed(security_act.SIGNED_OUT, account, office.entropy, whom)
     ended = ending({"account_id": person.account}, office.clock.now())
-    await commit_or_wait(office.store, WriteSet((ended,), act(office.entropy, whom, deed=done)))
+    told = notices.telling(office, person.account, NoticeKind.SIGNED_OUT_EVERYWHERE)
+    await commit_or_wait(office.store, WriteSet((ended, told), act(office.entropy, whom, deed=done)))
 
 
 def ending(whose: dict[str, bytes], at: int) -> Write:

@@ -10,7 +10,7 @@ from idverify.core.policy import Act, Principal, Role, require_may, require_pers
 from idverify.errors import Conflict, NotAllowed, NotFound
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
-from idverify.services.enrol import cancelling
+from idverify.services.invite import cancelling
 from idverify.services.office import Office
 from idverify.services.security_acts import deed
 from idverify.services.sessions import ending
@@ -27,8 +27,8 @@ async def accounts(office: Office, admin: Principal) -> list[Any]:
 async def end(office: Office, admin: Principal, handle: bytes, given: Given | None) -> None:
     """End an account at once, with every session of it: somebody left, or a key of theirs is in other hands.
 
-    Codes that they made and that wait for their use end with it, and so do an organisation's API keys. What they
-    decided and confirmed stays as it is. Nobody ends their own account: an office keeps an admin.
+    Codes that they made or hold and that wait for their use end with it, and so do an organisation's API keys. What
+    they decided and confirmed stays as it is. Nobody ends their own account: an office keeps an admin.
     """
     require_may(admin, Act.ENROL_STAFF)
     row: Any = await office.store.fetch_one(queries.ACCOUNT_BY_HANDLE, {"handle": handle})
@@ -48,8 +48,8 @@ async def end(office: Office, admin: Principal, handle: bytes, given: Given | No
 
 
 def _left_behind(account: Any, at: int) -> tuple[Write, ...]:
-    codes = cancelling({"created_by": account["actor"]}, at)
+    codes = cancelling({"created_by": account["actor"]}, at), cancelling({"account_id": account["id"]}, at)
     if account["role"] != Role.RELYING_PARTY:
-        return (codes,)
+        return codes
     named = {"actor": account["actor"], "role": account["role"], "purpose": account["purpose"], "revoked_at": None}
-    return codes, Change(tables.api_key, named, {"revoked_at": at})
+    return *codes, Change(tables.api_key, named, {"revoked_at": at})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from idverify.stores.tables import (
     account,
@@ -22,6 +22,7 @@ from idverify.stores.tables import (
     ledger_state,
     ledger_waiting,
     look,
+    notice,
     offer,
     person,
     person_key,
@@ -81,6 +82,45 @@ ACCOUNT_BY_HANDLE: Final = select(account).where(account.c.handle == bindparam("
 ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bindparam("name_as_read"))
 STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
 ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
+ENROLMENT_BY_ID: Final = select(enrolment).where(enrolment.c.id == bindparam("id"))
+_WAITS = and_(enrolment.c.consumed_at.is_(None), enrolment.c.expires_at > bindparam("at"))
+# Codes for the account of one kind that can still be used.
+CODES_LEFT: Final = (
+    select(func.count().label("number"))
+    .select_from(enrolment)
+    .where(enrolment.c.account_id == bindparam("account_id"), enrolment.c.kind == bindparam("kind"), _WAITS)
+)
+# The newest code that an officer made for a person and that waits for its use.
+CODE_OF_PERSON: Final = (
+    select(enrolment)
+    .where(enrolment.c.person_id == bindparam("person_id"), enrolment.c.kind == bindparam("kind"), _WAITS)
+    .order_by(enrolment.c.created_at.desc(), enrolment.c.id.desc())
+    .limit(1)
+)
+# What the owner of an account has not seen and did not do in this session, newest first; a code that it is about.
+NOTICES: Final = (
+    select(notice, enrolment.c.not_before, enrolment.c.expires_at, enrolment.c.consumed_at)
+    .outerjoin(enrolment, enrolment.c.id == notice.c.about)
+    .where(
+        notice.c.account_id == bindparam("account_id"),
+        notice.c.seen_at.is_(None),
+        notice.c.session_id.is_distinct_from(bindparam("session_id")),
+    )
+    .order_by(notice.c.created_at.desc(), notice.c.id.desc())
+)
+# Accounts of an organisation for one purpose, and when a key of each was last used.
+ACCOUNTS_OF_ORGANISATION: Final = (
+    select(account, func.max(security_key.c.last_used_at).label("last_used_at"))
+    .outerjoin(security_key, security_key.c.account_id == account.c.id)
+    .where(
+        account.c.role == bindparam("role"),
+        account.c.actor == bindparam("actor"),
+        account.c.purpose == bindparam("purpose"),
+        account.c.ended_at.is_(None),
+    )
+    .group_by(account.c.id)
+    .order_by(account.c.created_at, account.c.id)
+)
 CEREMONY: Final = select(ceremony).where(ceremony.c.handle == bindparam("handle"))
 # Answers that led to nothing, the newest first, by what they were bound to.
 FAILED_CEREMONIES: Final = {

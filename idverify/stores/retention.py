@@ -21,6 +21,7 @@ RETENTION: Final = {
     "DELETE FROM proposal WHERE expires_at < :before AND consumed_at IS NULL": 30 * DAY,
     "DELETE FROM shard_proposal WHERE expires_at < :before AND consumed_at IS NULL": 30 * DAY,
     "DELETE FROM enrolment WHERE expires_at < :before AND consumed_at IS NULL": 30 * DAY,
+    "DELETE FROM notice WHERE seen_at < :before": 365 * DAY,
     "DELETE FROM session WHERE expires_at < :before": 30 * DAY,
 }
 

@@ -261,6 +261,7 @@ notice = Table(
     _account(),
     _text("kind"),
     Column("about", LargeBinary, nullable=True),  # the row that it speaks of
+    Column("session_id", LargeBinary, nullable=True),  # in which its owner did it: there it need not be told
     _int("created_at"),
     _int("seen_at", null=True),
     Index("notice_of_account", "account_id"),

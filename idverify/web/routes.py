@@ -12,6 +12,7 @@ from idverify.web import (
     erasing,
     log,
     metrics,
+    own_account,
     own_entries,
     people,
     public,
@@ -27,6 +28,7 @@ V1: Final = "/api/v1"
 PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
 AUTHORISATIONS: Final = V1 + "/authorisations"
+NOTICE: Final = V1 + "/notices/{notice:[0-9a-f]{32}}"
 SHARDS: Final = V1 + "/ledger/shards"
 SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
@@ -52,6 +54,11 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", V1 + "/sign-out-everywhere", signing_in.sign_out_everywhere, PERSON_ONLY, GONE),
     Endpoint("GET", V1 + "/sessions", signing_in.list_sessions, PERSON_ONLY, {200: schema.Sessions}),
     Endpoint("POST", V1 + "/sessions/{session:[0-9a-f]{32}}/end", signing_in.end_session, PERSON_ONLY, GONE),
+    Endpoint("POST", V1 + "/recovery-codes", own_account.make_recovery_codes, KNOWN, {201: schema.RecoveryCodes}, None,
+             CONFIRMED),
+    Endpoint("GET", V1 + "/notices", own_account.list_notices, PERSON_ONLY, {200: schema.Notices}),
+    Endpoint("POST", NOTICE + "/seen", own_account.see_notice, PERSON_ONLY, GONE),
+    Endpoint("POST", NOTICE + "/cancellation", own_account.cancel_code, PERSON_ONLY, GONE),
     # officers
     Endpoint("POST", V1 + "/people", people.create, KNOWN, {201: schema.PersonReference}, schema.NewPerson),
     Endpoint("POST", V1 + "/people/search", people.search, KNOWN, {200: schema.PersonReference}, schema.PersonSearch),

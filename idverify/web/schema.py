@@ -13,6 +13,7 @@ from idverify.core.policy import Role
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.services.ceremonies import Given
+from idverify.services.notices import NoticeKind
 
 Handle = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128-bit reference in hex")]
 Instant = Annotated[dt.datetime, Field(description="RFC 3339, UTC")]
@@ -427,10 +428,37 @@ class Sessions(Model):
 
 
 class EnrolmentCode(Model):
-    """A one-time code with which a person registers a security key; shown this once."""
+    """A one-time code with which a person registers a security key; shown this once.
+
+    With ``not_before`` it works from then on: the person has an account, whose owner is told meanwhile.
+    """
 
     code: str
     expires_at: Instant
+    not_before: Instant | None
+
+
+class RecoveryCodes(Model):
+    """Printed one-time codes, each of which registers one key; shown this once."""
+
+    codes: list[str]
+    expires_at: Instant
+
+
+class NoticeView(Model):
+    """What happened to the caller's account. ``pending``: a code for it can still be cancelled."""
+
+    notice: Handle
+    kind: NoticeKind
+    at: Instant
+    pending: bool
+    not_before: Instant | None
+
+
+class Notices(Model):
+    """What the caller has not seen yet, newest first."""
+
+    notices: list[NoticeView]
 
 
 class Health(Model):

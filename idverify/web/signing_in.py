@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idverify.services import enrol, sessions, sign_in
+from idverify.services import enrol, invite, sessions, sign_in
 from idverify.services.ceremonies import Beginning
 from idverify.services.sessions import Opened
 from idverify.web import schema
@@ -82,9 +82,10 @@ async def end_session(call: Call) -> Reply:
 
 
 async def invite_citizen(call: Call) -> Reply:
-    """Give a person at the counter a one-time code to register a security key with."""
-    made = await enrol.invite_citizen(call.office, call.caller, call.handle("person"), call.given)
-    shown = schema.EnrolmentCode(code=made.code, expires_at=schema.instant(made.expires_at))
+    """Give a person at the counter a one-time code to register a key with; to an account, it adds one a day later."""
+    made = await invite.invite_citizen(call.office, call.caller, call.handle("person"), call.given)
+    waits = None if made.not_before is None else schema.instant(made.not_before)
+    shown = schema.EnrolmentCode(code=made.code, expires_at=schema.instant(made.expires_at), not_before=waits)
     return Reply(shown, 201, headers={"Cache-Control": "no-store"})
 
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.routes import PAGES
 from idverify.web.pages.words import Language
 from tests.browser.chromium import chromium

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from playwright.async_api import ViewportSize
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.routes import PAGES
 from tests.browser import desks
 from tests.browser.chromium import chromium

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.words import Language
 from tests.browser.conftest import Newcomer
 from tests.browser.people import Person, confirm, enrol, let_expire, sign_in

@@ -9,7 +9,7 @@ import pytest
 
 from idverify.core.policy import Role
 from idverify.core.verdict import CheckId, Outcome, Result
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.reverify import reverify
 from idverify.web.pages.words import Language
 from tests.browser import desks

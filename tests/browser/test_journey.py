@@ -13,7 +13,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.policy import Role
 from idverify.ports import SystemClock
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.verdict_words import WITHDRAWN
 from idverify.web.pages.words import Language, day_in_words
 from tests.browser import desks

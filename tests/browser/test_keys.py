@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Page, Request, Route
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.words import Language
 from tests.browser.conftest import Newcomer
 from tests.browser.people import Person, confirm, enrol, enrol_with_slip, sign_in

@@ -11,7 +11,7 @@ from playwright.async_api import Request
 
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.page import Page
 from idverify.web.pages.routes import PAGES
 from idverify.web.pages.words import Language
@@ -65,7 +65,7 @@ async def test_the_language_is_kept_from_page_to_page(newcomer: Newcomer) -> Non
     visitor.language = Language.CY
     await visitor.follow("Cymraeg")
     assert visitor.page.url == f"{visitor.origin}/enrol"
-    await visitor.reads("Use the code from your slip")
+    await visitor.reads("Use a code")
     await visitor.go("/sign-in")
     await visitor.reads("Sign in with your security key")
 
@@ -113,6 +113,8 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await admin.press("Propose a new log")
     await confirm(admin)
     new_log = await _last_part(admin, "/admin")
+    await desks.find(officer, subject)
+    await desks.enrolment_code(officer)  # waits for its time, so that there is a letter
     code = await deployment.invite(Invited(Role.OFFICER))
     parameters = {"person": person, "kind": "vary", "proposal": proposal, "key": key, "code": code, "new_log": new_log}
     return Scene(people, parameters)

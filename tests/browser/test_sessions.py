@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.words import Language
 from idverify.web.session_cookie import NAME
 from tests.browser.conftest import Newcomer

@@ -9,7 +9,7 @@ import pytest
 
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.routes import PAGES
 from idverify.web.pages.words import Language

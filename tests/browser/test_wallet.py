@@ -10,7 +10,7 @@ from playwright.async_api import Route
 
 from idverify.core.policy import Role
 from idverify.formats.sdjwt_vc import SdJwtVc
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.browser.conftest import Newcomer
 from tests.browser.examination import Examiner
 from tests.browser.people import confirm

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.simulators.contract import contract
 from tests.simulators.holder import Holding
 from tests.simulators.service import VCT

@@ -19,8 +19,8 @@ from idverify.auth import webauthn
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.errors import CeremonyMalformed, CeremonyRefused, KeyNotAllowed, UserVerificationNeeded
-from idverify.services import enrol, sign_in
-from idverify.services.enrol import Invited
+from idverify.services import enrol, invite, sign_in
+from idverify.services.invite import Invited
 from tests.simulators import authenticator as sim
 from tests.simulators import mutator
 from tests.simulators.mutator import Asked
@@ -92,7 +92,7 @@ async def _sign_in(served: SoftwareOffice, _: int) -> Draw:
 
 async def _enrolment(served: SoftwareOffice, number: int) -> Draw:
     office, invited = served.office, Invited(Role.RELYING_PARTY, f"Example {number} plc", Purpose.WORK)
-    code = (await enrol.invite(office.store, office.clock, office.entropy, invited, "a test")).code
+    code = (await invite.invite(office.store, office.clock, office.entropy, invited, "a test")).code
     begun, key = await enrol.begin(office, code, None), PersonalKey().authenticator
     challenge, user_handle = from_text(begun.options["challenge"]), from_text(begun.options["user"]["id"])
     asked = Asked(begun.options["rp"]["id"], served.api.deployment.url, challenge, key, user_handle)

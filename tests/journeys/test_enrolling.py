@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.journeys.conftest import Command
 from tests.simulators.contract import JudgedApi
 from tests.simulators.service import DETAILS, VCT, Deployment

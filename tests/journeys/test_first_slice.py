@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import (
     collection,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import Holding, asked, decided_by_two, holding, shown
 from tests.simulators.postgres import files

@@ -17,11 +17,23 @@ from idverify.core.trust import TrustStore
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.errors import Unavailable
 from idverify.ledger.entry import EntryType
-from idverify.services import access, decide, enrol, erase, keys, offer, sessions, staff
+from idverify.services import (
+    access,
+    decide,
+    erase,
+    invite,
+    keys,
+    notices,
+    offer,
+    recovery_codes,
+    reproofing,
+    sessions,
+    staff,
+)
 from idverify.services.ceremonies import Given
 from idverify.services.decide import Ruling
-from idverify.services.enrol import Invited
 from idverify.services.erase import Erasure
+from idverify.services.invite import Invited
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES
 from idverify.stores import queries, tables
@@ -145,7 +157,7 @@ async def _about_keys(watch: _Watch, person: bytes) -> str:
     served = watch.served
     await watch(
         "a citizen gets a slip",
-        served.confirmed("officer", lambda who, given: enrol.invite_citizen(served.office, who, person, given)),
+        served.confirmed("officer", lambda who, given: invite.invite_citizen(served.office, who, person, given)),
     )
     citizen: str = await served.api.enrol_citizen(person.hex())
     begun = await watch(
@@ -161,6 +173,16 @@ async def _about_keys(watch: _Watch, person: bytes) -> str:
         "a key was removed",
         served.confirmed(citizen, lambda who, given: keys.remove(served.office, who, added["handle"], given)),
     )
+    await watch(
+        "recovery codes were made",
+        served.confirmed(citizen, lambda who, given: recovery_codes.make(served.office, who, given)),
+    )
+    await watch(
+        "a citizen gets another slip",
+        served.confirmed("officer", lambda who, given: invite.invite_citizen(served.office, who, person, given)),
+    )
+    (asked,) = await notices.unseen(served.office, principal)
+    await watch("a slip was cancelled", reproofing.cancel(served.office, principal, asked.handle))
     return citizen
 
 
@@ -210,10 +232,10 @@ async def _about_access(watch: _Watch) -> None:
     revoked = access.revoke_key(office.store, office.clock, office.entropy, token.split("_")[1])
     await watch("an API key was revoked on the command line", revoked)
     staffer = Invited(Role.OFFICER, "Otto Officer")
-    await by_admin("a link was made", lambda who, given: enrol.invite_staff(office, who, staffer, given))
+    await by_admin("a link was made", lambda who, given: invite.invite_staff(office, who, staffer, given))
     link = await watch(
         "a link was made on the command line",
-        enrol.invite(office.store, office.clock, office.entropy, Invited(Role.ADMIN, "Abel Admin"), "operator"),
+        invite.invite(office.store, office.clock, office.entropy, Invited(Role.ADMIN, "Abel Admin"), "operator"),
     )
     await served.api.enrol("other-admin", link.code)
     leaving = await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": "oscar officer"})

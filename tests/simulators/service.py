@@ -27,7 +27,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.ports import Clock, SystemClock, system_entropy
 from idverify.services.access import create_key
-from idverify.services.enrol import Invited, invite
+from idverify.services.invite import Invited, invite
 from idverify.stores.open import Location, open_store
 from tests.simulators.signed_in import COOKIE, STAFF, SignedInPerson
 

@@ -11,7 +11,7 @@ from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.entry import Entry
 from idverify.ledger.identity import LogIdentity
 from idverify.services import new_shard
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.log_book import Log
 from idverify.services.new_shard import State, Waiting
 from idverify.stores.ledger import StoredLedger

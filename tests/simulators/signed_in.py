@@ -14,7 +14,7 @@ import orjson
 
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.simulators.authenticator import (
     AT,
     UP,

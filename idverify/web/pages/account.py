@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from idverify.core.policy import ALLOWED, Act
 from idverify.errors import NotFound
 from idverify.services import keys as service
-from idverify.web.pages import signals
+from idverify.services import recovery_codes
+from idverify.web.pages import notices, signals
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.ceremony_form import shown
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -19,6 +21,7 @@ _DONE = {
     "first": N_("Your key is registered, and you are signed in. Write your account number down and keep it."),
     "enrolled": N_("Your new key is registered. If you lost a key, remove it here now: that also ends what it opened."),
     "renamed": N_("The key has its new name."),
+    "cancelled": N_("The code is cancelled. It opens nothing. That it was made stays on record."),
     "removed": N_("The key is removed. It opens nothing here any more."),
 }
 
@@ -41,6 +44,8 @@ async def list_keys(call: PageCall) -> Html:
         "keys": await _keys(call),
         "number": account["number"],
         "done": _DONE.get(call.request.query.get("done", "")),
+        "codes_left": await _codes_left(call),
+        "notices": await notices.shown(call),
         "signals": signals.accepted_credentials(rp_id, account["user_handle"], ids),
     }
     return Html("account/keys.html", context)
@@ -48,14 +53,19 @@ async def list_keys(call: PageCall) -> Html:
 
 async def one_key(call: PageCall) -> Html:
     """One key, to be renamed or removed."""
-    return Html("account/key.html", {"key": await _key(call), "form": Filled[KeyNameForm]()})
+    return await _one_key(call, Filled())
+
+
+async def lost_key(call: PageCall) -> Html:
+    """Ask which key was lost, to remove it at once."""
+    return Html("account/lost.html", {"keys": await _keys(call)})
 
 
 async def rename_key(call: PageCall) -> Answer:
     """Call a key something else."""
     form = call.read(KeyNameForm)
     if form.model is None:
-        return Html("account/key.html", {"key": await _key(call), "form": form}, form.status)
+        return await _one_key(call, form)
     await service.rename(call.office, call.caller, call.handle("key"), form.model.key_name)
     return Redirect(f"{LIST}?done=renamed")
 
@@ -89,6 +99,19 @@ async def add_key(call: PageCall) -> Answer:
         return call.ceremony_page("account/new_key.html", {"form": form})
     await service.finish_adding(call.office, call.caller, call.given, form.model.key_name)
     return Redirect(f"{LIST}?done=added")
+
+
+async def _one_key(call: PageCall, form: Filled[KeyNameForm]) -> Html:
+    is_only = len(await _keys(call)) == 1
+    context = {"key": await _key(call), "form": form, "is_only": is_only, "codes_left": await _codes_left(call)}
+    return Html("account/key.html", context, form.status)
+
+
+async def _codes_left(call: PageCall) -> int | None:
+    """How many printed codes the visitor has left; ``None`` for whoever comes back another way."""
+    if Act.PRINT_CODES not in ALLOWED[call.caller.role]:
+        return None
+    return await recovery_codes.left(call.office, call.caller)
 
 
 async def _keys(call: PageCall) -> list[dict[str, Any]]:

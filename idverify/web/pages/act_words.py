@@ -12,6 +12,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.policy import Role
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.services.invite import Kind
 from idverify.web.pages.said import Said, said
 from idverify.web.pages.words import N_
 
@@ -61,6 +62,8 @@ ACTS: Final[Mapping[str, str]] = {
     "add-security-key": N_("Security key to be added"),
     "remove-security-key": N_("Security key removed"),
     "export-evidence": N_("Evidence downloaded"),
+    "restore-access": N_("Link to an account whose keys were lost"),
+    "make-recovery-codes": N_("Recovery codes made"),
 }
 
 _REFERENCE: Final = N_("Person's reference")
@@ -69,6 +72,11 @@ _REASON: Final = N_("Reason")
 _LEGAL_BASIS: Final = N_("Legal basis")
 _HALTED: Final = N_("It is halted: nothing is added to it. The new log names the last known checkpoint.")
 _CLOSED: Final = N_("It is closed: its last entry names the new log, which names the checkpoint over that entry.")
+_SLIPS: Final[Mapping[str, str]] = {
+    Kind.SLIP: N_("It works at once, for the person's first key."),
+    Kind.RE_PROOFING: N_("It works from tomorrow: the person has an account, and is told there meanwhile."),
+}
+_REPLACED: Final = Said(N_("Codes that you printed before"), N_("They open nothing any more."), translated=True)
 _COLLECT: Final = N_("Do you want to collect this document?")
 
 
@@ -123,6 +131,13 @@ def _new_shard(action: Action) -> list[Said]:
     ]
 
 
+def _slip(action: Action) -> list[Said]:
+    return [
+        Said(_REFERENCE, str(action.subject)),
+        Said(N_("The code"), _SLIPS[action.content["kind"]], translated=True),
+    ]
+
+
 def _document(action: Action) -> Said:
     return Said(N_("Document"), TYPES[action.content["type"]], translated=True)
 
@@ -155,7 +170,7 @@ def _subject(label: str) -> Callable[[Action], list[Said]]:
 _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "decide": (N_("Do you confirm this decision?"), _decision),
     "offer-credential": (N_("Do you confirm that this document is handed out?"), _offer),
-    "enrol-citizen": (N_("Do you confirm that this person gets a code to register a key?"), _subject(_REFERENCE)),
+    "enrol-citizen": (N_("Do you confirm that this person gets a code to register a key?"), _slip),
     "enrol-staff": (N_("Do you confirm that this person or organisation gets a link to register a key?"), _enrolment),
     "end-account": (N_("Do you confirm that this account ends, and every session of it?"), _account),
     "create-api-key": (N_("Do you confirm that this organisation gets an API key?"), _api_key),
@@ -166,6 +181,8 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
         N_("Do you confirm that you want the evidence of this act as a file?"),
         _evidence,
     ),
+    "restore-access": (N_("Do you confirm that whoever has this account gets a link to add a key to it?"), _account),
+    "make-recovery-codes": (N_("Do you confirm that you want new recovery codes?"), lambda _: [_REPLACED]),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),

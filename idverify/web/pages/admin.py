@@ -9,9 +9,10 @@ from typing import Any, Final, Literal
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role, require_person
 from idverify.errors import Unprocessable
-from idverify.services import enrol, staff
-from idverify.services.enrol import Invited
-from idverify.web.pages import ledger
+from idverify.services import invite as service
+from idverify.services import staff
+from idverify.services.invite import Invited
+from idverify.web.pages import ledger, notices
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -37,7 +38,7 @@ class InvitationForm(Form):
     ]
     name: Annotated[
         str | None,
-        Field(max_length=enrol.MOST_NAME),
+        Field(max_length=service.MOST_NAME),
         Says(N_("Give the name"), N_("Use a name of at most 100 characters")),
     ] = None
     purpose: Annotated[Purpose | None, Says(_CHOOSE_PURPOSE, _CHOOSE_PURPOSE)] = None
@@ -61,7 +62,7 @@ async def desk(call: PageCall) -> Html:
     rows = await staff.accounts(call.office, call.caller)
     done = _DONE.get(call.request.query.get("done", ""))
     context = {"accounts": [_shown(call, row) for row in rows], "done": done, "ledger": await ledger.shown(call)}
-    return Html("admin/desk.html", context)
+    return Html("admin/desk.html", {**context, "notices": await notices.shown(call)})
 
 
 async def end_account(call: PageCall) -> Redirect:
@@ -85,7 +86,7 @@ async def invite(call: PageCall) -> Answer:
         return _form(call, form.with_error("purpose", _CHOOSE_PURPOSE))
     invited = Invited(asked.role, asked.name, asked.purpose)
     try:
-        invitation = await enrol.invite_staff(call.office, call.caller, invited, call.given)
+        invitation = await service.invite_staff(call.office, call.caller, invited, call.given)
     except Unprocessable as wrong:
         return _form(call, form.with_error("name", wrong.detail))
     link = f"{call.office.deployment.iss}/enrol/{invitation.code}"

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from idverify.core.decision import PersonStatus
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
-from idverify.services import offer, people
+from idverify.services import keys, offer, people, recovery_codes
+from idverify.web.pages import notices
 from idverify.web.pages.call import PageCall
 from idverify.web.pages.offer_file import as_wallets_read, data_url
 from idverify.web.pages.record_words import in_words
@@ -24,7 +25,9 @@ async def desk(call: PageCall) -> Html:
     held = await people.own_record(call.office, call.caller)
     today = dt.datetime.fromtimestamp(call.office.clock.now(), dt.UTC).date()
     now = standing(call.language, PersonStatus(held["status"]), held["permission"], today)
-    return Html("citizen/desk.html", {"record": in_words(held), "standing": now})
+    held_keys, codes = await keys.mine(call.office, call.caller), await recovery_codes.left(call.office, call.caller)
+    context = {"record": in_words(held), "standing": now, "has_one_way_in": len(held_keys) == 1 and not codes}
+    return Html("citizen/desk.html", {**context, "notices": await notices.shown(call)})
 
 
 async def collect(call: PageCall) -> Html:

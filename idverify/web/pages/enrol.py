@@ -6,9 +6,10 @@ from typing import Literal
 from urllib.parse import quote
 
 from idverify.core.policy import Principal, Role
-from idverify.errors import ClientError, Conflict, MalformedRequest, Unprocessable
+from idverify.errors import ClientError, Conflict, MalformedRequest, NotYet, Unprocessable
 from idverify.services import enrol as service
 from idverify.services import keys
+from idverify.services.invite import MOST_NAME
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.ceremony_form import shown
 from idverify.web.pages.desks import home_of
@@ -27,7 +28,7 @@ SharedComputer = Annotated[Literal["yes"] | None, Says(_ODD_BOX, _ODD_BOX)]
 class CodeForm(Form):
     """The code from a slip."""
 
-    code: Annotated[str, Field(max_length=60), Says(N_("Enter the code from your slip"), _WRONG_CODE)]
+    code: Annotated[str, Field(max_length=60), Says(N_("Enter the code from your slip or sheet"), _WRONG_CODE)]
     shared_computer: SharedComputer = None
 
 
@@ -36,7 +37,7 @@ class NameForm(Form):
 
     name: Annotated[
         str | None,
-        Field(max_length=service.MOST_NAME),
+        Field(max_length=MOST_NAME),
         Says(_NO_NAME, N_("Enter a name of at most 100 characters")),
     ] = None
     key_name: Annotated[
@@ -59,6 +60,8 @@ async def open_code(call: PageCall) -> Answer:
         return Html("enrol/code.html", {"form": form}, form.status)
     try:
         await service.look_up(call.office, form.model.code)
+    except NotYet as early:
+        return _not_yet(early)
     except ClientError as refused:
         return _refused(form, refused)
     shared = "" if form.model.shared_computer is None else "?shared"
@@ -70,6 +73,8 @@ async def register(call: PageCall) -> Answer:
     code = call.request.match_info["code"]
     try:
         enrolment = await service.look_up(call.office, code)
+    except NotYet as early:
+        return _not_yet(early)
     except ClientError as refused:
         return _refused(Filled(typed=Posted((("code", code),))), refused)
     form = call.read(NameForm)
@@ -113,6 +118,11 @@ def _ask_name(call: PageCall, form: Filled[NameForm]) -> Html:
     if call.request.method == "POST" and not form.errors:
         form = form.with_error("name", _NO_NAME)
     return Html("enrol/name.html", {"form": form, "shared_computer": _is_shared(call)}, form.status)
+
+
+def _not_yet(early: NotYet) -> Html:
+    """From when the code works, and that nothing else is needed."""
+    return Html("enrol/not_yet.html", {"not_before": early.not_before}, early.status)
 
 
 def _refused(form: Filled[CodeForm], refused: ClientError) -> Html:

@@ -71,6 +71,7 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
         N_("This was answered already"),
         N_("Look whether it was done. If it was not, start again: each time it takes a new answer of your key."),
     ),
+    "not-yet": (N_("This code does not work yet"), N_("Come back with it later. You need do nothing else.")),
     "key-already-registered": (
         N_("This security key is registered already"),
         N_("Sign in with it, or use another key."),

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from idverify.errors import NotFound
 from idverify.services import decide, people, shift
+from idverify.web.pages import notices
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.record_words import CHANNELS, FOUND
@@ -86,5 +87,6 @@ async def _desk(call: PageCall, form: Filled[SearchForm], by_reference: Filled[R
         LookMade(row["looked_at"], CHANNELS[row["channel"]], FOUND[row["verdict"]])
         for row in await shift.looks_made(call.office, call.caller)
     ]
-    context = {"form": form, "by_reference": referred, "waiting": len(waiting), "looks": looks}
+    told = await notices.shown(call)
+    context = {"form": form, "by_reference": referred, "waiting": len(waiting), "looks": looks, "notices": told}
     return Html("officer/desk.html", context, max(form.status, referred.status))

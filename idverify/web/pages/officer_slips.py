@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.services import enrol, offer
+from idverify.errors import NotFound
+from idverify.services import invite, offer, reproofing
+from idverify.services.invite import Invitation
 from idverify.web.pages.act_words import TYPES
-from idverify.web.pages.call import PageCall
+from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Form, Says
 from idverify.web.pages.offer_file import as_wallets_read, data_url
 from idverify.web.pages.officer_people import path_of
@@ -23,6 +25,21 @@ _STEPS: Final = (
     N_("From then on you sign in with the key alone. It needs no phone number and no e-mail address."),
 )
 _ONCE: Final = N_("The code works once, until %(moment)s.")
+_WAITS: Final = N_(
+    "The code works from %(moment)s. You need not come again and need nothing else. Until then your account shows "
+    "that somebody asked for it."
+)
+_LETTER: Final = N_("A new security key for your account")
+_LETTER_SAYS: Final = (
+    N_("On %(asked)s somebody at a counter of the authority showed that they are you, and got a code."),
+    N_("From %(begins)s until %(ends)s the code adds a new security key to your account, once."),
+    N_("If it was you, you need do nothing but use the code."),
+    N_("If it was not you: sign in and press the button that cancels the code. It stands on your desk until then."),
+    N_(
+        "If you cannot sign in, go to any counter with a document that shows who you are. You get a code of your own, "
+        "and that cancels the other one. You need no phone and no e-mail for it."
+    ),
+)
 _CARE: Final = N_(
     "Keep this sheet to yourself: whoever has it can register a key in your name. If you lose it, tell any counter."
 )
@@ -36,10 +53,20 @@ class SheetText:
 
     language: Language
     heading: str
+    waits: str
     steps: Sequence[str]
     once: str
     care: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetterText:
+    """The letter's words in one language."""
+
+    language: Language
+    heading: str
+    paragraphs: Sequence[str]
 
 
 class OfferForm(Form):
@@ -51,11 +78,12 @@ class OfferForm(Form):
 async def enrolment(call: PageCall) -> Html:
     """A sheet with a one-time code, in both languages: whoever takes it home may read either."""
     person = call.handle("person")
-    invitation = await enrol.invite_citizen(call.office, call.caller, person, call.given)
+    invitation = await invite.invite_citizen(call.office, call.caller, person, call.given)
     context = {
         "code": invitation.code,
         "address": f"{call.office.deployment.iss}/enrol",
-        "texts": [_sheet_text(language, invitation.expires_at) for language in Language],
+        "texts": [_sheet_text(language, invitation) for language in Language],
+        "waits": invitation.not_before is not None,
         "reference": person.hex(),
         "record": path_of(person),
     }
@@ -78,12 +106,33 @@ async def hand_out(call: PageCall) -> Html:
     return Html("officer/offer.html", context)
 
 
-def _sheet_text(language: Language, expires_at: int) -> SheetText:
-    moment = {"moment": moment_in_words(language, expires_at)}
+async def letter(call: PageCall) -> Answer:
+    """A letter to the owner of an account for which a code waits, in both languages; else back to the record."""
+    person = call.handle("person")
+    try:
+        asked = await reproofing.asked(call.office, call.caller, person)
+    except NotFound:
+        return Redirect(path_of(person))
+    texts = [_letter_text(language, asked) for language in Language]
+    return Html("officer/letter.html", {"whose": asked.whose, "texts": texts, "record": path_of(person)})
+
+
+def _letter_text(language: Language, asked: reproofing.Asked) -> LetterText:
+    moments = {"asked": asked.at, "begins": asked.not_before, "ends": asked.expires_at}
+    said = {name: moment_in_words(language, at) for name, at in moments.items()}
+    paragraphs = [translate(language, sentence) % said for sentence in _LETTER_SAYS]
+    return LetterText(language, translate(language, _LETTER), paragraphs)
+
+
+def _sheet_text(language: Language, invitation: Invitation) -> SheetText:
+    moment = {"moment": moment_in_words(language, invitation.expires_at)}
+    begins = invitation.not_before
+    waits = translate(language, _WAITS) % {"moment": moment_in_words(language, begins)} if begins else ""
     steps = [translate(language, step) for step in _STEPS]
     return SheetText(
         language,
         translate(language, _HEADING),
+        waits,
         steps,
         translate(language, _ONCE) % moment,
         translate(language, _CARE),

@@ -53,6 +53,7 @@ SIGNED_IN: Final[Who] = frozenset(Role)
 OFFICER: Final[Who] = frozenset({Role.OFFICER})
 CITIZEN: Final[Who] = frozenset({Role.CITIZEN})
 RELYING_PARTY: Final[Who] = frozenset({Role.RELYING_PARTY})
+WITH_CODES: Final[Who] = frozenset({Role.CITIZEN, Role.RELYING_PARTY})
 ADMIN: Final[Who] = frozenset({Role.ADMIN})
 STAFF: Final[Who] = frozenset({Role.OFFICER, Role.ADMIN})
 

@@ -45,7 +45,10 @@ CHANNELS: Final[Mapping[str, str]] = {
     Channel.PRESENTATION: N_("Checked a document shown by a wallet"),
 }
 # What the person did themselves with the code that was made, on the same channel
-_REGISTERED: Final = N_("Registered a security key")
+_OWN_WAY: Final[Mapping[str, str]] = {
+    "registered": N_("Registered a security key"),
+    "cancelled": N_("Cancelled a code to register a security key"),
+}
 _OPENED: Final = CHANNELS["record"]
 _OWN_WORK: Final = N_("The authority's own work")
 # What they found: ``look.verdict``
@@ -54,6 +57,7 @@ FOUND: Final[Mapping[str, str]] = {
     "made": N_("Done"),
     "exported": N_("Done"),
     "registered": N_("Done"),
+    "cancelled": N_("Done"),
     **{outcome.value: word for outcome, word in WORDS.items()},
 }
 
@@ -147,13 +151,13 @@ def _copy(row: Any) -> CopyShown:
 
 
 def _look(row: Any) -> LookShown:
-    registered = (row["channel"], row["verdict"]) == ("enrolment", "registered")
+    own = _OWN_WAY.get(row["verdict"]) if row["channel"] == "enrolment" else None
     return LookShown(
         row["looked_at"],
         row["actor"],
         ROLES[Role(row["role"])],
         _purpose(row),
-        _REGISTERED if registered else CHANNELS[row["channel"]],
+        own or CHANNELS[row["channel"]],
         FOUND[row["verdict"]],
         since=row["looked_at"],
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from idverify.core.credential_type import Purpose
 from idverify.services import access
+from idverify.web.pages import notices
 from idverify.web.pages.act_words import PURPOSES
 from idverify.web.pages.call import PageCall
 from idverify.web.pages.record_words import CHANNELS, FOUND
@@ -29,7 +30,8 @@ async def desk(call: PageCall) -> Html:
     """What the organisation may check for, and the ways to do it."""
     purpose = call.caller.purpose
     said = None if purpose is None else PURPOSES[purpose]
-    context = {"actor": call.caller.actor, "purpose": said, "iss": call.office.deployment.iss}
+    told, iss = await notices.shown(call), call.office.deployment.iss
+    context = {"actor": call.caller.actor, "purpose": said, "iss": iss, "notices": told}
     return Html("relying_party/desk.html", context)
 
 

@@ -11,21 +11,36 @@ from idverify.web.pages import (
     admin,
     api_keys,
     citizen,
+    colleagues,
     confirmations,
     enrol,
     home,
     ledger,
+    notices,
     officer_decisions,
     officer_desk,
     officer_people,
     officer_proposals,
     officer_slips,
+    recovery_codes,
     relying_party,
     sign_in,
     verifying,
+    ways_back,
 )
-from idverify.web.pages.page import ADMIN, ANYBODY, CITIZEN, OFFICER, RELYING_PARTY, SIGNED_IN, STAFF, Page
+from idverify.web.pages.page import (
+    ADMIN,
+    ANYBODY,
+    CITIZEN,
+    OFFICER,
+    RELYING_PARTY,
+    SIGNED_IN,
+    STAFF,
+    WITH_CODES,
+    Page,
+)
 
+NOTICE: Final = "/account/notices/{notice:[0-9a-f]{32}}"
 KEY: Final = "/account/keys/{key:[0-9a-f]{32}}"
 PERSON: Final = "/officer/people/{person:[0-9a-f]{32}}"
 DECISION: Final = f"{PERSON}/decide/{{kind:{'|'.join(DecisionKind)}}}"
@@ -45,18 +60,26 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", "/enrol", enrol.open_code, ANYBODY),
     Page("GET", CODE, enrol.register, ANYBODY),
     Page("POST", CODE, enrol.register, ANYBODY),
+    Page("GET", "/help/lost-key", ways_back.lost_key, ANYBODY),
     # whoever is signed in
     Page("POST", "/sign-out", sign_in.sign_out, SIGNED_IN),
     Page("GET", "/account/keys", account.list_keys, SIGNED_IN),
     Page("GET", account_sessions.LIST, account_sessions.list_sessions, SIGNED_IN),
     Page("POST", account_sessions.LIST + "/{session:[0-9a-f]{32}}/end", account_sessions.end_session, SIGNED_IN),
     Page("POST", "/account/sign-out-everywhere", sign_in.sign_out_everywhere, SIGNED_IN),
+    Page("GET", "/account/lost-key", account.lost_key, SIGNED_IN),
     Page("GET", "/account/keys/new", account.ask_new_key, SIGNED_IN),
     Page("POST", "/account/keys/new", account.begin_new_key, SIGNED_IN),
     Page("POST", "/account/keys", account.add_key, SIGNED_IN),
     Page("GET", KEY, account.one_key, SIGNED_IN),
     Page("POST", KEY + "/name", account.rename_key, SIGNED_IN),
     Page("POST", KEY + "/removal", account.remove_key, SIGNED_IN),
+    Page("GET", "/account/codes", recovery_codes.ask, WITH_CODES),
+    Page("POST", "/account/codes", recovery_codes.make, WITH_CODES),
+    Page("GET", "/account/notices/seen", notices.to_keys, SIGNED_IN),
+    Page("POST", "/account/notices/seen", notices.see_all, SIGNED_IN),
+    Page("POST", NOTICE + "/seen", notices.see, SIGNED_IN),
+    Page("POST", NOTICE + "/cancellation", notices.cancel, SIGNED_IN),
     # officers and administrators
     Page("GET", confirmations.LIST, confirmations.show, STAFF),
     Page("POST", confirmations.LIST + "/{authorisation:[0-9a-f]{32}}/evidence", confirmations.export, STAFF),
@@ -73,6 +96,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", DECISION, officer_decisions.decide, OFFICER),
     Page("GET", PERSON + "/enrolment", officer_people.to_record, OFFICER),
     Page("POST", PERSON + "/enrolment", officer_slips.enrolment, OFFICER),
+    Page("GET", PERSON + "/letter", officer_slips.letter, OFFICER),
     Page("GET", PERSON + "/offer", officer_people.to_record, OFFICER),
     Page("POST", PERSON + "/offer", officer_slips.hand_out, OFFICER),
     Page("GET", "/officer/proposals", officer_proposals.list_proposals, OFFICER),
@@ -95,6 +119,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/relying-party/keys", api_keys.list_keys, RELYING_PARTY),
     Page("POST", "/relying-party/keys", api_keys.create_own, RELYING_PARTY),
     Page("POST", "/relying-party/keys/" + API_KEY, api_keys.revoke, RELYING_PARTY),
+    Page("GET", colleagues.PATH, colleagues.list_colleagues, RELYING_PARTY),
+    Page("POST", colleagues.PATH + "/{account:[0-9a-f]{32}}/link", colleagues.restore, RELYING_PARTY),
     Page("GET", "/relying-party/usage", relying_party.usage, RELYING_PARTY),
     # administrators
     Page("GET", "/admin", admin.desk, ADMIN),

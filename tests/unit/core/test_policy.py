@@ -35,7 +35,14 @@ MAY = {
         Act.ENROL_CITIZENS,
         Act.EXPORT_EVIDENCE,
     },
-    Role.RELYING_PARTY: {Act.VERIFY, Act.REQUEST_PRESENTATION, Act.KEEP_API_KEYS, Act.SEE_USAGE},
+    Role.RELYING_PARTY: {
+        Act.VERIFY,
+        Act.REQUEST_PRESENTATION,
+        Act.KEEP_API_KEYS,
+        Act.SEE_USAGE,
+        Act.PRINT_CODES,
+        Act.RESTORE_COLLEAGUES,
+    },
     Role.ADMIN: {
         Act.ENROL_STAFF,
         Act.KEEP_API_KEYS,
@@ -44,7 +51,7 @@ MAY = {
         Act.KEEP_LEDGER,
         Act.EXPORT_EVIDENCE,
     },
-    Role.CITIZEN: {Act.SEE_OWN_RECORD, Act.COLLECT},
+    Role.CITIZEN: {Act.SEE_OWN_RECORD, Act.COLLECT, Act.PRINT_CODES},
 }
 
 

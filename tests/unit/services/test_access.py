@@ -10,7 +10,7 @@ from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
 from idverify.services.access import Gate, create_key, revoke_key
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.stores.store import Store
 from tests.simulators.databases import everything
 from tests.simulators.software_office import SoftwareOffice

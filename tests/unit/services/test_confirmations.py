@@ -15,10 +15,10 @@ from sqlalchemy import select
 from idverify.core.policy import Role
 from idverify.core.verdict import CheckId, Outcome, Result, Verdict
 from idverify.errors import NotAllowed, NotFound
-from idverify.services import confirmations, enrol, erase, keys, receipts
+from idverify.services import confirmations, erase, invite, keys, receipts
 from idverify.services.confirmations import Listed
-from idverify.services.enrol import Invited
 from idverify.services.erase import Erasure
+from idverify.services.invite import Invited
 from idverify.services.people import read
 from idverify.services.receipts import NotYetCovered
 from idverify.services.reverify import reverify
@@ -144,7 +144,9 @@ async def test_acts_rest_under_the_key_of_whom_they_are_about(revoked: Revoked) 
     """What was decided on a person is sealed, what bears on nobody is plain."""
     await revoked.served.confirmed(
         "admin",
-        lambda who, given: enrol.invite_staff(revoked.served.office, who, Invited(Role.OFFICER, "Otto Officer"), given),
+        lambda who, given: invite.invite_staff(
+            revoked.served.office, who, Invited(Role.OFFICER, "Otto Officer"), given
+        ),
     )
     person = await read(revoked.served.office, bytes.fromhex(revoked.person))
     rows = await revoked.rows(tables.authorisation)
@@ -251,7 +253,7 @@ async def test_by_the_api(revoked: Revoked) -> None:
 async def test_an_act_that_was_changed_is_found(revoked: Revoked, tmp_path: Path, change: str, rule: str) -> None:
     """By the audit of the rows, where it is plain."""
     office, staffer = revoked.served.office, Invited(Role.OFFICER, "Otto Officer")
-    await revoked.served.confirmed("admin", lambda who, given: enrol.invite_staff(office, who, staffer, given))
+    await revoked.served.confirmed("admin", lambda who, given: invite.invite_staff(office, who, staffer, given))
     (tmp_path / "copy").mkdir()
     with copied(revoked.served.api.deployment.location, tmp_path / "copy") as copy:
         before = _broken(copy)

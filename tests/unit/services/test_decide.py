@@ -16,7 +16,7 @@ from idverify.core.policy import Principal, Role
 from idverify.core.types.immigration_status import ImmigrationPermission
 from idverify.errors import Conflict, Gone, IdverifyError, NotAllowed, NotFound, Unprocessable
 from idverify.services.decide import Decided, Ruling, approve, decide
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.people import read
 from idverify.services.proposals import PROPOSAL_SECONDS, Proposed
 from idverify.services.records import opening_place, split_opening

@@ -16,10 +16,10 @@ from idverify.core.decision import DecisionKind
 from idverify.core.policy import Principal, Role, require_person
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.errors import NotAuthenticated
-from idverify.services import access, decide, enrol, keys, offer, staff, step_up
+from idverify.services import access, decide, invite, keys, offer, recovery_codes, staff, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.decide import Ruling
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.office import Office
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
@@ -44,6 +44,7 @@ LEFT_BEHIND: Final = (
     tables.person,
     tables.security_key,
     tables.look,
+    tables.notice,
     tables.ledger_record,
 )
 
@@ -100,10 +101,11 @@ ACTS: Final[dict[str, tuple[str, Act]]] = {
     "approve": ("second", lambda town, office, who, given: decide.approve(office, who, town.proposal, given)),
     "offer": ("officer", lambda town, office, who, given: offer.offer(office, who, town.person, VCT, given)),
     "collect": ("citizen", lambda _, office, who, given: offer.offer_to_self(office, who, VCT, given)),
-    "slip": ("officer", lambda town, office, who, given: enrol.invite_citizen(office, who, town.person, given)),
-    "link": ("admin", lambda _, office, who, given: enrol.invite_staff(office, who, Invited(Role.OFFICER), given)),
+    "slip": ("officer", lambda town, office, who, given: invite.invite_citizen(office, who, town.person, given)),
+    "link": ("admin", lambda _, office, who, given: invite.invite_staff(office, who, Invited(Role.OFFICER), given)),
     "end": ("admin", lambda town, office, who, given: staff.end(office, who, town.officer, given)),
     "API key": ("partner", lambda _, office, who, given: access.create_key_for(office, who, "", Purpose.WORK, given)),
+    "codes": ("citizen", lambda _, office, who, given: recovery_codes.make(office, who, given)),
     "add a key": ("officer", lambda _, office, who, given: keys.begin_adding(office, who, given)),
 }
 DOORS: Final = {"account": tables.account, "session": tables.session}

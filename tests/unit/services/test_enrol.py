@@ -22,9 +22,9 @@ from idverify.errors import (
     NotFound,
     Unprocessable,
 )
-from idverify.services import enrol, people
+from idverify.services import enrol, invite, people
 from idverify.services.ceremonies import Beginning, Given
-from idverify.services.enrol import LINK_SECONDS, SLIP_SECONDS, Invitation, Invited
+from idverify.services.invite import TERMS, Invitation, Invited, Kind
 from idverify.services.sessions import Opened, recognise
 from idverify.stores import queries, tables
 from tests.simulators.authenticator import BE, BS, UP, UV
@@ -38,7 +38,7 @@ NAMELESS = Invited(Role.OFFICER)
 
 async def _code(served: SoftwareOffice, invited: Invited = NEWCOMER) -> str:
     office = served.office
-    return (await enrol.invite(office.store, office.clock, office.entropy, invited, "a test")).code
+    return (await invite.invite(office.store, office.clock, office.entropy, invited, "a test")).code
 
 
 def _given(served: SoftwareOffice, begun: Beginning, key: PersonalKey | None = None) -> Given:
@@ -55,7 +55,7 @@ async def _enrolled(
 async def _slip(served: SoftwareOffice, person: str) -> Invitation:
     handle = bytes.fromhex(person)
     return await served.confirmed(
-        "officer", lambda officer, given: enrol.invite_citizen(served.office, officer, handle, given)
+        "officer", lambda officer, given: invite.invite_citizen(served.office, officer, handle, given)
     )
 
 
@@ -103,7 +103,7 @@ async def test_a_code_runs_out(served: SoftwareOffice) -> None:
     """A link is good for 15 minutes, in the last second of them and not in the one after."""
     code = await _code(served)
 
-    served.clock.advance(LINK_SECONDS - 1)
+    served.clock.advance(TERMS[Kind.LINK].seconds - 1)
     assert (await enrol.look_up(served.office, code)).invited == NEWCOMER
     served.clock.advance(1)
     with pytest.raises(Gone, match="Ask for a new one"):
@@ -192,7 +192,7 @@ async def test_invitations_that_make_no_sense(served: SoftwareOffice, invited: I
     with pytest.raises(Unprocessable, match=sentence):
         await _code(served, invited)
     with pytest.raises(Unprocessable, match=sentence):
-        await enrol.invite_staff(served.office, await served.principal("admin"), invited, None)
+        await invite.invite_staff(served.office, await served.principal("admin"), invited, None)
 
 
 async def test_a_ceremony_of_another_enrolment(served: SoftwareOffice) -> None:
@@ -253,7 +253,7 @@ async def test_a_citizen_enrols_with_a_slip(served: SoftwareOffice) -> None:
     opened = await enrol.finish(served.office, slip.code, None, _given(served, begun), "my key")
 
     shown = str(begun.options["user"])
-    assert slip.expires_at == served.clock.now() + SLIP_SECONDS
+    assert slip.expires_at == served.clock.now() + TERMS[Kind.SLIP].seconds
     assert opened.principal.role is Role.CITIZEN
     assert "SPECIMEN" not in shown
     assert "ANNA" not in shown
@@ -262,10 +262,11 @@ async def test_a_citizen_enrols_with_a_slip(served: SoftwareOffice) -> None:
 
 
 async def test_a_second_slip_adds_a_key(served: SoftwareOffice) -> None:
-    """Whoever lost every key gets one again, to the same account; the first key is told to stay away."""
+    """Whoever lost every key gets one again a day later, to the same account; the first key is told to stay away."""
     person, first, second = await served.api.person_with_status(), PersonalKey(), PersonalKey()
     opened = await _enrolled(served, (await _slip(served, person)).code, None, first)
     slip = await _slip(served, person)
+    served.clock.advance(TERMS[Kind.RE_PROOFING].delay)
 
     begun = await enrol.begin(served.office, slip.code, None)
     again = await enrol.finish(served.office, slip.code, None, _given(served, begun, second), "second key")
@@ -329,18 +330,18 @@ async def test_who_may_invite(served: SoftwareOffice) -> None:
 
     for wrong in (admin, *programs):
         with pytest.raises(NotAllowed):
-            await enrol.invite_citizen(served.office, wrong, person, None)
+            await invite.invite_citizen(served.office, wrong, person, None)
     for wrong in (officer, *programs):
         with pytest.raises(NotAllowed):
-            await enrol.invite_staff(served.office, wrong, NEWCOMER, None)
+            await invite.invite_staff(served.office, wrong, NEWCOMER, None)
     with pytest.raises(NotFound):
-        await enrol.invite_citizen(served.office, officer, bytes(16), None)
+        await invite.invite_citizen(served.office, officer, bytes(16), None)
 
 
 async def test_an_admin_invites_staff(served: SoftwareOffice) -> None:
     """Confirmed with the admin's key, the link says for whom it is, and that it was confirmed stays on record."""
     made = await served.confirmed(
-        "admin", lambda admin, given: enrol.invite_staff(served.office, admin, NEWCOMER, given)
+        "admin", lambda admin, given: invite.invite_staff(served.office, admin, NEWCOMER, given)
     )
 
     opened = await _enrolled(served, made.code)

@@ -18,8 +18,8 @@ from idverify.ledger.audit import Report, fsck
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.receipt import verify_receipt
 from idverify.services import erase
-from idverify.services.enrol import Invited
 from idverify.services.erase import Erased, Erasure
+from idverify.services.invite import Invited
 from idverify.services.log_keys import log_keys
 from idverify.services.people import read
 from idverify.services.receipts import receipt
@@ -55,7 +55,9 @@ async def life(served: SoftwareOffice) -> Life:
     """A person whose documents are all withdrawn, and another admin to erase them with."""
     await served.api.enrol("other-admin", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
     held = await holding_with_receipt(served)
-    await served.api.enrol_citizen(held.person)
+    citizen = await served.api.enrol_citizen(held.person)
+    await served.api.ok("POST", "/api/v1/recovery-codes", citizen)
+    await served.api.ok("POST", f"/api/v1/people/{held.person}/enrolments", "officer")
     await decided_by_two(served.api, held.person, "suspend", "under-review")
     await decided_by_two(served.api, held.person, "revoke", "fraud-found")
     person = await read(served.office, bytes.fromhex(held.person))
@@ -128,6 +130,8 @@ async def test_nothing_about_the_person_is_left(served: SoftwareOffice, life: Li
     (account,) = await _rows(served, tables.account, person_id=person.id)
     looks = len(await _rows(served, tables.look))
     confirmed = await _rows(served, tables.authorisation)
+    for table in (tables.notice, tables.enrolment):
+        assert len(await _rows(served, table, account_id=account["id"])) > 1
 
     await _approved(served, await _proposed(served, life.held.person))
 

@@ -50,7 +50,8 @@ async def test_what_may_follow_is_the_same_for_all(marks: list[Mark]) -> None:
 
     assert deeds[ACT] >= {
         "cover", "decision.grant", "erasure", "security.account-ended", "security.api-key-made",
-        "security.api-key-revoked", "security.enrolment-made", "security.signed-out-everywhere",
+        "security.api-key-revoked", "security.enrolment-cancelled", "security.enrolment-made",
+        "security.recovery-codes-made", "security.signed-out-everywhere",
     }  # fmt: skip
     assert deeds[*ACT, STATUS] == {
         "cover", "decision.vary", "decision.suspend", "decision.reinstate", "decision.revoke",

@@ -122,7 +122,7 @@ async def test_the_last_key_stays(served: SoftwareOffice) -> None:
     )
 
     assert sum(outcome is None for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, Conflict | CeremonyRefused) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Conflict | CeremonyRefused | NotAuthenticated) for outcome in outcomes) == 1
 
 
 async def _confirmation(served: SoftwareOffice, owner: Principal, key: bytes) -> Given:

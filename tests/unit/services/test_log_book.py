@@ -26,7 +26,7 @@ from idverify.ledger.proof import TlogProof
 from idverify.ledger.witness_client import Comparison, Prove, Standing
 from idverify.ports import system_entropy
 from idverify.services import access, receipts
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.log_policy import LogPolicy
 from idverify.stores import queries, tables
 from idverify.stores.open import Location, open_log, open_store

@@ -18,7 +18,7 @@ from idverify.ledger.entry import EntryType
 from idverify.ledger.succession import closing_digest
 from idverify.services import new_shard, step_up
 from idverify.services.ceremonies import Given
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.log_book import Log
 from idverify.services.new_shard import PROPOSAL_SECONDS
 from idverify.stores import queries, tables

@@ -18,7 +18,7 @@ from idverify.core.policy import Role
 from idverify.errors import CeremonyUsed
 from idverify.services import keys
 from idverify.services.ceremonies import Given
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.office import Office
 from idverify.stores import tables
 from idverify.stores.open import Location, open_store

@@ -11,10 +11,10 @@ from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role
 from idverify.errors import Conflict, NotAuthenticated
-from idverify.services import enrol, staff, step_up
+from idverify.services import enrol, invite, staff, step_up
 from idverify.services.access import Gate, create_key_for
 from idverify.services.ceremonies import Given
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.services.office import Office
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries
@@ -63,7 +63,7 @@ async def test_codes_of_somebody_who_left(served: SoftwareOffice) -> None:
 
     async def slip(who: str, handle: bytes) -> str:
         made = await served.confirmed(
-            who, lambda officer, given: enrol.invite_citizen(served.office, officer, handle, given)
+            who, lambda officer, given: invite.invite_citizen(served.office, officer, handle, given)
         )
         return made.code
 

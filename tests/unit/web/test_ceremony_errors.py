@@ -14,7 +14,7 @@ from idverify.auth.key_policy import KEY_POLICIES
 from idverify.core.policy import Role
 from idverify.services.attempts import MOST_FAILURES, WINDOW_SECONDS
 from idverify.services.ceremonies import SECONDS, Ceremony
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.stores import tables
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.authenticator import BE, UP, UV, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.simulators.signed_in import COOKIE, PersonalKey
 from tests.simulators.software_office import SoftwareOffice
 

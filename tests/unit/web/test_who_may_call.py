@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from idverify.core.policy import ALLOWED, Act, Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.endpoint import Caller, Endpoint
 from idverify.web.routes import ROUTES
 from tests.simulators.contract import contract
@@ -27,6 +27,10 @@ NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/sign-out-everywhere": None,
     "GET /api/v1/sessions": None,
     "POST /api/v1/sessions/{session}/end": None,
+    "POST /api/v1/recovery-codes": Act.PRINT_CODES,
+    "GET /api/v1/notices": None,
+    "POST /api/v1/notices/{notice}/seen": None,
+    "POST /api/v1/notices/{notice}/cancellation": None,
     "POST /api/v1/people": Act.KEEP_PEOPLE,
     "POST /api/v1/people/search": Act.KEEP_PEOPLE,
     "GET /api/v1/people/{person}": Act.KEEP_PEOPLE,
@@ -114,6 +118,7 @@ class Town:
         path = path.replace("{person}", self.gone if act is Act.ERASE else self.held.person)
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
         path = path.replace("{authorisation}", self.confirmed).replace("{session}", "0" * 32)
+        path = path.replace("{notice}", "0" * 32)
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, self.body(name), headers)
@@ -182,9 +187,10 @@ async def test_a_program_has_no_session(town: Town, name: str, who: str) -> None
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-async def test_a_session_that_is_not_there(town: Town, who: str) -> None:
+@pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if "{" in name and act is None])
+async def test_a_session_or_notice_that_is_not_there(town: Town, name: str, who: str) -> None:
     """Whoever is signed in may look for their own, and finds no other."""
-    status, problem = await town.call("POST /api/v1/sessions/{session}/end", who)
+    status, problem = await town.call(name, who)
 
     assert (status, problem["type"]) == (404, "/problems/not-found")
 

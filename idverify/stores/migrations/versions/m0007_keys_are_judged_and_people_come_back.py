@@ -79,6 +79,7 @@ def _create_tables() -> None:
         sa.Column("account_id", BYTES, nullable=False),
         sa.Column("kind", TEXT, nullable=False),
         sa.Column("about", BYTES, nullable=True),
+        sa.Column("session_id", BYTES, nullable=True),
         sa.Column("created_at", INT, nullable=False),
         sa.Column("seen_at", INT, nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),

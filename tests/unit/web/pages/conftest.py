@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from tests.simulators.plain_browser import PlainBrowser
 from tests.simulators.service import DETAILS
 from tests.simulators.signed_in import STAFF

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import TERMS, Invited, Kind
 from idverify.web.session_cookie import NAME
 from tests.simulators.signed_in import STAFF
 from tests.unit.web.pages.conftest import People
@@ -44,7 +44,7 @@ async def test_a_code_can_be_typed_as_people_type(people: People) -> None:
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        ("", "Enter the code from your slip"),
+        ("", "Enter the code from your slip or sheet"),
         ("1234", "Enter the code as it is printed"),
         ("U" * 20, "Enter the code as it is printed"),
         ("x" * 5000, "Enter the code as it is printed"),
@@ -136,6 +136,7 @@ async def test_another_slip_leads_to_the_keys(people: People) -> None:
     person = await api.person_with_status()
     await people.citizen(person)
     code = (await api.ok("POST", f"/api/v1/people/{person}/enrolments", "officer"))["code"]
+    people.served.clock.advance(TERMS[Kind.RE_PROOFING].delay)
     page = await people.browser().enrol(code)
     assert "If you lost a key, remove it here now" in page.text
     assert len({link for link in page.links if link.startswith("/account/keys/") and link != "/account/keys/new"}) == 2

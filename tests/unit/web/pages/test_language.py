@@ -64,9 +64,9 @@ async def test_the_switch_is_remembered_and_leads_back(people: People) -> None:
     switch = next(link for link in page.links if link.startswith("/language/"))
     welsh = await browser.open(switch)
 
-    assert (page.headers["Content-Language"], page.heading) == ("en", "Use the code from your slip")
+    assert (page.headers["Content-Language"], page.heading) == ("en", "Use a code")
     assert (welsh.path, welsh.headers["Content-Language"]) == ("/enrol", "cy")
-    assert welsh.heading == "Defnyddio'r cod ar eich slip"
+    assert welsh.heading == "Defnyddio cod"
     assert '<html lang="cy"' in welsh.html
     assert (await browser.open("/")).headers["Content-Language"] == "cy"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.stores import tables
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.plain_browser import PlainBrowser, Shown

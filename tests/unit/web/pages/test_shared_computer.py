@@ -9,7 +9,7 @@ import pytest
 
 from idverify.auth.key_policy import SHARED_LIMITS
 from idverify.core.policy import Role
-from idverify.services.enrol import Invited
+from idverify.services.invite import Invited
 from idverify.web.session_cookie import NAME
 from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.simulators.signed_in import STAFF

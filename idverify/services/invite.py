@@ -1,0 +1,191 @@
+"""One-time codes: whoever has one registers one security key with it, once, and opens nothing else.
+
+Staff and organisations get a link: made on the command line, by ``up`` for the first officers, or by an admin.
+Citizens get a slip from an officer at the counter. Whoever lost their keys comes back by the same mechanism: by a code
+that they printed (``recovery_codes``), by a slip that works a day later, or by a link that others made
+(``restore_access``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from idverify.auth import enrolment_codes
+from idverify.core import security_act
+from idverify.core.action import Action
+from idverify.core.credential_type import Purpose
+from idverify.core.policy import Act, Principal, Role, require_may, require_person
+from idverify.errors import IdverifyError, Unprocessable
+from idverify.ports import Clock, Entropy, uuid7
+from idverify.services import notices, step_up
+from idverify.services.ceremonies import Given
+from idverify.services.notices import NoticeKind
+from idverify.services.office import Office
+from idverify.services.people import look, read
+from idverify.services.records import act
+from idverify.services.security_acts import deed
+from idverify.services.waiting import commit_or_wait
+from idverify.stores import queries, tables
+from idverify.stores.store import Store
+from idverify.stores.writes import Change, Insert, Write, WriteSet
+
+MINUTE: Final = 60
+DAY: Final = 86_400
+MOST_NAME: Final = 100
+
+
+class Kind(StrEnum):
+    """What a code was made for."""
+
+    LINK = "link"
+    SLIP = "slip"
+    RE_PROOFING = "re-proofing"
+    RECOVERY_CODE = "recovery-code"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A code works ``delay`` seconds after it was made, for ``seconds``.
+
+    ``account`` says whether it adds a key to an account that there is (``True``), makes one (``False``), or either.
+    """
+
+    seconds: int
+    delay: int = 0
+    account: bool | None = None
+
+
+# A day is what the owner has to see the notice and cancel, and what somebody who lost every key can wait.
+TERMS: Final[Mapping[Kind, Terms]] = {
+    Kind.LINK: Terms(15 * MINUTE),
+    Kind.SLIP: Terms(7 * DAY, account=False),
+    Kind.RE_PROOFING: Terms(7 * DAY, delay=DAY, account=True),
+    Kind.RECOVERY_CODE: Terms(5 * 365 * DAY, account=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Who may enrol. Without ``actor`` the person gives their name; ``purpose`` goes with relying parties."""
+
+    role: Role
+    actor: str | None = None
+    purpose: Purpose | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """As an action says it."""
+        return {"role": self.role.value, "actor": self.actor, "purpose": self.purpose and self.purpose.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A one-time code, shown this once; good from ``not_before`` (if it is set) until ``expires_at`` (Unix seconds)."""
+
+    code: str
+    expires_at: int
+    not_before: int | None = None
+
+
+async def invite(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
+    """A link for staff or an organisation, made where only the operator can: on the command line and by ``up``."""
+    _require_sensible(invited)
+    invitation, row = one_time_code(clock, entropy, Kind.LINK, invited, created_by)
+    done = deed(security_act.ENROLMENT_MADE, row, entropy)
+    work = WriteSet((Insert(tables.enrolment, row),), act(entropy, None, deed=done))
+    await (commit_or_wait(store, work) if may_wait(invited) else store.commit(work))
+    return invitation
+
+
+async def invite_staff(office: Office, admin: Principal, invited: Invited, given: Given | None) -> Invitation:
+    """A link for staff or an organisation, made by an admin with their security key."""
+    require_may(admin, Act.ENROL_STAFF)
+    _require_sensible(invited)
+    confirmed = await step_up.require(office, admin, Action("enrol-staff", None, invited.to_json()), given)
+    invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, admin.actor)
+    right = Insert(tables.enrolment, {**row, "authorisation_id": confirmed.id})
+    done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
+    await office.store.commit(WriteSet((*confirmed.writes(None), right), confirmed.entries(office, deed=done)))
+    return invitation
+
+
+async def invite_citizen(office: Office, officer: Principal, handle: bytes, given: Given | None) -> Invitation:
+    """A code for the person at the counter. Where they have an account it adds a key to it, a day later.
+
+    The account's owner is told meanwhile, wherever they are signed in, and can cancel it (``reproofing``).
+    """
+    require_may(officer, Act.ENROL_CITIZENS)
+    require_person(officer)
+    person = await read(office, handle)
+    account: Any = await office.store.fetch_one(queries.ACCOUNT_OF_PERSON, {"person_id": person.id})
+    kind = Kind.SLIP if account is None else Kind.RE_PROOFING
+    action = Action("enrol-citizen", handle.hex(), {"kind": kind.value})
+    confirmed = await step_up.require(office, officer, action, given)
+    invitation, row = one_time_code(office.clock, office.entropy, kind, Invited(Role.CITIZEN), officer.actor)
+    row |= {"person_id": person.id, "authorisation_id": confirmed.id}
+    about = person.id, person.key
+    entries = confirmed.entries(office, about, deed(security_act.ENROLMENT_MADE, row, office.entropy, about))
+    writes: list[Write] = [*confirmed.writes(about), cancelling({"person_id": person.id}, row["created_at"])]
+    if account is not None:
+        row["account_id"] = account["id"]
+        writes.append(notices.telling(office, account["id"], NoticeKind.RE_PROOFING_ASKED, row["id"]))
+    writes += [Insert(tables.enrolment, row), look(office, officer, person.id, "enrolment", "made")]
+    await office.store.commit(WriteSet(tuple(writes), entries))
+    return invitation
+
+
+def one_time_code(
+    clock: Clock, entropy: Entropy, kind: Kind, invited: Invited, created_by: str
+) -> tuple[Invitation, dict[str, Any]]:
+    """A fresh code, and its row, which holds no more than its hash."""
+    now, terms, code = clock.now(), TERMS[kind], enrolment_codes.make(entropy)
+    not_before, expires_at = now + terms.delay if terms.delay else None, now + terms.delay + terms.seconds
+    row = {
+        "id": uuid7(clock, entropy),
+        "code_hash": enrolment_codes.code_hash(code),
+        **invited.to_json(),
+        "person_id": None,
+        "created_by": created_by,
+        "authorisation_id": None,
+        "created_at": now,
+        "expires_at": expires_at,
+        "consumed_at": None,
+        "kind": kind.value,
+        "account_id": None,
+        "not_before": not_before,
+    }
+    return Invitation(code, expires_at, not_before), row
+
+
+def cancelling(whose: Mapping[str, bytes | str], at: int, otherwise: IdverifyError | None = None) -> Change:
+    """Makes codes that wait for their use useless: those of a person or account, or those that somebody made.
+
+    With ``otherwise``, one must be there.
+    """
+    return Change(tables.enrolment, {**whose, "consumed_at": None}, {"consumed_at": at}, otherwise)
+
+
+def may_wait(invited: Invited) -> bool:
+    """Whether the ledger may hear of it later: admins open the log that follows a halted one, and it takes two."""
+    return invited.role is Role.ADMIN
+
+
+def require_name(name: str) -> str:
+    """The name of an officer or organisation. Raises ``Unprocessable`` for what cannot be shown."""
+    tidy = " ".join(name.split())
+    if not 1 <= len(tidy) <= MOST_NAME or not tidy.isprintable():
+        raise Unprocessable(f"A name must be 1 to {MOST_NAME} printable characters.")
+    return tidy
+
+
+def _require_sensible(invited: Invited) -> None:
+    if invited.role is Role.CITIZEN:
+        raise Unprocessable("Citizens are enrolled by an officer at the counter, from their record.")
+    if (invited.role is Role.RELYING_PARTY) != (invited.purpose is not None):
+        raise Unprocessable("A relying party needs a purpose; nobody else has one.")
+    if invited.role is Role.RELYING_PARTY and invited.actor is None:  # or it could call itself another
+        raise Unprocessable("A relying party needs a name from whoever invites it.")
+    if invited.actor is not None:
+        require_name(invited.actor)

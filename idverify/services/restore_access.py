@@ -1,0 +1,85 @@
+"""A link for whoever lost every key and has no counter to go to: it adds a key to the account that they have.
+
+For a person of an organisation somebody else of it makes the link, with the same purpose; for staff two admins do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from idverify.core import security_act
+from idverify.core.action import Action
+from idverify.core.credential_type import Purpose
+from idverify.core.policy import Act, Principal, Role, require_may, require_person
+from idverify.errors import Conflict, NotFound
+from idverify.services import notices, step_up
+from idverify.services.ceremonies import Given
+from idverify.services.invite import Invitation, Invited, Kind, cancelling, one_time_code
+from idverify.services.notices import NoticeKind
+from idverify.services.office import Office
+from idverify.services.security_acts import deed
+from idverify.stores import queries, tables
+from idverify.stores.writes import Insert, Recorded, Write, WriteSet
+
+STAFF: Final = frozenset({Role.OFFICER, Role.ADMIN})
+Restored = tuple[Invitation, tuple[Write, ...], Recorded]
+"""The link to show, the rows to commit, and the deed to record."""
+
+
+def action(account: Any) -> Action:
+    """What is confirmed: by a colleague, or by two admins."""
+    return Action("restore-access", account["handle"].hex(), {"role": account["role"], "actor": account["actor"]})
+
+
+async def colleagues(office: Office, partner: Principal) -> list[Any]:
+    """Rows of the other accounts of the caller's organisation, for the same purpose, oldest first.
+
+    ``last_used_at`` is when somebody last signed in to one.
+    """
+    require_may(partner, Act.RESTORE_COLLEAGUES)
+    own = require_person(partner).account
+    asked = {"role": partner.role.value, "actor": partner.actor, "purpose": partner.purpose}
+    return [row for row in await office.store.fetch(queries.ACCOUNTS_OF_ORGANISATION, asked) if row["id"] != own]
+
+
+async def restore_colleague(office: Office, partner: Principal, handle: bytes, given: Given | None) -> Invitation:
+    """A link for somebody of the same organisation."""
+    account = next((row for row in await colleagues(office, partner) if row["handle"] == handle), None)
+    if account is None:
+        raise NotFound("There is no such account.")
+    confirmed = await step_up.require(office, partner, action(account), given)
+    invitation, writes, done = _restored(office, account, partner.actor, confirmed.id)
+    await office.store.commit(WriteSet((*confirmed.writes(None), *writes), confirmed.entries(office, deed=done)))
+    return invitation
+
+
+async def staff_account(office: Office, wanted: Action) -> Any:
+    """The row of the account of staff that two admins are to restore.
+
+    Raises ``NotFound`` for no such account, ``Conflict`` if it has ended or the action says anything else of it.
+    """
+    account: Any = await office.store.fetch_one(
+        queries.ACCOUNT_BY_HANDLE, {"handle": bytes.fromhex(wanted.subject or "")}
+    )
+    if account is None or account["role"] not in STAFF:
+        raise NotFound("There is no such account.")
+    if account["ended_at"] is not None or action(account) != wanted:
+        raise Conflict("This account has ended, or is not what was proposed.")
+    return account
+
+
+async def restore_staff_access(office: Office, wanted: Action, approved_by: str, approval: bytes) -> Restored:
+    """What becomes true once two admins have confirmed ``wanted``; ``approval`` is the second one's confirmation."""
+    return _restored(office, await staff_account(office, wanted), approved_by, approval)
+
+
+def _restored(office: Office, account: Any, created_by: str, authorisation: bytes) -> Restored:
+    """It replaces a link that was made before, and the account's owner is told wherever they are signed in."""
+    purpose = None if account["purpose"] is None else Purpose(account["purpose"])
+    invited = Invited(Role(account["role"]), account["actor"], purpose)
+    invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, created_by)
+    row |= {"account_id": account["id"], "authorisation_id": authorisation}
+    older = cancelling({"account_id": account["id"], "kind": Kind.LINK.value}, row["created_at"])
+    told = notices.telling(office, account["id"], NoticeKind.ACCESS_RESTORED, row["id"])
+    done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
+    return invitation, (older, Insert(tables.enrolment, row), told), done

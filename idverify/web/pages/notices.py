@@ -1,0 +1,85 @@
+"""What happened to the visitor's account, shown on their desk and above their keys until they have seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from idverify.core.policy import Role
+from idverify.services import notices as service
+from idverify.services import reproofing
+from idverify.services.notices import NoticeKind
+from idverify.web.pages.call import PageCall, Redirect
+from idverify.web.pages.words import N_
+
+LIST: Final = "/account/keys"
+WORDS: Final[Mapping[NoticeKind, str]] = {
+    NoticeKind.KEY_ADDED: N_("A security key was added to your account."),
+    NoticeKind.KEY_REMOVED: N_("A security key was removed from your account."),
+    NoticeKind.KEY_SUSPENDED: N_("A security key of yours was suspended: it opens nothing here for now."),
+    NoticeKind.RECOVERY_CODES_MADE: N_("New recovery codes were made. Those on older sheets open nothing any more."),
+    NoticeKind.RECOVERY_CODE_USED: N_("One of your printed recovery codes was used to add a security key."),
+    NoticeKind.RE_PROOFING_ASKED: N_("At a counter somebody asked for a code to add a security key to your account."),
+    NoticeKind.RE_PROOFING_CANCELLED: N_("A code from a counter to add a security key to your account was cancelled."),
+    NoticeKind.RE_PROOFING_USED: N_("A security key was added to your account with a code from a counter."),
+    NoticeKind.ACCESS_RESTORED: N_("Somebody made a link to add a security key to your account."),
+    NoticeKind.SIGNED_OUT_EVERYWHERE: N_("Every session of your account was ended."),
+}
+assert WORDS.keys() == set(NoticeKind)
+
+_IF_NOT_YOU: Final[Mapping[bool, str]] = {
+    True: N_("If it was not you, remove every key that is not yours, make new codes, and tell any counter."),
+    False: N_("If it was not you, remove every key that is not yours, and tell your administrator."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeShown:
+    """One notice; ``said`` is in the catalogue. One that is ``pending`` can be cancelled and works from a time on."""
+
+    handle: str
+    said: str
+    at: int
+    pending: bool
+    not_before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticesShown:
+    """The notices of a visitor, and what to do if it was somebody else."""
+
+    listed: tuple[NoticeShown, ...]
+    if_not_you: str
+
+
+async def shown(call: PageCall) -> NoticesShown:
+    """What the visitor has not seen yet, newest first."""
+    listed = tuple(
+        NoticeShown(notice.handle.hex(), WORDS[notice.kind], notice.at, notice.pending, notice.not_before)
+        for notice in await service.unseen(call.office, call.caller)
+    )
+    return NoticesShown(listed, _IF_NOT_YOU[call.caller.role is Role.CITIZEN])
+
+
+async def to_keys(_: PageCall) -> Redirect:
+    """Where the address of a form leads to that somebody opens by itself."""
+    return Redirect(LIST)
+
+
+async def see(call: PageCall) -> Redirect:
+    """One notice was seen."""
+    await service.see(call.office, call.caller, call.handle("notice"))
+    return Redirect(LIST)
+
+
+async def see_all(call: PageCall) -> Redirect:
+    """All of them were."""
+    await service.see_all(call.office, call.caller)
+    return Redirect(LIST)
+
+
+async def cancel(call: PageCall) -> Redirect:
+    """It was not the visitor: the code of this notice opens nothing."""
+    await reproofing.cancel(call.office, call.caller, call.handle("notice"))
+    return Redirect(f"{LIST}?done=cancelled")
