@@ -111,6 +111,22 @@ class Ledger(_Section):
     )
 
 
+class SecurityKeys(_Section):
+    """What is believed about authenticators."""
+
+    metadata_roots: Path | None = Field(
+        default=None, description="PEM: under whom FIDO's metadata are signed; without it there are none."
+    )
+    metadata_url: str | None = Field(default=None, description="Where newer metadata are fetched from, every day.")
+
+    @field_validator("metadata_url")
+    @classmethod
+    def _is_https(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith("https://"):
+            raise ValueError("must be an https address")
+        return url
+
+
 class Config(BaseSettings):
     """All settings. ``data`` is the directory that holds everything the service keeps."""
 
@@ -123,6 +139,7 @@ class Config(BaseSettings):
     service: Service = Service()
     database: Database = Database()
     ledger: Ledger = Ledger()
+    security_keys: SecurityKeys = SecurityKeys()
 
     @property
     def location(self) -> Path | str:

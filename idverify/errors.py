@@ -11,7 +11,8 @@ IdverifyError
 │   │   └── UserVerificationNeeded 401  the key did not ask for its PIN or a fingerprint
 │   ├── NotAllowed              403  the role may not do this, or the rule of two people forbids it
 │   │   ├── KeyNotAllowed       403  the policy of the role does not take this security key
-│   │   ├── KeySuspended        403  the key is on record and may do nothing for now
+│   │   ├── KeySuspended        403  it was taken until somebody suspended it; told to nobody but its holder
+│   │   ├── SecondKeyNeeded     403  the account does nothing before it has as many keys as its role needs
 │   │   └── CrossSite           403  a request that another site made the browser send
 │   ├── NotFound                404
 │   ├── Conflict                409  used already, or the state has moved on
@@ -150,12 +151,24 @@ class KeyNotAllowed(NotAllowed):
 
 
 class KeySuspended(NotAllowed):
-    """The key is genuine and its owner's, and may do nothing until somebody has looked at it."""
+    """A registered key that was suspended signs in nowhere and confirms nothing.
+
+    Raised only after its signature was found right, so that nobody else learns of it.
+    """
 
     slug, status, title = "key-suspended", 403, "This security key is suspended"
 
     def __init__(self) -> None:
-        super().__init__("This security key is suspended. Use your other key, or ask whoever enrolled you for help.")
+        super().__init__("This key was suspended. Use your other key; two admins can put this one back in use.")
+
+
+class SecondKeyNeeded(NotAllowed):
+    """The account has fewer keys than its role needs; until it has them, its owner manages keys and sessions alone."""
+
+    slug, status, title = "second-key-needed", 403, "Your account needs another security key first"
+
+    def __init__(self) -> None:
+        super().__init__("Register your second security key first; until then your account can do nothing else.")
 
 
 class CrossSite(NotAllowed):

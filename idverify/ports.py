@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from idverify.core.policy import Role
+from idverify.core.suspension import Suspension
 from idverify.core.verdict import Channel, Outcome
 
 
@@ -105,6 +106,9 @@ class Tally:
 
     def session_opened(self, role: Role) -> None:
         """Somebody signed in."""
+
+    def key_suspended(self, why: Suspension) -> None:
+        """A security key of staff was suspended."""
 
     def decided(self, stage: str) -> None:
         """A decision was ``proposed`` or ``made``."""

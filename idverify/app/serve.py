@@ -36,7 +36,7 @@ async def serve(config: Config, ready: Callable[[], None], halted: Callable[[str
         async with (
             open_fetcher() as fetcher,
             open_office(config, fetcher, Metrics(), halted) as office,
-            running(office) as failed,
+            running(office, config.security_keys.metadata_url) as failed,
         ):
             app = make_app(office, demo=config.service.demo)
             runner = make_runner(app)

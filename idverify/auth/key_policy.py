@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -19,12 +20,22 @@ HOUR: Final = 60 * 60
 MINUTE: Final = 60
 
 
+class Clone(StrEnum):
+    """What a counter that did not rise leads to: it hints at a copy of the key, and proves none."""
+
+    ACCEPT = "accept"  # some keys never count: it is logged
+    AGAIN = "again"  # this answer is refused, and the next one may hold
+    SUSPEND_KEY = "suspend-key"
+    SUSPEND_KEY_END_SESSIONS = "suspend-key-end-sessions"  # those that other keys of the account opened, too
+
+
 @dataclass(frozen=True, slots=True)
 class KeyPolicy:
     """``attestation``, ``resident_key`` and ``hints`` are what creation options ask for (WebAuthn L3 section 5.4).
 
     ``synced`` says whether keys that leave their device are taken, ``attested`` whether a key must prove its make by
     the list of authenticators. An account may have ``most_keys``, and does nothing before it has had ``least_keys``.
+    ``clone`` is what happens to a key whose counter did not rise (section 6.1.1).
     """
 
     version: int
@@ -35,6 +46,7 @@ class KeyPolicy:
     attested: bool
     least_keys: int
     most_keys: int
+    clone: Clone
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +58,32 @@ class SessionLimits:
     same_site: Literal["Lax", "Strict"]
 
 
-_PUBLIC: Final = KeyPolicy(3, "none", "preferred", (), synced=True, attested=False, least_keys=1, most_keys=10)
-_STAFF: Final = KeyPolicy(
-    2, "direct", "required", ("security-key",), synced=False, attested=True, least_keys=2, most_keys=10
+_PUBLIC: Final = KeyPolicy(
+    3, "none", "preferred", (), synced=True, attested=False, least_keys=1, most_keys=10, clone=Clone.ACCEPT
 )
-_PARTNER: Final = KeyPolicy(2, "indirect", "required", (), synced=True, attested=False, least_keys=2, most_keys=10)
+_OFFICER: Final = KeyPolicy(
+    2,
+    "direct",
+    "required",
+    ("security-key",),
+    synced=False,
+    attested=True,
+    least_keys=2,
+    most_keys=10,
+    clone=Clone.SUSPEND_KEY,
+)
+_ADMIN: Final = replace(_OFFICER, clone=Clone.SUSPEND_KEY_END_SESSIONS)
+_PARTNER: Final = KeyPolicy(
+    2, "indirect", "required", (), synced=True, attested=False, least_keys=2, most_keys=10, clone=Clone.AGAIN
+)
 
 KeyPolicies = Mapping[Role, KeyPolicy]
 
 KEY_POLICIES: Final[KeyPolicies] = MappingProxyType(
     {
         Role.CITIZEN: _PUBLIC,
-        Role.OFFICER: _STAFF,
-        Role.ADMIN: _STAFF,
+        Role.OFFICER: _OFFICER,
+        Role.ADMIN: _ADMIN,
         Role.RELYING_PARTY: _PARTNER,
     }
 )

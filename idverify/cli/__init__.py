@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from idverify.cli.authenticator_commands import authenticators
 from idverify.cli.output import WrongUsage, printable
 from idverify.errors import IdverifyError
 
@@ -31,6 +32,7 @@ wallet = typer.Typer(help="A demo wallet: holds a key, collects credentials, pre
 ledger = typer.Typer(help="The transparency ledger.", no_args_is_help=True)
 witness = typer.Typer(help="A witness: cosigns what a log of somebody else's promises.", no_args_is_help=True)
 GROUPS = {
+    "authenticators": authenticators,
     "apikey": apikey,
     "securitykey": securitykey,
     "trust": trust,

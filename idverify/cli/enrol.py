@@ -11,7 +11,8 @@ from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.errors import Unprocessable
 from idverify.ports import SystemClock, system_entropy
-from idverify.services.invite import Invited, invite
+from idverify.services.enrol_staff import invite_first
+from idverify.services.invite import Invited
 
 
 def link(data: Path, role: str, name: str | None, purpose: str | None, *, json: bool) -> int:
@@ -19,7 +20,9 @@ def link(data: Path, role: str, name: str | None, purpose: str | None, *, json: 
     allowed = None if purpose is None else one_of(Purpose, purpose, "--purpose")
     invited = Invited(one_of(Role, role, "--role"), name, allowed)
     try:
-        made = with_store(data, lambda store: invite(store, SystemClock(), system_entropy, invited, "command line"))
+        made = with_store(
+            data, lambda store: invite_first(store, SystemClock(), system_entropy, invited, "command line")
+        )
     except Unprocessable as wrong:
         raise WrongUsage(str(wrong)) from wrong
     address = f"{load(data).identity.public_url}/enrol/{made.code}"

@@ -11,7 +11,7 @@ from typing import Final
 from idverify.core.credential import day_rounded
 from idverify.core.credential_type import CredentialType, Purpose, Runs
 from idverify.core.decision import PersonStatus
-from idverify.errors import NotAllowed, Unprocessable
+from idverify.errors import NotAllowed, SecondKeyNeeded, Unprocessable
 
 
 class Role(StrEnum):
@@ -43,6 +43,8 @@ class Act(StrEnum):
     EXPORT_EVIDENCE = "export-evidence"
     PRINT_CODES = "print-codes"
     RESTORE_COLLEAGUES = "restore-colleagues"
+    ADMINISTER = "administer"
+    KEEP_AUTHENTICATORS = "keep-authenticators"
 
 
 ALLOWED: Mapping[Role, frozenset[Act]] = {
@@ -75,6 +77,8 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.ERASE,
             Act.KEEP_LEDGER,
             Act.EXPORT_EVIDENCE,
+            Act.ADMINISTER,
+            Act.KEEP_AUTHENTICATORS,
         }
     ),
     Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT, Act.PRINT_CODES}),
@@ -89,14 +93,16 @@ _SECOND_ADMIN: Final = "Whoever proposed this cannot approve it. Another adminis
 class SignedIn:
     """A person at the other end, by row ids: their account, this session, the security key that opened it.
 
-    ``person`` is set for citizens: the person that the account belongs to. On a ``shared_computer`` nothing of theirs
-    may stay behind.
+    ``person`` is set for citizens: the person that the account belongs to. ``active`` is whether the account has had
+    as many keys as its role needs: before that it manages its own keys and sessions, and nothing else. On a
+    ``shared_computer`` nothing of theirs may stay behind.
     """
 
     account: bytes
     session: bytes
     security_key: bytes
     person: bytes | None
+    active: bool
     shared_computer: bool = False
 
 
@@ -115,10 +121,12 @@ class Principal:
 
 
 def require_may(principal: Principal, act: Act) -> None:
-    """Raises ``NotAllowed`` unless the principal's role includes the act."""
+    """Raises ``NotAllowed`` unless the principal's role includes the act, and their account is active."""
     if act not in ALLOWED[principal.role]:
         roles = " or ".join(role.value for role in Role if act in ALLOWED[role])
         raise NotAllowed(f"This needs the role {roles}; yours is {principal.role.value}.")
+    if principal.signed_in is not None and not principal.signed_in.active:
+        raise SecondKeyNeeded
 
 
 def require_person(principal: Principal) -> SignedIn:

@@ -15,6 +15,7 @@ ACCOUNT_ENDED: Final = "security.account-ended"
 API_KEY_MADE: Final = "security.api-key-made"
 API_KEY_REVOKED: Final = "security.api-key-revoked"
 ENROLMENT_CANCELLED: Final = "security.enrolment-cancelled"
+AUTHENTICATORS_CHANGED: Final = "security.authenticators-changed"
 ENROLMENT_MADE: Final = "security.enrolment-made"
 RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
@@ -26,6 +27,7 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     API_KEY_MADE: ("id", "actor", "role", "purpose", "secret_hash"),
     API_KEY_REVOKED: ("id",),
     ENROLMENT_CANCELLED: ("code_hash", "role", "actor", "purpose"),
+    AUTHENTICATORS_CHANGED: ("version", "document"),
     ENROLMENT_MADE: ("code_hash", "role", "actor", "purpose"),
     RECOVERY_CODES_MADE: ("handle",),
     SIGNED_OUT: ("handle",),

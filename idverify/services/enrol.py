@@ -5,7 +5,6 @@ A code opens nothing but the registration of one key, and only once. The key sig
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,8 +22,7 @@ from idverify.errors import (
     NotYet,
     Unprocessable,
 )
-from idverify.ledger.commitment import Record
-from idverify.services import notices
+from idverify.services import authenticators, notices
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
     SECONDS,
@@ -40,12 +38,12 @@ from idverify.services.ceremonies import (
 from idverify.services.invite import TERMS, Invited, Kind, may_wait, require_name
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
-from idverify.services.people import about, look
-from idverify.services.records import act, entry
+from idverify.services.people import look
+from idverify.services.security_acts import BOUND, key_entries
 from idverify.services.sessions import Opened, open_session, replaced
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
-from idverify.stores.writes import Change, Consume, Insert, Recorded, Write, WriteSet
+from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
 USER_HANDLE_BYTES: Final = 64
 _UNKNOWN: Final = "There is no such code. Check every character, or ask for a new one."
@@ -156,7 +154,7 @@ async def finish(
     if account is None:
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
         writes.append(Insert(tables.account, account, Conflict(_TAKEN)))
-    key = key_row(office, account["id"], Role(account["role"]), registered, key_name)
+    key = await key_row(office, account["id"], Role(account["role"]), registered, key_name)
     opened, session = open_session(office, account, key["id"], shared_computer=shared_computer)
     writes += [Insert(tables.security_key, key, already_registered()), session]
     if enrolment.account is not None:
@@ -165,7 +163,7 @@ async def finish(
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
     if replacing is not None:
         writes.append(replaced(office, replacing))
-    entries = await key_entries(office, "authenticator.bound", registered.cose_key, enrolment.person)
+    entries = await key_entries(office, BOUND, registered.cose_key, enrolment.person)
     work = WriteSet(tuple(writes), entries)
     await (commit_or_wait(office.store, work) if may_wait(enrolment.invited) else office.store.commit(work))
     office.tally.session_opened(opened.principal.role)
@@ -193,9 +191,10 @@ def user_name(role: Role, actor: str | None, user_handle: bytes) -> str:
     return f"{role.value} {user_handle[:3].hex()}" if actor is None else actor
 
 
-def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKey, name: str) -> dict[str, Any]:
+async def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKey, name: str) -> dict[str, Any]:
     """The row of a key just registered, if the role's policy takes it. ``name`` is what its owner calls it."""
     require_taken(office.key_policies[role], registered)
+    make = await authenticators.judged(office, role, registered)
     return {
         "id": office.new_id(),
         "handle": office.new_handle(),
@@ -214,6 +213,7 @@ def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKe
         "created_at": office.clock.now(),
         "last_used_at": None,
         "removed_at": None,
+        **make,
     }
 
 
@@ -230,14 +230,6 @@ def already_registered() -> KeyAlreadyRegistered:
     return KeyAlreadyRegistered("This security key is registered here already. Sign in with it, or use another key.")
 
 
-async def key_entries(
-    office: Office, record_type: str, cose_key: bytes, person_id: bytes | None
-) -> tuple[Recorded, ...]:
-    """The ledger's entries of a key that was bound to an account, or removed from it."""
-    whom, record = await about(office, person_id), Record(record_type, hashlib.sha256(cose_key).digest())
-    return *act(office.entropy, whom), entry(record, office.entropy, whom)
-
-
 async def _named(office: Office, enrolment: Enrolment, given: str | None) -> str | None:
     """The name that the account has or will have.
 
@@ -246,13 +238,15 @@ async def _named(office: Office, enrolment: Enrolment, given: str | None) -> str
     if enrolment.account is not None or enrolment.invited.role is Role.CITIZEN:
         return enrolment.invited.actor
     name = require_name(enrolment.invited.actor or given or "")
-    if enrolment.invited.role is not Role.RELYING_PARTY and await _is_taken(office, name):
-        raise Conflict(_TAKEN)
+    if enrolment.invited.role is not Role.RELYING_PARTY:
+        await require_free(office, name)
     return name
 
 
-async def _is_taken(office: Office, name: str) -> bool:
-    return await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": name_as_read(name)}) is not None
+async def require_free(office: Office, name: str) -> None:
+    """Raises ``Conflict`` for a name that a member of staff has already."""
+    if await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": name_as_read(name)}) is not None:
+        raise Conflict(_TAKEN)
 
 
 def _kind_of(row: Any) -> Kind:
@@ -271,7 +265,7 @@ async def _account_of(office: Office, row: Any) -> Any:
 
 
 def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_handle: bytes) -> dict[str, Any]:
-    staff = enrolment.invited.role in (Role.OFFICER, Role.ADMIN)
+    staff, now = enrolment.invited.role in (Role.OFFICER, Role.ADMIN), office.clock.now()
     return {
         "id": office.new_id(),
         "handle": office.new_handle(),
@@ -282,8 +276,9 @@ def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_h
         "person_id": enrolment.person,
         "number": account_numbers.make(office.entropy),
         "created_by": enrolment.id.hex(),
-        "created_at": office.clock.now(),
+        "created_at": now,
         "ended_at": None,
+        "active_since": now if office.key_policies[enrolment.invited.role].least_keys <= 1 else None,
     }
 
 

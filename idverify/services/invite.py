@@ -99,11 +99,14 @@ async def invite(store: Store, clock: Clock, entropy: Entropy, invited: Invited,
     return invitation
 
 
-async def invite_staff(office: Office, admin: Principal, invited: Invited, given: Given | None) -> Invitation:
-    """A link for staff or an organisation, made by an admin with their security key."""
+async def invite_organisation(office: Office, admin: Principal, invited: Invited, given: Given | None) -> Invitation:
+    """A link for an organisation, made by an admin with their security key. For staff see ``enrol_staff``."""
     require_may(admin, Act.ENROL_STAFF)
     _require_sensible(invited)
-    confirmed = await step_up.require(office, admin, Action("enrol-staff", None, invited.to_json()), given)
+    if invited.role is not Role.RELYING_PARTY:
+        raise Unprocessable("Officers and admins are enrolled by two admins: propose it.")
+    action = Action("enrol-organisation", None, invited.to_json())
+    confirmed = await step_up.require(office, admin, action, given)
     invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, admin.actor)
     right = Insert(tables.enrolment, {**row, "authorisation_id": confirmed.id})
     done = deed(security_act.ENROLMENT_MADE, row, office.entropy)

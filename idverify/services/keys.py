@@ -24,7 +24,6 @@ from idverify.services.ceremonies import (
 )
 from idverify.services.enrol import (
     already_registered,
-    key_entries,
     key_row,
     require_key_name,
     user_name,
@@ -32,7 +31,8 @@ from idverify.services.enrol import (
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about
-from idverify.services.sessions import ending, still_signed_in
+from idverify.services.security_acts import BOUND, REMOVED, key_entries
+from idverify.services.sessions import activated, ending, still_signed_in
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
@@ -82,12 +82,13 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
             raise CeremonyRefused("session")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
     await _require_room(office, person.account, principal.role)
-    row = key_row(office, person.account, principal.role, registered, name)
-    entries = await key_entries(office, "authenticator.bound", registered.cose_key, person.person)
+    row = await key_row(office, person.account, principal.role, registered, name)
+    entries = await key_entries(office, BOUND, registered.cose_key, person.person)
     made = Insert(tables.security_key, row, already_registered())
     told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, row["id"], person.session)
     writes = (*still_signed_in(person), made, told, succeeded(office, ceremony))
     await office.store.commit(WriteSet(writes, entries))
+    await activated(office, person.account, principal.role)
 
 
 async def rename(office: Office, principal: Principal, key: bytes, name: str) -> None:
@@ -107,7 +108,7 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
     if row is None:
         raise _unknown()
     confirmed = await step_up.require(office, principal, Action("remove-security-key", key.hex()), given)
-    *_, removed = await key_entries(office, "authenticator.removed", row["cose_key"], person.person)
+    *_, removed = await key_entries(office, REMOVED, row["cose_key"], person.person)
     now = office.clock.now()
     gone = Change(tables.security_key, {"id": row["id"], "removed_at": None}, {"removed_at": now}, _unknown())
     told = notices.telling(office, person.account, NoticeKind.KEY_REMOVED, row["id"], person.session)
@@ -118,8 +119,8 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
     )
 
     async def unless_nothing_is_left(transaction: Transaction) -> None:
-        held: list[Any] = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})
-        others = [one for one in held if one["id"] != row["id"] and one["suspended_at"] is None]
+        usable = await transaction.fetch(queries.USABLE_KEYS, {"account_id": person.account})
+        others = [held for held in usable if held["id"] != row["id"]]
         if not others and not await recovery_codes.any_left(transaction, person.account, now):
             raise Conflict(_only_key(principal))
         await transaction.apply(work)

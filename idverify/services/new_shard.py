@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.action import Action
-from idverify.core.policy import Act, Principal, require_may, require_person, require_second_person
-from idverify.errors import Conflict, Gone, NotFound
+from idverify.core.policy import Act, Principal, require_may, require_person
+from idverify.errors import Conflict, NotFound
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.entry import EntryType
 from idverify.ledger.errors import ForkError
@@ -29,20 +29,17 @@ from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.log_book import Log
 from idverify.services.office import Office
+from idverify.services.proposals import PROPOSAL_SECONDS, require_still_here, taken_up
 from idverify.services.records import LOG_START, SHARD_CLOSE, public_object
 from idverify.services.step_up import Authorisation
 from idverify.services.waiting import record_waiting
 from idverify.stores import queries, shard_rules, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Change, Consume, Insert, Recorded, WriteSet
+from idverify.stores.writes import Consume, Insert, Recorded, WriteSet
 
-PROPOSAL_SECONDS: Final = 72 * 3600
 _UNKNOWN: Final = "There is no such proposal of a new log."
-_USED: Final = "This proposal was carried out already."
-_EXPIRED: Final = "This proposal has expired; it must be made again."
 _MOVED_ON: Final = "The ledger has changed since this was proposed; look at it again, and propose it again."
 _NOT_LAST: Final = "This is not the last checkpoint that is known of the ledger. Look at it again."
-_LEFT: Final = "Whoever proposed this has left since; it must be proposed again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +135,7 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     """Open the shard that another admin proposed; it is picked up by every process within a second."""
     require_may(admin, Act.KEEP_LEDGER)
     row = await _find(office, handle)
-    require_second_person(row["proposed_by"], row["account_id"], admin)
-    consume = Consume(
-        tables.shard_proposal,
-        row["id"],
-        office.clock.now(),
-        used=Conflict(_USED),
-        expired=Gone(_EXPIRED),
-        unknown=NotFound(_UNKNOWN),
-    )
-    if row["consumed_at"] is not None:
-        raise consume.used
-    if row["expires_at"] <= office.clock.now():
-        raise consume.expired
+    consume = taken_up(office, admin, tables.shard_proposal, {**row, "proposed_by_account": row["account_id"]})
     await office.log_book.refresh()
     proposed = _waiting(row).succession
     if (proposed.ends, proposed.halted) != (office.log.origin, office.log_book.halted is not None):
@@ -258,6 +243,5 @@ def _first_person(row: Any) -> Authorisation:
         "evidence": row["evidence"],
         "confirmed_at": row["confirmed_at"],
     }
-    here = Change(tables.account, {"id": row["account_id"], "ended_at": None}, {"ended_at": None}, Conflict(_LEFT))
-    action = _waiting(row).succession.action()
-    return Authorisation(row["authorisation_id"], row["authorisation_handle"], action, kept, (here,))
+    here, action = (require_still_here(row["account_id"]),), _waiting(row).succession.action()
+    return Authorisation(row["authorisation_id"], row["authorisation_handle"], action, kept, here)

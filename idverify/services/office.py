@@ -65,7 +65,10 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Everything a service needs; made once by ``app``. ``witnesses`` are those of a log, by its origin."""
+    """Everything a service needs; made once by ``app``. ``witnesses`` are those of a log, by its origin.
+
+    ``metadata_roots`` (DER) are whom we believe about authenticators.
+    """
 
     deployment: Deployment
     log_book: LogBook
@@ -79,6 +82,7 @@ class Office:
     board: StatusBoard
     statuses: StatusSource
     key_policies: KeyPolicies
+    metadata_roots: tuple[bytes, ...]
     clock: Clock
     entropy: Entropy
     tally: Tally

@@ -19,6 +19,7 @@ from idverify.core.policy import ALLOWED
 from idverify.core.verdict import REQUIRED
 from idverify.formats.x509 import fingerprint
 from idverify.ledger.commitment import Record
+from idverify.services import administration
 from idverify.services.office import Office
 from idverify.services.records import entry, split_opening
 from idverify.stores import queries
@@ -33,6 +34,7 @@ def policy(office: Office) -> dict[str, Any]:
         "security_keys": {
             role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in office.key_policies.items()
         },
+        "metadata_roots": sorted(fingerprint(root).hex() for root in office.metadata_roots),
         "sessions": {role.value: asdict(limits) for role, limits in SESSION_LIMITS.items()},
         "sessions_on_shared_computers": {role.value: asdict(limits) for role, limits in SHARED_LIMITS.items()},
         "roles": {role.value: sorted(acts) for role, acts in ALLOWED.items()},
@@ -47,6 +49,7 @@ def policy(office: Office) -> dict[str, Any]:
             }
             for kind, effect in EFFECTS.items()
         },
+        "administration": {"two_people": sorted(administration.ACTS)},
         "erasure": {"two_people": True, "reasons": sorted(erasure.REASONS)},
         "checks": {channel.value: sorted(checks) for channel, checks in REQUIRED.items()},
         "issuers": {

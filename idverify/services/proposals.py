@@ -6,6 +6,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import Table
+
 from idverify.core.policy import Principal, require_person, require_second_person
 from idverify.errors import Conflict, Gone, NotFound
 from idverify.services.office import Office
@@ -13,7 +15,7 @@ from idverify.services.people import Person
 from idverify.services.sealed import DecisionContent, seal_content
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
-from idverify.stores.writes import Consume, Insert, WriteSet
+from idverify.stores.writes import Change, Consume, Insert, WriteSet
 
 PROPOSAL_SECONDS: Final = 72 * 3600
 
@@ -74,18 +76,31 @@ async def approvable(office: Office, approver: Principal, handle: bytes, kinds: 
     row = await find(office, handle, kinds)
     if row["authorisation_id"] is None:
         raise Gone("This was proposed before proposals were confirmed with a key; it must be proposed again.")
+    return row, taken_up(office, approver, tables.proposal, row)
+
+
+def taken_up(office: Office, approver: Principal, table: Table, row: Any) -> Consume:
+    """The write that uses up a proposal (a row of ``table``), if this person may carry it out now.
+
+    Raises ``NotAllowed`` for whoever made it, ``Conflict`` if it was carried out, ``Gone`` if it has expired.
+    """
     require_second_person(row["proposed_by"], row["proposed_by_account"], approver)
-    used = Conflict("This proposal was carried out already.")
-    if row["consumed_at"] is not None:  # what it decided is done, so the person's status would refuse it first
-        raise used
     consume = Consume(
-        tables.proposal,
+        table,
         row["id"],
         office.clock.now(),
-        used=used,
+        used=Conflict("This proposal was carried out already."),
         expired=Gone("This proposal has expired; it must be made again."),
         unknown=NotFound("There is no such proposal."),
     )
-    if row["expires_at"] <= office.clock.now():
+    if row["consumed_at"] is not None:  # what it decided is done, so whatever it is about would refuse it first
+        raise consume.used
+    if row["expires_at"] <= consume.at:
         raise consume.expired
-    return row, consume
+    return consume
+
+
+def require_still_here(proposer: bytes) -> Change:
+    """A precondition of carrying a proposal out: the account of whoever made it has not ended meanwhile."""
+    left = Conflict("Whoever proposed this has left since; it must be proposed again.")
+    return Change(tables.account, {"id": proposer, "ended_at": None}, {"ended_at": None}, left)

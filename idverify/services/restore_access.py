@@ -13,14 +13,17 @@ from idverify.core.credential_type import Purpose
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, NotFound
 from idverify.services import notices, step_up
+from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invitation, Invited, Kind, cancelling, one_time_code
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.security_acts import deed
 from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Recorded, Write, WriteSet
 
+ACT: Final = "restore-access"
 STAFF: Final = frozenset({Role.OFFICER, Role.ADMIN})
 Restored = tuple[Invitation, tuple[Write, ...], Recorded]
 """The link to show, the rows to commit, and the deed to record."""
@@ -28,7 +31,7 @@ Restored = tuple[Invitation, tuple[Write, ...], Recorded]
 
 def action(account: Any) -> Action:
     """What is confirmed: by a colleague, or by two admins."""
-    return Action("restore-access", account["handle"].hex(), {"role": account["role"], "actor": account["actor"]})
+    return Action(ACT, account["handle"].hex(), {"role": account["role"], "actor": account["actor"]})
 
 
 async def colleagues(office: Office, partner: Principal) -> list[Any]:
@@ -54,13 +57,15 @@ async def restore_colleague(office: Office, partner: Principal, handle: bytes, g
 
 
 async def staff_account(office: Office, wanted: Action) -> Any:
-    """The row of the account of staff that two admins are to restore.
+    """The row of the account of staff that two admins are to restore. Raises as ``require_as_said``."""
+    return require_as_said(await office.store.fetch_one(queries.ACCOUNT_BY_HANDLE, _asked(wanted)), wanted)
+
+
+def require_as_said(account: Any, wanted: Action) -> Any:
+    """The account's row, if every word of the action is true of it.
 
     Raises ``NotFound`` for no such account, ``Conflict`` if it has ended or the action says anything else of it.
     """
-    account: Any = await office.store.fetch_one(
-        queries.ACCOUNT_BY_HANDLE, {"handle": bytes.fromhex(wanted.subject or "")}
-    )
     if account is None or account["role"] not in STAFF:
         raise NotFound("There is no such account.")
     if account["ended_at"] is not None or action(account) != wanted:
@@ -68,9 +73,19 @@ async def staff_account(office: Office, wanted: Action) -> Any:
     return account
 
 
-async def restore_staff_access(office: Office, wanted: Action, approved_by: str, approval: bytes) -> Restored:
-    """What becomes true once two admins have confirmed ``wanted``; ``approval`` is the second one's confirmation."""
-    return _restored(office, await staff_account(office, wanted), approved_by, approval)
+async def _check(office: Office, wanted: Action) -> None:
+    await staff_account(office, wanted)
+
+
+async def _carry_out(office: Office, wanted: Action, agreed: Agreed, transaction: Transaction) -> Done:
+    rows = await transaction.fetch(queries.ACCOUNT_BY_HANDLE, _asked(wanted))
+    account = require_as_said(rows[0] if rows else None, wanted)
+    invitation, writes, done = _restored(office, account, agreed.approved_by, agreed.approval)
+    return Done(writes, done, invitation=invitation)
+
+
+def _asked(wanted: Action) -> dict[str, bytes]:
+    return {"handle": bytes.fromhex(wanted.subject or "")}
 
 
 def _restored(office: Office, account: Any, created_by: str, authorisation: bytes) -> Restored:
@@ -83,3 +98,6 @@ def _restored(office: Office, account: Any, created_by: str, authorisation: byte
     told = notices.telling(office, account["id"], NoticeKind.ACCESS_RESTORED, row["id"])
     done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
     return invitation, (older, Insert(tables.enrolment, row), told), done
+
+
+RESTORE_STAFF: Final = AdminAct(_check, _carry_out)

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from typing import Any, Final
 
 from idverify.core.security_act import object_digest
 from idverify.ledger.commitment import Record
 from idverify.ports import Entropy
-from idverify.services.records import About, entry
+from idverify.services.office import Office
+from idverify.services.people import about
+from idverify.services.records import About, act, entry
 from idverify.stores.writes import Recorded
+
+BOUND: Final = "authenticator.bound"
+REMOVED: Final = "authenticator.removed"
+SUSPENDED: Final = "authenticator.suspended"
+REINSTATED: Final = "authenticator.reinstated"
 
 
 def deed(kind: str, row: Any, entropy: Entropy, about: About | None = None) -> Recorded:
     """The entry of an act of this kind on this row."""
     return entry(Record(kind, object_digest(kind, row)), entropy, about)
+
+
+def key_entry(entropy: Entropy, record_type: str, cose_key: bytes, about: About | None = None) -> Recorded:
+    """The entry of what became of a security key; it stands behind the two of the act."""
+    return entry(Record(record_type, hashlib.sha256(cose_key).digest()), entropy, about)
+
+
+async def key_entries(
+    office: Office, record_type: str, cose_key: bytes, person_id: bytes | None
+) -> tuple[Recorded, ...]:
+    """The ledger's entries of a key that was bound to an account, or taken from it, with nobody's confirmation."""
+    whom = await about(office, person_id)
+    return *act(office.entropy, whom), key_entry(office.entropy, record_type, cose_key, whom)

@@ -75,7 +75,7 @@ def open_session(
         "ended_at": None,
         "shared_computer": int(shared_computer),
     }
-    return _opened(token, account, row), Insert(tables.session, row)
+    return _opened(office, token, account, row), Insert(tables.session, row)
 
 
 async def recognise(office: Office, token: str) -> Opened:
@@ -89,7 +89,9 @@ async def recognise(office: Office, token: str) -> Opened:
     if row is None:
         raise NotAuthenticated(_OVER)
     await _touch(office, row, now)
-    return _opened(token, row, {**row, "id": row["session_id"]})
+    if row["active_since"] is None:
+        row = {**row, "active_since": await activated(office, row["id"], Role(row["role"]))}
+    return _opened(office, token, row, {**row, "id": row["session_id"]})
 
 
 async def mine(office: Office, principal: Principal) -> list[Listed]:
@@ -177,14 +179,29 @@ async def _touch(office: Office, row: Any, now: int) -> None:
     await office.store.commit(WriteSet((Change(tables.session, still, {"idle_until": idle_until}),)))
 
 
+async def activated(office: Office, account: bytes, role: Role) -> int | None:
+    """Since when an account that was not active has as many keys as its role needs: since now, or not yet.
+
+    Asked with each new key, and at a visit: accounts of an earlier version were never asked.
+    """
+    keys, now = await office.store.fetch(queries.USABLE_KEYS, {"account_id": account}), office.clock.now()
+    if len(keys) < office.key_policies[role].least_keys:
+        return None
+    since = Change(tables.account, {"id": account, "active_since": None}, {"active_since": now})
+    await office.store.commit(WriteSet((since,)))
+    return now
+
+
 def _limits(role: Role, session: Any) -> SessionLimits:
     return session_limits(role, shared_computer=bool(session["shared_computer"]))
 
 
-def _opened(token: str, account: Any, session: Any) -> Opened:
-    purpose = None if account["purpose"] is None else Purpose(account["purpose"])
+def _opened(office: Office, token: str, account: Any, session: Any) -> Opened:
+    purpose, role = None if account["purpose"] is None else Purpose(account["purpose"]), Role(account["role"])
+    active = account["active_since"] is not None or office.key_policies[role].least_keys <= 1
     shared = bool(session["shared_computer"])
-    signed_in = SignedIn(account["id"], session["id"], session["security_key_id"], account["person_id"], shared)
+    ids = account["id"], session["id"], session["security_key_id"], account["person_id"]
+    signed_in = SignedIn(*ids, active=active, shared_computer=shared)
     name = CITIZEN_ACTOR if account["actor"] is None else account["actor"]
-    principal = Principal(account["id"].hex(), name, Role(account["role"]), purpose, signed_in)
+    principal = Principal(account["id"].hex(), name, role, purpose, signed_in)
     return Opened(token, session_tokens.csrf_token(session["csrf_key"]), principal, session["expires_at"])

@@ -10,13 +10,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from idverify.auth import account_numbers, decoy_keys, options
 from idverify.auth.options import Known
 from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
 from idverify.core.policy import Role, name_as_read
-from idverify.errors import CeremonyRefused, KeyRemoved, KeySuspended, Unprocessable
+from idverify.errors import CeremonyRefused, KeyRemoved, Unprocessable
 from idverify.services import sessions
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
@@ -32,10 +30,9 @@ from idverify.services.ceremonies import (
 )
 from idverify.services.office import HANDLE_BYTES, Office
 from idverify.services.sessions import Opened, open_session
+from idverify.services.suspension import require_usable
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Write, WriteSet
-
-log = structlog.get_logger()
 
 
 async def begin(office: Office, account: str | None = None) -> Beginning:
@@ -104,7 +101,7 @@ async def _recognised(office: Office, ceremony: Any, given: Given) -> tuple[Any,
         raise CeremonyRefused("account")
     if row["removed_at"] is not None or row["ended_at"] is not None:
         raise KeyRemoved(row["credential_id"])
-    require_in_good_standing(row, asserted)
+    await require_usable(office, row, asserted)
     return row, asserted
 
 
@@ -116,30 +113,9 @@ def known_key(row: Any) -> KnownKey:
 
 
 def used_key(row: Any, asserted: Asserted, at: int) -> Change:
-    """What an assertion leaves on the key's row. A key removed meanwhile opens and confirms nothing."""
+    """What an assertion leaves on the key's row. A key removed or suspended meanwhile opens and confirms nothing."""
     left = {"sign_count": asserted.sign_count, "backed_up": int(asserted.backed_up), "last_used_at": at}
-    as_read = {"id": row["id"], "removed_at": None}
+    as_read = {"id": row["id"], "removed_at": None, "suspended_at": None}
     if row["sign_count"] and row["role"] != Role.CITIZEN:  # two copies of a key, at the same moment
         as_read["sign_count"] = row["sign_count"]
     return Change(tables.security_key, as_read, left, CeremonyRefused("removed"))
-
-
-def require_in_good_standing(row: Any, asserted: Asserted) -> None:
-    """Raises ``KeySuspended``, and ``CeremonyRefused`` for a copy, to whoever has shown that the key is theirs."""
-    if row["suspended_at"] is not None:
-        raise KeySuspended
-    require_no_clone(asserted, Role(row["role"]), row["handle"])
-
-
-def require_no_clone(asserted: Asserted, role: Role, key: bytes) -> None:
-    """A counter that did not rise tells of a copy of the key (WebAuthn section 7.2 step 22).
-
-    Staff are refused. Citizens are not locked out for it: some keys of theirs never count.
-    """
-    if not asserted.counter_anomaly:
-        return
-    if role is Role.CITIZEN:
-        log.info("sign_count_did_not_rise", role=role.value)
-        return
-    log.warning("sign_count_did_not_rise", role=role.value, key=key.hex())
-    raise CeremonyRefused("sign-count")

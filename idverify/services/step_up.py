@@ -34,7 +34,8 @@ from idverify.services.ceremonies import (
 from idverify.services.office import Office
 from idverify.services.records import About, act, entry
 from idverify.services.sessions import renewing, still_signed_in
-from idverify.services.sign_in import known_key, require_in_good_standing, used_key
+from idverify.services.sign_in import known_key, used_key
+from idverify.services.suspension import require_usable
 from idverify.stores import queries, tables
 from idverify.stores.vault import place
 from idverify.stores.writes import Change, IndexOf, Insert, Recorded, ShardOf, Write
@@ -115,7 +116,7 @@ async def _confirmed(office: Office, person: SignedIn, action: Action, given: Gi
     challenge = step_up.challenge(ceremony["nonce"], action.digest(), context)
     expected = replace(expectation(office, challenge, account_known=True), origins=_own_origin(office))
     asserted = check_assertion(expected, known_key(key), given.response)
-    require_in_good_standing(key, asserted)
+    await require_usable(office, key, asserted)
     confirmed = _authorisation(office, person, action, ceremony, key, context, asserted)
     return replace(confirmed, preconditions=(*confirmed.preconditions, *renewing(person, given.renewal)))
 

@@ -41,13 +41,17 @@ _PAIR: Final = """
     WHERE handle = :handle OR (ledger_shard = :shard AND ledger_index = :last) ORDER BY ledger_shard, ledger_index"""
 _ERASED: Final = "SELECT count(*), coalesce(max(ledger_index), 0) FROM ledger_record WHERE type = 'erased'"
 _STAFF_KEYS: Final = """
-    SELECT k.cose_key, k.removed_at FROM security_key k JOIN account a ON a.id = k.account_id
+    SELECT k.cose_key, k.removed_at, k.suspended_at FROM security_key k JOIN account a ON a.id = k.account_id
     WHERE a.person_id IS NULL"""
+_SUSPENSIONS: Final = """
+    SELECT type, ledger_index, opening FROM ledger_record
+    WHERE type IN ('authenticator.suspended', 'authenticator.reinstated') ORDER BY shard, ledger_index"""
 _WAITING: Final = "SELECT opening FROM ledger_waiting WHERE type = :type"
 _COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
 _ACT: Final = "erase-person"
 BOUND: Final = "authenticator.bound"
 REMOVED: Final = "authenticator.removed"
+SUSPENDED: Final = "authenticator.suspended"
 
 
 def evidence_findings(rows: Rows) -> Findings:
@@ -131,6 +135,7 @@ def _staff(rows: Rows) -> Findings:
     What is recorded of citizens' keys rests sealed.
     """
     bound, removed = (_objects(rows, kind) for kind in (BOUND, REMOVED))
+    suspended = _suspended(rows)
     for row in list(rows(_WAITING, {"type": BOUND})):  # of admins who enrolled while the log was halted
         if (record := _record(row["opening"])) is not None:
             bound[record.object_digest] = 0
@@ -140,11 +145,34 @@ def _staff(rows: Rows) -> Findings:
             yield max(bound.values(), default=0), "a security key of staff has an entry that bound it"
         if key in removed and row["removed_at"] is None:
             yield removed[key], "a security key that was removed stays removed"
+        if key in suspended and row["suspended_at"] is None:
+            yield suspended[key], "a security key that was suspended stays suspended until it is reinstated"
+    yield from _lists(rows)
     ended = _objects(rows, security_act.ACCOUNT_ENDED)
     for row in rows("SELECT handle, actor, role FROM account WHERE ended_at IS NULL"):
         gone = ended.get(security_act.object_digest(security_act.ACCOUNT_ENDED, row))
         if gone is not None:
             yield gone, "an account that was ended stays ended"
+
+
+def _lists(rows: Rows) -> Findings:
+    """Lists of authenticators that nobody decided on the ledger."""
+    decided = _objects(rows, security_act.AUTHENTICATORS_CHANGED)
+    for row in rows("SELECT version, document FROM authenticator_list"):
+        if security_act.object_digest(security_act.AUTHENTICATORS_CHANGED, row) not in decided:
+            yield max(decided.values(), default=0), "a list of authenticators has an entry that put it in force"
+
+
+def _suspended(rows: Rows) -> dict[bytes, int]:
+    """Object digest -> ledger index of the suspension of every key that was not reinstated since."""
+    last: dict[bytes, int] = {}
+    for row in rows(_SUSPENSIONS):
+        if (record := _record(row["opening"])) is None:
+            continue
+        last.pop(record.object_digest, None)
+        if row["type"] == SUSPENDED:
+            last[record.object_digest] = row["ledger_index"]
+    return last
 
 
 def _objects(rows: Rows, kind: str) -> dict[bytes, int]:

@@ -8,7 +8,9 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from idverify.stores.tables import (
     account,
+    admin_proposal,
     api_key,
+    authenticator_list,
     authorisation,
     ceremony,
     credential,
@@ -22,6 +24,7 @@ from idverify.stores.tables import (
     ledger_state,
     ledger_waiting,
     look,
+    metadata_blob,
     notice,
     offer,
     person,
@@ -80,6 +83,9 @@ ACCOUNT: Final = select(account).where(account.c.id == bindparam("id"))
 ACCOUNT_OF_PERSON: Final = select(account).where(account.c.person_id == bindparam("person_id"))
 ACCOUNT_BY_HANDLE: Final = select(account).where(account.c.handle == bindparam("handle"))
 ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bindparam("name_as_read"))
+ACTIVE_ADMINS: Final = select(account.c.id).where(
+    account.c.role == "admin", account.c.ended_at.is_(None), account.c.active_since.is_not(None)
+)
 STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
 ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
 ENROLMENT_BY_ID: Final = select(enrolment).where(enrolment.c.id == bindparam("id"))
@@ -133,9 +139,16 @@ FAILED_CEREMONIES: Final = {
 }
 
 _SECURITY_KEY = select(
-    security_key, account.c.user_handle, account.c.role, account.c.actor, account.c.purpose, account.c.person_id
+    security_key,
+    account.c.user_handle,
+    account.c.role,
+    account.c.actor,
+    account.c.purpose,
+    account.c.person_id,
+    account.c.active_since,
 ).join(account, account.c.id == security_key.c.account_id)
 _IN_USE = security_key.c.removed_at.is_(None)
+_USABLE = security_key.c.suspended_at.is_(None)
 _OPEN = account.c.ended_at.is_(None)
 _HOLDS = (
     session.c.ended_at.is_(None),
@@ -158,6 +171,13 @@ SECURITY_KEYS: Final = (
     .where(security_key.c.account_id == bindparam("account_id"), _IN_USE)
     .order_by(security_key.c.created_at, security_key.c.id)
 )
+SUSPENDED_KEYS: Final = _SECURITY_KEY.where(
+    security_key.c.suspended_at.is_not(None), account.c.person_id.is_(None), _IN_USE, _OPEN
+).order_by(security_key.c.suspended_at, security_key.c.id)
+# Keys in use of everybody who is no citizen, with their accounts.
+STAFF_KEYS: Final = _SECURITY_KEY.where(account.c.person_id.is_(None), _IN_USE, _OPEN).order_by(security_key.c.id)
+# What opens an account: keys in use that are not suspended.
+USABLE_KEYS: Final = SECURITY_KEYS.where(_USABLE)
 # A session that holds now, with its account: the id is the account's.
 SESSION: Final = (
     select(
@@ -171,13 +191,13 @@ SESSION: Final = (
     )
     .join(session, session.c.account_id == account.c.id)
     .join(security_key, security_key.c.id == session.c.security_key_id)
-    .where(session.c.token_hash == bindparam("token_hash"), *_HOLDS, _IN_USE, _OPEN)
+    .where(session.c.token_hash == bindparam("token_hash"), *_HOLDS, _IN_USE, _USABLE, _OPEN)
 )
 # The sessions of an account that hold now, and what their owner calls the key that opened each.
 SESSIONS: Final = (
     select(session, security_key.c.name.label("key_name"))
     .join(security_key, security_key.c.id == session.c.security_key_id)
-    .where(session.c.account_id == bindparam("account_id"), *_HOLDS, _IN_USE)
+    .where(session.c.account_id == bindparam("account_id"), *_HOLDS, _IN_USE, _USABLE)
     .order_by(session.c.created_at, session.c.id)
 )
 SESSION_BY_ID: Final = select(session).where(session.c.id == bindparam("id"))
@@ -287,6 +307,16 @@ _OPEN_PROPOSALS = (
 )
 OPEN_PROPOSALS: Final = _OPEN_PROPOSALS.where(proposal.c.kind != "erase")
 OPEN_ERASURES: Final = _OPEN_PROPOSALS.where(proposal.c.kind == "erase")
+
+NEWEST_AUTHENTICATOR_LIST: Final = select(authenticator_list).order_by(authenticator_list.c.version.desc()).limit(1)
+NEWEST_METADATA: Final = select(metadata_blob).order_by(metadata_blob.c.number.desc()).limit(1)
+NEWEST_METADATA_NUMBER: Final = select(metadata_blob.c.number).order_by(metadata_blob.c.number.desc()).limit(1)
+ADMIN_PROPOSAL: Final = select(admin_proposal).where(admin_proposal.c.handle == bindparam("handle"))
+OPEN_ADMIN_PROPOSALS: Final = (
+    select(admin_proposal)
+    .where(admin_proposal.c.consumed_at.is_(None), admin_proposal.c.expires_at > bindparam("at"))
+    .order_by(admin_proposal.c.created_at, admin_proposal.c.id)
+)
 
 # What is to be known of a person to erase them.
 KEYS_OF_PERSON: Final = select(person_key.c.wrapped).where(person_key.c.person_id == bindparam("person_id"))

@@ -66,6 +66,25 @@ ROW_RULES: Final[Mapping[str, str]] = {
         AND (approval_id IS NULL OR approved_by IS NULL)
         AND (ledger_shard, ledger_index)
         > (SELECT ledger_shard, ledger_index FROM authorisation ORDER BY 1, 2 LIMIT 1)""",
+    "what an admin proposed and was done has another admin's confirmation": """
+        SELECT first.ledger_index FROM admin_proposal p LEFT JOIN authorisation first ON first.id = p.authorisation_id
+        WHERE p.consumed_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM authorisation second
+            WHERE second.act = p.act AND second.action_digest = first.action_digest
+            AND second.account_id <> first.account_id AND second.security_key_id <> first.security_key_id)""",
+    "since admins propose, a link for staff is made by two or by the operator": """
+        SELECT a.ledger_index FROM enrolment e LEFT JOIN authorisation a ON a.id = e.authorisation_id
+        WHERE e.role IN ('officer', 'admin') AND e.authorisation_id IS NOT NULL
+        AND e.created_at >= (SELECT min(created_at) FROM admin_proposal) AND NOT EXISTS (
+            SELECT 1 FROM authorisation first WHERE first.act = a.act AND first.action_digest = a.action_digest
+            AND first.account_id <> a.account_id)""",
+    "two admins confirm a list of authenticators, or the operator sets it": """
+        SELECT second.ledger_index FROM authenticator_list l
+        LEFT JOIN authorisation first ON first.id = l.authorisation_id
+        LEFT JOIN authorisation second ON second.id = l.approval_id
+        WHERE (l.authorisation_id IS NOT NULL OR l.approval_id IS NOT NULL OR l.approved_by IS NOT NULL)
+        AND (second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
+        OR second.security_key_id = first.security_key_id OR second.id IS NULL)""",
     "a confirmation carries one decision": """
         SELECT max(ledger_index) FROM (
             SELECT authorisation_id AS id, ledger_index FROM decision

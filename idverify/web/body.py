@@ -14,7 +14,7 @@ BODY_SECONDS: Final = 15.0
 
 
 async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
-    """The body's bytes; ``limit`` is the application's ``client_max_size``.
+    """The body's bytes, ``limit`` at most.
 
     Raises ``TooLarge`` over the limit, else ``MalformedRequest``.
     """
@@ -24,9 +24,12 @@ async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
         raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge as large:
-        raise TooLarge(f"The body may be {limit} bytes long; it is longer.") from large
+            body = bytearray()
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise TooLarge(f"The body may be {limit} bytes long; it is longer.")
+            return bytes(body)
     except TimeoutError as late:
         raise MalformedRequest(f"The body must arrive within {BODY_SECONDS:g} seconds.") from late
     except (ConnectionError, ClientPayloadError) as gone:

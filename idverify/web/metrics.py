@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 
 from idverify.core.policy import Act, Role, require_may
+from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import Channel, Outcome
 from idverify.errors import IdverifyError
@@ -90,6 +91,7 @@ class Metrics(Tally):
         )
         self._verdicts = self._counter("verdicts", "Documents checked", outcome=Outcome, channel=Channel)
         self._sessions = self._counter("sessions_opened", "Sessions opened", role=Role)
+        self._suspended = self._counter("security_keys_suspended", "Security keys of staff suspended", why=Suspension)
         self._decisions = self._counter("decisions", "Decisions on people", stage=STAGES)
         self._issued = self._counter("credentials_issued", "Credentials issued", type=CREDENTIAL_TYPES)
         self._ceremonies = Counter(
@@ -120,6 +122,10 @@ class Metrics(Tally):
     def session_opened(self, role: Role) -> None:
         """Somebody signed in."""
         self._sessions.labels(role).inc()
+
+    def key_suspended(self, why: Suspension) -> None:
+        """A security key of staff was suspended."""
+        self._suspended.labels(why).inc()
 
     def decided(self, stage: str) -> None:
         """A decision was ``proposed`` or ``made``."""

@@ -7,6 +7,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from idverify.web import (
+    administering,
+    authenticators,
     collect,
     confirmations,
     erasing,
@@ -29,6 +31,7 @@ PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
 AUTHORISATIONS: Final = V1 + "/authorisations"
 NOTICE: Final = V1 + "/notices/{notice:[0-9a-f]{32}}"
+ADMIN_PROPOSALS: Final = V1 + "/administration/proposals"
 SHARDS: Final = V1 + "/ledger/shards"
 SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
@@ -81,6 +84,18 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", SHARDS, shards.propose, KNOWN, {202: schema.ShardProposalView}, schema.NewShard, CONFIRMED),
     Endpoint("POST", SHARDS + "/{proposal:[0-9a-f]{32}}/approval", shards.approve, KNOWN, {201: schema.ShardView},
              None, CONFIRMED),
+    Endpoint("GET", V1 + "/authenticators", authenticators.show, KNOWN, {200: schema.AuthenticatorState}),
+    Endpoint("POST", V1 + "/authenticators/dry-run", authenticators.dry_run, KNOWN, {200: schema.RefusedKeys},
+             schema.AuthenticatorDocument),
+    Endpoint("POST", V1 + "/authenticators/metadata", authenticators.load_metadata, KNOWN,
+             {200: schema.AuthenticatorState}),
+    Endpoint("GET", ADMIN_PROPOSALS, administering.list_proposals, KNOWN, {200: schema.AdminProposals}),
+    Endpoint("POST", ADMIN_PROPOSALS, administering.propose, KNOWN, {202: schema.AdminProposal}, schema.AdminAction,
+             CONFIRMED),
+    Endpoint("GET", ADMIN_PROPOSALS + "/{proposal:[0-9a-f]{32}}", administering.read_proposal, KNOWN,
+             {200: schema.AdminProposal}),
+    Endpoint("POST", ADMIN_PROPOSALS + "/{proposal:[0-9a-f]{32}}/approval", administering.approve, KNOWN,
+             {200: schema.AdminActDone}, None, CONFIRMED),
     # officers of their own acts, admins of those of all staff
     Endpoint("GET", AUTHORISATIONS, confirmations.listed, KNOWN, {200: schema.Confirmations},
              optional_query=("before",)),

@@ -461,6 +461,88 @@ class Notices(Model):
     notices: list[NoticeView]
 
 
+class AuthenticatorDocument(Model):
+    """A list of authenticators to try out."""
+
+    document: dict[str, Any]
+
+
+class RefusedKey(Model):
+    """A registered key that a list refuses; ``rule`` is stable."""
+
+    key: Handle
+    name: str
+    actor: str
+    role: Role
+    rule: str
+    detail: str
+
+
+class RefusedKeys(Model):
+    """The registered keys that a list would refuse."""
+
+    refused: list[RefusedKey]
+
+
+class SuspendedKey(Model):
+    """A suspended key; the members are those of the act that puts it back, with ``suspended_at`` in Unix seconds."""
+
+    key: Handle
+    name: str
+    actor: str
+    suspended_for: str
+    suspended_at: int
+
+
+class MetadataView(Model):
+    """The metadata of authenticators. ``stale``: no new key of staff is taken, those that are registered go on."""
+
+    number: int
+    next_update: Instant
+    usable: bool
+    overdue: bool
+    stale: bool
+
+
+class AuthenticatorState(Model):
+    """Which security keys staff may use. Version 0: no list is set yet."""
+
+    version: int
+    document: dict[str, Any] | None
+    metadata: MetadataView | None
+    refused: list[RefusedKey]
+    suspended: list[SuspendedKey]
+
+
+class AdminAction(Model):
+    """An act of administration that takes two admins, as both confirm it."""
+
+    act: Annotated[str, Field(max_length=60, examples=["enrol-staff"])]
+    subject: Handle | None = None
+    content: dict[str, Any]
+
+
+class AdminProposal(Model):
+    """An act of administration that waits for a second admin."""
+
+    proposal: Handle
+    action: AdminAction
+    proposed_by: str
+    expires_at: Instant
+
+
+class AdminProposals(Model):
+    """Every act of administration that waits."""
+
+    proposals: list[AdminProposal]
+
+
+class AdminActDone(Model):
+    """The act was carried out. ``enrolment`` is the one-time code that it made, shown this once."""
+
+    enrolment: EnrolmentCode | None
+
+
 class Health(Model):
     """Whether the service lives, or is ready to work."""
 

@@ -115,8 +115,22 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     new_log = await _last_part(admin, "/admin")
     await desks.find(officer, subject)
     await desks.enrolment_code(officer)  # waits for its time, so that there is a letter
+    await admin.go("/admin/enrolment")
+    await admin.choose("What they do here", "Officer")
+    await admin.fill("Name", "Otto Officer")
+    await admin.press("Make the link")
+    await confirm(admin)
+    admin_proposal = await _last_part(admin, "/admin/proposals")
     code = await deployment.invite(Invited(Role.OFFICER))
-    parameters = {"person": person, "kind": "vary", "proposal": proposal, "key": key, "code": code, "new_log": new_log}
+    parameters = {
+        "person": person,
+        "kind": "vary",
+        "proposal": proposal,
+        "key": key,
+        "code": code,
+        "new_log": new_log,
+        "admin_proposal": admin_proposal,
+    }
     return Scene(people, parameters)
 
 

@@ -10,25 +10,33 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from idverify.auth.authenticator_list import EMPTY
+from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.policy import Role
+from idverify.core.suspension import Suspension
 from idverify.core.trust import TrustStore
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.errors import Unavailable
 from idverify.ledger.entry import EntryType
 from idverify.services import (
     access,
+    administration,
+    change_authenticators,
     decide,
+    enrol_staff,
     erase,
     invite,
     keys,
     notices,
     offer,
     recovery_codes,
+    reinstate,
     reproofing,
     sessions,
     staff,
+    suspension,
 )
 from idverify.services.ceremonies import Given
 from idverify.services.decide import Ruling
@@ -231,16 +239,40 @@ async def _about_access(watch: _Watch) -> None:
     token = await watch("an API key was made on the command line", made)
     revoked = access.revoke_key(office.store, office.clock, office.entropy, token.split("_")[1])
     await watch("an API key was revoked on the command line", revoked)
-    staffer = Invited(Role.OFFICER, "Otto Officer")
-    await by_admin("a link was made", lambda who, given: invite.invite_staff(office, who, staffer, given))
+    partner = Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT)
+    await by_admin("a link was made", lambda who, given: invite.invite_organisation(office, who, partner, given))
     link = await watch(
         "a link was made on the command line",
         invite.invite(office.store, office.clock, office.entropy, Invited(Role.ADMIN, "Abel Admin"), "operator"),
     )
     await served.api.enrol("other-admin", link.code)
+    await _by_two_admins(watch)
     leaving = await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": "oscar officer"})
     account: Any = await office.store.fetch_one(queries.ACCOUNT, {"id": leaving["id"]})
     await by_admin("an account ended", lambda who, given: staff.end(office, who, account["handle"], given))
+
+
+async def _by_two_admins(watch: _Watch) -> None:
+    """What no admin does alone."""
+    served, office = watch.served, watch.served.office
+
+    async def agreed(act: str, action: Action) -> Any:
+        proposed = served.confirmed("admin", lambda who, given: administration.propose(office, who, action, given))
+        waiting = await watch(f"proposed: {act}", proposed)
+        approved = served.confirmed(
+            "other-admin", lambda who, given: administration.approve(office, who, waiting.handle, given)
+        )
+        return await watch(act, approved)
+
+    await agreed("authenticators were changed", await change_authenticators.action(office, EMPTY))
+    link = await agreed("a link was made by two", enrol_staff.action(Invited(Role.OFFICER, "Otto Officer")))
+    await served.api.enrol("otto", link.code)
+    account = (await served.principal("otto")).signed_in
+    assert account is not None
+    key: Any = await office.store.fetch_one(queries.SECURITY_KEY, {"id": account.security_key})
+    await watch("a key was suspended", suspension.suspend(office, key, Suspension.CLONE))
+    (suspended,) = await reinstate.suspended(office)
+    await agreed("a key was reinstated", reinstate.action(suspended))
 
 
 async def _erasure(watch: _Watch, person: bytes) -> None:

@@ -101,10 +101,10 @@ class Deployment:
             return (await invite(store, self.clock, system_entropy, invited, "operator")).code
 
 
-async def deploy(data: Path, database_url: str | None = None) -> Deployment:
-    """Provision a data directory as ``idverify up`` does, without the demo's people."""
+async def deploy(data: Path, database_url: str | None = None, *, demo: bool = True) -> Deployment:
+    """Provision a data directory as ``idverify up`` does, without the demo's people; a demo takes any security key."""
     port = free_port()
-    wishes = Wishes(f"http://localhost:{port}", port, demo=False, database=Database(url=database_url))
+    wishes = Wishes(f"http://localhost:{port}", port, demo=demo, database=Database(url=database_url))
     deployment = Deployment(data, port, (await provision(data, wishes)).location)
     for name, key in KEYS.items():
         await deployment.make_key(name, *key)

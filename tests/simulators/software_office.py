@@ -193,6 +193,7 @@ class Premises:
     witness_lines: str = NO_WITNESSES
     key_policies: KeyPolicies = field(default_factory=lambda: DEMO_KEY_POLICIES)
     related_origins: frozenset[str] = frozenset()
+    metadata_roots: tuple[bytes, ...] = ()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
@@ -220,6 +221,7 @@ class Premises:
             board=StatusBoard(board, store, token, source, clock, system_entropy),
             statuses=source,
             key_policies=self.key_policies,
+            metadata_roots=self.metadata_roots,
             clock=clock,
             entropy=system_entropy,
             tally=Metrics(),

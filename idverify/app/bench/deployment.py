@@ -60,7 +60,7 @@ async def deploy(data: Path, people_wanted: int) -> Deployment:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    config = await provision(data, Wishes(f"http://localhost:{port}", port, demo=False))
+    config = await provision(data, Wishes(f"http://localhost:{port}", port, demo=True))
     async with open_office(config, None) as office:
         key = await access.create_key(
             office.store, office.clock, office.entropy, "Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from idverify.core.policy import ALLOWED, Act
+from idverify.core.policy import ALLOWED, Act, require_person
 from idverify.errors import NotFound
 from idverify.services import keys as service
 from idverify.services import recovery_codes
@@ -79,14 +80,14 @@ async def remove_key(call: PageCall) -> Redirect:
 
 async def ask_new_key(call: PageCall) -> Html:
     """Ask what another key is to be called."""
-    return call.ceremony_page("account/new_key.html", {"form": Filled[KeyNameForm]()})
+    return _new_key(call, Filled())
 
 
 async def begin_new_key(call: PageCall) -> Html:
     """Register another key, once a key that is known confirmed it."""
     form = call.read(KeyNameForm)
     if form.model is None:
-        return Html("account/new_key.html", {"form": form, "trouble": None}, form.status)
+        return _new_key(call, form)
     beginning = await service.begin_adding(call.office, call.caller, call.given)
     context = {"ceremony": shown("create", beginning), "key_name": form.model.key_name}
     return Html("account/register_key.html", {**context, "on_shared_computer": call.on_shared_computer})
@@ -96,7 +97,7 @@ async def add_key(call: PageCall) -> Answer:
     """Keep the key that was just registered. Where it was not, everything starts again: confirmations are used up."""
     form = call.read(KeyNameForm)
     if call.given is None or form.model is None:
-        return call.ceremony_page("account/new_key.html", {"form": form})
+        return _new_key(call, form)
     await service.finish_adding(call.office, call.caller, call.given, form.model.key_name)
     return Redirect(f"{LIST}?done=added")
 
@@ -114,6 +115,13 @@ async def _codes_left(call: PageCall) -> int | None:
     return await recovery_codes.left(call.office, call.caller)
 
 
+def _new_key(call: PageCall, form: Filled[KeyNameForm]) -> Html:
+    """The page for another key's name; whoever needs one before they can do anything else is told so."""
+    context = {"form": form, "is_needed": not require_person(call.caller).active}
+    page = call.ceremony_page("account/new_key.html", context)
+    return replace(page, status=form.status) if form.errors else page
+
+
 async def _keys(call: PageCall) -> list[dict[str, Any]]:
     signed_in = call.caller.signed_in
     assert signed_in is not None
@@ -124,6 +132,7 @@ async def _keys(call: PageCall) -> list[dict[str, Any]]:
             "created_at": row["created_at"],
             "last_used_at": row["last_used_at"],
             "is_current": row["id"] == signed_in.security_key,
+            "suspended_at": row["suspended_at"],
         }
         for row in await service.mine(call.office, call.caller)
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from idverify.core import erasure
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.policy import Role
+from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.services.invite import Kind
 from idverify.web.pages.said import Said, said
@@ -53,7 +54,8 @@ ACTS: Final[Mapping[str, str]] = {
     "decide": N_("Decision on a person"),
     "offer-credential": N_("Document handed out"),
     "enrol-citizen": N_("Code for a person to register a key"),
-    "enrol-staff": N_("Link for staff or an organisation to register a key"),
+    "enrol-organisation": N_("Link for an organisation to register a key"),
+    "enrol-staff": N_("Link for an officer or an administrator to register a key"),
     "end-account": N_("End of an account"),
     "create-api-key": N_("API key made"),
     "revoke-api-key": N_("API key revoked"),
@@ -61,11 +63,19 @@ ACTS: Final[Mapping[str, str]] = {
     "new-shard": N_("New log of the ledger"),
     "add-security-key": N_("Security key to be added"),
     "remove-security-key": N_("Security key removed"),
+    "change-authenticator-list": N_("List of authenticators changed"),
+    "reinstate-security-key": N_("Suspended security key put back in use"),
     "export-evidence": N_("Evidence downloaded"),
     "restore-access": N_("Link to an account whose keys were lost"),
     "make-recovery-codes": N_("Recovery codes made"),
 }
+SUSPENSIONS: Final[Mapping[Suspension, str]] = {
+    Suspension.CLONE: N_("Its counter did not rise: there may be a copy of it"),
+    Suspension.MODEL: N_("A weakness of its model became known"),
+    Suspension.LIST: N_("The list of authenticators no longer takes it"),
+}
 
+NOT_ASKED: Final = N_("Not asked for")
 _REFERENCE: Final = N_("Person's reference")
 _PURPOSE: Final = N_("Purpose")
 _REASON: Final = N_("Reason")
@@ -117,6 +127,36 @@ def _account(action: Action) -> list[Said]:
 def _api_key(action: Action) -> list[Said]:
     purpose = PURPOSES[Purpose(action.content["purpose"])]
     return [Said(N_("Organisation"), action.content["actor"]), Said(_PURPOSE, purpose, translated=True)]
+
+
+def authenticator_lines(document: Mapping[str, Any]) -> list[Said]:
+    """What a list of authenticators says, model by model."""
+    asked = document["metadata"]
+    lines = [
+        Said(
+            N_("Least certification"), NOT_ASKED if asked["least"] is None else asked["least"], asked["least"] is None
+        ),
+        Said(N_("FIPS 140, level 2"), N_("Asked for") if asked["fips"] else NOT_ASKED, translated=True),
+        Said(N_("Days that metadata may be overdue"), str(asked["grace_days"])),
+    ]
+    for entry in document["entries"]:
+        vouching = entry["anchors"]
+        lines.append(Said(N_("Model"), f"{entry['name']}: {entry['model']}"))
+        if isinstance(vouching, str):
+            lines.append(Said(N_("Vouched for by"), N_("The roots that FIDO's metadata name"), translated=True))
+        else:
+            lines += [Said(N_("Vouched for by"), anchor) for anchor in vouching]
+    return lines
+
+
+def _suspended_key(action: Action) -> list[Said]:
+    content = action.content
+    return [
+        Said(N_("Name"), content["actor"]),
+        Said(N_("Security key"), content["name"]),
+        Said(N_("Key's reference"), str(action.subject)),
+        Said(N_("Why it was suspended"), SUSPENSIONS[Suspension(content["suspended_for"])], translated=True),
+    ]
 
 
 def _new_shard(action: Action) -> list[Said]:
@@ -171,7 +211,16 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "decide": (N_("Do you confirm this decision?"), _decision),
     "offer-credential": (N_("Do you confirm that this document is handed out?"), _offer),
     "enrol-citizen": (N_("Do you confirm that this person gets a code to register a key?"), _slip),
-    "enrol-staff": (N_("Do you confirm that this person or organisation gets a link to register a key?"), _enrolment),
+    "change-authenticator-list": (
+        N_("Do you confirm that staff may use these security keys and no others?"),
+        lambda action: [
+            Said(N_("Version of the list"), str(action.content["version"])),
+            *authenticator_lines(action.content["document"]),
+        ],
+    ),
+    "enrol-organisation": (N_("Do you confirm that this organisation gets a link to register a key?"), _enrolment),
+    "enrol-staff": (N_("Do you confirm that this person gets a link to register a key?"), _enrolment),
+    "reinstate-security-key": (N_("Do you confirm that this security key works again?"), _suspended_key),
     "end-account": (N_("Do you confirm that this account ends, and every session of it?"), _account),
     "create-api-key": (N_("Do you confirm that this organisation gets an API key?"), _api_key),
     "revoke-api-key": (N_("Do you confirm that this API key stops working?"), _subject(N_("API key"))),

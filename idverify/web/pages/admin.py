@@ -8,11 +8,12 @@ from typing import Any, Final, Literal
 
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role, require_person
-from idverify.errors import Unprocessable
+from idverify.errors import NotFound, Unprocessable
+from idverify.services import administration, enrol_staff, staff
 from idverify.services import invite as service
-from idverify.services import staff
+from idverify.services import restore_access as ways_back
 from idverify.services.invite import Invited
-from idverify.web.pages import ledger, notices
+from idverify.web.pages import admin_proposals, ledger, notices
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -26,6 +27,7 @@ _DONE: Final = {
     "log-proposed": N_("A new log is proposed. Another administrator must approve it."),
     "log-opened": N_("A new log is open. What the ledger records goes there from now on."),
 }
+_GIVE_NAME: Final = N_("Give the name")
 _CHOOSE_PURPOSE: Final = N_("Choose a purpose for a checking organisation, and none for anybody else")
 
 
@@ -39,7 +41,7 @@ class InvitationForm(Form):
     name: Annotated[
         str | None,
         Field(max_length=service.MOST_NAME),
-        Says(N_("Give the name"), N_("Use a name of at most 100 characters")),
+        Says(_GIVE_NAME, N_("Use a name of at most 100 characters")),
     ] = None
     purpose: Annotated[Purpose | None, Says(_CHOOSE_PURPOSE, _CHOOSE_PURPOSE)] = None
 
@@ -55,13 +57,20 @@ class AccountShown:
     created_at: int
     ended_at: int | None
     is_own: bool
+    is_staff: bool
 
 
 async def desk(call: PageCall) -> Html:
-    """Who is enrolled, and how the ledger stands."""
+    """Who is enrolled, what waits for another admin, and how the ledger stands."""
     rows = await staff.accounts(call.office, call.caller)
     done = _DONE.get(call.request.query.get("done", ""))
-    context = {"accounts": [_shown(call, row) for row in rows], "done": done, "ledger": await ledger.shown(call)}
+    waiting = len(await administration.waiting(call.office, call.caller))
+    context = {
+        "accounts": [_shown(call, row) for row in rows],
+        "done": done,
+        "waiting": waiting,
+        "ledger": await ledger.shown(call),
+    }
     return Html("admin/desk.html", {**context, "notices": await notices.shown(call)})
 
 
@@ -71,27 +80,40 @@ async def end_account(call: PageCall) -> Redirect:
     return Redirect("/admin?done=ended")
 
 
+async def restore_access(call: PageCall) -> Redirect:
+    """Propose a link to the account of somebody of staff who lost every key, once confirmed."""
+    rows = await staff.accounts(call.office, call.caller)
+    row = next((row for row in rows if row["handle"] == call.handle("account")), None)
+    if row is None:
+        raise NotFound("There is no such account.")
+    await administration.propose(call.office, call.caller, ways_back.action(row), call.given)
+    return Redirect(f"{admin_proposals.PATH}?done=proposed")
+
+
 async def ask_invitation(call: PageCall) -> Html:
     """Ask who is to be enrolled."""
     return _form(call, Filled())
 
 
 async def invite(call: PageCall) -> Answer:
-    """Make the link, once confirmed, and show it this once."""
+    """An organisation's link is made, once confirmed, and shown this once; staff's is proposed to another admin."""
     form = call.read(InvitationForm)
     if form.model is None:
         return _form(call, form)
     asked = form.model
     if (asked.role is Role.RELYING_PARTY) != (asked.purpose is not None):
         return _form(call, form.with_error("purpose", _CHOOSE_PURPOSE))
+    if asked.name is None:
+        return _form(call, form.with_error("name", _GIVE_NAME))
     invited = Invited(asked.role, asked.name, asked.purpose)
     try:
-        invitation = await service.invite_staff(call.office, call.caller, invited, call.given)
+        if asked.role is Role.RELYING_PARTY:
+            made = await service.invite_organisation(call.office, call.caller, invited, call.given)
+            return admin_proposals.link(call, made, asked.role, asked.name)
+        await administration.propose(call.office, call.caller, enrol_staff.action(invited), call.given)
     except Unprocessable as wrong:
         return _form(call, form.with_error("name", wrong.detail))
-    link = f"{call.office.deployment.iss}/enrol/{invitation.code}"
-    context = {"link": link, "expires_at": invitation.expires_at, "role": ROLES[asked.role], "name": asked.name}
-    return Html("admin/link.html", context)
+    return Redirect(f"{admin_proposals.PATH}?done=proposed")
 
 
 def _form(call: PageCall, form: Filled[Any]) -> Html:
@@ -102,5 +124,5 @@ def _form(call: PageCall, form: Filled[Any]) -> Html:
 def _shown(call: PageCall, row: Any) -> AccountShown:
     own = require_person(call.caller).account == row["id"]
     purpose = None if row["purpose"] is None else PURPOSES[Purpose(row["purpose"])]
-    handle, role = row["handle"].hex(), ROLES[Role(row["role"])]
-    return AccountShown(handle, row["actor"], role, purpose, row["created_at"], row["ended_at"], own)
+    handle, role, staffer = row["handle"].hex(), ROLES[Role(row["role"])], row["role"] in ways_back.STAFF
+    return AccountShown(handle, row["actor"], role, purpose, row["created_at"], row["ended_at"], own, staffer)

@@ -56,7 +56,14 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "not-allowed": (N_("You may not do this"), N_("If you need to, ask somebody whose task it is.")),
     "key-not-allowed": (N_("This security key cannot be used here"), _ANOTHER_KEY),
-    "key-suspended": (N_("This security key is suspended"), _ANOTHER_KEY),
+    "key-suspended": (
+        N_("This security key is suspended"),
+        N_("Sign in with your other key. Ask two administrators to look into it; they can put the key back in use."),
+    ),
+    "second-key-needed": (
+        N_("Register your second security key first"),
+        N_("Open your security keys and add another one. You have both keys then, and may lose one."),
+    ),
     "cross-site": (
         N_("Nothing was done, to keep you safe"),
         N_("Open the page here again and send it from there. If you signed in again since, that is why."),

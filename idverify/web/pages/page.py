@@ -1,7 +1,8 @@
 """One row of the page table: method, path, who does it, for whom. And the way of every visit, step by step.
 
 1. The language, and whose session the cookie is.
-2. Who may see the page: a browser that is not signed in is sent to sign in.
+2. Who may see the page: a browser that is not signed in is sent to sign in, one whose account lacks a second key to
+   its own keys.
 3. A form must come from our own pages: ``Origin`` or ``Sec-Fetch-Site`` and, in a session, its CSRF token.
 4. The form is read, capped. A security key's answer in it becomes ``call.given``.
 5. The handler does the work. If its service needs the act confirmed, the page that asks for it is shown with every
@@ -22,7 +23,7 @@ from aiohttp import web
 
 from idverify.auth import session_tokens
 from idverify.core.action import StepUpRequired
-from idverify.core.policy import Role
+from idverify.core.policy import Role, require_person
 from idverify.errors import (
     CeremonyMalformed,
     CeremonyRefused,
@@ -33,11 +34,12 @@ from idverify.errors import (
     KeyNotAllowed,
     NotAllowed,
     NotAuthenticated,
+    SecondKeyNeeded,
     UserVerificationNeeded,
 )
 from idverify.services import sessions
 from idverify.web import session_cookie
-from idverify.web.body import read_body
+from idverify.web.body import MAX_BODY, read_body
 from idverify.web.endpoint import OFFICE
 from idverify.web.pages import ceremony_form, confirm, explanation, form_body
 from idverify.web.pages.call import AROUND, Answer, Download, PageCall, Redirect
@@ -56,6 +58,7 @@ RELYING_PARTY: Final[Who] = frozenset({Role.RELYING_PARTY})
 WITH_CODES: Final[Who] = frozenset({Role.CITIZEN, Role.RELYING_PARTY})
 ADMIN: Final[Who] = frozenset({Role.ADMIN})
 STAFF: Final[Who] = frozenset({Role.OFFICER, Role.ADMIN})
+ANOTHER_KEY: Final = "/account/keys/new"
 
 # A key's answer that did not do: the visitor may try again where they are
 _TRY_AGAIN: Final = (
@@ -77,6 +80,7 @@ class Page:
     path: str
     handler: Callable[[PageCall], Awaitable[Answer]]
     who: Who
+    most: int = MAX_BODY  # bytes of what is posted
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Answer one visit."""
@@ -103,17 +107,25 @@ class Page:
             raise NotAllowed("This page is for others than you.")
         if self.method != "POST":
             return call
+        if self._needs_second_key(call):
+            raise SecondKeyNeeded
         require_same_origin(call.request, call.office.deployment.iss)
-        posted = form_body.read(await read_body(call.request), call.request.headers.get("Content-Type", ""))
+        posted = form_body.read(await read_body(call.request, self.most), call.request.headers.get("Content-Type", ""))
         if self.who is not None:
             _require_csrf(call, posted)
         return _with_form(call, posted)
 
     async def _answer(self, call: PageCall) -> Answer:
-        return _sign_in_first(call) if self._asks_to_sign_in(call) else await self._carried_out(call)
+        if self._asks_to_sign_in(call):
+            return _sign_in_first(call)
+        return Redirect(ANOTHER_KEY) if self._needs_second_key(call) else await self._carried_out(call)
 
     def _asks_to_sign_in(self, call: PageCall) -> bool:
         return self.who is not None and call.principal is None
+
+    def _needs_second_key(self, call: PageCall) -> bool:
+        """Until an account has as many keys as it needs, its owner sees their own keys and sessions alone."""
+        return self.who not in (ANYBODY, SIGNED_IN) and not require_person(call.caller).active
 
     async def _carried_out(self, call: PageCall) -> Answer:
         try:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from idverify.auth.mds import MAX_BLOB
 from idverify.core.decision import DecisionKind
+from idverify.web.body import MAX_BODY
 from idverify.web.pages import (
     account,
     account_sessions,
     admin,
+    admin_proposals,
     api_keys,
+    authenticators,
     citizen,
     colleagues,
     confirmations,
@@ -30,6 +34,7 @@ from idverify.web.pages import (
 )
 from idverify.web.pages.page import (
     ADMIN,
+    ANOTHER_KEY,
     ANYBODY,
     CITIZEN,
     OFFICER,
@@ -45,6 +50,8 @@ KEY: Final = "/account/keys/{key:[0-9a-f]{32}}"
 PERSON: Final = "/officer/people/{person:[0-9a-f]{32}}"
 DECISION: Final = f"{PERSON}/decide/{{kind:{'|'.join(DecisionKind)}}}"
 PROPOSAL: Final = "/officer/proposals/{proposal:[0-9a-f]{32}}"
+ADMIN_PROPOSAL: Final = admin_proposals.PATH + "/{admin_proposal:[0-9a-f]{32}}"
+SUSPENDED_KEY: Final = authenticators.PATH + "/suspended/{suspended_key:[0-9a-f]{32}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,30}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
@@ -68,8 +75,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", account_sessions.LIST + "/{session:[0-9a-f]{32}}/end", account_sessions.end_session, SIGNED_IN),
     Page("POST", "/account/sign-out-everywhere", sign_in.sign_out_everywhere, SIGNED_IN),
     Page("GET", "/account/lost-key", account.lost_key, SIGNED_IN),
-    Page("GET", "/account/keys/new", account.ask_new_key, SIGNED_IN),
-    Page("POST", "/account/keys/new", account.begin_new_key, SIGNED_IN),
+    Page("GET", ANOTHER_KEY, account.ask_new_key, SIGNED_IN),
+    Page("POST", ANOTHER_KEY, account.begin_new_key, SIGNED_IN),
     Page("POST", "/account/keys", account.add_key, SIGNED_IN),
     Page("GET", KEY, account.one_key, SIGNED_IN),
     Page("POST", KEY + "/name", account.rename_key, SIGNED_IN),
@@ -124,9 +131,20 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/relying-party/usage", relying_party.usage, RELYING_PARTY),
     # administrators
     Page("GET", "/admin", admin.desk, ADMIN),
+    Page("GET", admin_proposals.PATH, admin_proposals.list_proposals, ADMIN),
+    Page("GET", ADMIN_PROPOSAL, admin_proposals.show, ADMIN),
+    Page("POST", ADMIN_PROPOSAL, admin_proposals.approve, ADMIN),
+    Page("GET", authenticators.PATH, authenticators.show, ADMIN),
+    Page("POST", authenticators.PATH + "/metadata", authenticators.load, ADMIN, MAX_BLOB + MAX_BODY),
+    Page("POST", authenticators.PATH + "/addition", authenticators.add, ADMIN),
+    Page("POST", authenticators.PATH + "/removal", authenticators.take_off, ADMIN),
+    Page("POST", authenticators.PATH + "/trial", authenticators.try_out, ADMIN),
+    Page("POST", authenticators.PATH + "/proposal", authenticators.propose, ADMIN),
+    Page("POST", SUSPENDED_KEY, authenticators.put_back, ADMIN),
     Page("GET", "/admin/enrolment", admin.ask_invitation, ADMIN),
     Page("POST", "/admin/enrolment", admin.invite, ADMIN),
     Page("POST", "/admin/accounts/{account:[0-9a-f]{32}}/end", admin.end_account, ADMIN),
+    Page("POST", "/admin/accounts/{account:[0-9a-f]{32}}/way-back", admin.restore_access, ADMIN),
     Page("POST", ledger.PATH, ledger.propose, ADMIN),
     Page("GET", NEW_LOG, ledger.show, ADMIN),
     Page("POST", NEW_LOG, ledger.approve, ADMIN),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -19,7 +20,7 @@ from idverify.core.policy import (
     require_second_person,
 )
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, NINETY_DAYS
-from idverify.errors import NotAllowed, Unprocessable
+from idverify.errors import NotAllowed, SecondKeyNeeded, Unprocessable
 
 DAY = 86_400
 MIDNIGHT = 1_790_035_200  # 22 September 2026
@@ -50,6 +51,8 @@ MAY = {
         Act.ERASE,
         Act.KEEP_LEDGER,
         Act.EXPORT_EVIDENCE,
+        Act.ADMINISTER,
+        Act.KEEP_AUTHENTICATORS,
     },
     Role.CITIZEN: {Act.SEE_OWN_RECORD, Act.COLLECT, Act.PRINT_CODES},
 }
@@ -57,7 +60,7 @@ MAY = {
 
 def person(actor: str, account: bytes) -> Principal:
     """An officer who signed in."""
-    return Principal(account.hex(), actor, Role.OFFICER, None, SignedIn(account, b"session", b"key", None))
+    return Principal(account.hex(), actor, Role.OFFICER, None, SignedIn(account, b"session", b"key", None, active=True))
 
 
 @pytest.mark.parametrize(("role", "act"), sorted(product(Role, Act)))
@@ -134,3 +137,14 @@ def test_a_name_written_otherwise_is_the_same_person(actor: str) -> None:
     """Spaces, case and look-alike letters make nobody a second person."""
     with pytest.raises(NotAllowed):
         require_second_person("Olive Officer", b"olive", person(actor, b"other"))
+
+
+def test_an_account_that_lacks_a_key_may_do_nothing() -> None:
+    """What the role does not allow is still said first."""
+    newcomer = replace(person("Olive", b"o"), signed_in=SignedIn(b"o", b"session", b"key", None, active=False))
+
+    with pytest.raises(SecondKeyNeeded):
+        require_may(newcomer, Act.DECIDE)
+    with pytest.raises(NotAllowed, match="needs the role admin"):
+        require_may(newcomer, Act.ERASE)
+    assert not require_person(newcomer).active

@@ -16,7 +16,18 @@ from idverify.core.decision import DecisionKind
 from idverify.core.policy import Principal, Role, require_person
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.errors import NotAuthenticated
-from idverify.services import access, decide, invite, keys, offer, recovery_codes, staff, step_up
+from idverify.services import (
+    access,
+    administration,
+    decide,
+    enrol_staff,
+    invite,
+    keys,
+    offer,
+    recovery_codes,
+    staff,
+    step_up,
+)
 from idverify.services.ceremonies import Given
 from idverify.services.decide import Ruling
 from idverify.services.invite import Invited
@@ -94,6 +105,9 @@ def _revocation(town: Town) -> Ruling:
     return Ruling(town.person, DecisionKind.REVOKE, "fraud-found", "Rules, part 9")
 
 
+PARTNER: Final = Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT)
+LINK: Final = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"))
+
 # Act -> who does it, and how
 ACTS: Final[dict[str, tuple[str, Act]]] = {
     "decide": ("officer", lambda town, office, who, given: decide.decide(office, who, _grant(town), given)),
@@ -102,7 +116,8 @@ ACTS: Final[dict[str, tuple[str, Act]]] = {
     "offer": ("officer", lambda town, office, who, given: offer.offer(office, who, town.person, VCT, given)),
     "collect": ("citizen", lambda _, office, who, given: offer.offer_to_self(office, who, VCT, given)),
     "slip": ("officer", lambda town, office, who, given: invite.invite_citizen(office, who, town.person, given)),
-    "link": ("admin", lambda _, office, who, given: invite.invite_staff(office, who, Invited(Role.OFFICER), given)),
+    "link": ("admin", lambda _, office, who, given: invite.invite_organisation(office, who, PARTNER, given)),
+    "proposal by an admin": ("admin", lambda _, office, who, given: administration.propose(office, who, LINK, given)),
     "end": ("admin", lambda town, office, who, given: staff.end(office, who, town.officer, given)),
     "API key": ("partner", lambda _, office, who, given: access.create_key_for(office, who, "", Purpose.WORK, given)),
     "codes": ("citizen", lambda _, office, who, given: recovery_codes.make(office, who, given)),

@@ -33,6 +33,7 @@ from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
 
 NEWCOMER = Invited(Role.OFFICER, "Nora Newcomer")
+ORGANISATION = Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT)
 NAMELESS = Invited(Role.OFFICER)
 
 
@@ -192,7 +193,7 @@ async def test_invitations_that_make_no_sense(served: SoftwareOffice, invited: I
     with pytest.raises(Unprocessable, match=sentence):
         await _code(served, invited)
     with pytest.raises(Unprocessable, match=sentence):
-        await invite.invite_staff(served.office, await served.principal("admin"), invited, None)
+        await invite.invite_organisation(served.office, await served.principal("admin"), invited, None)
 
 
 async def test_a_ceremony_of_another_enrolment(served: SoftwareOffice) -> None:
@@ -333,19 +334,25 @@ async def test_who_may_invite(served: SoftwareOffice) -> None:
             await invite.invite_citizen(served.office, wrong, person, None)
     for wrong in (officer, *programs):
         with pytest.raises(NotAllowed):
-            await invite.invite_staff(served.office, wrong, NEWCOMER, None)
+            await invite.invite_organisation(served.office, wrong, ORGANISATION, None)
     with pytest.raises(NotFound):
         await invite.invite_citizen(served.office, officer, bytes(16), None)
 
 
-async def test_an_admin_invites_staff(served: SoftwareOffice) -> None:
+async def test_an_admin_invites_an_organisation(served: SoftwareOffice) -> None:
     """Confirmed with the admin's key, the link says for whom it is, and that it was confirmed stays on record."""
     made = await served.confirmed(
-        "admin", lambda admin, given: invite.invite_staff(served.office, admin, NEWCOMER, given)
+        "admin", lambda admin, given: invite.invite_organisation(served.office, admin, ORGANISATION, given)
     )
 
     opened = await _enrolled(served, made.code)
 
-    assert opened.principal.actor == "Nora Newcomer"
+    assert opened.principal.actor == "Example Homes Ltd"
     acts = await served.office.store.fetch(select(tables.authorisation.c.act), {})
-    assert [row["act"] for row in acts] == ["enrol-staff"]
+    assert [row["act"] for row in acts] == ["enrol-organisation"]
+
+
+async def test_no_admin_invites_staff_alone(served: SoftwareOffice) -> None:
+    """A link for an officer or an admin takes two admins (``test_administration``)."""
+    with pytest.raises(Unprocessable, match="by two admins"):
+        await invite.invite_organisation(served.office, await served.principal("admin"), NEWCOMER, None)

@@ -50,12 +50,12 @@ async def test_what_may_follow_is_the_same_for_all(marks: list[Mark]) -> None:
 
     assert deeds[ACT] >= {
         "cover", "decision.grant", "erasure", "security.account-ended", "security.api-key-made",
-        "security.api-key-revoked", "security.enrolment-cancelled", "security.enrolment-made",
-        "security.recovery-codes-made", "security.signed-out-everywhere",
+        "security.api-key-revoked", "security.authenticators-changed", "security.enrolment-cancelled",
+        "security.enrolment-made", "security.recovery-codes-made", "security.signed-out-everywhere",
     }  # fmt: skip
     assert deeds[*ACT, STATUS] == {
         "cover", "decision.vary", "decision.suspend", "decision.reinstate", "decision.revoke",
     }  # fmt: skip
     assert {mark.types[2] for mark in marks if mark.public == (*ACT, KEY)} == {
-        "authenticator.bound", "authenticator.removed",
+        "authenticator.bound", "authenticator.removed", "authenticator.suspended", "authenticator.reinstated",
     }  # fmt: skip

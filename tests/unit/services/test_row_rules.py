@@ -11,12 +11,17 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
-from idverify.core.policy import Role
+from idverify.core.policy import Role, require_person
+from idverify.core.suspension import Suspension
+from idverify.services import administration, enrol_staff
 from idverify.services.access import create_key, revoke_key
 from idverify.services.ceremonies import Given
+from idverify.services.invite import Invited
 from idverify.services.keys import begin_adding, finish_adding, mine, remove
 from idverify.services.staff import end
+from idverify.services.suspension import suspend
 from idverify.stores.open import Location, open_log
+from idverify.stores.queries import SECURITY_KEY
 from tests.simulators.databases import DRIVERS, changed, copied, fresh, rows
 from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.shards import enrol_admins
@@ -207,6 +212,39 @@ async def test_staff_who_are_there_again(tmp_path: Path, location: Location) -> 
         folder = tmp_path / str(number)
         folder.mkdir()
         assert _broken(location, folder, change) == {rule}
+
+
+async def test_what_two_admins_did(tmp_path: Path, location: Location) -> None:
+    """A key put back in use and an officer enrolled, by one statement each instead of by two admins."""
+    async with software_office(tmp_path, location) as served:
+        await enrol_admins(served)
+        office, first, second = served.office, "admin", "other"
+        link = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"))
+        waiting = await served.confirmed(first, lambda who, given: administration.propose(office, who, link, given))
+        await served.confirmed(second, lambda who, given: administration.approve(office, who, waiting.handle, given))
+        held = require_person(await served.principal("officer")).security_key
+        await suspend(office, await office.store.fetch_one(SECURITY_KEY, {"id": held}), Suspension.CLONE)
+
+    assert _found(location) == set()
+    for number, (change, rule) in enumerate(
+        [
+            (
+                "UPDATE security_key SET suspended_at = NULL",
+                "a security key that was suspended stays suspended until it is reinstated",
+            ),
+            (
+                "UPDATE admin_proposal SET act = 'reinstate-security-key'",
+                "what an admin proposed and was done has another admin's confirmation",
+            ),
+            (
+                "UPDATE enrolment SET authorisation_id = 'nobody confirmed' WHERE actor = 'Olive Officer'",
+                "since admins propose, a link for staff is made by two or by the operator",
+            ),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert rule in _broken(location, folder, change)
 
 
 ANOTHER_ORIGIN: Final = "UPDATE authorisation SET evidence = :elsewhere"

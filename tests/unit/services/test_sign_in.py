@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from idverify.auth import base64url
 from idverify.auth.webauthn import Asserted
@@ -18,13 +20,16 @@ from idverify.errors import (
     Conflict,
     Gone,
     KeyRemoved,
+    KeySuspended,
     NotAuthenticated,
     UserVerificationNeeded,
 )
 from idverify.services import keys, sign_in, step_up
 from idverify.services.ceremonies import SECONDS, Ceremony, Given
+from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.sessions import Opened, recognise
+from idverify.stores import tables
 from tests.simulators.authenticator import UP, UV
 from tests.simulators.databases import changed
 from tests.simulators.signed_in import PersonalKey
@@ -258,15 +263,64 @@ async def test_an_answer_that_is_none(served: SoftwareOffice) -> None:
 
 @pytest.mark.parametrize("count", [5, 4, 0])
 async def test_a_counter_that_does_not_rise_tells_of_a_copy(served: SoftwareOffice, count: int) -> None:
-    """Staff whose key counts backwards, or not at all any more, are refused; the true key goes on."""
+    """An officer's key that counts backwards, or not at all any more, is suspended: either may be the copy."""
     key = await _person(served, "officer")
+    opened = await sign_in.finish(served.office, await _answer(served, key, count=5))
+
+    with pytest.raises(KeySuspended):
+        await sign_in.finish(served.office, await _answer(served, key, count=count))
+
+    with pytest.raises(KeySuspended):
+        await sign_in.finish(served.office, await _answer(served, key, count=6, flags=UP | UV))
+    with pytest.raises(NotAuthenticated):
+        await recognise(served.office, opened.token)
+    kinds = [row["kind"] for row in await served.office.store.fetch(select(tables.notice), {})]
+    assert kinds == [NoticeKind.KEY_SUSPENDED]
+
+
+async def test_only_its_holder_learns_of_a_suspension(served: SoftwareOffice) -> None:
+    """Whoever has not the key gets the answer that everybody gets."""
+    key = await _person(served, "officer")
+    await sign_in.finish(served.office, await _answer(served, key, count=5))
+    with pytest.raises(KeySuspended):
+        await sign_in.finish(served.office, await _answer(served, key, count=4))
+    forged = _stranger(key)
+    forged.authenticator.credential_id = key.authenticator.credential_id
+
+    with pytest.raises(CeremonyRefused) as refused:
+        await sign_in.finish(served.office, await _answer(served, forged, count=9))
+
+    assert refused.value.rule == "signature"
+
+
+@pytest.mark.parametrize(("who", "other_ends"), [("officer", False), ("admin", True)])
+async def test_what_else_a_copy_ends(served: SoftwareOffice, who: str, *, other_ends: bool) -> None:
+    """Of an admin every session of the account; of an officer those that this key opened."""
+    key, other, mine = await _person(served, who), PersonalKey(), await served.principal(who)
+    begun = await served.confirmed(who, lambda owner, given: keys.begin_adding(served.office, owner, given))
+    added = Given(begun.ceremony, other.create(begun.options, served.office.deployment.iss))
+    await keys.finish_adding(served.office, mine, added, "second key")
+    by_other = await sign_in.finish(served.office, await _answer(served, other))
+    await sign_in.finish(served.office, await _answer(served, key, count=5))
+
+    with pytest.raises(KeySuspended):
+        await sign_in.finish(served.office, await _answer(served, key, count=5))
+
+    with pytest.raises(NotAuthenticated) if other_ends else nullcontext():
+        await recognise(served.office, by_other.token)
+    assert await sign_in.finish(served.office, await _answer(served, other))
+
+
+async def test_an_organisation_is_asked_again(served: SoftwareOffice) -> None:
+    """One answer is refused; the next that counts on is taken."""
+    key = await _person(served, "partner")
     await sign_in.finish(served.office, await _answer(served, key, count=5))
 
     with pytest.raises(CeremonyRefused) as refused:
-        await sign_in.finish(served.office, await _answer(served, key, count=count))
+        await sign_in.finish(served.office, await _answer(served, key, count=5))
 
     assert refused.value.rule == "sign-count"
-    assert await sign_in.finish(served.office, await _answer(served, key, count=6, flags=UP | UV))
+    assert await sign_in.finish(served.office, await _answer(served, key, count=6))
 
 
 @pytest.mark.parametrize(("who", "signed_in"), [("officer", 1), ("citizen", 2)])

@@ -12,7 +12,17 @@ from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role
 from idverify.errors import Conflict, Gone, NotAllowed, NotFound, NotYet
-from idverify.services import enrol, invite, keys, notices, people, recovery_codes, reproofing, restore_access, step_up
+from idverify.services import (
+    administration,
+    enrol,
+    invite,
+    keys,
+    notices,
+    people,
+    recovery_codes,
+    reproofing,
+    restore_access,
+)
 from idverify.services.ceremonies import Given
 from idverify.services.invite import TERMS, Invitation, Invited, Kind
 from idverify.services.notices import Notice, NoticeKind
@@ -304,15 +314,12 @@ async def _staff(served: SoftwareOffice, who: str) -> Any:
 
 async def test_staff_come_back_to_the_account_that_they_have(served: SoftwareOffice) -> None:
     """What two admins agreed to: a link to the same account, under the same name, and its owner is told."""
-    account, ada = await _staff(served, "officer"), await served.principal("admin")
+    office, account = served.office, await _staff(served, "officer")
     wanted = restore_access.action(account)
-    begun = await step_up.begin(served.office, ada, wanted)
-    answer = served.api.deployment.people["admin"].key.get(begun.options, served.office.deployment.iss)
-    confirmed = await step_up.require(served.office, ada, wanted, Given(begun.ceremony, answer))
-
-    made, writes, done = await restore_access.restore_staff_access(served.office, wanted, ada.actor, confirmed.id)
-    entries = confirmed.entries(served.office, deed=done)
-    await served.office.store.commit(WriteSet((*confirmed.writes(None), *writes), entries))
+    await served.api.enrol("abel", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
+    waiting = await served.confirmed("admin", lambda who, given: administration.propose(office, who, wanted, given))
+    made = await served.confirmed("abel", lambda who, given: administration.approve(office, who, waiting.handle, given))
+    assert made is not None
     opened = await registered(served, made.code)
 
     assert (opened.principal.id, opened.principal.actor) == (account["id"].hex(), "Olive Officer")

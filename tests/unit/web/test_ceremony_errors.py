@@ -216,8 +216,13 @@ async def _eligible_since(served: SoftwareOffice) -> Exchange:
 
 
 async def _a_copy(served: SoftwareOffice) -> Exchange:
-    assert (await _signing_in(served, count=5))[0] == 200
-    return await _signing_in(served, count=4)
+    """Of an organisation's key; that of a member of staff is suspended, and its holder told."""
+    await served.api.identity("partner")
+    for count in (5, 4):
+        begun, key = await _begun(served), served.api.deployment.people["partner"].key
+        response = key.get(begun["public_key"], served.api.deployment.url, count=count)
+        refused = await _send(served, begun, response)
+    return refused
 
 
 async def test_why_it_failed_shows_in_no_byte(served: SoftwareOffice) -> None:

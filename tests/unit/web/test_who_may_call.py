@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pytest
 import pytest_asyncio
 
+from idverify.auth.authenticator_list import EMPTY
+from idverify.auth.key_policy import KEY_POLICIES
 from idverify.core.policy import ALLOWED, Act, Role
+from idverify.services import enrol_staff
 from idverify.services.invite import Invited
 from idverify.web.endpoint import Caller, Endpoint
 from idverify.web.routes import ROUTES
 from tests.simulators.contract import contract
 from tests.simulators.holder import Holding, holding
 from tests.simulators.service import DETAILS, PERMISSION, VCT
-from tests.simulators.software_office import SoftwareOffice, software_office
+from tests.simulators.software_office import SoftwareOffice, premises, software_office
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,6 +53,13 @@ NEEDS: Final[dict[str, Act | None]] = {
     "GET /api/v1/ledger/shards": Act.KEEP_LEDGER,
     "POST /api/v1/ledger/shards": Act.KEEP_LEDGER,
     "POST /api/v1/ledger/shards/{proposal}/approval": Act.KEEP_LEDGER,
+    "GET /api/v1/authenticators": Act.KEEP_AUTHENTICATORS,
+    "POST /api/v1/authenticators/dry-run": Act.KEEP_AUTHENTICATORS,
+    "POST /api/v1/authenticators/metadata": Act.KEEP_AUTHENTICATORS,
+    "GET /api/v1/administration/proposals": Act.ADMINISTER,
+    "POST /api/v1/administration/proposals": Act.ADMINISTER,
+    "GET /api/v1/administration/proposals/{proposal}": Act.ADMINISTER,
+    "POST /api/v1/administration/proposals/{proposal}/approval": Act.ADMINISTER,
     "POST /api/v1/verification-requests": Act.REQUEST_PRESENTATION,
     "POST /api/v1/verify": Act.VERIFY,
     "GET /metrics": Act.READ_METRICS,
@@ -67,11 +77,14 @@ BODIES: Final[dict[str, Any]] = {
     },
     "POST /api/v1/people/{person}/offers": {"type": VCT},
     "POST /api/v1/people/{person}/erasure": {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"},
+    "POST /api/v1/authenticators/dry-run": {"document": EMPTY.to_json()},
+    "POST /api/v1/administration/proposals": enrol_staff.action(Invited(Role.OFFICER, "Otto Officer")).to_json(),
     "POST /api/v1/verification-requests": {"type": VCT},
     "POST /api/v1/verify": {"document": "a.b.c~"},
 }
 PROGRAMS: Final = {"register": Role.OFFICER, "employer": Role.RELYING_PARTY, "monitor": Role.ADMIN}
 PEOPLE: Final = {"officer": Role.OFFICER, "partner": Role.RELYING_PARTY, "admin": Role.ADMIN, "citizen": Role.CITIZEN}
+PROPOSE_LINK: Final = "POST /api/v1/administration/proposals"
 STEP_UP: Final = "/problems/step-up-required"
 
 
@@ -93,7 +106,8 @@ class Town:
     """An office, a person whom everything is about, a proposal on them, and that person's own account.
 
     ``gone`` is somebody who holds no document, and ``erasure`` the proposal to erase them. ``new_log`` is a proposal on
-    the ledger, after the checkpoint ``last_known``. ``confirmed`` is an act of the officer.
+    the ledger, after the checkpoint ``last_known``, and ``link`` one to enrol an officer. ``confirmed`` is an act of
+    the officer.
     """
 
     served: SoftwareOffice
@@ -105,6 +119,7 @@ class Town:
     gone: str
     erasure: str
     confirmed: str
+    link: str
 
     def body(self, name: str) -> Any:
         """What is sent to a route."""
@@ -114,7 +129,8 @@ class Town:
         """One exchange, unconfirmed, about the person on record."""
         method, path = name.split(" ")
         act = NEEDS[name]
-        waits = {Act.ERASE: self.erasure, Act.KEEP_LEDGER: self.new_log}.get(act or Act.DECIDE, self.proposal)
+        waiting = {Act.ERASE: self.erasure, Act.KEEP_LEDGER: self.new_log, Act.ADMINISTER: self.link}
+        waits = waiting.get(act or Act.DECIDE, self.proposal)
         path = path.replace("{person}", self.gone if act is Act.ERASE else self.held.person)
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
         path = path.replace("{authorisation}", self.confirmed).replace("{session}", "0" * 32)
@@ -141,8 +157,19 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         last_known = (await served.api.ok("GET", "/api/v1/ledger/shards", "admin"))["following"]["last_known"]
         new_log = await served.api.ok("POST", "/api/v1/ledger/shards", "abel", {"last_known": last_known})
         confirmed = (await served.api.ok("GET", "/api/v1/authorisations", "officer"))["confirmations"][-1]
-        proposals = waiting["proposal"], new_log["proposal"]
-        yield Town(served, held, *proposals, last_known, citizen, gone, erasure["proposal"], confirmed["authorisation"])
+        link = await served.api.ok(*PROPOSE_LINK.split(" "), "abel", BODIES[PROPOSE_LINK])
+        yield Town(
+            served,
+            held,
+            waiting["proposal"],
+            new_log["proposal"],
+            last_known,
+            citizen,
+            gone,
+            erasure["proposal"],
+            confirmed["authorisation"],
+            link["proposal"],
+        )
 
 
 async def test_the_table_has_every_route() -> None:
@@ -169,7 +196,7 @@ async def test_each_role_at_each_route(town: Town, name: str, who: str) -> None:
         assert (status, answer["type"]) == (403, "/problems/not-allowed")
         assert f"yours is {role.value}" in answer["detail"]
     elif not _is_confirmed(name):
-        assert status in {200, 201, 404}
+        assert status in {200, 201, 404} or (name, status) == ("POST /api/v1/authenticators/metadata", 422)
     elif who in PROGRAMS:
         assert (status, answer["type"]) == (403, "/problems/not-allowed")
         assert "an API key cannot" in answer["detail"]
@@ -200,7 +227,8 @@ async def test_a_session_or_notice_that_is_not_there(town: Town, name: str, who:
 async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> None:
     """A reference that was made up finds nothing; a program that may not act on it anyway is told that alone."""
     method, path = name.split(" ")
-    who = ("admin", "monitor") if NEEDS[name] in (Act.ERASE, Act.KEEP_LEDGER) else ("officer", "register")
+    of_admins = (Act.ERASE, Act.KEEP_LEDGER, Act.ADMINISTER)
+    who = ("admin", "monitor") if NEEDS[name] in of_admins else ("officer", "register")
     made_up = re.sub(r"\{(person|proposal|authorisation)\}", "0" * 32, path)
 
     status, answer = await town.served.api.call(method, made_up, who[program], town.body(name), confirm=False)
@@ -208,3 +236,27 @@ async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> Non
     confirmed = _is_confirmed(name) and "{proposal}" not in name
     refused = (403, "/problems/not-allowed") if program and confirmed else (404, "/problems/not-found")
     assert (status, answer["type"]) == refused
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def newcomers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SoftwareOffice]:
+    """An office whose staff and organisations need two keys each, and have one."""
+    two_keys = {role: replace(policy, attested=False) for role, policy in KEY_POLICIES.items()}
+    folder = tmp_path_factory.mktemp("newcomers")
+    async with premises(folder) as made, replace(made, key_policies=two_keys).open() as served:
+        yield served
+
+
+@pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if act not in (None, *ALLOWED[Role.CITIZEN])])
+async def test_an_account_with_one_key_of_two(newcomers: SoftwareOffice, name: str) -> None:
+    """Whoever's role has the act is told to register a second key first, at every route; signing out needs none."""
+    act, (method, path) = NEEDS[name], name.split(" ")
+    who = next(who for who, role in PEOPLE.items() if act in ALLOWED[role])
+    path = re.sub(r"\{(person|proposal|authorisation)\}", "0" * 32, path)
+    checkpoint = {"last_known": {"origin": "example/log/1", "size": 1, "root": "A" * 43 + "="}}
+    body = checkpoint if name == "POST /api/v1/ledger/shards" else BODIES.get(name)
+
+    status, problem, _ = await newcomers.api.send(method, path, body, await newcomers.api.identity(who))
+
+    assert (status, problem["type"]) == (403, "/problems/second-key-needed")
+    assert "second security key first" in problem["detail"]

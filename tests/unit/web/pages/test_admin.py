@@ -6,21 +6,33 @@ import re
 
 import pytest
 
+from idverify.core.policy import Role
+from idverify.services.invite import Invited
 from idverify.stores import queries
 from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.unit.web.pages.conftest import People
 
 FORM = "/admin/enrolment"
+PROPOSAL = re.compile(r"/admin/proposals/[0-9a-f]{32}")
 LINK = re.compile(r"/enrol/([0-9A-Z]{4}(?:-[0-9A-Z]{4}){4})")
 
 
-async def test_an_officer_enrols_with_the_link_of_an_admin(people: People) -> None:
-    """The link opens once, asks for a name, and whoever used it is on the list."""
+async def test_an_officer_enrols_with_the_link_of_two_admins(people: People) -> None:
+    """One proposes, the other gets the link; it opens once, and whoever used it is on the list."""
     ada, olive = await people.staff("admin"), people.browser()
-    made = await _link(ada, role="officer")
-    code = LINK.search(made.text)
+    agnes = people.browser()
+    await agnes.enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, "Agnes Admin")))
+    proposed = await _link(ada, role="officer", name="Otto Officer")
+    assert "Another administrator must approve it." in proposed.text
+    path = PROPOSAL.search(proposed.html)
+    assert path is not None
+    assert "You proposed this, so you cannot approve it" in (await ada.open(path[0])).text
+    read = await agnes.open(path[0])
+    for said in ("Proposed by Ada Admin", "Role Officer", "Name Otto Officer"):
+        assert said in read.text
+    code = LINK.search((await agnes.confirm(await agnes.fill(read, path[0]))).text)
     assert code is not None
-    desk = await olive.enrol(code[1], name="Otto Officer")
+    desk = await olive.enrol(code[1])
     assert desk.heading == "Officer's desk"
     assert "Otto Officer" in (await ada.open("/admin")).text
     assert (await people.browser().open(f"/enrol/{code[1]}")).status == 409
@@ -29,7 +41,8 @@ async def test_an_officer_enrols_with_the_link_of_an_admin(people: People) -> No
 async def test_a_link_is_shown_once(people: People) -> None:
     """No page that is opened later has it."""
     ada = await people.staff("admin")
-    found = LINK.search((await _link(ada, role="admin", name="Ann Admin")).text)
+    asked = {"role": "relying-party", "name": "Example Homes Ltd", "purpose": "rent"}
+    found = LINK.search((await _link(ada, **asked)).text)
     assert found is not None
     for path in ("/admin", FORM):
         assert found[1] not in (await ada.open(path)).html
@@ -58,6 +71,7 @@ async def test_a_swapped_role_is_refused(people: People) -> None:
     [
         ({}, "Choose what they do here"),
         ({"role": "citizen"}, "Choose one of the answers"),
+        ({"role": "officer"}, "Give the name"),
         ({"role": "officer", "purpose": "work"}, "Choose a purpose for a checking organisation"),
         ({"role": "relying-party"}, "Choose a purpose for a checking organisation"),
         ({"role": "officer", "name": "x" * 101}, "Use a name of at most 100 characters"),

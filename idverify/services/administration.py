@@ -1,0 +1,142 @@
+"""Administration by two: acts that no admin does alone. One proposes, another approves, both confirm the same act.
+
+What waits is the act itself, as the first one confirmed it: the second one's confirmation is over that very act, and
+carries it out. A proposal is good once, for 72 hours. Both confirmations go on the ledger, each when it is given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from idverify.core.action import Action, canonical_json
+from idverify.core.policy import Act, Principal, require_may, require_person
+from idverify.errors import Conflict, NotFound, Unprocessable
+from idverify.services import change_authenticators, enrol_staff, reinstate, restore_access, step_up
+from idverify.services.admin_act import AdminAct, Agreed, Done
+from idverify.services.ceremonies import Given
+from idverify.services.invite import Invitation
+from idverify.services.office import Office
+from idverify.services.proposals import PROPOSAL_SECONDS, require_still_here, taken_up
+from idverify.services.step_up import Authorisation
+from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
+from idverify.stores.writes import Consume, Insert, WriteSet
+
+ACTS: Final[Mapping[str, AdminAct]] = {
+    change_authenticators.ACT: change_authenticators.CHANGE,
+    enrol_staff.ACT: enrol_staff.ENROL_STAFF,
+    reinstate.ACT: reinstate.REINSTATE,
+    restore_access.ACT: restore_access.RESTORE_STAFF,
+}
+_UNKNOWN: Final = "There is no such proposal."
+_ALTERED: Final = "What waits here is not what was proposed. Nothing was done; propose it again."
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An act that waits for a second admin until ``expires_at`` (Unix seconds)."""
+
+    handle: bytes
+    action: Action
+    proposed_by: str
+    expires_at: int
+
+
+async def propose(office: Office, admin: Principal, action: Action, given: Given | None) -> Waiting:
+    """Ask a second admin for an act of ``ACTS``. Raises whatever speaks against it now."""
+    require_may(admin, Act.ADMINISTER)
+    act = ACTS.get(action.act)
+    if act is None:
+        raise Unprocessable(f"An act that takes two admins must be one of: {', '.join(sorted(ACTS))}.")
+    person = require_person(admin)
+    await act.check(office, action)
+    confirmed = await step_up.require(office, admin, action, given)
+    now, handle = office.clock.now(), office.new_handle()
+    waits = Waiting(handle, action, admin.actor, now + PROPOSAL_SECONDS)
+    row = {
+        "id": office.new_id(),
+        "handle": handle,
+        "act": action.act,
+        "action": canonical_json(action.to_json()),
+        "proposed_by": admin.actor,
+        "proposed_by_account": person.account,
+        "authorisation_id": confirmed.id,
+        "created_at": now,
+        "expires_at": waits.expires_at,
+        "consumed_at": None,
+    }
+    writes = (*confirmed.writes(None), Insert(tables.admin_proposal, row))
+    await office.store.commit(WriteSet(writes, confirmed.entries(office)))
+    return waits
+
+
+async def waiting(office: Office, admin: Principal) -> list[Waiting]:
+    """Every act that waits for a second admin, oldest first."""
+    require_may(admin, Act.ADMINISTER)
+    return [_waiting(row) for row in await office.store.fetch(queries.OPEN_ADMIN_PROPOSALS, {"at": office.clock.now()})]
+
+
+async def proposal(office: Office, admin: Principal, handle: bytes) -> Waiting:
+    """One proposal, also one that has expired. Raises ``NotFound``."""
+    require_may(admin, Act.ADMINISTER)
+    return _waiting(await _find(office, handle))
+
+
+async def approve(office: Office, admin: Principal, handle: bytes, given: Given | None) -> Invitation | None:
+    """Carry out what another admin proposed; the one-time link that it made, if that is what it was about."""
+    require_may(admin, Act.ADMINISTER)
+    row = await _find(office, handle)
+    consume = taken_up(office, admin, tables.admin_proposal, row)
+    action, act = _waiting(row).action, ACTS[row["act"]]
+    await act.check(office, action)
+    confirmed = await step_up.require(office, admin, action, given)
+    first: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
+    if first is None or (first["account_id"], first["action_digest"]) != (row["proposed_by_account"], action.digest()):
+        raise Conflict(_ALTERED)
+    agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id)
+    execution = _Execution(office, action, agreed, row["proposed_by_account"], consume, confirmed)
+    done: Done = await office.store.write(partial(execution.carry_out, act))
+    if act.afterwards is not None:
+        await act.afterwards(office)
+    return done.invitation
+
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """An act that both have confirmed, on its way into the database."""
+
+    office: Office
+    action: Action
+    agreed: Agreed
+    proposer: bytes
+    consume: Consume
+    confirmed: Authorisation
+
+    async def carry_out(self, act: AdminAct, transaction: Transaction) -> Done:
+        """Runs on the writer. Whoever proposed it must not have left meanwhile."""
+        done = await act.carry_out(self.office, self.action, self.agreed, transaction)
+        writes = (self.consume, require_still_here(self.proposer), *self.confirmed.writes(None), *done.writes)
+        entries = (*self.confirmed.entries(self.office, deed=done.deed), *done.changed)
+        await transaction.apply(WriteSet(writes, entries))
+        for further in done.further:
+            await transaction.apply(further)
+        return done
+
+
+async def _find(office: Office, handle: bytes) -> Any:
+    row: Any = await office.store.fetch_one(queries.ADMIN_PROPOSAL, {"handle": handle})
+    if row is None or row["act"] not in ACTS:
+        raise NotFound(_UNKNOWN)
+    return row
+
+
+def _action(said: dict[str, Any]) -> Action:
+    return Action(said["act"], said["subject"], said["content"])
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(row["handle"], _action(json.loads(row["action"])), row["proposed_by"], row["expires_at"])

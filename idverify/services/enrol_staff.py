@@ -1,0 +1,67 @@
+"""Enrolling officers and admins: two admins make the link, so that nobody makes two people of themselves.
+
+While fewer than two admins are active there is nobody to agree. Until then, and only then, the operator makes links on
+the command line.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idverify.core import security_act
+from idverify.core.action import Action
+from idverify.core.policy import Role
+from idverify.errors import Conflict, Unprocessable
+from idverify.ports import Clock, Entropy
+from idverify.services import enrol, invite
+from idverify.services.admin_act import AdminAct, Agreed, Done
+from idverify.services.first_admins import two_admins_are_active
+from idverify.services.invite import Invitation, Invited, Kind
+from idverify.services.office import Office
+from idverify.services.security_acts import deed
+from idverify.stores import tables
+from idverify.stores.store import Store
+from idverify.stores.transaction import Transaction
+from idverify.stores.writes import Insert
+
+ACT: Final = "enrol-staff"
+STAFF: Final = frozenset({Role.OFFICER, Role.ADMIN})
+_TWO: Final = "Two admins are active, so a link for an officer or an admin takes them both: /admin/enrolment."
+
+
+async def invite_first(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
+    """A link made by the operator. Raises ``Conflict`` for staff once two admins are active."""
+    if invited.role in STAFF and await two_admins_are_active(store):
+        raise Conflict(_TWO)
+    return await invite.invite(store, clock, entropy, invited, created_by)
+
+
+def action(invited: Invited) -> Action:
+    """What both admins confirm."""
+    return Action(ACT, None, invited.to_json())
+
+
+async def _check(office: Office, wanted: Action) -> None:
+    invited = _invited(wanted)
+    assert invited.actor is not None
+    await enrol.require_free(office, invited.actor)
+
+
+async def _carry_out(office: Office, wanted: Action, agreed: Agreed, _transaction: Transaction) -> Done:
+    invited = _invited(wanted)
+    invitation, row = invite.one_time_code(office.clock, office.entropy, Kind.LINK, invited, agreed.approved_by)
+    right = Insert(tables.enrolment, {**row, "authorisation_id": agreed.approval})
+    return Done((right,), deed(security_act.ENROLMENT_MADE, row, office.entropy), invitation=invitation)
+
+
+def _invited(wanted: Action) -> Invited:
+    """Who is to be enrolled. Raises ``Unprocessable`` for what no page of ours proposes."""
+    match dict(wanted.content):
+        case {"role": Role.OFFICER | Role.ADMIN as role, "actor": str(name), "purpose": None}:
+            invited = Invited(Role(role), invite.require_name(name))
+            if action(invited) == wanted:
+                return invited
+    raise Unprocessable("An officer or an admin is enrolled by role and name, and has no purpose.")
+
+
+ENROL_STAFF: Final = AdminAct(_check, _carry_out)
