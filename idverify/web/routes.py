@@ -16,6 +16,7 @@ from idverify.web import (
     metrics,
     own_account,
     own_entries,
+    own_keys,
     people,
     public,
     schema,
@@ -29,6 +30,7 @@ ANY, KNOWN, PERSON_ONLY = Caller.ANYBODY, Caller.KNOWN, Caller.PERSON
 V1: Final = "/api/v1"
 PERSON: Final = V1 + "/people/{person:[0-9a-f]{32}}"
 PROPOSAL: Final = V1 + "/proposals/{proposal:[0-9a-f]{32}}"
+OWN_KEY: Final = V1 + "/security-keys/{key:[0-9a-f]{32}}"
 AUTHORISATIONS: Final = V1 + "/authorisations"
 NOTICE: Final = V1 + "/notices/{notice:[0-9a-f]{32}}"
 ADMIN_PROPOSALS: Final = V1 + "/administration/proposals"
@@ -59,6 +61,11 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", V1 + "/sessions/{session:[0-9a-f]{32}}/end", signing_in.end_session, PERSON_ONLY, GONE),
     Endpoint("POST", V1 + "/recovery-codes", own_account.make_recovery_codes, KNOWN, {201: schema.RecoveryCodes}, None,
              CONFIRMED),
+    Endpoint("GET", V1 + "/security-keys", own_keys.list_keys, PERSON_ONLY, {200: schema.SecurityKeys}),
+    Endpoint("POST", V1 + "/security-keys/options", own_keys.options, PERSON_ONLY, BEGUN, None, CONFIRMED),
+    Endpoint("POST", V1 + "/security-keys", own_keys.add, PERSON_ONLY, GONE, schema.NewKeyAnswer),
+    Endpoint("POST", OWN_KEY + "/name", own_keys.rename, PERSON_ONLY, GONE, schema.KeyName),
+    Endpoint("POST", OWN_KEY + "/removal", own_keys.remove, PERSON_ONLY, GONE, None, CONFIRMED),
     Endpoint("GET", V1 + "/notices", own_account.list_notices, PERSON_ONLY, {200: schema.Notices}),
     Endpoint("POST", NOTICE + "/seen", own_account.see_notice, PERSON_ONLY, GONE),
     Endpoint("POST", NOTICE + "/cancellation", own_account.cancel_code, PERSON_ONLY, GONE),

@@ -409,6 +409,33 @@ class SignedIn(Model):
     expires_at: Instant
 
 
+class KeyName(Model):
+    """What its owner calls a security key."""
+
+    key_name: Annotated[str, Field(max_length=60, description="What you call this key")]
+
+
+class NewKeyAnswer(CeremonyAnswer, KeyName):
+    """The registration of another security key."""
+
+
+class SecurityKeyView(Model):
+    """A security key of one's own."""
+
+    key: Handle
+    key_name: str
+    created_at: Instant
+    last_used_at: Instant | None
+    is_current: bool
+    is_suspended: bool
+
+
+class SecurityKeys(Model):
+    """The security keys that open an account, oldest first."""
+
+    keys: list[SecurityKeyView]
+
+
 class SessionView(Model):
     """A session of one's own: which key opened it, and since when; ``last_used_at`` is to the minute."""
 

@@ -12,7 +12,7 @@ from idverify.web.session_cookie import forget, remember, token_of
 
 async def sign_in_options(call: Call) -> Reply:
     """A challenge to sign in with: for whoever the key says, or for one account alone."""
-    return _begun(await sign_in.begin(call.office, call.body.account))
+    return begun(await sign_in.begin(call.office, call.body.account))
 
 
 async def sign_in_answer(call: Call) -> Reply:
@@ -27,7 +27,7 @@ async def sign_in_answer(call: Call) -> Reply:
 async def enrolment_options(call: Call) -> Reply:
     """A challenge to register a security key with, for a one-time code."""
     body: schema.EnrolmentOpened = call.body
-    return _begun(await enrol.begin(call.office, body.code, body.name, shared_computer=body.shared_computer))
+    return begun(await enrol.begin(call.office, body.code, body.name, shared_computer=body.shared_computer))
 
 
 async def enrolment_answer(call: Call) -> Reply:
@@ -93,9 +93,12 @@ def _signed_out(call: Call) -> Reply:
     return Reply(b"", 204, dress=lambda response: forget(response, call.caller))
 
 
-def _begun(begun: Beginning) -> Reply:
+def begun(beginning: Beginning) -> Reply:
+    """The answer to whoever begins a ceremony."""
     shown = schema.CeremonyBegun(
-        ceremony=begun.ceremony.hex(), public_key=begun.options, expires_at=schema.instant(begun.expires_at)
+        ceremony=beginning.ceremony.hex(),
+        public_key=beginning.options,
+        expires_at=schema.instant(beginning.expires_at),
     )
     return Reply(shown, 201, headers={"Cache-Control": "no-store"})
 

@@ -86,7 +86,9 @@ async def test_a_form_without_the_sessions_token_does_nothing(newcomer: Newcomer
     officer = await newcomer()
     await sign_in(officer, olive.key)
     await officer.go("/account/keys")
-    await officer.page.locator("main input[name=csrf]").evaluate("input => { input.value = 'A'.repeat(43) }")
+    await officer.page.locator("main input[name=csrf]").evaluate_all(
+        "inputs => { for (const input of inputs) input.value = 'A'.repeat(43) }"
+    )
     await officer.press("Sign out everywhere")
     await officer.reads(NOTHING_DONE)
     await officer.go("/officer")

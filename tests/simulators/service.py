@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -176,6 +176,7 @@ class Api:
     def __init__(self, session: ClientSession, deployment: Deployment) -> None:
         self.session, self.deployment = session, deployment
         self._one_at_a_time = asyncio.Lock()
+        self._holding_key: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -207,22 +208,22 @@ class Api:
         if person is None:
             return status, answer
         if _is_problem(answer, "not-authenticated"):
-            await self._sign_in_again(person, sent)
+            await self._sign_in_again(who, person, sent)
         while _is_problem(answer, "not-authenticated") and sent["Cookie"] != person.cookie:
             sent |= person.headers(self.deployment.url)
             status, answer, _ = await self.send(method, path, body, sent)
         if confirm and _is_problem(answer, "step-up-required"):
-            return await self._confirm(person, answer["step_up"], method, path, body, sent)
+            async with self._holding_key[who]:  # one act after the other: each renews the token
+                return await self._confirm(person, answer["step_up"], method, path, body, sent)
         return status, answer
 
     async def _confirm(
         self, person: SignedInPerson, asked: Any, method: str, path: str, body: Any, sent: Mapping[str, str]
     ) -> tuple[int, Any]:
-        """Send it again, confirmed: one act after the other, as a hand touches a key. Each renews the token."""
-        async with person.confirming:
-            headers = {**sent, **person.headers(self.deployment.url), **person.step_up(asked, self.deployment.url)}
-            status, answer, received = await self.send(method, path, body, headers)
-            person.follow(received)
+        """Send it again, confirmed."""
+        headers = {**sent, **person.headers(self.deployment.url), **person.step_up(asked, self.deployment.url)}
+        status, answer, received = await self.send(method, path, body, headers)
+        person.follow(received)
         return status, answer
 
     async def identity(self, who: str | None) -> dict[str, str]:
@@ -271,8 +272,8 @@ class Api:
         assert status == 200, answer
         person.opened(SimpleCookie(received["Set-Cookie"])[COOKIE].value, answer["csrf_token"])
 
-    async def _sign_in_again(self, person: SignedInPerson, refused: Mapping[str, str]) -> None:
-        async with self._one_at_a_time:
+    async def _sign_in_again(self, who: str | None, person: SignedInPerson, refused: Mapping[str, str]) -> None:
+        async with self._holding_key[who]:
             if person.cookie == refused["Cookie"]:
                 await self.sign_in(person)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
 from collections.abc import Mapping
@@ -66,7 +65,6 @@ class SignedInPerson:
     key: PersonalKey = field(default_factory=PersonalKey)
     token: str = ""
     csrf: str = ""
-    confirming: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def opened(self, token: str, csrf: str) -> None:
         """Keep what signing in or enrolling gave."""

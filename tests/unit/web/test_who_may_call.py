@@ -31,6 +31,11 @@ NEEDS: Final[dict[str, Act | None]] = {
     "GET /api/v1/sessions": None,
     "POST /api/v1/sessions/{session}/end": None,
     "POST /api/v1/recovery-codes": Act.PRINT_CODES,
+    "GET /api/v1/security-keys": None,
+    "POST /api/v1/security-keys/options": None,
+    "POST /api/v1/security-keys": None,
+    "POST /api/v1/security-keys/{key}/name": None,
+    "POST /api/v1/security-keys/{key}/removal": None,
     "GET /api/v1/notices": None,
     "POST /api/v1/notices/{notice}/seen": None,
     "POST /api/v1/notices/{notice}/cancellation": None,
@@ -77,6 +82,7 @@ BODIES: Final[dict[str, Any]] = {
     },
     "POST /api/v1/people/{person}/offers": {"type": VCT},
     "POST /api/v1/people/{person}/erasure": {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"},
+    "POST /api/v1/security-keys/{key}/name": {"key_name": "blue key"},
     "POST /api/v1/authenticators/dry-run": {"document": EMPTY.to_json()},
     "POST /api/v1/administration/proposals": enrol_staff.action(Invited(Role.OFFICER, "Otto Officer")).to_json(),
     "POST /api/v1/verification-requests": {"type": VCT},
@@ -134,7 +140,7 @@ class Town:
         path = path.replace("{person}", self.gone if act is Act.ERASE else self.held.person)
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
         path = path.replace("{authorisation}", self.confirmed).replace("{session}", "0" * 32)
-        path = path.replace("{notice}", "0" * 32)
+        path = path.replace("{notice}", "0" * 32).replace("{key}", "0" * 32)
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, self.body(name), headers)
@@ -215,7 +221,7 @@ async def test_a_program_has_no_session(town: Town, name: str, who: str) -> None
 
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if "{" in name and act is None])
-async def test_a_session_or_notice_that_is_not_there(town: Town, name: str, who: str) -> None:
+async def test_a_key_session_or_notice_that_is_not_there(town: Town, name: str, who: str) -> None:
     """Whoever is signed in may look for their own, and finds no other."""
     status, problem = await town.call(name, who)
 
