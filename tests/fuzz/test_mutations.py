@@ -40,6 +40,7 @@ ANSWERS = {
     (401, "origin-not-allowed"),
     (401, "user-verification-needed"),
     (403, "key-not-allowed"),
+    (403, "key-suspended"),  # once an answer whose counter did not rise has told of a copy
     (404, "not-found"),  # where a spoiled body names another ceremony or code
     (409, "key-already-registered"),  # two short ids that were drawn alike
 }

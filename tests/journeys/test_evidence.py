@@ -14,13 +14,14 @@ from tests.simulators.service import Deployment
 
 
 @pytest.fixture
-async def admin(idverify: Command, deployment: Deployment, tmp_path: Path) -> tuple[object, ...]:
-    """An admin with a key in a file, who signs in and confirms with it."""
-    link = await idverify("enrol", "--role", "admin", "--data", deployment.data)
-    name = f"Admin of {tmp_path.name}"
-    joined = await idverify("securitykey", "enrol", link.output.strip(), "--key", tmp_path / "key", "--name", name)
-    assert joined.status == 0
-    return "--security-key", tmp_path / "key"
+async def admin(idverify: Command, deployment: Deployment) -> tuple[object, ...]:
+    """An admin with a key in a file, who signs in and confirms with it; the same for every test of a deployment."""
+    key = deployment.data / "evidence-admin.key"
+    if not key.exists():
+        link = await idverify("enrol", "--role", "admin", "--data", deployment.data)
+        joined = await idverify("securitykey", "enrol", link.output.strip(), "--key", key, "--name", "Edna Evidence")
+        assert joined.status == 0
+    return "--security-key", key
 
 
 @pytest.fixture

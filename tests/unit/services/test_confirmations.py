@@ -12,6 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
+from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.core.verdict import CheckId, Outcome, Result, Verdict
 from idverify.errors import NotAllowed, NotFound
@@ -28,6 +29,8 @@ from idverify.stores.open import Location, open_log
 from tests.simulators.databases import changed, copied
 from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.software_office import SoftwareOffice
+
+BANK = Invited(Role.RELYING_PARTY, "Other Bank plc", Purpose.WORK)
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,7 @@ async def test_the_person_sees_who_exported(revoked: Revoked) -> None:
 async def test_acts_rest_under_the_key_of_whom_they_are_about(revoked: Revoked) -> None:
     """What was decided on a person is sealed, what bears on nobody is plain."""
     await revoked.served.confirmed(
-        "admin",
-        lambda who, given: invite.invite_staff(
-            revoked.served.office, who, Invited(Role.OFFICER, "Otto Officer"), given
-        ),
+        "admin", lambda who, given: invite.invite_organisation(revoked.served.office, who, BANK, given)
     )
     person = await read(revoked.served.office, bytes.fromhex(revoked.person))
     rows = await revoked.rows(tables.authorisation)
@@ -154,7 +154,7 @@ async def test_acts_rest_under_the_key_of_whom_they_are_about(revoked: Revoked) 
     assert {row["act"]: row["person_id"] for row in rows} == {
         "decide": person.id,
         "offer-credential": person.id,
-        "enrol-staff": None,
+        "enrol-organisation": None,
     }
     for row in rows:
         sealed = row["person_id"] is not None
@@ -244,7 +244,7 @@ async def test_by_the_api(revoked: Revoked) -> None:
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ("UPDATE authorisation SET action = x'7b7d' WHERE act = 'enrol-staff'",
+        ("UPDATE authorisation SET action = x'7b7d' WHERE act = 'enrol-organisation'",
          "an act that is kept is the one that was confirmed"),
         ("UPDATE authorisation SET person_id = NULL WHERE act = 'offer-credential'",
          "an act that was confirmed is kept under the key of whom its entry is about"),
@@ -252,8 +252,8 @@ async def test_by_the_api(revoked: Revoked) -> None:
 )  # fmt: skip
 async def test_an_act_that_was_changed_is_found(revoked: Revoked, tmp_path: Path, change: str, rule: str) -> None:
     """By the audit of the rows, where it is plain."""
-    office, staffer = revoked.served.office, Invited(Role.OFFICER, "Otto Officer")
-    await revoked.served.confirmed("admin", lambda who, given: invite.invite_staff(office, who, staffer, given))
+    office = revoked.served.office
+    await revoked.served.confirmed("admin", lambda who, given: invite.invite_organisation(office, who, BANK, given))
     (tmp_path / "copy").mkdir()
     with copied(revoked.served.api.deployment.location, tmp_path / "copy") as copy:
         before = _broken(copy)
