@@ -147,7 +147,7 @@ async def authorised(opened: Opened) -> Found:
 
 
 async def bound(opened: Opened) -> Found:
-    """A security key that was bound to an account, or removed from it."""
+    """A security key that was bound to an account or removed from it, suspended or put back in use."""
     whose = None if opened.person is None else opened.person.id
     keys: list[Any] = await opened.office.store.fetch(audit_queries.SECURITY_KEYS_OF_PERSON, {"person_id": whose})
     named = [key for key in keys if hashlib.sha256(key["cose_key"]).digest() == opened.record.object_digest]
@@ -166,20 +166,31 @@ async def signing_key(opened: Opened) -> Found:
         yield "it is the one recorded", hashlib.sha256(recorded).digest() == opened.record.object_digest
 
 
+# True type -> the rows among which its own is, and what such a row has once the act is done.
+_SECURITY_ROWS: Final[Mapping[str, tuple[Any, str | None]]] = {
+    security_act.ACCOUNT_ENDED: (audit_queries.ACCOUNTS_OF_PERSON, "ended_at"),
+    security_act.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
+    security_act.API_KEY_MADE: (queries.API_KEYS, None),
+    security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
+    security_act.AUTHENTICATORS_CHANGED: (queries.AUTHENTICATOR_LISTS, None),
+    security_act.ENROLMENT_CANCELLED: (audit_queries.ENROLMENTS_OF_PERSON, "consumed_at"),
+    security_act.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
+    security_act.RECOVERY_CODES_MADE: (audit_queries.ACCOUNTS_OF_PERSON, None),
+}
+assert _SECURITY_ROWS.keys() == security_act.NAMED.keys()
+_OF_NOBODY: Final = {
+    security_act.API_KEY_MADE,
+    security_act.API_KEY_REVOKED,
+    security_act.AUTHENTICATORS_CHANGED,
+}
+
+
 async def bore_on_security(opened: Opened) -> Found:
     """An act that bears on who may do what here: the row that it was done to. Unused codes are not kept for long."""
+    query, over = _SECURITY_ROWS[opened.type]
+    of_people = opened.type not in _OF_NOBODY
     whose = None if opened.person is None else opened.person.id
-    tables = {
-        security_act.ACCOUNT_ENDED: (audit_queries.ACCOUNTS_OF_PERSON, "ended_at"),
-        security_act.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
-        security_act.API_KEY_MADE: (queries.API_KEYS, None),
-        security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
-        security_act.ENROLMENT_CANCELLED: (audit_queries.ENROLMENTS_OF_PERSON, "consumed_at"),
-        security_act.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
-        security_act.RECOVERY_CODES_MADE: (audit_queries.ACCOUNTS_OF_PERSON, None),
-    }
-    query, over = tables[opened.type]
-    rows: list[Any] = await opened.office.store.fetch(query, {} if query is queries.API_KEYS else {"person_id": whose})
+    rows: list[Any] = await opened.office.store.fetch(query, {"person_id": whose} if of_people else {})
     recorded = opened.record.object_digest
     row = next((one for one in rows if security_act.object_digest(opened.type, one) == recorded), None)
     gone = None if opened.type == security_act.ENROLMENT_MADE else False
@@ -237,6 +248,8 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "key.active": signing_key,
     "authenticator.bound": bound,
     "authenticator.removed": bound,
+    "authenticator.suspended": bound,
+    "authenticator.reinstated": bound,
     "policy.changed": policy_changed,
     **{f"decision.{kind.value}": decided for kind in DecisionKind},
     **dict.fromkeys(security_act.NAMED, bore_on_security),

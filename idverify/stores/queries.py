@@ -308,6 +308,7 @@ _OPEN_PROPOSALS = (
 OPEN_PROPOSALS: Final = _OPEN_PROPOSALS.where(proposal.c.kind != "erase")
 OPEN_ERASURES: Final = _OPEN_PROPOSALS.where(proposal.c.kind == "erase")
 
+AUTHENTICATOR_LISTS: Final = select(authenticator_list)
 NEWEST_AUTHENTICATOR_LIST: Final = select(authenticator_list).order_by(authenticator_list.c.version.desc()).limit(1)
 NEWEST_METADATA: Final = select(metadata_blob).order_by(metadata_blob.c.number.desc()).limit(1)
 NEWEST_METADATA_NUMBER: Final = select(metadata_blob.c.number).order_by(metadata_blob.c.number.desc()).limit(1)
