@@ -8,15 +8,17 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from hsm import Algorithm, Hsm, HsmError, HsmPolicy, KeyInfo, init_token
+from hsm import Algorithm, Hsm, HsmError, init_token
 from hsm.softhsm import find_module, render
+from idverify.app.key_orders import carry_out_orders
 from idverify.app.private import write_private
+from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSealer, HsmSigner, at_start, mapped, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
 from idverify.errors import SetupError
@@ -30,7 +32,6 @@ from idverify.services.establish import (
     SEALING_ROLE,
     WRAPPING_ROLE,
     Ceremony,
-    TokenKey,
     add_keys,
     crl_is_due,
     establish,
@@ -77,8 +78,11 @@ class Wishes:
         return self.database.url or data / DATABASE
 
 
-async def provision(data: Path, wishes: Wishes) -> Config:
-    """The settings of a data directory that is ready to serve; made now if it is not there yet."""
+async def provision(data: Path, wishes: Wishes, told: Callable[[str], None] = lambda _: None) -> Config:
+    """The settings of a data directory that is ready to serve; made now if it is not there yet.
+
+    ``told`` hears of signing keys that were replaced, and of those that wait for it.
+    """
     require_public_url(wishes.public_url)
     make_private(data)
     if not (data / FILE_NAME).exists():
@@ -89,7 +93,7 @@ async def provision(data: Path, wishes: Wishes) -> Config:
         _write_settings(data, wishes, tokens[ONLINE], tokens[ROOT])
     config = load(data)
     upgrade_existing(config.location)
-    await _establish(config)
+    await _establish(config, told)
     return config
 
 
@@ -204,7 +208,7 @@ def _toml(value: object) -> str:
             return f'"{escaped}"'
 
 
-async def _establish(config: Config) -> None:
+async def _establish(config: Config, told: Callable[[str], None]) -> None:
     """Keys on both tokens, then everything that stands on them. The root's token is closed again at once."""
     clock = SystemClock()
     async with open_store(config.location, clock) as store:
@@ -214,6 +218,7 @@ async def _establish(config: Config) -> None:
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock)
+            await carry_out_orders(config, store, deployment(config), clock, told)
         except HsmError as error:
             raise at_start(error) from error
 
@@ -223,19 +228,19 @@ async def _first_keys(config: Config, store: Store, clock: Clock) -> None:
         Hsm(token_config(config.online, writable=True)) as online,
         Hsm(token_config(config.root, writable=True)) as root,
     ):
-        (root_key,) = await _keys(root, config.root.label, ROOT_KEYS)
-        online_keys = await _keys(online, config.online.label, ONLINE_KEYS)
+        (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
+        online_keys = await keys_on(online, config.online.label, ONLINE_KEYS)
         ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
         await establish(store, deployment(config), ceremony, clock, system_entropy)
 
 
 async def _further_keys(config: Config, store: Store, clock: Clock) -> None:
     """What this version needs and the deployment has not: keys of an earlier version's, and the one in software."""
-    rows = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
+    rows = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
     if CHECKPOINT_COSIGNER in rows:
         return
     async with Hsm(token_config(config.online, writable=True)) as online:
-        keys = await _keys(online, config.online.label, ONLINE_KEYS)
+        keys = await keys_on(online, config.online.label, ONLINE_KEYS)
         sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
         cosigning = await make_cosigning_key(HsmSealer(online, sealing), system_entropy)
         new = [key for key in (*keys, cosigning) if key.role not in rows]
@@ -269,23 +274,3 @@ def deployment(config: Config) -> Deployment:
         name=config.identity.name,
         country=config.identity.country,
     )
-
-
-async def _keys(hsm: Hsm, token: str, wanted: Mapping[str, Algorithm]) -> tuple[TokenKey, ...]:
-    """The keys of these labels; what is not on the token yet is generated there."""
-    there = {key.label: key for key in await mapped(hsm.inventory)}
-    keys = []
-    for role, algorithm in wanted.items():
-        info = there.get(role) or await _generated(hsm, algorithm, role)
-        keys.append(TokenKey(role, token, info.id, info.algorithm.value, info.public_key))
-    return tuple(keys)
-
-
-async def _generated(hsm: Hsm, algorithm: Algorithm, role: str) -> KeyInfo:
-    """A new key; for checkpoints one of ECDSA where the token cannot make one of EdDSA (docs/ledger-format.md)."""
-    try:
-        return await hsm.generate(algorithm, role)
-    except HsmPolicy:  # the token does not know the mechanism
-        if algorithm is not Algorithm.EDDSA:
-            raise
-        return await hsm.generate(Algorithm.ES256, role)

@@ -73,7 +73,7 @@ async def open_office(
             hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
         except HsmError as error:
             raise at_start(error) from error
-        roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.SIGNING_KEYS, {})}
+        roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
         signer = HsmSigner(hsm, roles[PROBE_ROLE])
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
         sealer = HsmSealer(hsm, roles[SEALING_ROLE])

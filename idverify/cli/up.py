@@ -86,7 +86,7 @@ def _plan(data: Path) -> None:
 
 
 async def _ready(data: Path, wishes: Wishes, listening: Listening) -> Config:
-    config = await provision(data, wishes)
+    config = await provision(data, wishes, say)
     _require_same_database(config, wishes.database)
     _require_same_address(config, listening)
     return config.model_copy(update={"service": _service(config.service, listening)})

@@ -18,6 +18,7 @@ ENROLMENT_CANCELLED: Final = "security.enrolment-cancelled"
 AUTHENTICATORS_CHANGED: Final = "security.authenticators-changed"
 ENROLMENT_MADE: Final = "security.enrolment-made"
 RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
+SIGNING_KEY_ORDERED: Final = "security.signing-key-ordered"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
 
 # What of its row an act is about: names that are there from the first and never change, with something random among
@@ -30,6 +31,7 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     AUTHENTICATORS_CHANGED: ("version", "document"),
     ENROLMENT_MADE: ("code_hash", "role", "actor", "purpose"),
     RECOVERY_CODES_MADE: ("handle",),
+    SIGNING_KEY_ORDERED: ("handle", "old_key_id", "role", "reason"),
     SIGNED_OUT: ("handle",),
 }
 

@@ -246,12 +246,16 @@ def not_after(der: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Crl:
-    """A verified revocation list. ``revoked`` has the form of ``TrustStore.revoked_serials``; times in Unix seconds."""
+    """A verified revocation list; times in Unix seconds.
+
+    ``revoked`` has the form of ``TrustStore.revoked_serials``, ``entries`` are (serial number, revoked at), in order.
+    """
 
     number: int
     this_update: int
     next_update: int
     revoked: frozenset[tuple[str, int]]
+    entries: tuple[tuple[int, int], ...]
 
 
 def read_crl(der: bytes, issuer: bytes) -> Crl:
@@ -281,6 +285,7 @@ def _whole_crl(crl: x509.CertificateRevocationList) -> Crl:
         this_update=int(crl.last_update_utc.timestamp()),
         next_update=int(crl.next_update_utc.timestamp()),
         revoked=frozenset((name, entry.serial_number) for entry in crl),
+        entries=tuple((entry.serial_number, int(entry.revocation_date_utc.timestamp())) for entry in crl),
     )
 
 

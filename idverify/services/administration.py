@@ -15,7 +15,14 @@ from typing import Any, Final
 from idverify.core.action import Action, canonical_json
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, NotFound, Unprocessable
-from idverify.services import change_authenticators, enrol_staff, reinstate, restore_access, step_up
+from idverify.services import (
+    change_authenticators,
+    enrol_staff,
+    reinstate,
+    replace_signing_key,
+    restore_access,
+    step_up,
+)
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invitation
@@ -30,6 +37,7 @@ ACTS: Final[Mapping[str, AdminAct]] = {
     change_authenticators.ACT: change_authenticators.CHANGE,
     enrol_staff.ACT: enrol_staff.ENROL_STAFF,
     reinstate.ACT: reinstate.REINSTATE,
+    replace_signing_key.ACT: replace_signing_key.REPLACE,
     restore_access.ACT: restore_access.RESTORE_STAFF,
 }
 _UNKNOWN: Final = "There is no such proposal."

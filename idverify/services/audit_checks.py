@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -157,19 +157,22 @@ async def bound(opened: Opened) -> Found:
 
 
 async def signing_key(opened: Opened) -> Found:
-    """A key on a token."""
+    """A key on a token that was taken into use, or replaced by another."""
     keys = {row["key_id"]: row for row in await opened.office.store.fetch(queries.SIGNING_KEYS, {})}
     row = keys.get(opened.record.kid)
     yield "there is such a key", row is not None
     if row is not None:
         recorded = row["certificate"] or row["public_key"] or row["key_id"]
         yield "it is the one recorded", hashlib.sha256(recorded).digest() == opened.record.object_digest
+        if opened.type == "key.retired":
+            yield "it is out of use", row["state"] != "active"
 
 
 # True type -> the rows among which its own is, and what such a row has once the act is done.
 _SECURITY_ROWS: Final[Mapping[str, tuple[Any, str | None]]] = {
     security_act.ACCOUNT_ENDED: (audit_queries.ACCOUNTS_OF_PERSON, "ended_at"),
     security_act.SIGNED_OUT: (audit_queries.ACCOUNTS_OF_PERSON, None),
+    security_act.SIGNING_KEY_ORDERED: (queries.KEY_ORDERS, None),
     security_act.API_KEY_MADE: (queries.API_KEYS, None),
     security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
     security_act.AUTHENTICATORS_CHANGED: (queries.AUTHENTICATOR_LISTS, None),
@@ -182,6 +185,7 @@ _OF_NOBODY: Final = {
     security_act.API_KEY_MADE,
     security_act.API_KEY_REVOKED,
     security_act.AUTHENTICATORS_CHANGED,
+    security_act.SIGNING_KEY_ORDERED,
 }
 
 
@@ -246,6 +250,7 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "credential.invalid": status_changed,
     "issuance.void": voided,
     "key.active": signing_key,
+    "key.retired": signing_key,
     "authenticator.bound": bound,
     "authenticator.removed": bound,
     "authenticator.suspended": bound,
@@ -277,15 +282,14 @@ async def public_object(office: Office, entry: Entry, kind: str) -> Found:
 
 
 def _signed(opened: Opened, row: Any) -> bool | None:
-    """Whether our key signed what was handed out, as long as that is kept."""
+    """Whether our key signed what was handed out, as long as that is kept; a key that was revoked since, too."""
     document = _document(opened, row)
     if document is None:
         return None
     try:
         presented = FORMAT.read(document)
-        found = {
-            check.id: check.result for check in FORMAT.check(presented, opened.office.trust, row["issued_at"], None)
-        }
+        trust = replace(opened.office.trust, revoked_serials=frozenset())
+        found = {check.id: check.result for check in FORMAT.check(presented, trust, row["issued_at"], None)}
     except DocumentError:
         return False
     ours = {found.get(check) for check in (CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.TYPE_ALLOWED)}

@@ -16,8 +16,9 @@ from typing import Any, Final
 import cbor2
 
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.errors import Conflict
 from idverify.formats import x509_build
-from idverify.formats.x509 import Purpose, read_certificate, read_crl
+from idverify.formats.x509 import Purpose, not_after, read_certificate, read_crl
 from idverify.formats.x509_build import Certified
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import EntryType
@@ -82,7 +83,7 @@ async def establish(store: Store, deployment: Deployment, ceremony: Ceremony, cl
     """Certify the keys and open the ledger, unless this database was established already."""
     if await store.fetch_one(queries.DEPLOYMENT, {}) is not None:
         return
-    maker = _Maker(deployment, ceremony, clock.now(), entropy)
+    maker = Maker(deployment, ceremony, clock.now(), entropy)
     root = await maker.root_certificate()
     certificates = {
         key.role: await maker.leaf_certificate(key, purpose, root)
@@ -102,8 +103,8 @@ async def establish(store: Store, deployment: Deployment, ceremony: Ceremony, cl
 async def add_keys(store: Store, keys: Iterable[TokenKey], clock: Clock, entropy: Entropy) -> None:
     """Take further keys into use that need no certificate: their rows, and an entry on the ledger for each."""
     added = tuple(keys)
-    writes = tuple(Insert(tables.signing_key, _key_row(key, None, clock.now())) for key in added)
-    await store.commit(WriteSet(writes, tuple(_key_entry(key, None, entropy) for key in added)))
+    writes = tuple(Insert(tables.signing_key, key_row(key, None, clock.now())) for key in added)
+    await store.commit(WriteSet(writes, tuple(key_entry(key, None, entropy) for key in added)))
 
 
 async def crl_is_due(store: Store, at: int) -> bool:
@@ -115,18 +116,29 @@ async def crl_is_due(store: Store, at: int) -> bool:
 async def renew_crl(store: Store, root_signer: Signer, at: int) -> None:
     """Sign the revocation list anew with the root: the same certificates, the next number, a later end."""
     row: Any = await store.fetch_one(queries.CRLS, {})
+    await store.commit(WriteSet((await renewed_crl(row, root_signer, at),)))
+
+
+async def renewed_crl(row: Any, root_signer: Signer, at: int, revoked: tuple[int, ...] = ()) -> Change:
+    """The list of ``row`` signed anew, with the serial numbers ``revoked`` on it besides; what is on it stays on it.
+
+    Raises ``Conflict`` when it is written, if the list was renewed meanwhile.
+    """
     listed, end = read_crl(row["der"], row["issuer_certificate"]), at + CRL_DAYS * DAY
-    revoked = [(serial, at) for _, serial in listed.revoked]
+    entries = (*listed.entries, *((serial, at) for serial in revoked))
     tbs = x509_build.tbs_crl(
-        row["issuer_certificate"], number=row["number"] + 1, this_update=at, next_update=end, revoked=revoked
+        row["issuer_certificate"], number=row["number"] + 1, this_update=at, next_update=end, revoked=entries
     )
     der = x509_build.seal_crl(tbs, await root_signer.sign(row["issuer_key_id"], tbs))
+    known = {"issuer_key_id": row["issuer_key_id"], "number": row["number"]}
     fresh = {"der": der, "number": row["number"] + 1, "next_update": end}
-    await store.commit(WriteSet((Change(tables.crl, {"issuer_key_id": row["issuer_key_id"]}, fresh),)))
+    return Change(tables.crl, known, fresh, Conflict("The revocation list was renewed meanwhile. Nothing was done."))
 
 
 @dataclass(frozen=True, slots=True)
-class _Maker:
+class Maker:
+    """What the root signs, and the rows of it, as of ``now``."""
+
     deployment: Deployment
     ceremony: Ceremony
     now: int
@@ -134,25 +146,31 @@ class _Maker:
 
     @property
     def crl_uri(self) -> str:
+        """Where verifiers find the revocation list."""
         return f"{self.deployment.iss}/pki/crl.der"
 
     async def root_certificate(self) -> bytes:
+        """The root's own, DER."""
         certified = self._certified(f"{self.deployment.name} documents root", self.ceremony.root, ROOT_DAYS)
         tbs = x509_build.tbs_root(certified, uri=self.deployment.iss, crl_uri=self.crl_uri)
         return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
 
     async def leaf_certificate(self, key: TokenKey, purpose: Purpose, root: bytes) -> bytes:
-        certified = self._certified(f"{self.deployment.name} {key.role}", key, LEAF_DAYS)
+        """A signer's under ``root``, DER; it ends before the root does."""
+        days = min(LEAF_DAYS, (not_after(root) - self.now) // DAY)
+        certified = self._certified(f"{self.deployment.name} {key.role}", key, days)
         tbs = x509_build.tbs_leaf(certified, purpose, root, iss=self.deployment.iss, crl_uri=self.crl_uri)
         return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
 
     async def empty_crl(self, root: bytes) -> bytes:
+        """The first revocation list, DER."""
         tbs = x509_build.tbs_crl(
             root, number=1, this_update=self.now, next_update=self.now + CRL_DAYS * DAY, revoked=()
         )
         return x509_build.seal_crl(tbs, await self._root_signs(tbs))
 
     def rows(self, root: bytes, certificates: dict[str, bytes], crl: bytes) -> WriteSet:
+        """Everything that begins with them."""
         ours = self.deployment
         keys = [(self.ceremony.root, root)] + [(key, certificates.get(key.role)) for key in self.ceremony.online]
         trusted = {
@@ -174,7 +192,7 @@ class _Maker:
             Insert(tables.deployment, identity),
             Insert(tables.trusted_issuer, trusted),
             Insert(tables.crl, listed),
-            *(Insert(tables.signing_key, _key_row(key, certificate, self.now)) for key, certificate in keys),
+            *(Insert(tables.signing_key, key_row(key, certificate, self.now)) for key, certificate in keys),
         ]
         return WriteSet(tuple(writes), tuple(self._entries(keys)))
 
@@ -183,7 +201,7 @@ class _Maker:
         identity = LogIdentity(ours.log_origin, ours.iss, ours.rp_id, ours.status_base)
         yield public_object(EntryType.LOG_START, LOG_START, self.entropy(16), identity.digest())
         for key, certificate in keys:
-            yield _key_entry(key, certificate, self.entropy)
+            yield key_entry(key, certificate, self.entropy)
 
     def _certified(self, name: str, key: TokenKey, days: int) -> Certified:
         assert key.public_key is not None
@@ -195,7 +213,8 @@ class _Maker:
         return await self.ceremony.root_signer.sign(self.ceremony.root.key_id, tbs)
 
 
-def _key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, object]:
+def key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, object]:
+    """The row of a key that is in use from now on."""
     expires = None if certificate is None else read_certificate(certificate).not_valid_after_utc
     return {
         "key_id": key.key_id,
@@ -211,7 +230,8 @@ def _key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, ob
     }
 
 
-def _key_entry(key: TokenKey, certificate: bytes | None, entropy: Entropy) -> Recorded:
+def key_entry(key: TokenKey, certificate: bytes | None, entropy: Entropy) -> Recorded:
+    """The ledger's entry of a key that is in use from now on."""
     recorded = certificate or key.public_key or key.key_id
     record = Record("key.active", hashlib.sha256(recorded).digest(), key.key_id)
     return about_ourselves(record, entropy(16), entropy)

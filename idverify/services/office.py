@@ -131,15 +131,14 @@ async def load_deployment(store: Store) -> Deployment:
 
 async def load_keys(store: Store, iss: str) -> Keys:
     """The active keys that the database names, with their certificates."""
-    rows = await store.fetch(queries.SIGNING_KEYS, {})
-    active = [row for row in rows if row["state"] == "active"]
+    active = await store.fetch(queries.KEYS_IN_USE, {})
     issuers = {
         row["role"]: Issuer(iss, (row["certificate"],), row["key_id"])
         for row in active
         if row["certificate"] is not None
     }
     receipts = next(row for row in active if row["role"] == RECEIPT_SIGNER)
-    return Keys(issuers, log_keys(rows), (receipts["key_id"], receipts["public_key"]))
+    return Keys(issuers, log_keys(active), (receipts["key_id"], receipts["public_key"]))
 
 
 async def load_trust(store: Store) -> TrustStore:

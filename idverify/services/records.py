@@ -34,6 +34,7 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "authenticator.suspended": EntryType.KEY,
     "authenticator.reinstated": EntryType.KEY,
     "policy.changed": EntryType.POLICY,
+    "key.retired": EntryType.ADMINISTRATION,  # a deed: the key that comes in its place stands behind it
     "decision.grant": EntryType.ADMINISTRATION,
     "decision.vary": EntryType.ADMINISTRATION,
     "decision.suspend": EntryType.ADMINISTRATION,
@@ -47,6 +48,7 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "security.enrolment-made": EntryType.ADMINISTRATION,
     "security.recovery-codes-made": EntryType.ADMINISTRATION,
     "security.signed-out-everywhere": EntryType.ADMINISTRATION,
+    "security.signing-key-ordered": EntryType.ADMINISTRATION,
     "erasure": EntryType.ADMINISTRATION,
     "authorisation": EntryType.ADMINISTRATION,
     COVER: EntryType.ADMINISTRATION,

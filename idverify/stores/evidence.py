@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from idverify.auth.step_up import Confirmation, verify_evidence
-from idverify.core import security_act
+from idverify.core import key_order, security_act
 from idverify.core.action import canonical_json
 from idverify.errors import IdverifyError
 from idverify.ledger.commitment import SALT_SIZE, Record, opens
@@ -46,6 +46,9 @@ _STAFF_KEYS: Final = """
 _SUSPENSIONS: Final = """
     SELECT type, ledger_index, opening FROM ledger_record
     WHERE type IN ('authenticator.suspended', 'authenticator.reinstated') ORDER BY shard, ledger_index"""
+_KEY_ORDERS: Final = """
+    SELECT o.handle, o.role, o.reason, o.old_key_id, a.action_digest, coalesce(a.ledger_index, 0) AS ledger_index
+    FROM key_order o LEFT JOIN authorisation a ON a.id = o.approval_id"""
 _WAITING: Final = "SELECT opening FROM ledger_waiting WHERE type = :type"
 _COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
 _ACT: Final = "erase-person"
@@ -61,6 +64,7 @@ def evidence_findings(rows: Rows) -> Findings:
     yield from _erasures(rows)
     yield from _api_keys(rows)
     yield from _staff(rows)
+    yield from _signing_keys(rows)
 
 
 def _confirmations(rows: Rows) -> Findings:
@@ -161,6 +165,23 @@ def _lists(rows: Rows) -> Findings:
     for row in rows("SELECT version, document FROM authenticator_list"):
         if security_act.object_digest(security_act.AUTHENTICATORS_CHANGED, row) not in decided:
             yield max(decided.values(), default=0), "a list of authenticators has an entry that put it in force"
+
+
+def _signing_keys(rows: Rows) -> Findings:
+    """Keys that nobody took into use on the ledger, replaced ones that sign again, and orders that nobody gave."""
+    taken, replaced = _objects(rows, "key.active"), _objects(rows, "key.retired")
+    for row in rows("SELECT key_id, public_key, certificate, state FROM signing_key"):
+        key = hashlib.sha256(row["certificate"] or row["public_key"] or row["key_id"]).digest()
+        if key not in taken:
+            yield max(taken.values(), default=0), "a signing key has an entry that took it into use"
+        if (key in replaced) is (row["state"] == "active"):
+            yield replaced.get(key, 0), "a signing key is out of use when the ledger says so, and only then"
+    given = _objects(rows, security_act.SIGNING_KEY_ORDERED)
+    for row in rows(_KEY_ORDERS):
+        if security_act.object_digest(security_act.SIGNING_KEY_ORDERED, row) not in given:
+            yield row["ledger_index"], "the order of a signing key has an entry that gave it"
+        if key_order.action(row["old_key_id"], row["role"], row["reason"]).digest() != row["action_digest"]:
+            yield row["ledger_index"], "the order of a signing key is what was confirmed"
 
 
 def _suspended(rows: Rows) -> dict[bytes, int]:

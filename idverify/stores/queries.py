@@ -19,6 +19,7 @@ from idverify.stores.tables import (
     deployment,
     enrolment,
     issuance,
+    key_order,
     ledger_checkpoint,
     ledger_record,
     ledger_state,
@@ -69,6 +70,11 @@ OPEN_SHARD_PROPOSALS: Final = (
     .order_by(shard_proposal.c.created_at, shard_proposal.c.id)
 )
 SIGNING_KEYS: Final = select(signing_key)
+KEYS_IN_USE: Final = select(signing_key).where(signing_key.c.state == "active")
+KEY_ORDERS: Final = select(key_order)
+OPEN_KEY_ORDERS: Final = KEY_ORDERS.where(key_order.c.carried_out_at.is_(None)).order_by(
+    key_order.c.ordered_at, key_order.c.role
+)
 TRUSTED_ISSUERS: Final = select(trusted_issuer)
 CRLS: Final = select(crl)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("id"))

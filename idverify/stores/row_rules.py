@@ -85,6 +85,23 @@ ROW_RULES: Final[Mapping[str, str]] = {
         WHERE (l.authorisation_id IS NOT NULL OR l.approval_id IS NOT NULL OR l.approved_by IS NOT NULL)
         AND (second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
         OR second.security_key_id = first.security_key_id OR second.id IS NULL)""",
+    "two admins order another signing key": """
+        SELECT second.ledger_index FROM key_order o LEFT JOIN authorisation first ON first.id = o.authorisation_id
+        LEFT JOIN authorisation second ON second.id = o.approval_id
+        WHERE first.act IS DISTINCT FROM 'replace-signing-key'
+        OR second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
+        OR second.security_key_id = first.security_key_id""",
+    "of a role's signing keys, all but the first were ordered": """
+        SELECT NULL FROM signing_key k LEFT JOIN key_order o ON o.new_key_id = k.key_id AND o.role = k.role
+        WHERE o.id IS NULL GROUP BY k.role HAVING count(*) > 1""",
+    "a role has one signing key in use": """
+        SELECT NULL FROM signing_key GROUP BY role
+        HAVING sum(CASE state WHEN 'active' THEN 1 ELSE 0 END) <> 1""",
+    "an order that was carried out left the old key as its reason asks": """
+        SELECT NULL FROM key_order o LEFT JOIN signing_key old ON old.key_id = o.old_key_id AND old.role = o.role
+        WHERE old.state IS DISTINCT FROM CASE WHEN o.carried_out_at IS NULL THEN 'active'
+            WHEN o.reason = 'compromised' THEN 'revoked' ELSE 'retiring' END
+        OR (o.carried_out_at IS NULL) <> (o.new_key_id IS NULL)""",
     "a confirmation carries one decision": """
         SELECT max(ledger_index) FROM (
             SELECT authorisation_id AS id, ledger_index FROM decision

@@ -59,7 +59,8 @@ deployment = Table(
     _int("created_at"),
 )
 
-# Keys of the tokens that the service uses, by role; states as in docs/architecture: active, retiring, destroyed.
+# Keys of the tokens that the service uses, by role. Of a role one is ``active``; those before it are ``retiring`` (what
+# they signed still verifies) or ``revoked`` (nothing that they signed does).
 signing_key = Table(
     "signing_key",
     metadata,
@@ -73,6 +74,22 @@ signing_key = Table(
     _int("not_after", null=True),
     _int("created_at"),
     _bytes("sealed", null=True),  # of a key that the token cannot hold yet: its seed, wrapped by the token
+)
+
+# The replacement of a signing key, ordered by two admins; the next start with the root's token at hand carries it out.
+key_order = Table(
+    "key_order",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _text("role"),
+    _text("reason"),
+    Column("old_key_id", LargeBinary, ForeignKey("signing_key.key_id"), nullable=False),
+    _bytes("authorisation_id"),
+    _bytes("approval_id"),
+    _int("ordered_at"),
+    _int("carried_out_at", null=True),
+    Column("new_key_id", LargeBinary, ForeignKey("signing_key.key_id"), nullable=True),
 )
 
 # Certificate revocation lists, newest per issuing certificate.

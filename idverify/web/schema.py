@@ -541,11 +541,14 @@ class AuthenticatorState(Model):
     suspended: list[SuspendedKey]
 
 
+Subject = Annotated[str, Field(pattern=r"^([0-9a-f]{16}){1,2}$", description="reference, or a key's id, in hex")]
+
+
 class AdminAction(Model):
     """An act of administration that takes two admins, as both confirm it."""
 
     act: Annotated[str, Field(max_length=60, examples=["enrol-staff"])]
-    subject: Handle | None = None
+    subject: Subject | None = None
     content: dict[str, Any]
 
 

@@ -121,6 +121,9 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await admin.press("Make the link")
     await confirm(admin)
     admin_proposal = await _last_part(admin, "/admin/proposals")
+    await admin.go("/admin")
+    replacing = admin.page.locator("main a[href^='/admin/signing-keys/']").first
+    signing_key = (await replacing.get_attribute("href") or "").rpartition("/")[2]
     code = await deployment.invite(Invited(Role.OFFICER))
     parameters = {
         "person": person,
@@ -130,6 +133,7 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
         "code": code,
         "new_log": new_log,
         "admin_proposal": admin_proposal,
+        "signing_key": signing_key,
     }
     return Scene(people, parameters)
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from idverify.auth.authenticator_list import EMPTY
+from idverify.core import key_order
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
@@ -28,6 +29,7 @@ from idverify.services import (
     enrol_staff,
     erase,
     invite,
+    key_ceremony,
     keys,
     notices,
     offer,
@@ -42,6 +44,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.decide import Ruling
 from idverify.services.erase import Erasure
 from idverify.services.invite import Invited
+from idverify.services.office import ENTRIES_SIGNER
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES
 from idverify.stores import queries, tables
@@ -273,6 +276,11 @@ async def _by_two_admins(watch: _Watch) -> None:
     await watch("a key was suspended", suspension.suspend(office, key, Suspension.CLONE))
     (suspended,) = await reinstate.suspended(office)
     await agreed("a key was reinstated", reinstate.action(suspended))
+    old = office.keys.issuer(ENTRIES_SIGNER).key_id
+    await agreed("a signing key was ordered", key_order.action(old, ENTRIES_SIGNER, "precaution"))
+    (order,) = await key_ceremony.open_orders(office.store)
+    replaced = served.ceremony().carry_out(order, served.token.generate(ENTRIES_SIGNER))
+    await watch("a signing key was replaced", replaced)
 
 
 async def _erasure(watch: _Watch, person: bytes) -> None:

@@ -35,6 +35,7 @@ from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
+from idverify.services.key_ceremony import KeyCeremony
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_keys import CHECKPOINT_SIGNER
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url
@@ -158,6 +159,11 @@ class SoftwareOffice:
     token: SoftToken
     clock: StandingClock
     api: Api
+
+    def ceremony(self) -> KeyCeremony:
+        """The root at hand, to carry out what admins ordered."""
+        office = self.office
+        return KeyCeremony(office.store, office.deployment, self.token, self.clock, office.entropy)
 
     async def principal(self, who: str) -> Principal:
         """Somebody signed in, as services see them."""

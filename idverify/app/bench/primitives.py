@@ -74,7 +74,8 @@ PRIMITIVES: Final[Mapping[str, Callable[[], Callable[[], object]]]] = {
 async def hsm_of_one_issuance(config: Config, seconds: float) -> float:
     """CPU seconds of one signature, its verification and one unwrapping, on held handles; ``seconds`` of each."""
     with closing(connect(config.data / DATABASE, read_only=True)) as database:
-        keys = {row["role"]: row["key_id"] for row in database.execute("SELECT role, key_id FROM signing_key")}
+        in_use = database.execute("SELECT role, key_id FROM signing_key WHERE state = 'active'")
+        keys = {row["role"]: row["key_id"] for row in in_use}
     token = replace(token_config(config.online), workers=_BUSY)
     return sum([await raw_cpu(token, algorithm, keys[role], seconds) for role, algorithm in _RAW.items()])
 

@@ -10,10 +10,13 @@ from idverify.core import erasure
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.key_order import Replacement
 from idverify.core.policy import Role
 from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Kind
+from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER
 from idverify.web.pages.said import Said, said
 from idverify.web.pages.words import N_
 
@@ -65,6 +68,7 @@ ACTS: Final[Mapping[str, str]] = {
     "remove-security-key": N_("Security key removed"),
     "change-authenticator-list": N_("List of authenticators changed"),
     "reinstate-security-key": N_("Suspended security key put back in use"),
+    "replace-signing-key": N_("Signing key to be replaced"),
     "export-evidence": N_("Evidence downloaded"),
     "restore-access": N_("Link to an account whose keys were lost"),
     "make-recovery-codes": N_("Recovery codes made"),
@@ -73,6 +77,22 @@ SUSPENSIONS: Final[Mapping[Suspension, str]] = {
     Suspension.CLONE: N_("Its counter did not rise: there may be a copy of it"),
     Suspension.MODEL: N_("A weakness of its model became known"),
     Suspension.LIST: N_("The list of authenticators no longer takes it"),
+}
+
+# What the service's own keys sign, by their roles
+SIGNING_KEYS: Final[Mapping[str, str]] = {
+    "document-signer/immigration-status": N_("Signs documents: immigration status"),
+    STATUS_SIGNER: N_("Signs which documents are withdrawn"),
+    TRUST_SIGNER: N_("Signs whom checkers without a network may trust"),
+    ENTRIES_SIGNER: N_("Signs what the ledger holds about somebody"),
+}
+assert SIGNING_KEYS.keys() == CERTIFIED_ROLES.keys()
+REPLACEMENTS: Final[Mapping[Replacement, str]] = {
+    Replacement.EXPIRES: N_("Its certificate ends before long. What it signed still counts."),
+    Replacement.PRECAUTION: N_("As a precaution. What it signed still counts."),
+    Replacement.COMPROMISED: N_(
+        "Somebody else may have it. Every document that it signed, and all else, is rejected from then on."
+    ),
 }
 
 NOT_ASKED: Final = N_("Not asked for")
@@ -159,6 +179,16 @@ def _suspended_key(action: Action) -> list[Said]:
     ]
 
 
+def _signing_key(action: Action) -> list[Said]:
+    content = action.content
+    return [
+        Said(N_("Signing key"), SIGNING_KEYS[content["role"]], translated=True),
+        Said(N_("Key's reference"), str(action.subject)),
+        Said(_REASON, REPLACEMENTS[Replacement(content["reason"])], translated=True),
+        Said(N_("When"), N_("At the next start, if the root's token is at hand."), translated=True),
+    ]
+
+
 def _new_shard(action: Action) -> list[Said]:
     content, head = action.content, action.content["last_known"]
     return [
@@ -221,6 +251,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "enrol-organisation": (N_("Do you confirm that this organisation gets a link to register a key?"), _enrolment),
     "enrol-staff": (N_("Do you confirm that this person gets a link to register a key?"), _enrolment),
     "reinstate-security-key": (N_("Do you confirm that this security key works again?"), _suspended_key),
+    "replace-signing-key": (N_("Do you confirm that another signing key takes the place of this one?"), _signing_key),
     "end-account": (N_("Do you confirm that this account ends, and every session of it?"), _account),
     "create-api-key": (N_("Do you confirm that this organisation gets an API key?"), _api_key),
     "revoke-api-key": (N_("Do you confirm that this API key stops working?"), _subject(N_("API key"))),

@@ -13,7 +13,7 @@ from idverify.services import administration, enrol_staff, staff
 from idverify.services import invite as service
 from idverify.services import restore_access as ways_back
 from idverify.services.invite import Invited
-from idverify.web.pages import admin_proposals, ledger, notices
+from idverify.web.pages import admin_proposals, ledger, notices, signing_keys
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -69,6 +69,7 @@ async def desk(call: PageCall) -> Html:
         "accounts": [_shown(call, row) for row in rows],
         "done": done,
         "waiting": waiting,
+        "signing_keys": await signing_keys.shown(call),
         "ledger": await ledger.shown(call),
     }
     return Html("admin/desk.html", {**context, "notices": await notices.shown(call)})

@@ -29,6 +29,7 @@ from idverify.web.pages import (
     recovery_codes,
     relying_party,
     sign_in,
+    signing_keys,
     verifying,
     ways_back,
 )
@@ -52,6 +53,7 @@ DECISION: Final = f"{PERSON}/decide/{{kind:{'|'.join(DecisionKind)}}}"
 PROPOSAL: Final = "/officer/proposals/{proposal:[0-9a-f]{32}}"
 ADMIN_PROPOSAL: Final = admin_proposals.PATH + "/{admin_proposal:[0-9a-f]{32}}"
 SUSPENDED_KEY: Final = authenticators.PATH + "/suspended/{suspended_key:[0-9a-f]{32}}"
+SIGNING_KEY: Final = signing_keys.PATH + "/{signing_key:[0-9a-f]{16}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,30}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
@@ -141,6 +143,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", authenticators.PATH + "/trial", authenticators.try_out, ADMIN),
     Page("POST", authenticators.PATH + "/proposal", authenticators.propose, ADMIN),
     Page("POST", SUSPENDED_KEY, authenticators.put_back, ADMIN),
+    Page("GET", SIGNING_KEY, signing_keys.ask, ADMIN),
+    Page("POST", SIGNING_KEY, signing_keys.propose, ADMIN),
     Page("GET", "/admin/enrolment", admin.ask_invitation, ADMIN),
     Page("POST", "/admin/enrolment", admin.invite, ADMIN),
     Page("POST", "/admin/accounts/{account:[0-9a-f]{32}}/end", admin.end_account, ADMIN),

@@ -11,13 +11,15 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
+from idverify.core import key_order
 from idverify.core.policy import Role, require_person
 from idverify.core.suspension import Suspension
-from idverify.services import administration, enrol_staff
+from idverify.services import administration, enrol_staff, key_ceremony
 from idverify.services.access import create_key, revoke_key
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invited
 from idverify.services.keys import begin_adding, finish_adding, mine, remove
+from idverify.services.office import ENTRIES_SIGNER
 from idverify.services.staff import end
 from idverify.services.suspension import suspend
 from idverify.stores.open import Location, open_log
@@ -245,6 +247,64 @@ async def test_what_two_admins_did(tmp_path: Path, location: Location) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         assert rule in _broken(location, folder, change)
+
+
+ANOTHER_SIGNING_KEY: Final = """
+    INSERT INTO signing_key (key_id, token, role, algorithm, public_key, certificate, state, created_at)
+    SELECT :random_16, token, role, algorithm, public_key, :random_32, 'active', created_at
+    FROM signing_key WHERE role = 'entries-signer' AND state = 'active'"""
+ANOTHER_ORDER: Final = """
+    INSERT INTO key_order (id, handle, role, reason, old_key_id, authorisation_id, approval_id, ordered_at)
+    SELECT :random_16, :random_32, 'status-list-signer', reason,
+        (SELECT key_id FROM signing_key WHERE role = 'status-list-signer'), authorisation_id, approval_id, ordered_at
+    FROM key_order"""
+BACK_IN_USE: Final = """
+    UPDATE signing_key SET state = CASE state WHEN 'active' THEN 'retiring' ELSE 'active' END
+    WHERE role = 'entries-signer'"""
+
+
+async def test_a_signing_key_that_two_admins_did_not_order(tmp_path: Path, location: Location) -> None:
+    """A key slipped in, an old one put back in use, an order that nobody gave or that says something else."""
+    async with software_office(tmp_path, location) as served:
+        await enrol_admins(served)
+        office = served.office
+        wanted = key_order.action(office.keys.issuer(ENTRIES_SIGNER).key_id, ENTRIES_SIGNER, "precaution")
+        waiting = await served.confirmed("admin", lambda who, given: administration.propose(office, who, wanted, given))
+        await served.confirmed("other", lambda who, given: administration.approve(office, who, waiting.handle, given))
+        assert _found(location) == set()
+        (order,) = await key_ceremony.open_orders(office.store)
+        await served.ceremony().carry_out(order, served.token.generate(ENTRIES_SIGNER))
+
+    assert _found(location) == set()
+    for number, (change, *found) in enumerate(
+        [
+            (
+                ANOTHER_SIGNING_KEY,
+                "of a role's signing keys, all but the first were ordered",
+                "a role has one signing key in use",
+                "a signing key has an entry that took it into use",
+            ),
+            (
+                BACK_IN_USE,
+                "a signing key is out of use when the ledger says so, and only then",
+                "an order that was carried out left the old key as its reason asks",
+            ),
+            ("UPDATE signing_key SET certificate = :random_32", "a signing key has an entry that took it into use"),
+            (ANOTHER_ORDER, "the order of a signing key has an entry that gave it"),
+            (ANOTHER_ORDER, "the order of a signing key is what was confirmed"),
+            ("UPDATE key_order SET reason = 'compromised'", "the order of a signing key is what was confirmed"),
+            ("UPDATE key_order SET approval_id = authorisation_id", "two admins order another signing key"),
+            ("UPDATE key_order SET approval_id = :random_16", "two admins order another signing key"),
+            (
+                "UPDATE key_order SET carried_out_at = NULL",
+                "an order that was carried out left the old key as its reason asks",
+            ),
+            ("UPDATE key_order SET new_key_id = NULL", "of a role's signing keys, all but the first were ordered"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert _broken(location, folder, change) >= set(found), change
 
 
 ANOTHER_ORIGIN: Final = "UPDATE authorisation SET evidence = :elsewhere"

@@ -123,3 +123,20 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("handle"),
     )
+    op.create_table(
+        "key_order",
+        sa.Column("id", BYTES, nullable=False),
+        sa.Column("handle", BYTES, nullable=False),
+        sa.Column("role", TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("old_key_id", BYTES, nullable=False),
+        sa.Column("authorisation_id", BYTES, nullable=False),
+        sa.Column("approval_id", BYTES, nullable=False),
+        sa.Column("ordered_at", INT, nullable=False),
+        sa.Column("carried_out_at", INT, nullable=True),
+        sa.Column("new_key_id", BYTES, nullable=True),
+        sa.ForeignKeyConstraint(["old_key_id"], ["signing_key.key_id"]),
+        sa.ForeignKeyConstraint(["new_key_id"], ["signing_key.key_id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("handle"),
+    )

@@ -1,0 +1,71 @@
+"""Carrying out, before anything is served, the replacements of signing keys that two admins ordered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Final
+
+from hsm import Algorithm, Hsm, HsmTokenMissing, HsmUnavailable
+from idverify.app.services import hold
+from idverify.app.token_keys import keys_on
+from idverify.app.tokens import HsmSigner, token_config
+from idverify.config import Config
+from idverify.core.key_order import RETIRING, REVOKED, STATES
+from idverify.errors import LogHalted
+from idverify.ports import Clock, system_entropy
+from idverify.services.key_ceremony import KeyCeremony, KeyOrder, open_orders
+from idverify.services.office import Deployment
+from idverify.stores.store import Store
+
+_OF_THE_OLD: Final[Mapping[str, str]] = {
+    RETIRING: "What the old one signed still verifies.",
+    REVOKED: "Everything that the old one signed is rejected from now on.",
+}
+
+
+async def carry_out_orders(
+    config: Config, store: Store, deployment: Deployment, clock: Clock, told: Callable[[str], None]
+) -> None:
+    """Replace every key whose replacement is ordered, if the root's token is there; ``told`` hears what was done.
+
+    Raises ``SetupError`` if the data are served meanwhile: that process would sign on with the old keys.
+    """
+    orders = await open_orders(store)
+    if not orders:
+        return
+    lock = hold(config.data)
+    try:
+        async with AsyncExitStack() as stack:
+            root = await _root(config, stack)
+            if root is None:
+                _tell_waiting(orders, "the root's token is not there. Bring it back", told)
+                return
+            online = await stack.enter_async_context(Hsm(token_config(config.online, writable=True)))
+            signer = HsmSigner(root, orders[0].old_key_id)
+            ceremony = KeyCeremony(store, deployment, signer, clock, system_entropy)
+            for order in orders:
+                (made,) = await keys_on(online, config.online.label, {order.label: Algorithm.ES256})
+                await ceremony.carry_out(order, replace(made, role=order.role))
+                told(f"Signing key replaced: {order.role} ({order.reason}). {_OF_THE_OLD[STATES[order.reason]]}")
+    except LogHalted:
+        _tell_waiting(await open_orders(store), "the ledger is halted. Have a new log opened", told)
+    finally:
+        os.close(lock)
+
+
+async def _root(config: Config, stack: AsyncExitStack) -> Hsm | None:
+    """The root's token, unless it was taken away. A PIN that is refused is for the operator, now: tokens lock."""
+    if not config.root.pin_file.exists():
+        return None
+    try:
+        return await stack.enter_async_context(Hsm(token_config(config.root)))
+    except (HsmTokenMissing, HsmUnavailable):
+        return None
+
+
+def _tell_waiting(orders: list[KeyOrder], why: str, told: Callable[[str], None]) -> None:
+    for order in orders:
+        told(f"The replacement of the signing key {order.role} waits: {why}, then run up again.")

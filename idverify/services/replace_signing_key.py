@@ -1,0 +1,92 @@
+"""Ordering another signing key: two admins, over the key that goes and the reason. The next ``up`` carries it out.
+
+The new key's certificate takes the root's signature, and the root is offline while the service runs: so what two admins
+do here is an order, and whoever has the root's token at hand is its executor (``services.key_ceremony``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core import key_order, security_act
+from idverify.core.action import Action
+from idverify.core.key_order import Replacement
+from idverify.core.policy import Act, Principal, require_may
+from idverify.errors import Conflict, NotFound, Unprocessable
+from idverify.services.admin_act import AdminAct, Agreed, Done
+from idverify.services.establish import CERTIFIED_ROLES
+from idverify.services.office import Office
+from idverify.services.security_acts import deed
+from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
+from idverify.stores.writes import Insert
+
+ACT: Final = key_order.ACT
+_FORM: Final = "A signing key is replaced by its id, with role and reason: expires, precaution or compromised."
+_NOT_IN_USE: Final = "This signing key is not in use. Look at the list of signing keys again."
+_ORDERED: Final = "The replacement of this key is ordered already. The next start carries it out."
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key in use that has a certificate; times in Unix seconds, ``ordered_at`` where its replacement is ordered."""
+
+    key_id: bytes
+    role: str
+    created_at: int
+    not_after: int
+    ordered_at: int | None
+
+
+async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
+    """The keys that can be replaced, in the order of their roles' table."""
+    require_may(admin, Act.ADMINISTER)
+    rows: list[Any] = await office.store.fetch(queries.KEYS_IN_USE, {})
+    orders: list[Any] = await office.store.fetch(queries.OPEN_KEY_ORDERS, {})
+    in_use, ordered = {row["role"]: row for row in rows}, {row["old_key_id"]: row["ordered_at"] for row in orders}
+    return [
+        SigningKey(row["key_id"], role, row["created_at"], row["not_after"], ordered.get(row["key_id"]))
+        for role in CERTIFIED_ROLES
+        if (row := in_use.get(role)) is not None
+    ]
+
+
+async def _check(office: Office, wanted: Action) -> None:
+    rows = await office.store.fetch(queries.KEYS_IN_USE, {})
+    _require_in_use(wanted, rows, await office.store.fetch(queries.OPEN_KEY_ORDERS, {}))
+
+
+async def _carry_out(office: Office, wanted: Action, agreed: Agreed, transaction: Transaction) -> Done:
+    rows = await transaction.fetch(queries.KEYS_IN_USE, {})
+    old = _require_in_use(wanted, rows, await transaction.fetch(queries.OPEN_KEY_ORDERS, {}))
+    row = {
+        "id": office.new_id(),
+        "handle": office.new_handle(),
+        "role": old["role"],
+        "reason": wanted.content["reason"],
+        "old_key_id": old["key_id"],
+        "authorisation_id": agreed.authorisation,
+        "approval_id": agreed.approval,
+        "ordered_at": office.clock.now(),
+        "carried_out_at": None,
+        "new_key_id": None,
+    }
+    return Done((Insert(tables.key_order, row),), deed(security_act.SIGNING_KEY_ORDERED, row, office.entropy))
+
+
+def _require_in_use(wanted: Action, rows: list[Any], orders: list[Any]) -> Any:
+    """The row of the key that the action names. Raises ``Unprocessable``, ``NotFound`` or ``Conflict``."""
+    content = wanted.content
+    known = content.keys() == {"role", "reason"} and content["reason"] in list(Replacement)
+    if not known or content["role"] not in list(CERTIFIED_ROLES):
+        raise Unprocessable(_FORM)
+    old = next((row for row in rows if row["key_id"].hex() == wanted.subject), None)
+    if old is None or key_order.action(old["key_id"], old["role"], content["reason"]) != wanted:
+        raise NotFound(_NOT_IN_USE)
+    if any(order["role"] == old["role"] for order in orders):
+        raise Conflict(_ORDERED)
+    return old
+
+
+REPLACE: Final = AdminAct(_check, _carry_out)

@@ -1,0 +1,75 @@
+"""Administration: the service's own signing keys, and their replacement by two administrators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from idverify.core import key_order
+from idverify.core.key_order import Replacement
+from idverify.errors import NotFound
+from idverify.services import administration, replace_signing_key
+from idverify.services.replace_signing_key import SigningKey
+from idverify.web.pages import admin_proposals
+from idverify.web.pages.act_words import REPLACEMENTS, SIGNING_KEYS
+from idverify.web.pages.call import Answer, PageCall, Redirect
+from idverify.web.pages.forms import Annotated, Filled, Form, Says
+from idverify.web.pages.render import Html
+from idverify.web.pages.words import N_
+
+PATH: Final = "/admin/signing-keys"
+
+
+class ReplacementForm(Form):
+    """Why the key is replaced."""
+
+    reason: Annotated[Replacement, Says(N_("Choose why this key is replaced"), N_("Choose one of the answers"))]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyShown:
+    """A signing key in use: its page, what it signs (in the catalogue), times in Unix seconds."""
+
+    path: str
+    signs: str
+    since: int
+    ends: int
+    ordered_at: int | None
+
+
+async def shown(call: PageCall) -> list[SigningKeyShown]:
+    """The signing keys on the administrator's desk."""
+    return [_shown(key) for key in await replace_signing_key.signing_keys(call.office, call.caller)]
+
+
+async def ask(call: PageCall) -> Html:
+    """Ask why a key is to be replaced."""
+    return _form(call, await _key(call), Filled())
+
+
+async def propose(call: PageCall) -> Answer:
+    """Propose it to another administrator, once confirmed."""
+    key, form = await _key(call), call.read(ReplacementForm)
+    if form.model is None:
+        return _form(call, key, form)
+    action = key_order.action(key.key_id, key.role, form.model.reason.value)
+    await administration.propose(call.office, call.caller, action, call.given)
+    return Redirect(f"{admin_proposals.PATH}?done=proposed")
+
+
+async def _key(call: PageCall) -> SigningKey:
+    keys, wanted = await replace_signing_key.signing_keys(call.office, call.caller), call.handle("signing_key")
+    key = next((key for key in keys if key.key_id == wanted), None)
+    if key is None:
+        raise NotFound("There is no such signing key in use.")
+    return key
+
+
+def _form(call: PageCall, key: SigningKey, form: Filled[ReplacementForm]) -> Html:
+    context = {"key": _shown(key), "form": form, "reasons": call.choices(REPLACEMENTS)}
+    return Html("admin/replacement.html", context, form.status)
+
+
+def _shown(key: SigningKey) -> SigningKeyShown:
+    path = f"{PATH}/{key.key_id.hex()}"
+    return SigningKeyShown(path, SIGNING_KEYS[key.role], key.created_at, key.not_after, key.ordered_at)

@@ -1,0 +1,205 @@
+"""A signing key replaced, told in full: two admins order it while the service runs, the next start carries it out."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hsm import Hsm, HsmModuleMissing
+from hsm.softhsm import find_module
+from idverify.app.provision import ROOT, Wishes, provision
+from idverify.app.tokens import token_config
+from idverify.cli.ledger import fsck
+from idverify.config import load
+from idverify.core import key_order
+from idverify.core.policy import Role
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.errors import LogHalted, SetupError
+from idverify.services.invite import Invited
+from idverify.services.key_ceremony import KeyCeremony, open_orders
+from idverify.services.office import STATUS_SIGNER
+from idverify.stores import queries
+from idverify.stores.open import open_store
+from tests.simulators.databases import DRIVERS, empty
+from tests.simulators.holder import Holding, holding, shown
+from tests.simulators.service import Api, Deployment, client, deploy, serving
+
+SIGNER = IMMIGRATION_STATUS.key_role
+PROPOSALS = "/api/v1/administration/proposals"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A deployment of its own, and a caller of its service, which is started and stopped by the test."""
+
+    deployment: Deployment
+    api: Api
+
+    async def keys(self, role: str) -> dict[str, Any]:
+        """Rows of the role's keys by their state."""
+        async with open_store(self.deployment.location, self.deployment.clock) as store:
+            rows: list[Any] = await store.fetch(queries.SIGNING_KEYS, {})
+        return {row["state"]: row for row in rows if row["role"] == role}
+
+    async def orders(self) -> list[str]:
+        """Roles whose replacement waits."""
+        async with open_store(self.deployment.location, self.deployment.clock) as store:
+            return [order.role for order in await open_orders(store)]
+
+    async def ordered(self, role: str, reason: str) -> None:
+        """Two admins order it through the API."""
+        admin = Invited(Role.ADMIN, "Abel Admin")
+        await self.api.enrol("abel", await self.deployment.invite(admin))
+        action = key_order.action((await self.keys(role))["active"]["key_id"], role, reason).to_json()
+        waiting = await self.api.ok("POST", PROPOSALS, "admin", action)
+        await self.api.ok("POST", f"{PROPOSALS}/{waiting['proposal']}/approval", "abel", {})
+
+    async def up(self) -> list[str]:
+        """What ``idverify up`` does before it serves; what it says."""
+        told: list[str] = []
+        await provision(self.deployment.data, Wishes(self.deployment.url, self.deployment.port), told.append)
+        return told
+
+    async def verdict(self, held: Holding) -> tuple[str, str]:
+        """What an employer learns of a document: the verdict, and whether its issuer is trusted."""
+        answer = await shown(self.api, "employer", held, ["work"])
+        checks = {check["id"]: check["result"] for check in answer["checks"]}
+        return answer["verdict"], checks["issuer_trusted"]
+
+    async def on_token(self, role: str) -> list[bytes]:
+        """Ids of the keys on the online token that were made for the role."""
+        async with Hsm(token_config(load(self.deployment.data).online)) as online:
+            return [key.id for key in await online.inventory() if key.label.startswith(role)]
+
+
+@asynccontextmanager
+async def established(driver: str, request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Place]:
+    """A deployment over a driver; in the end its ledger and its rows must hold."""
+    try:
+        find_module()
+    except HsmModuleMissing as error:
+        pytest.skip(f"needs SoftHSM: {error}")
+    with empty(driver, request) as database_url:
+        deployment = await deploy(folder / "data", database_url)
+        async with client() as session:
+            yield Place(deployment, Api(session, deployment))
+        assert await asyncio.to_thread(fsck, deployment.data, None, json=True) == 0
+
+
+@pytest.fixture(params=DRIVERS)
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    """One over each driver."""
+    async with established(request.param, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def one_place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    """One in a file."""
+    async with established("sqlite", request, tmp_path) as made:
+        yield made
+
+
+@pytest.mark.softhsm
+@pytest.mark.parametrize(
+    ("role", "reason", "afterwards"),
+    [
+        (SIGNER, "precaution", ("accept", "pass")),
+        (SIGNER, "compromised", ("reject", "fail")),
+        (STATUS_SIGNER, "compromised", ("accept", "pass")),
+    ],
+)
+async def test_a_key_is_replaced(place: Place, role: str, reason: str, afterwards: tuple[str, str]) -> None:
+    """The new one signs after the next start; what the old one signed holds, unless it was compromised."""
+    with serving(place.deployment):
+        old = await holding(place.api)
+        await place.ordered(role, reason)
+        assert await place.verdict(old) == ("accept", "pass")
+        with pytest.raises(SetupError, match="Another idverify serves"):
+            await place.up()
+    before = (await place.keys(role))["active"]
+    (told,) = await place.up()
+    assert told.startswith(f"Signing key replaced: {role} ({reason}).")
+    assert await place.up() == []
+
+    after = await place.keys(role)
+    assert after.keys() == {"active", "revoked" if reason == "compromised" else "retiring"}
+    assert after["active"]["key_id"] != before["key_id"]
+    assert await place.orders() == []
+    with serving(place.deployment):
+        new = await holding(place.api)
+        assert await place.verdict(old) == afterwards
+        assert await place.verdict(new) == ("accept", "pass")
+
+
+@pytest.mark.softhsm
+async def test_a_run_that_was_cut_off(one_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the key was generated and before anything was written: the next run takes the key that is there."""
+
+    async def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with serving(one_place.deployment):
+        await one_place.ordered(SIGNER, "expires")
+    first = (await one_place.keys(SIGNER))["active"]["key_id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyCeremony, "carry_out", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            await one_place.up()
+    (made,) = set(await one_place.on_token(SIGNER)) - {first}
+    assert (await one_place.keys(SIGNER)).keys() == {"active"}
+    assert await one_place.orders() == [SIGNER]
+
+    await one_place.up()
+
+    assert {state: row["key_id"] for state, row in (await one_place.keys(SIGNER)).items()} == {
+        "active": made,
+        "retiring": first,
+    }
+    assert set(await one_place.on_token(SIGNER)) == {first, made}
+    with serving(one_place.deployment):
+        assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
+
+
+@pytest.mark.softhsm
+async def test_the_root_was_taken_away(one_place: Place) -> None:
+    """All of it, its PIN, or what SoftHSM keeps: the service starts with the old keys, and the order waits."""
+    root, elsewhere = one_place.deployment.data / "tokens" / ROOT, one_place.deployment.data / "safe"
+    with serving(one_place.deployment):
+        await one_place.ordered(SIGNER, "expires")
+    for home in (root, root / "pin", root / "tokens"):
+        shutil.move(home, elsewhere)
+        (told,) = await one_place.up()
+        assert told.endswith(f"{SIGNER} waits: the root's token is not there. Bring it back, then run up again.")
+        shutil.move(elsewhere, home)
+    with serving(one_place.deployment):
+        await holding(one_place.api)
+    assert await one_place.orders() == [SIGNER]
+
+    (told,) = await one_place.up()
+    assert told.endswith("What the old one signed still verifies.")
+
+
+@pytest.mark.softhsm
+async def test_the_ledger_is_halted(one_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes no entries, so the order waits; nothing stands in the way of the start that says so."""
+
+    async def halted(*_: object) -> None:
+        raise LogHalted("there are two of it")
+
+    with serving(one_place.deployment):
+        await one_place.ordered(SIGNER, "expires")
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyCeremony, "carry_out", halted)
+        (told,) = await one_place.up()
+    assert "waits: the ledger is halted. Have a new log opened, then run up again." in told
+    assert await one_place.orders() == [SIGNER]
+    await one_place.up()
+    assert (await one_place.keys(SIGNER)).keys() == {"active", "retiring"}

@@ -1,0 +1,74 @@
+"""Signing keys on the administrator's desk: the list, the form, and the order by two administrators."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from idverify.core.policy import Role
+from idverify.services.invite import Invited
+from idverify.services.key_ceremony import open_orders
+from idverify.web.pages.act_words import REPLACEMENTS
+from tests.simulators.plain_browser import PlainBrowser
+from tests.unit.web.pages.conftest import People
+
+PAGE = re.compile(r"/admin/signing-keys/[0-9a-f]{16}")
+PROPOSAL = re.compile(r"/admin/proposals/[0-9a-f]{32}")
+REJECTED = "Every document that it signed, and all else, is rejected from then on."
+
+
+async def _agnes(people: People) -> PlainBrowser:
+    browser = people.browser()
+    await browser.enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, "Agnes Admin")))
+    return browser
+
+
+async def test_two_administrators_order_another_key(people: People) -> None:
+    """Both read what it does, and what becomes of documents; then the desk says that it is ordered."""
+    ada, agnes = await people.staff("admin"), await _agnes(people)
+    desk = await ada.open("/admin")
+    (path, *others) = PAGE.findall(desk.html)
+    assert len(others) == 3
+    form = await ada.open(path)
+    assert "Signs documents: immigration status" in form.text
+    asked = await ada.fill(form, path, reason="compromised")
+    for said in ("another signing key takes the place of this one", "Signs documents", path[-16:], REJECTED):
+        assert said in asked.text
+    proposed = await ada.confirm(asked)
+    proposal = PROPOSAL.search(proposed.html)
+    assert proposal is not None
+    assert "You proposed this, so you cannot approve it" in (await ada.open(proposal[0])).text
+
+    read = await agnes.open(proposal[0])
+    assert REJECTED in read.text
+    done = await agnes.confirm(await agnes.fill(read, proposal[0]))
+    assert "It is approved, and done." in done.text
+
+    desk = await ada.open("/admin")
+    assert PAGE.findall(desk.html) == others
+    assert "It waits for the next start." in desk.text
+    (order,) = await open_orders(people.served.office.store)
+    assert (order.old_key_id.hex(), order.reason) == (path[-16:], "compromised")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [({}, "Choose why this key is replaced"), ({"reason": "boredom"}, "Choose one of the answers")],
+)
+async def test_a_reason_is_chosen(people: People, typed: dict[str, str], sentence: str) -> None:
+    """Before anybody is asked to confirm anything."""
+    ada = await people.staff("admin")
+    path = PAGE.findall((await ada.open("/admin")).html)[0]
+    page = await ada.fill(await ada.open(path), path, **typed)
+    assert (page.status, page.ceremony) == (400, None)
+    assert sentence in page.text
+    assert all(reason in page.text for reason in REPLACEMENTS.values())
+
+
+async def test_a_key_that_is_not_in_use(people: People) -> None:
+    """It has no page; and nobody but administrators has one."""
+    ada, olive = await people.staff("admin"), await people.staff("officer")
+    path = PAGE.findall((await ada.open("/admin")).html)[0]
+    assert (await ada.open(f"/admin/signing-keys/{'0' * 16}")).status == 404
+    assert (await olive.open(path)).status == 403
