@@ -18,6 +18,7 @@ from hsm import Algorithm, Hsm, HsmError, init_token
 from hsm.softhsm import find_module, render
 from idverify.app.key_orders import carry_out_orders
 from idverify.app.private import write_private
+from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSealer, HsmSigner, at_start, mapped, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
@@ -38,7 +39,7 @@ from idverify.services.establish import (
     renew_crl,
 )
 from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
-from idverify.services.office import RECEIPT_SIGNER, Deployment
+from idverify.services.office import RECEIPT_SIGNER, Deployment, load_deployment
 from idverify.stores import queries
 from idverify.stores.open import Location, open_store
 from idverify.stores.schema import current_revision, upgrade, upgrade_existing
@@ -214,6 +215,7 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
     async with open_store(config.location, clock) as store:
         try:
             if await is_established(store):
+                require_same_deployment(config, await load_deployment(store))
                 await _renew_crl(config, store, clock.now())
             else:
                 await _first_keys(config, store, clock)
@@ -273,4 +275,5 @@ def deployment(config: Config) -> Deployment:
         log_origin=f"{parts.netloc}/log/1",
         name=config.identity.name,
         country=config.identity.country,
+        demo=config.service.demo,
     )

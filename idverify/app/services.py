@@ -18,6 +18,7 @@ import structlog
 from hsm import Hsm, HsmError
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.metadata import keep_metadata_new, metadata_roots
+from idverify.app.same_deployment import require_same_deployment
 from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.config import Config
@@ -67,7 +68,7 @@ async def open_office(
             await asyncio.to_thread(write_anew, config.location)
         store = await stack.enter_async_context(open_store(config.location, clock))
         ours = await load_deployment(store)
-        require_same_identity(config, ours.iss)
+        require_same_deployment(config, ours)
         keys = await load_keys(store, ours.iss)
         try:
             hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
@@ -152,15 +153,6 @@ def hold(data: Path) -> int:
         os.close(descriptor)
         raise SetupError(f"Another idverify serves the data in {data}.", "Stop it, or choose --data DIR.") from error
     return descriptor
-
-
-def require_same_identity(config: Config, iss: str) -> None:
-    """The identity was fixed at init; settings that say otherwise are refused."""
-    if config.identity.public_url.rstrip("/") != iss:
-        raise SetupError(
-            f"This deployment is {iss}, the settings say {config.identity.public_url}.",
-            "Credentials carry the first; put it back, or start a new deployment with --data DIR.",
-        )
 
 
 Policies = Callable[[str], LogPolicy]

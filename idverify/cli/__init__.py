@@ -73,13 +73,28 @@ def up(
     database_url: Annotated[
         str | None, typer.Option(help="First run: keep the rows in this PostgreSQL database instead of a file.")
     ] = None,
+    demo: Annotated[
+        bool | None,
+        typer.Option(
+            "--demo/--no-demo",
+            envvar="IDVERIFY_SERVICE__DEMO",
+            help="First run, for good: a demo has synthetic people and takes any security key (default: a demo).",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(envvar="IDVERIFY_IDENTITY__NAME", help="First run: the authority's name.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(envvar="IDVERIFY_IDENTITY__COUNTRY", help="First run: ISO 3166-1 alpha-2, such as UT.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the set-up plan.")] = False,
 ) -> int:
-    """Set up what is missing (tokens, keys, database, synthetic people) and serve."""
-    from idverify.cli.up import Listening, run
+    """Set up what is missing (tokens, keys, database; of a demo synthetic people) and serve."""
+    from idverify.cli.up import Founding, Listening, run
 
     del yes  # the set-up before this command has read it
-    return run(data, Listening(port, host, public_url, tls_certificate, tls_key, behind_proxy), database_url)
+    listening = Listening(port, host, public_url, tls_certificate, tls_key, behind_proxy)
+    return run(data, listening, Founding(demo, name, country, database_url))
 
 
 @app.command()

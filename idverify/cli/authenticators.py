@@ -24,6 +24,7 @@ from idverify.errors import Conflict, Unprocessable
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import authenticators, judgement
 from idverify.services.judgement import Refused
+from idverify.services.office import load_deployment
 from idverify.stores import queries
 from idverify.stores.store import Store
 from idverify.web.fetch import fetch_metadata
@@ -88,10 +89,10 @@ def set_list(data: Path, file: Path, *, json: bool) -> int:
 def dry_run(data: Path, file: Path, *, json: bool) -> int:
     """Whom a list would refuse."""
     config, listed = load(data), _list(file)
-    policies = DEMO_KEY_POLICIES if config.service.demo else KEY_POLICIES
 
     async def try_out(store: Store) -> list[Refused]:
         rules = listed.rules(await authenticators.metadata(store, metadata_roots(config)))
+        policies = DEMO_KEY_POLICIES if (await load_deployment(store)).demo else KEY_POLICIES
         keys = await judgement.attested_keys(store, policies)
         return await judgement.refused_by(keys, rules, SystemClock().now())
 

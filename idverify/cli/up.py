@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from idverify.app.demo import FOLDER, furnish
+from idverify.app.demo import furnish
 from idverify.app.first_officers import first_codes
 from idverify.app.listen import require_free
 from idverify.app.logs import log_to
 from idverify.app.provision import Wishes, provision
+from idverify.app.same_deployment import another_kind
 from idverify.app.serve import listener_tls, serve
 from idverify.app.services import hold, open_office, running
 from idverify.cli.output import WrongUsage, say
+from idverify.cli.up_says import ToTell, say_plan, tell, tell_halted, tell_serving
 from idverify.config import FILE_NAME, Config, Database, Service, load
-from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import SystemClock, system_entropy
-from idverify.services.invite import TERMS, Kind
-from idverify.services.status_lists import REFRESH_SECONDS
+from idverify.services import authenticators
+from idverify.services.first_admins import two_admins_are_active
 from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
+from idverify.stores.store import Store
 
 DEFAULT_PORT: Final = 8080
 LOG_FILE: Final = "idverify.log"
+COUNTRY: Final = re.compile("[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,30 @@ class Listening:
     behind_proxy: bool
 
 
-def run(data: Path, listening: Listening, database_url: str | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What only the first run chooses, as asked for on the command line; ``None``: not asked for."""
+
+    demo: bool | None = None
+    name: str | None = None
+    country: str | None = None
+    database_url: str | None = None
+
+
+def run(data: Path, listening: Listening, founding: Founding) -> int:
     """Set up and serve until told to stop."""
     data = data.resolve()
     os.umask(0o077)
-    wishes = replace(_wishes(listening), database=_database(database_url))
+    wishes, is_new = _wishes(listening, founding), not (data / FILE_NAME).exists()
     listener_tls(_service(Service(port=wishes.port), listening))
-    if not (data / FILE_NAME).exists():
+    if is_new:
+        _require_named(founding)
         require_free(listening.host or Service().host, wishes.port)
-    _plan(data)
-    config = asyncio.run(_ready(data, wishes, listening))
+    say_plan(data, is_new=is_new, demo=wishes.demo)
+    config = asyncio.run(_ready(data, wishes, listening, founding))
     log_to(config.data / LOG_FILE)
     to_tell = asyncio.run(_prepared(config))
-    asyncio.run(serve(config, lambda: _tell(config, to_tell), lambda reason: _tell_halted(config, reason)))
+    asyncio.run(serve(config, lambda: tell(config, to_tell, LOG_FILE), lambda reason: tell_halted(config, reason)))
     say("Stopped.")
     return 0
 
@@ -67,36 +81,34 @@ def serve_only(data: Path) -> int:
     os.umask(0o077)
     log_to(None)
     config = load(data.resolve())
-    url = config.identity.public_url
-    asyncio.run(serve(config, lambda: say(f"Serving {url}"), lambda reason: _tell_halted(config, reason)))
+    asyncio.run(serve(config, lambda: tell_serving(config), lambda reason: tell_halted(config, reason)))
     return 0
 
 
-def _plan(data: Path) -> None:
-    if (data / FILE_NAME).exists():
-        say(f"Using the data in {data}; nothing there is made anew.")
-        return
-    say(f"Setting up {data}:")
-    for step in (
-        "two private SoftHSM tokens with random PINs: one online, one for the offline root",
-        "keys on them, certificates, a revocation list",
-        "the database, the ledger's first entries, three synthetic people",
-    ):
-        say(f"  - {step}")
-
-
-async def _ready(data: Path, wishes: Wishes, listening: Listening) -> Config:
+async def _ready(data: Path, wishes: Wishes, listening: Listening, founding: Founding) -> Config:
     config = await provision(data, wishes, say)
-    _require_same_database(config, wishes.database)
+    _require_same_founding(config, founding)
     _require_same_address(config, listening)
     return config.model_copy(update={"service": _service(config.service, listening)})
 
 
-def _wishes(listening: Listening) -> Wishes:
+def _wishes(listening: Listening, founding: Founding) -> Wishes:
     port = DEFAULT_PORT if listening.port is None else listening.port
     if not 1 <= port <= 65535:
         raise WrongUsage(f"--port must be 1 to 65535; got {port}.")
-    return Wishes(listening.public_url or f"http://localhost:{port}", port)
+    if founding.country is not None and not COUNTRY.fullmatch(founding.country):
+        raise WrongUsage(f"--country must be two capital letters (ISO 3166-1 alpha-2); got {founding.country!r}.")
+    if founding.name is not None and not (founding.name.strip() and founding.name.isprintable()):
+        raise WrongUsage("--name must be the authority's name, in printable characters.")
+    wishes = Wishes(listening.public_url or f"http://localhost:{port}", port, database=_database(founding.database_url))
+    asked: dict[str, Any] = {"demo": founding.demo, "name": founding.name, "country": founding.country}
+    return replace(wishes, **{name: value for name, value in asked.items() if value is not None})
+
+
+def _require_named(founding: Founding) -> None:
+    """A demo is of Utopia; of whom anything else is, nobody can guess, and certificates carry it."""
+    if founding.demo is False and (founding.name is None or founding.country is None):
+        raise WrongUsage("Whose deployment is it? --no-demo needs --name and --country at the first run.")
 
 
 def _database(url: str | None) -> Database:
@@ -131,23 +143,23 @@ def _require_same_address(config: Config, listening: Listening) -> None:
         )
 
 
-def _require_same_database(config: Config, asked: Database) -> None:
-    if asked.url not in {None, config.database.url}:
+def _require_same_founding(config: Config, asked: Founding) -> None:
+    """What the first run chose is never chosen again."""
+    if asked.demo not in {None, config.service.demo}:
+        raise another_kind(config.service.demo)
+    if asked.name not in {None, config.identity.name} or asked.country not in {None, config.identity.country}:
+        raise SetupError(
+            f"This deployment is of {config.identity.name} ({config.identity.country}) for good.",
+            "Leave --name and --country out, or use another --data DIR.",
+        )
+    if asked.database_url not in {None, config.database.url}:
         raise SetupError(
             "This deployment's rows are in another database, and its ledger with them.",
             "Leave --database-url out, or use another --data DIR.",
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _ToTell:
-    """References of the demo's people who hold a status now (``None``: not looked for), codes for the first officers."""
-
-    references: list[str] | None
-    codes: list[str]
-
-
-async def _prepared(config: Config) -> _ToTell:
+async def _prepared(config: Config) -> ToTell:
     lock, references = hold(config.data), None
     try:
         upgrade_existing(config.location)
@@ -155,76 +167,21 @@ async def _prepared(config: Config) -> _ToTell:
             async with open_office(config, None) as office, running(office):
                 if office.log_book.halted is None:
                     references = await furnish(office, config.data)
-        clock = SystemClock()
-        async with open_store(config.location, clock) as store:
-            return _ToTell(references, await first_codes(store, clock, system_entropy))
+        async with open_store(config.location, SystemClock()) as store:
+            return await _staff(store, ToTell(config.service.demo, references))
     except LogHalted:  # serving says so, loudly
-        return _ToTell(references, [])
+        return ToTell(config.service.demo, references)
     finally:
         os.close(lock)
 
 
-def _tell(config: Config, to_tell: _ToTell) -> None:
-    url, data = config.identity.public_url, config.data
-    say()
-    say(f"idverify serves {url}  (log: {data / LOG_FILE})")
-    if config.service.demo:
-        say("DEMO: synthetic people, keys in software. Not for real documents.")
-    _tell_officers(url, to_tell.codes)
-    if config.service.demo:
-        if to_tell.references is None:
-            say("The demo's people are as they were.")
-        elif to_tell.references:
-            say(f"One of the demo's people, to find at the officer's desk by reference: {to_tell.references[0]}")
-            _tell_walk(url, data, to_tell.references[0])
-        else:
-            say("Nobody of the demo holds a status any more; start a fresh one with another --data DIR.")
-    say(
-        f"API: {url}/openapi.json   Health: {url}/readyz   Statuses are signed anew at least every {REFRESH_SECONDS} s."
+async def _staff(store: Store, to_tell: ToTell) -> ToTell:
+    """With links for a demo's first officers; the first staff of anything else need a list of authenticators before."""
+    known = replace(
+        to_tell,
+        two_admins=await two_admins_are_active(store),
+        has_list=(await authenticators.current(store)).listed is not None,
     )
-    say("Stop with Ctrl-C.")
-
-
-def _tell_halted(config: Config, reason: str) -> None:
-    """Nobody may overlook it: what happened, what still works, what to do."""
-    say()
-    say(f"THE LEDGER IS HALTED: {reason}")
-    say("Nothing is issued, decided or recorded. Documents are still verified, status lists still published.")
-    say("Is there a newer copy of the database? Stop this, put it in place, start again.")
-    say("If not, two admins open a new log; the runbook, under Restore, says what to do before:")
-    say(f"  python3 -m idverify ledger new-shard {config.identity.public_url} --security-key FILE")
-
-
-def _tell_officers(url: str, codes: list[str]) -> None:
-    """Some decisions take two people, so two are enrolled first, each with a key of their own."""
-    say()
-    if not codes:
-        say(f"Open {url}/sign-in and sign in with your security key.")
-        return
-    say(f"Officers to enrol: {len(codes)}. Open each link in a browser, with a security key at hand.")
-    say(f"Each is good once, for {TERMS[Kind.LINK].seconds // 60} minutes; after that stop this and start it again.")
-    for code in codes:
-        say(f"  {url}/enrol/{code}")
-    say("There, give your name, click the button and touch your key. You are signed in at once; start with Verify.")
-
-
-def _tell_walk(url: str, data: Path, person: str) -> None:
-    """The README's walk on the command line, with this deployment's own address, keys and person."""
-    idverify, asked = "python3 -m idverify", f'\'{{"type":"{IMMIGRATION_STATUS.vct}"}}\''
-    post, employer = f"{idverify} api POST {url}/api/v1", f"--key {shlex.quote(str(data / FOLDER / 'employer.key'))}"
-    link = f"{idverify} enrol --role officer --name 'Olive Officer' --data {shlex.quote(str(data))}"
-    shown = "--disclose family_name,given_name,work"
-    walk = {
-        "an officer enrols, here with a security key in a file": f'{idverify} securitykey enrol "$({link})" --key olive.key',
-        "the officer offers a credential, and confirms it": f"{post}/people/{person}/offers {asked} --security-key olive.key > offer.json",
-        "the person's wallet collects it": f"{idverify} wallet receive offer.json",
-        "an employer asks for a presentation": f"{post}/verification-requests {asked} {employer} > request.json",
-        "the wallet shows name and work, nothing else": f"{idverify} wallet present --request request.json {shown} > presentation.json",
-        "the employer checks it": f"{post}/verify @presentation.json {employer}",
-    }
-    say()
-    say("Or try it without a browser, in another terminal:")
-    for comment, command in walk.items():
-        say(f"  # {comment}")
-        say(f"  {command}")
-    say()
+    if not to_tell.demo:
+        return known
+    return replace(known, codes=tuple(await first_codes(store, SystemClock(), system_entropy)))

@@ -187,7 +187,10 @@ class Maker:
             "number": 1,
             "next_update": self.now + CRL_DAYS * DAY,
         }
-        identity = {name: getattr(ours, name) for name in Deployment.__slots__} | {"created_at": self.now}
+        identity = {name: getattr(ours, name) for name in Deployment.__slots__} | {
+            "demo": int(ours.demo),
+            "created_at": self.now,
+        }
         writes = [
             Insert(tables.deployment, identity),
             Insert(tables.trusted_issuer, trusted),

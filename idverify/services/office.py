@@ -45,6 +45,7 @@ class Deployment:
     log_origin: str
     name: str
     country: str
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ async def load_deployment(store: Store) -> Deployment:
     row = await store.fetch_one(queries.DEPLOYMENT, {})
     if row is None:
         raise SetupError("The database has no deployment in it.", "Run: python3 -m idverify up")
-    return Deployment(*(row[name] for name in Deployment.__slots__))
+    kept = {name: row[name] for name in Deployment.__slots__}
+    return Deployment(**kept | {"demo": row["demo"] != 0})
 
 
 async def load_keys(store: Store, iss: str) -> Keys:

@@ -57,6 +57,7 @@ deployment = Table(
     _text("name"),
     _text("country"),
     _int("created_at"),
+    _int("demo", null=True),  # 0 or 1; null: set up before it was kept, when every deployment was a demo
 )
 
 # Keys of the tokens that the service uses, by role. Of a role one is ``active``; those before it are ``retiring`` (what

@@ -11,10 +11,11 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -23,12 +24,14 @@ from aiohttp import ClientSession
 
 from idverify.stores.open import open_log
 from idverify.stores.sqlite import connect
-from tests.faults.commands import PATIENCE, run, session
+from tests.faults.commands import PATIENCE, USAGE, refused, run, session
 from tests.simulators.service import ROOT, free_port
 from tests.simulators.tls import make_certificate
 
 INTERRUPTED = 130
 INTERRUPTIONS = 4
+MADE_BY_A_DEMO = ("person", "account", "api_key", "enrolment")
+NO_DEMO = ("--no-demo", "--name", "Office of Arcadia", "--country", "AR")
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +46,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("up") / "data"
 
 
-def begin(data: Path, port: int, *options: object) -> subprocess.Popen[str]:
+def begin(
+    data: Path, port: int, *options: object, environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen[str]:
     """`up`, started."""
     command = [sys.executable, "-m", "idverify.cli", "up", "--data", data, "--port", port, *options]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes["env"] = {**os.environ, **environment}
     return subprocess.Popen([str(part) for part in command], cwd=ROOT, start_new_session=True, **pipes)
 
 
@@ -60,15 +66,19 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 @contextmanager
-def up(data: Path, port: int, *options: object, stop: signal.Signals = signal.SIGTERM) -> Iterator[None]:
-    """`up`, serving; stopped by a signal, which it must obey with status 0, saying so and leaving nothing behind."""
+def up(data: Path, port: int, *options: object, stop: signal.Signals = signal.SIGTERM) -> Iterator[str]:
+    """`up`, serving, and what it said; stopped by a signal, obeyed with status 0, leaving nothing behind."""
     process = begin(data, port, *options)
     assert process.stdout is not None
-    if not any(line.startswith("Stop with Ctrl-C") for line in process.stdout):
-        pytest.fail(end(process)[2])
+    said = ""
+    while said.splitlines()[-1:] != ["Stop with Ctrl-C."]:
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(end(process)[2])
+        said += line
     try:
         assert any("hsm.worker" in command for command in session(process.pid))
-        yield
+        yield said
     finally:
         os.killpg(process.pid, stop)
         status, output, errors = end(process)
@@ -170,3 +180,90 @@ async def test_serving_with_tls(tmp_path: Path) -> None:
                 assert answer.status == 200
             with pytest.raises(OSError, match="certificate verify failed"):
                 await client.get(f"{url}/readyz")
+
+
+def set_demo(data: Path, value: str) -> None:
+    """Edit the settings."""
+    settings = data / "idverify.toml"
+    text, other = settings.read_text(), {"true": "false", "false": "true"}[value]
+    assert f"demo = {other}" in text
+    settings.write_text(text.replace(f"demo = {other}", f"demo = {value}"))
+
+
+def test_without_a_demo(tmp_path: Path) -> None:
+    """Nobody and no API key is made up, the authority is named, and what comes next is the runbook's next step."""
+    data, port = tmp_path / "data", free_port()
+    with up(data, port, *NO_DEMO) as first:
+        pass
+    database = data / "idverify.sqlite"
+    with closing(connect(database, read_only=True)) as connection:
+        (ours,) = connection.execute("SELECT name, country, demo FROM deployment").fetchall()
+        made = [connection.execute(f"SELECT count(*) AS n FROM {name}").fetchone()["n"] for name in MADE_BY_A_DEMO]  # noqa: S608
+    with up(data, port) as second:
+        pass
+
+    assert (ours["name"], ours["country"], ours["demo"]) == ("Office of Arcadia", "AR", 0)
+    assert made == [0] * len(MADE_BY_A_DEMO)
+    assert not (data / "demo").exists()
+    assert "synthetic" not in first + second
+    assert "DEMO" not in first + second
+    assert "/enrol/" not in first + second
+    for said in (first, second):
+        assert said.index("authenticators allow") < said.index("enrol --role admin")
+
+
+def test_no_demo_stays_none(tmp_path: Path) -> None:
+    """Settings, environment or command line: none of them makes a demo of it, nor one of a demo's something else."""
+    data, port = tmp_path / "data", free_port()
+    with up(data, port, *NO_DEMO):
+        pass
+    sentence = ("set up as no demo", "another --data DIR")
+    refused(run("up", "--data", data, "--demo"), *sentence)
+    refused(run("up", "--data", data, "--name", "Office of Utopia"), "Office of Arcadia (AR) for good")
+    set_demo(data, "true")
+    refused(run("serve", "--data", data), *sentence)
+    refused(run("up", "--data", data), *sentence)
+
+
+def test_a_demo_stays_one(data: Path, port: int) -> None:
+    """Its people, its API keys and security keys of any make would stay in use."""
+    sentence = ("set up as a demo", "up --no-demo", "another --data DIR")
+    refused(run("up", "--data", data, *NO_DEMO), *sentence)
+    status, _, errors = end(begin(data, port, environment={"IDVERIFY_SERVICE__DEMO": "false"}))
+    assert (status, "set up as a demo" in errors) == (2, True)
+    set_demo(data, "false")
+    try:
+        refused(run("serve", "--data", data), *sentence)
+        refused(run("up", "--data", data), *sentence)
+    finally:
+        set_demo(data, "true")
+
+
+def test_the_environment_is_heard_at_the_first_run(tmp_path: Path) -> None:
+    """Before anything is made: whoever wants no demo says whose deployment it is."""
+    data = tmp_path / "data"
+    for process in (
+        begin(data, free_port(), environment={"IDVERIFY_SERVICE__DEMO": "false"}),
+        begin(data, free_port(), "--no-demo", "--name", "Office of Arcadia"),
+        begin(data, free_port(), "--no-demo", "--country", "AR"),
+        begin(data, free_port(), *NO_DEMO[:-1], "Arcadia"),
+        begin(data, free_port(), "--name", " "),
+    ):
+        status, _, errors = end(process)
+        assert (status, len(errors.splitlines())) == (USAGE, 1), errors
+    assert not data.exists()
+
+
+def test_serving_a_demo_says_so(data: Path) -> None:
+    """As loudly as `up`."""
+    command = [sys.executable, "-m", "idverify.cli", "serve", "--data", str(data)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(2)]
+    os.killpg(process.pid, signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+
+    assert said[0].startswith("Serving ")
+    assert said[1].startswith("DEMO: ")

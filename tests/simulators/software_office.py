@@ -287,7 +287,9 @@ async def _listening(office: Office, port: int) -> AsyncIterator[None]:
 
 
 async def _establish(store: Store, url: str, token: SoftToken, clock: StandingClock) -> None:
-    ours = Deployment("1", url, "localhost", f"{url}/status", f"{url.partition('//')[2]}/log/1", "Utopia", "UT")
+    ours = Deployment(
+        "1", url, "localhost", f"{url}/status", f"{url.partition('//')[2]}/log/1", "Utopia", "UT", demo=True
+    )
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)
     await add_keys(store, [await make_cosigning_key(token, system_entropy)], clock, system_entropy)

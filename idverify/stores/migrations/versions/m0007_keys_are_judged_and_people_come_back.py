@@ -29,6 +29,7 @@ ADDED: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
     "enrolment": {"kind": TEXT, "not_before": INT},
     "ceremony": {"succeeded_at": INT},
     "authorisation": {"action": BYTES},
+    "deployment": {"demo": INT},
     "session": {"handle": BYTES, "csrf_key": BYTES, "shared_computer": INT},
 }
 REFERRING = {"enrolment": ("account_id", "account.id"), "authorisation": ("person_id", "person.id")}
