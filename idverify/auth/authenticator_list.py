@@ -67,6 +67,11 @@ class AuthenticatorList:
             "metadata": {"least": self.least, "fips": self.fips, "grace_days": self.grace_days},
         }
 
+    @property
+    def needs_metadata(self) -> bool:
+        """Whether it takes nothing without metadata: they alone know how a model is certified."""
+        return self.least is not None or self.fips
+
     def document(self) -> bytes:
         """The document as it is kept: canonical JSON."""
         return canonical_json(self.to_json())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from idverify.app.metadata import metadata_roots
 from idverify.auth.attestation.path import fingerprint
-from idverify.auth.authenticator_list import EMPTY, AuthenticatorList, Listed, read_list, read_model
+from idverify.auth.authenticator_list import EMPTY, MOST_NAME, AuthenticatorList, Listed, read_list, read_model
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.auth.mds import MAX_BLOB
+from idverify.auth.mds_status import CERTIFICATIONS
 from idverify.cli.database import with_store
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
@@ -30,6 +31,10 @@ from idverify.stores.store import Store
 from idverify.web.fetch import fetch_metadata
 
 NONE = "none"
+LACKS_METADATA = (
+    "WARNING: this list asks for a certification, and no metadata are loaded that tell of one: it takes no key. "
+    "Load them, or ask for none: authenticators allow ... --least none"
+)
 
 
 def show(data: Path, *, json: bool) -> int:
@@ -47,6 +52,7 @@ def show(data: Path, *, json: bool) -> int:
             "metadata": None
             if row is None
             else {"number": row["number"], "next_update": _day(row["next_update"]), "usable": metadata is not None},
+            "lacks_metadata": version.listed is not None and version.listed.needs_metadata and metadata is None,
         }
 
     found = with_store(data, read)
@@ -54,19 +60,36 @@ def show(data: Path, *, json: bool) -> int:
         print_json(found)
         return 0
     say(f"List of authenticators: version {found['version']}" + ("" if found["list"] else " (none is set yet)"))
-    for entry in found["list"]["entries"] if found["list"] else ():
-        anchors = entry["anchors"] if isinstance(entry["anchors"], str) else ", ".join(entry["anchors"])
-        say(f"  {entry['model']}  {entry['name']}  vouched for by {anchors}")
+    _say_list(found["list"] or {"entries": (), "metadata": None})
     state = found["metadata"]
     say("Metadata: none" if state is None else f"Metadata: number {state['number']}, due {state['next_update']}")
+    if found["lacks_metadata"]:
+        say(LACKS_METADATA)
     return 0
+
+
+def _say_list(members: Any) -> None:
+    for entry in members["entries"]:
+        of_metadata = isinstance(entry["anchors"], str)
+        say(
+            f"  {entry['model']}  {entry['name']}  vouched for by{' the roots of the metadata' if of_metadata else ':'}"
+        )
+        for anchor in () if of_metadata else entry["anchors"]:
+            say(f"    SHA-256 of the DER certificate: {anchor}")
+    if (asked := members["metadata"]) is not None:
+        say(f"Least certification: {asked['least'] or NONE}. FIPS 140, level 2: {'yes' if asked['fips'] else 'no'}.")
+        say(f"Metadata may be overdue for {asked['grace_days']} days.")
 
 
 def allow(data: Path, model: str, name: str, anchors: list[Path], least: str | None, *, json: bool) -> int:
     """Add a model to the list in force."""
     roots = tuple(root for path in anchors for root in _roots(path))
+    if least not in {None, NONE, *CERTIFICATIONS}:
+        raise WrongUsage(f"--least must be one of: {', '.join((NONE, *CERTIFICATIONS))}; got {least!r}.")
+    if not (0 < len(name) <= MOST_NAME and name.isprintable()):
+        raise WrongUsage(f"--name must be 1 to {MOST_NAME} printable characters: what people call the model.")
 
-    async def add(store: Store) -> int:
+    async def add(store: Store) -> _InForce:
         listed = (await authenticators.current(store)).listed or EMPTY
         entry = Listed(read_model(model), name, tuple(fingerprint(root) for root in roots))
         changed = replace(
@@ -75,7 +98,7 @@ def allow(data: Path, model: str, name: str, anchors: list[Path], least: str | N
             anchors=tuple(dict.fromkeys((*listed.anchors, *roots))),
             least=listed.least if least is None else None if least == NONE else least,
         )
-        return await _set(store, read_list(changed.to_json()))
+        return await _set(store, data, read_list(changed.to_json()))
 
     return _told(_tried(data, add), json=json)
 
@@ -83,27 +106,18 @@ def allow(data: Path, model: str, name: str, anchors: list[Path], least: str | N
 def set_list(data: Path, file: Path, *, json: bool) -> int:
     """Put a list in force."""
     listed = _list(file)
-    return _told(_tried(data, lambda store: _set(store, listed)), json=json)
+    return _told(_tried(data, lambda store: _set(store, data, listed)), json=json)
 
 
 def dry_run(data: Path, file: Path, *, json: bool) -> int:
     """Whom a list would refuse."""
-    config, listed = load(data), _list(file)
-
-    async def try_out(store: Store) -> list[Refused]:
-        rules = listed.rules(await authenticators.metadata(store, metadata_roots(config)))
-        policies = DEMO_KEY_POLICIES if (await load_deployment(store)).demo else KEY_POLICIES
-        keys = await judgement.attested_keys(store, policies)
-        return await judgement.refused_by(keys, rules, SystemClock().now())
-
-    refused = with_store(data, try_out)
+    listed = _list(file)
+    judged = with_store(data, lambda store: _judged(store, data, listed))
     if json:
-        print_json([{"actor": one.actor, "key": one.name, "rule": one.rule, "why": one.why} for one in refused])
+        print_json(_refused_json(judged.refused))
     else:
-        for one in refused:
-            say(f"{one.actor}: {one.name}: {one.why}")
-        say(f"Registered keys that this list refuses: {len(refused)}")
-    return 1 if refused else 0
+        _say_judged(judged)
+    return 1 if judged.refused else 0
 
 
 def load_metadata(data: Path, source: str, *, json: bool) -> int:
@@ -119,8 +133,45 @@ def load_metadata(data: Path, source: str, *, json: bool) -> int:
     return 0
 
 
-async def _set(store: Store, listed: AuthenticatorList) -> int:
-    return await authenticators.set_by_operator(store, SystemClock(), system_entropy, listed)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a list says of the keys that are registered, and whether it can take any without the metadata it needs."""
+
+    refused: list[Refused]
+    lacks_metadata: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """A list that was set."""
+
+    version: int
+    judged: _Judged
+
+
+async def _judged(store: Store, data: Path, listed: AuthenticatorList) -> _Judged:
+    metadata = await authenticators.metadata(store, metadata_roots(load(data)))
+    policies = DEMO_KEY_POLICIES if (await load_deployment(store)).demo else KEY_POLICIES
+    keys = await judgement.attested_keys(store, policies)
+    refused = await judgement.refused_by(keys, listed.rules(metadata), SystemClock().now())
+    return _Judged(refused, listed.needs_metadata and metadata is None)
+
+
+async def _set(store: Store, data: Path, listed: AuthenticatorList) -> _InForce:
+    version = await authenticators.set_by_operator(store, SystemClock(), system_entropy, listed)
+    return _InForce(version, await _judged(store, data, listed))
+
+
+def _say_judged(judged: _Judged) -> None:
+    for one in judged.refused:
+        say(f"{one.actor}: {one.name}: {one.why}")
+    say(f"Registered keys that this list refuses: {len(judged.refused)}")
+    if judged.lacks_metadata:
+        say(LACKS_METADATA)
+
+
+def _refused_json(refused: list[Refused]) -> list[dict[str, str]]:
+    return [{"actor": one.actor, "key": one.name, "rule": one.rule, "why": one.why} for one in refused]
 
 
 def _tried(data: Path, work: Any) -> Any:
@@ -130,11 +181,16 @@ def _tried(data: Path, work: Any) -> Any:
         raise WrongUsage(refused.detail) from refused
 
 
-def _told(version: int, *, json: bool) -> int:
+def _told(set_: _InForce, *, json: bool) -> int:
+    judged = set_.judged
     if json:
-        print_json({"version": version})
-    else:
-        say(f"Version {version} of the list of authenticators is in force.")
+        refused = _refused_json(judged.refused)
+        print_json({"version": set_.version, "refused": refused, "lacks_metadata": judged.lacks_metadata})
+        return 0
+    say(f"Version {set_.version} of the list of authenticators is in force.")
+    _say_judged(judged)
+    if judged.refused:
+        say("The service suspends them within a minute; if it does not run, when it starts.")
     return 0
 
 

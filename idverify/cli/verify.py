@@ -17,7 +17,7 @@ import orjson
 
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, read_input, say
-from idverify.core.verdict import Outcome, Result, Verdict
+from idverify.core.verdict import CheckId, Outcome, Result, Verdict
 from idverify.errors import DocumentError
 from idverify.formats.base import HolderBindingExpected
 from idverify.services.evidence_file import TYPE, is_evidence_file
@@ -47,11 +47,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The verdict, what it is on, and what was read of it on the way."""
+    """The verdict, what it is on, and what was read of it on the way; of evidence that holds the act."""
 
     verdict: Verdict
     type: str | None
     claims: Mapping[str, Any] | None = None
+    confirmed: Mapping[str, Any] | None = None
 
 
 def run(question: Question) -> int:
@@ -67,7 +68,16 @@ def _evidence(question: Question, given: bytes) -> Answer:
     if any(getattr(question, name) is not None for name in of_documents):
         raise WrongUsage("This is the evidence of an act: it takes --vkey or --policy, and nothing else.")
     known = question.trust.vkeys or question.trust.policy
-    return Answer(reverify(given, question.trust.of_each_log() if known else None), TYPE)
+    verdict = reverify(given, question.trust.of_each_log() if known else None)
+    return Answer(verdict, TYPE, confirmed=_confirmed(verdict))
+
+
+def _confirmed(verdict: Verdict) -> Mapping[str, Any] | None:
+    """The act, if all of the evidence holds: before, it is what somebody wrote into a file."""
+    if verdict.verdict is not Outcome.ACCEPT:
+        return None
+    said = next(check.evidence for check in verdict.checks if check.id is CheckId.ACTION)
+    return None if said is None else said["action"]
 
 
 def _document(question: Question, given: bytes) -> Answer:
@@ -124,7 +134,9 @@ def _show(answer: Answer, *, json: bool) -> None:
     say(WORDS[answer.verdict.verdict])
     for check in answer.verdict.checks:
         say(f"  {MARKS[check.result]:>4}  {check.id:<15} {check.detail}")
-    for name, value in _shown(answer.claims).items():
+    if answer.confirmed is not None:
+        say("What was confirmed:")
+    for name, value in (*_shown(answer.claims).items(), *(answer.confirmed or {}).items()):
         say(f"        {name}: {value if isinstance(value, str) else orjson.dumps(value).decode()}")
     say(answer.verdict.next_step)
 

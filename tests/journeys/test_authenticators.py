@@ -8,10 +8,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from idverify.auth.attestation.path import fingerprint
 from idverify.cli import USAGE
+from idverify.core.policy import Role
+from idverify.services.invite import Invited
 from tests.journeys.conftest import Command
 from tests.simulators import makers
-from tests.simulators.service import Deployment, deploy
+from tests.simulators.attested_key import AttestedKey
+from tests.simulators.service import Api, Deployment, client, deploy, serving
 from tests.vectors.make_attestation_vectors import blob
 
 MODEL = "01020304-0506-0708-0102-030405060708"
@@ -24,6 +28,19 @@ async def strict(tmp_path: Path) -> Deployment:
     settings = made.data / "idverify.toml"
     settings.write_text(f'{settings.read_text()}\n[security_keys]\nmetadata_roots = "{_pem(tmp_path)}"\n')
     return made
+
+
+async def _register(strict: Deployment) -> None:
+    """An admin's first key, of ``MODEL``."""
+    body = {"code": await strict.invite(Invited(Role.ADMIN, "Ada Admin")), "name": None}
+    with serving(strict):
+        async with client() as session:
+            api = Api(session, strict)
+            begun = await api.begun("/api/v1/enrolments/options", body)
+            response = AttestedKey().create(begun["public_key"], strict.url)
+            sent = {**body, "ceremony": begun["ceremony"], "response": response}
+            status, answer, _ = await api.send("POST", "/api/v1/enrolments", sent)
+            assert status == 200, answer
 
 
 def _pem(folder: Path) -> Path:
@@ -64,7 +81,8 @@ async def test_what_is_refused(idverify: Command, strict: Deployment, tmp_path: 
     file.write_text("{}")
     wrong = {
         "A model must be an AAGUID": ("allow", "x", "--name", "Blue key"),
-        "must have least": ("allow", MODEL, "--name", "Blue key", "--least", "best"),
+        "--least must be one of: none, FIDO_CERTIFIED,": ("allow", MODEL, "--name", "Blue key", "--least", "best"),
+        "--name must be 1 to 100": ("allow", MODEL, "--name", ""),
         "must hold certificates in PEM": ("allow", MODEL, "--name", "Blue key", "--anchor", file),
         "must have the members": ("set", file),
         "A BLOB must be metadata of FIDO": ("load-metadata", file),
@@ -73,3 +91,43 @@ async def test_what_is_refused(idverify: Command, strict: Deployment, tmp_path: 
         done = await idverify("authenticators", *asked, *data)
         assert (done.status, sentence in done.errors) == (USAGE, True), done.errors
     assert (await idverify("authenticators", "show", "--json", *data)).json["version"] == 0
+
+
+async def test_what_a_list_lacks_is_said(idverify: Command, strict: Deployment, tmp_path: Path) -> None:
+    """A certification that nothing can tell of: said when it is set, shown and tried out, until metadata are there."""
+    data, list_, file = ("--data", strict.data), tmp_path / "list.json", tmp_path / "blob"
+    file.write_text(blob())
+    allowed = await idverify("authenticators", "allow", MODEL, "--name", "Blue key", "--anchor", _pem(tmp_path), *data)
+    shown = await idverify("authenticators", "show", *data)
+    list_.write_text((await idverify("authenticators", "show", "--json", *data)).output)
+    tried = await idverify("authenticators", "dry-run", list_, *data)
+    loaded = await idverify("authenticators", "load-metadata", file, *data)
+    told = await idverify("authenticators", "show", *data)
+
+    assert [done.status for done in (allowed, shown, tried, loaded, told)] == [0] * 5
+    assert ["WARNING: this list asks for a certification" in done.output for done in (allowed, shown, tried, told)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert f"SHA-256 of the DER certificate: {fingerprint(makers.ROOT.certificate).hex()}" in told.output
+    assert "Least certification: FIDO_CERTIFIED_L1. FIPS 140, level 2: no." in told.output
+    assert "Metadata may be overdue for 30 days." in told.output
+
+
+async def test_registered_keys_that_a_list_refuses(idverify: Command, strict: Deployment, tmp_path: Path) -> None:
+    """Setting it names them, and when they stop."""
+    data, other = ("--data", strict.data), "0a020304-0506-0708-0102-030405060708"
+    anchor = ("--anchor", _pem(tmp_path), "--least", "none")
+    await idverify("authenticators", "allow", MODEL, "--name", "Blue key", *anchor, *data)
+    await _register(strict)
+    shown = (await idverify("authenticators", "show", "--json", *data)).output
+    list_ = tmp_path / "list.json"
+    list_.write_text(shown.replace(MODEL, other))
+    done = await idverify("authenticators", "set", list_, *data)
+
+    assert done.status == 0
+    assert "Ada Admin: My key: This model of security key is not on the list" in done.output
+    assert "Registered keys that this list refuses: 1" in done.output
+    assert "suspends them within a minute" in done.output

@@ -165,7 +165,9 @@ def authenticator_lines(document: Mapping[str, Any]) -> list[Said]:
         if isinstance(vouching, str):
             lines.append(Said(N_("Vouched for by"), N_("The roots that FIDO's metadata name"), translated=True))
         else:
-            lines += [Said(N_("Vouched for by"), anchor) for anchor in vouching]
+            lines += [
+                Said(N_("Vouched for by the root (SHA-256 of the DER certificate)"), anchor) for anchor in vouching
+            ]
     return lines
 
 

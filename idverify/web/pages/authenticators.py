@@ -159,9 +159,11 @@ async def _page(call: PageCall, **forms: Filled[Any]) -> Html:
 
 async def _tried(call: PageCall, wanted: AuthenticatorList) -> Html:
     refused = await judgement.dry_run(call.office, call.caller, wanted)
+    known = await authenticators.metadata(call.office.store, call.office.metadata_roots)
     context = {
         "lines": authenticator_lines(wanted.to_json()),
         "refused": refused_shown(refused),
+        "lacks_metadata": wanted.needs_metadata and known is None,
         "json": wanted.document().decode(),
     }
     return Html("admin/authenticators_tried.html", context)

@@ -58,6 +58,9 @@ def test_evidence_that_holds(verify: Run, file: Path) -> None:
     """0, in words and as JSON."""
     status, told, _ = verify(file, "--vkey", KEY)
     assert (status, told.splitlines()[0]) == (0, "ACCEPTED")
+    confirmed = [line.strip() for line in told.partition("What was confirmed:\n")[2].splitlines()]
+    assert {"act: decide", f"subject: {'ab' * 16}"} <= set(confirmed)
+    assert '"reason":"fraud-found"' in told
 
     status, told, _ = verify(file, "--vkey", KEY, "--json")
     said = json.loads(told)
@@ -89,6 +92,7 @@ def test_evidence_that_does_not_hold(verify: Run, file: Path, tmp_path: Path) ->
 
     assert (status, told.splitlines()[0]) == (1, "REJECTED")
     assert "FAIL  action" in told
+    assert "What was confirmed" not in told
     assert verify(file, "--vkey", STRANGER)[0] == 1
     assert verify(without(tmp_path, type="idverify/evidence/v2"), "--vkey", KEY)[0] == 1
 

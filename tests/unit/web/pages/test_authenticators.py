@@ -99,6 +99,18 @@ async def test_a_document_that_was_swapped(desk: Desk) -> None:
     assert not PROPOSAL.search((await desk.ada.open("/admin/proposals")).html)
 
 
+async def test_a_certification_that_nothing_tells_of(desk: Desk) -> None:
+    """Whoever asks for one without metadata reads that no key would be taken; with them nothing is said."""
+    page, wanted = (
+        await desk.ada.open(PATH),
+        list_of(AAGUID, OTHER_MODEL, least="FIDO_CERTIFIED_L1").document().decode(),
+    )
+    warning = "no metadata are loaded that tell of one: it would take no key."
+    assert warning in (await desk.ada.fill(page, f"{PATH}/trial", document=wanted)).text
+    await desk.ada.fill(page, f"{PATH}/metadata", metadata=blob().encode())
+    assert warning not in (await desk.ada.fill(page, f"{PATH}/trial", document=wanted)).text
+
+
 async def test_a_model_is_added(desk: Desk) -> None:
     """By its AAGUID and its maker's root, or by what the metadata know of it."""
     model = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
