@@ -18,6 +18,7 @@ IdverifyError
 │   ├── Conflict                409  used already, or the state has moved on
 │   │   ├── CeremonyUsed        409  a challenge is good once
 │   │   ├── KeyAlreadyRegistered 409
+│   │   ├── OnlyKey             409  without it nobody could open the account any more
 │   │   ├── NotYet              409  good later; from when, it says
 │   │   └── TooManyKeys         409
 │   ├── Gone                    410  expired
@@ -204,6 +205,12 @@ class KeyAlreadyRegistered(Conflict):
     slug, status, title = "key-already-registered", 409, "This security key is registered already"
 
 
+class OnlyKey(Conflict):
+    """The key is the last way into its account, so it stays."""
+
+    slug, status, title = "only-key", 409, "This is the only key of the account"
+
+
 class TooManyKeys(Conflict):
     """The account has as many keys as it may have."""
 
@@ -236,7 +243,7 @@ class CeremonyExpired(Gone):
     slug, status, title = "ceremony-expired", 410, "This took too long"
 
     def __init__(self) -> None:
-        super().__init__("This took too long. Start again.")
+        super().__init__("The answer came too late, so nothing was done.")
 
 
 class TooLarge(ClientError):

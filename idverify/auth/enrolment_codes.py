@@ -16,6 +16,7 @@ from idverify.ports import Entropy
 
 CHARACTERS: Final = 20
 _GROUP: Final = 4
+_USER_HANDLE: Final = b"idverify user handle of a first key\n"
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MAX_TYPED: Final = 100  # room for spaces and hyphens anywhere
 # What people read for what is printed, and what word processors make of a hyphen
@@ -40,3 +41,12 @@ def code_hash(text: str) -> bytes:
             f"An enrolment code is {CHARACTERS} letters and digits, as printed on the slip. Check it and type it again."
         )
     return hashlib.sha256(code.encode()).digest()
+
+
+def user_handle(text: str) -> bytes:
+    """The user handle, 64 bytes, of the account that a code makes: nobody can tell it without the code.
+
+    It is the same at every try, so that an authenticator puts the key of the next try in the place of one that was
+    refused (WebAuthn section 6.3.2 step 7) and never offers a key that opens nothing. Raises ``MalformedRequest``.
+    """
+    return hashlib.sha512(_USER_HANDLE + code_hash(text)).digest()

@@ -45,9 +45,11 @@ from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
-USER_HANDLE_BYTES: Final = 64
+MOST_KEY_NAME: Final = 60
 _UNKNOWN: Final = "There is no such code. Check every character, or ask for a new one."
 _USED: Final = "This code was used, or replaced by a newer one. Sign in with your key, or ask for a new code."
+_CANCELLED: Final = NoticeKind.RE_PROOFING_CANCELLED.value
+_WAS_CANCELLED: Final = "The account's owner cancelled this code, so it opens nothing. Ask at a counter for a new one."
 _EXPIRED: Final = "This code has expired. Ask for a new one."
 _TAKEN: Final = "Somebody with this name is enrolled already. Give a name that tells you apart."
 _HAS_ACCOUNT: Final = "This code was for a first key, and there is one. Sign in with it, or ask for a new code."
@@ -85,7 +87,8 @@ async def look_up(office: Office, code: str) -> Enrolment:
     if row is None:
         raise NotFound(_UNKNOWN)
     if row["consumed_at"] is not None:
-        raise Conflict(_USED)
+        cancelled = await office.store.fetch_one(queries.NOTICE_ABOUT, {"about": row["id"], "kind": _CANCELLED})
+        raise Conflict(_USED if cancelled is None else _WAS_CANCELLED)
     if row["expires_at"] <= office.clock.now():
         raise Gone(_EXPIRED)
     if row["not_before"] is not None and row["not_before"] > office.clock.now():
@@ -106,7 +109,7 @@ async def begin(office: Office, code: str, name: str | None, *, shared_computer:
     enrolment = await look_up(office, code)
     _require_recordable(office, enrolment)
     actor, account = await _named(office, enrolment, name), enrolment.account
-    user_handle = office.entropy(USER_HANDLE_BYTES) if account is None else account["user_handle"]
+    user_handle = enrolment_codes.user_handle(code) if account is None else account["user_handle"]
     known = [] if account is None else await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account["id"]})
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
     bound = {"enrolment_id": enrolment.id, "user_handle": user_handle}
@@ -192,7 +195,10 @@ def user_name(role: Role, actor: str | None, user_handle: bytes) -> str:
 
 
 async def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKey, name: str) -> dict[str, Any]:
-    """The row of a key just registered, if the role's policy takes it. ``name`` is what its owner calls it."""
+    """The row of a key just registered, if the role's policy takes it.
+
+    ``name`` is what its owner calls it; where another key of theirs is called so, a number is put behind it.
+    """
     require_taken(office.key_policies[role], registered)
     make = await authenticators.judged(office, role, registered)
     return {
@@ -209,7 +215,7 @@ async def key_row(office: Office, account: bytes, role: Role, registered: Regist
         "transports": " ".join(registered.transports),
         "attestation_format": registered.attestation_format,
         "policy_version": office.key_policies[role].version,
-        "name": require_key_name(name),
+        "name": await _told_apart(office, account, require_key_name(name)),
         "created_at": office.clock.now(),
         "last_used_at": None,
         "removed_at": None,
@@ -217,10 +223,17 @@ async def key_row(office: Office, account: bytes, role: Role, registered: Regist
     }
 
 
+async def _told_apart(office: Office, account: bytes, name: str) -> str:
+    """The name, or the first of ``name 2``, ``name 3``, ... that no key of the account has."""
+    held = {row["name"] for row in await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})}
+    numbered = (f"{name[: MOST_KEY_NAME - 4]} {number}" for number in range(2, len(held) + 3))
+    return next(free for free in (name, *numbered) if free not in held)
+
+
 def require_key_name(name: str) -> str:
     """What somebody calls a key. Raises ``Unprocessable`` for what cannot be shown."""
     tidy = " ".join(name.split())
-    if not 1 <= len(tidy) <= 60 or not tidy.isprintable():
+    if not 1 <= len(tidy) <= MOST_KEY_NAME or not tidy.isprintable():
         raise Unprocessable("A key's name must be 1 to 60 printable characters, such as: blue key.")
     return tidy
 

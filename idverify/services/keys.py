@@ -8,7 +8,7 @@ from idverify.auth import options
 from idverify.auth.webauthn import check_registration
 from idverify.core.action import Action
 from idverify.core.policy import ALLOWED, Act, Principal, Role, require_person
-from idverify.errors import CeremonyRefused, Conflict, NotFound, TooManyKeys
+from idverify.errors import CeremonyRefused, NotFound, OnlyKey, TooManyKeys
 from idverify.services import notices, recovery_codes, step_up
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
@@ -107,7 +107,8 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
     row = next((held for held in await mine(office, principal) if held["handle"] == key), None)
     if row is None:
         raise _unknown()
-    confirmed = await step_up.require(office, principal, Action("remove-security-key", key.hex()), given)
+    which = {"name": row["name"], "created_at": row["created_at"]}
+    confirmed = await step_up.require(office, principal, Action("remove-security-key", key.hex(), which), given)
     *_, removed = await key_entries(office, REMOVED, row["cose_key"], person.person)
     now = office.clock.now()
     gone = Change(tables.security_key, {"id": row["id"], "removed_at": None}, {"removed_at": now}, _unknown())
@@ -122,7 +123,7 @@ async def remove(office: Office, principal: Principal, key: bytes, given: Given 
         usable = await transaction.fetch(queries.USABLE_KEYS, {"account_id": person.account})
         others = [held for held in usable if held["id"] != row["id"]]
         if not others and not await recovery_codes.any_left(transaction, person.account, now):
-            raise Conflict(_only_key(principal))
+            raise OnlyKey(_only_key(principal))
         await transaction.apply(work)
 
     await office.store.write(unless_nothing_is_left)

@@ -39,6 +39,7 @@ class NoticeKind(StrEnum):
 class Notice:
     """Something that happened to an account at ``at`` (Unix seconds).
 
+    ``key_name`` is what its owner calls the key that was added, removed or suspended.
     ``pending``: an officer made a code for the account that can still be cancelled; it works from ``not_before`` on.
     """
 
@@ -48,6 +49,7 @@ class Notice:
     about: bytes | None
     pending: bool
     not_before: int | None
+    key_name: str | None
 
 
 def telling(
@@ -106,4 +108,4 @@ def _notice(row: Any, now: int) -> Notice:
     kind = NoticeKind(row["kind"])
     waits = row["consumed_at"] is None and row["expires_at"] is not None and row["expires_at"] > now
     pending = kind is NoticeKind.RE_PROOFING_ASKED and waits
-    return Notice(row["handle"], kind, row["created_at"], row["about"], pending, row["not_before"])
+    return Notice(row["handle"], kind, row["created_at"], row["about"], pending, row["not_before"], row["key_name"])

@@ -111,8 +111,15 @@ CODE_OF_PERSON: Final = (
 )
 # What the owner of an account has not seen and did not do in this session, newest first; a code that it is about.
 NOTICES: Final = (
-    select(notice, enrolment.c.not_before, enrolment.c.expires_at, enrolment.c.consumed_at)
+    select(
+        notice,
+        enrolment.c.not_before,
+        enrolment.c.expires_at,
+        enrolment.c.consumed_at,
+        security_key.c.name.label("key_name"),
+    )
     .outerjoin(enrolment, enrolment.c.id == notice.c.about)
+    .outerjoin(security_key, security_key.c.id == notice.c.about)
     .where(
         notice.c.account_id == bindparam("account_id"),
         notice.c.seen_at.is_(None),
@@ -120,6 +127,7 @@ NOTICES: Final = (
     )
     .order_by(notice.c.created_at.desc(), notice.c.id.desc())
 )
+NOTICE_ABOUT: Final = select(notice).where(notice.c.about == bindparam("about"), notice.c.kind == bindparam("kind"))
 # Accounts of an organisation for one purpose, and when a key of each was last used.
 ACCOUNTS_OF_ORGANISATION: Final = (
     select(account, func.max(security_key.c.last_used_at).label("last_used_at"))

@@ -38,4 +38,5 @@ def _notice(notice: notices.Notice) -> schema.NoticeView:
         at=schema.instant(notice.at),
         pending=notice.pending,
         not_before=None if notice.not_before is None else schema.instant(notice.not_before),
+        key_name=notice.key_name,
     )

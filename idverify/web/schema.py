@@ -480,6 +480,7 @@ class NoticeView(Model):
     at: Instant
     pending: bool
     not_before: Instant | None
+    key_name: str | None
 
 
 class Notices(Model):

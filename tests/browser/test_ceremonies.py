@@ -51,6 +51,46 @@ async def test_a_key_that_did_not_verify_its_user_is_refused_by_us(newcomer: New
     await visitor.reads("Set a PIN on this key first, in the settings of your computer or browser, then try again.")
 
 
+async def test_a_first_key_that_was_refused_holds_one_account(newcomer: Newcomer, deployment: Deployment) -> None:
+    """What was refused is forgotten, and the good try takes its place: signing in offers nothing that opens nothing."""
+    visitor, key = await newcomer(), SecurityKey()
+    await visitor.plug_in(key)
+    await key.misbehave(user_verification=True)
+    await visitor.go(f"/enrol/{await deployment.invite(Invited(Role.OFFICER, 'Rita Retry'))}")
+    assert visitor.page.url == f"{visitor.origin}/enrol/key"
+    await visitor.press("Register this key")
+    await visitor.reads("The security key must ask for its PIN")
+    await visitor.page.wait_for_load_state("networkidle")
+    assert await key.holds() == []
+    await key.misbehave()
+    await visitor.press("Register this key")
+    await visitor.reads("Officer's desk")
+    assert len(await key.holds()) == 1
+    await visitor.press("Sign out")
+    await visitor.press("Sign in")
+    await visitor.reads("Officer's desk")
+
+
+async def test_without_signals_too(newcomer: Newcomer, deployment: Deployment) -> None:
+    """In a browser that forgets nothing, the key itself puts the good try in the place of the one that was refused."""
+    visitor, key = await newcomer(), SecurityKey()
+    await visitor.page.add_init_script("delete PublicKeyCredential.signalUnknownCredential")
+    await visitor.plug_in(key)
+    await key.misbehave(user_verification=True)
+    await visitor.go("/enrol")
+    await visitor.fill("Code", await deployment.invite(Invited(Role.OFFICER, "Rolf Retry")))
+    await visitor.press("Continue")
+    assert visitor.page.url == f"{visitor.origin}/enrol/key"
+    await visitor.press("Register this key")
+    await visitor.reads("The security key must ask for its PIN")
+    [refused] = await key.holds()
+    await key.misbehave()
+    await visitor.press("Register this key")
+    await visitor.reads("Officer's desk")
+    [good] = await key.holds()
+    assert good["credentialId"] != refused["credentialId"]
+
+
 async def test_a_wrong_signature_and_an_unknown_key_read_the_same(newcomer: Newcomer, olive: Person) -> None:
     """Nobody learns from the page who is registered."""
     visitor, unknown = await newcomer(), SecurityKey()
@@ -145,7 +185,7 @@ async def test_a_challenge_answered_late_or_twice_begins_anew(
     await visitor.go("/sign-in")
     let_expire(deployment, "ceremony")
     await visitor.press("Sign in")
-    await visitor.reads("This took too long. Start again.")
+    await visitor.reads("The answer came too late, so nothing was done.")
     await visitor.press("Sign in")
     await visitor.reads("Officer's desk")
 

@@ -171,7 +171,7 @@ async def test_no_passkey_stays_on_a_shared_computer(
     await visitor.plug_in(inside)
     await visitor.plug_in(key)
     await visitor.go(f"/enrol/{await deployment.invite(Invited(Role.OFFICER, f'Sally Shared {language}'))}")
-    await visitor.follow(SHARED)
+    await visitor.press(SHARED)
     await visitor.reads("On a shared computer, register a key that you carry with you.")
     await _no_faults(visitor)
     await visitor.press("Register this key")

@@ -131,7 +131,7 @@ class PlainBrowser:
         """Register the key with a one-time code, with a name where it is asked for; the desk."""
         page = await self.open(f"/enrol/{code}")
         if page.ceremony is None:
-            page = await self.fill(page, f"/enrol/{code}", **typed)
+            page = await self.fill(page, "/enrol/key", **typed)
         return await self.confirm(page)
 
     async def sign_in(self) -> Shown:

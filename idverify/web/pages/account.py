@@ -117,7 +117,11 @@ async def _codes_left(call: PageCall) -> int | None:
 
 def _new_key(call: PageCall, form: Filled[KeyNameForm]) -> Html:
     """The page for another key's name; whoever needs one before they can do anything else is told so."""
-    context = {"form": form, "is_needed": not require_person(call.caller).active}
+    context = {
+        "form": form,
+        "is_needed": not require_person(call.caller).active,
+        "signals": signals.of_trouble(call.office.deployment.rp_id, call.trouble),
+    }
     page = call.ceremony_page("account/new_key.html", context)
     return replace(page, status=form.status) if form.errors else page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -97,6 +98,8 @@ REPLACEMENTS: Final[Mapping[Replacement, str]] = {
 
 NOT_ASKED: Final = N_("Not asked for")
 _REFERENCE: Final = N_("Person's reference")
+_KEY: Final = N_("Security key")
+_KEYS_REFERENCE: Final = N_("Key's reference")
 _PURPOSE: Final = N_("Purpose")
 _REASON: Final = N_("Reason")
 _LEGAL_BASIS: Final = N_("Legal basis")
@@ -175,8 +178,8 @@ def _suspended_key(action: Action) -> list[Said]:
     content = action.content
     return [
         Said(N_("Name"), content["actor"]),
-        Said(N_("Security key"), content["name"]),
-        Said(N_("Key's reference"), str(action.subject)),
+        Said(_KEY, content["name"]),
+        Said(_KEYS_REFERENCE, str(action.subject)),
         Said(N_("Why it was suspended"), SUSPENSIONS[Suspension(content["suspended_for"])], translated=True),
     ]
 
@@ -185,9 +188,18 @@ def _signing_key(action: Action) -> list[Said]:
     content = action.content
     return [
         Said(N_("Signing key"), SIGNING_KEYS[content["role"]], translated=True),
-        Said(N_("Key's reference"), str(action.subject)),
+        Said(_KEYS_REFERENCE, str(action.subject)),
         Said(_REASON, REPLACEMENTS[Replacement(content["reason"])], translated=True),
         Said(N_("When"), N_("At the next start, if the root's token is at hand."), translated=True),
+    ]
+
+
+def _own_key(action: Action) -> list[Said]:
+    registered = dt.datetime.fromtimestamp(action.content["created_at"], dt.UTC).date().isoformat()
+    return [
+        Said(_KEY, action.content["name"]),
+        Said(N_("Registered on"), registered, is_date=True),
+        Said(_KEYS_REFERENCE, str(action.subject)),
     ]
 
 
@@ -268,7 +280,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),
-        _subject(N_("Key's reference")),
+        _own_key,
     ),
 }
 assert ACTS.keys() == _ACTS.keys()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from idverify.auth.credential_json import credential_id_of
 from idverify.errors import CeremonyMalformed, DocumentError
 from idverify.formats.strict_json import parse_object
 from idverify.services.ceremonies import Beginning, Given
@@ -43,6 +44,20 @@ def given(posted: Posted) -> Given | None:
         return Given(bytes.fromhex(handle), parse_object(response, "The key's answer"))
     except DocumentError as wrong:
         raise CeremonyMalformed(wrong.rule, str(wrong)) from wrong
+
+
+def new_credential(answered: Given) -> bytes | None:
+    """The id of the key that the visitor just made, if the answer is a registration's.
+
+    It is as they sent it: whoever is told to forget it learns nothing of what is registered.
+    """
+    response = answered.response.get("response")
+    if not isinstance(response, Mapping) or "attestationObject" not in response:
+        return None
+    try:
+        return credential_id_of(answered.response)
+    except CeremonyMalformed:
+        return None
 
 
 def without_frame(posted: Posted) -> Posted:

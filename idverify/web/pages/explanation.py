@@ -25,7 +25,6 @@ class Explanation:
 
 
 _TRY_AGAIN: Final = N_("Go back and try again.")
-_START_AGAIN: Final = N_("Start again. You have a few minutes each time.")
 _ANOTHER_KEY: Final = N_("Use another security key, or ask whoever enrolled you for help.")
 _WAIT: Final = N_("Wait a minute and try again. If you repeat what you sent, it is not done twice.")
 
@@ -83,12 +82,19 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
         N_("This security key is registered already"),
         N_("Sign in with it, or use another key."),
     ),
+    "only-key": (
+        N_("This is your only key, so it stays"),
+        N_("Open your security keys and add another key first; if you can print recovery codes, they will do, too."),
+    ),
     "too-many-keys": (
         N_("You have as many security keys as you may have"),
         N_("Remove a key that you do not use any more, then add the new one."),
     ),
-    "ceremony-expired": (N_("This took too long"), _START_AGAIN),
-    "expired": (N_("This has expired"), _START_AGAIN),
+    "ceremony-expired": (
+        N_("This took too long"),
+        N_("Start again. You have two minutes to confirm something, and at least five for anything else."),
+    ),
+    "expired": (N_("This has expired"), N_("Start again.")),
     "too-large": (N_("This is too large"), N_("Send a smaller file. One megabyte is the most.")),
     "unprocessable": (N_("A rule does not allow this"), N_("Go back, change what the rule is about, and try again.")),
     "too-many-attempts": (

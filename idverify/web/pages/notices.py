@@ -43,6 +43,7 @@ class NoticeShown:
     at: int
     pending: bool
     not_before: int | None
+    key_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ class NoticesShown:
 async def shown(call: PageCall) -> NoticesShown:
     """What the visitor has not seen yet, newest first."""
     listed = tuple(
-        NoticeShown(notice.handle.hex(), WORDS[notice.kind], notice.at, notice.pending, notice.not_before)
+        NoticeShown(
+            notice.handle.hex(), WORDS[notice.kind], notice.at, notice.pending, notice.not_before, notice.key_name
+        )
         for notice in await service.unseen(call.office, call.caller)
     )
     return NoticesShown(listed, _IF_NOT_YOU[call.caller.role is Role.CITIZEN])

@@ -34,7 +34,10 @@ _LETTER_SAYS: Final = (
     N_("On %(asked)s somebody at a counter of the authority showed that they are you, and got a code."),
     N_("From %(begins)s until %(ends)s the code adds a new security key to your account, once."),
     N_("If it was you, you need do nothing but use the code."),
-    N_("If it was not you: sign in and press the button that cancels the code. It stands on your desk until then."),
+    N_(
+        "If it was not you: sign in at %(address)s with your security key. On the page “Your status”, which opens "
+        "then, press the button that cancels the code. It stands there until the code was used or has expired."
+    ),
     N_(
         "If you cannot sign in, go to any counter with a document that shows who you are. You get a code of your own, "
         "and that cancels the other one. You need no phone and no e-mail for it."
@@ -113,13 +116,14 @@ async def letter(call: PageCall) -> Answer:
         asked = await reproofing.asked(call.office, call.caller, person)
     except NotFound:
         return Redirect(path_of(person))
-    texts = [_letter_text(language, asked) for language in Language]
+    address = f"{call.office.deployment.iss}/sign-in"
+    texts = [_letter_text(language, asked, address) for language in Language]
     return Html("officer/letter.html", {"whose": asked.whose, "texts": texts, "record": path_of(person)})
 
 
-def _letter_text(language: Language, asked: reproofing.Asked) -> LetterText:
+def _letter_text(language: Language, asked: reproofing.Asked, address: str) -> LetterText:
     moments = {"asked": asked.at, "begins": asked.not_before, "ends": asked.expires_at}
-    said = {name: moment_in_words(language, at) for name, at in moments.items()}
+    said = {name: moment_in_words(language, at) for name, at in moments.items()} | {"address": address}
     paragraphs = [translate(language, sentence) % said for sentence in _LETTER_SAYS]
     return LetterText(language, translate(language, _LETTER), paragraphs)
 

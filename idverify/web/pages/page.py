@@ -69,6 +69,8 @@ _TRY_AGAIN: Final = (
     KeyAlreadyRegistered,
     Gone,
 )
+# Of these, the ones that an answer gets which was looked at for the first time: no key was registered with it before
+_NOT_KEPT: Final = (CeremonyMalformed, CeremonyRefused, UserVerificationNeeded, KeyNotAllowed)
 log = structlog.get_logger()
 
 
@@ -137,7 +139,10 @@ class Page:
                 raise
             # The handler without an answer begins a new ceremony; whatever else is wrong it says again.
             log.info("ceremony_refused", route=route_name(call.request), rule=getattr(refused, "rule", refused.slug))
-            return await self._carried_out(replace(call, given=None, trouble=explanation.of_error(refused)))
+            trouble = explanation.of_error(refused)
+            if isinstance(refused, _NOT_KEPT):
+                trouble = replace(trouble, forget=trouble.forget or ceremony_form.new_credential(call.given))
+            return await self._carried_out(replace(call, given=None, trouble=trouble))
 
 
 def error_page(error: IdverifyError) -> Html:
@@ -199,7 +204,8 @@ async def _recognised(call: PageCall) -> PageCall:
 def _sign_in_first(call: PageCall) -> Redirect:
     if "text/html" not in call.request.headers.get("Accept", "text/html"):
         raise NotAuthenticated("You are not signed in, or your session has ended.")
-    return Redirect(f"/sign-in?next={quote(_frame(call).back, safe='')}")
+    ended = "" if call.token is None else "&ended"
+    return Redirect(f"/sign-in?next={quote(_frame(call).back, safe='')}{ended}")
 
 
 def _require_csrf(call: PageCall, posted: form_body.Posted) -> None:

@@ -67,8 +67,9 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", "/sign-in/account", sign_in.sign_in_to_account, ANYBODY),
     Page("GET", "/enrol", enrol.ask_code, ANYBODY),
     Page("POST", "/enrol", enrol.open_code, ANYBODY),
-    Page("GET", CODE, enrol.register, ANYBODY),
-    Page("POST", CODE, enrol.register, ANYBODY),
+    Page("GET", "/enrol/key", enrol.to_code, ANYBODY),
+    Page("POST", "/enrol/key", enrol.register, ANYBODY),
+    Page("GET", CODE, enrol.open_link, ANYBODY),
     Page("GET", "/help/lost-key", ways_back.lost_key, ANYBODY),
     # whoever is signed in
     Page("POST", "/sign-out", sign_in.sign_out, SIGNED_IN),

@@ -50,7 +50,6 @@ async def _ask_key(call: PageCall, account: str, form: Filled[AccountForm] | Non
     """The page that asks for a key: of ``account``, or of whoever comes."""
     form = Filled[AccountForm]() if form is None else form
     ceremony = shown("get", await service.begin(call.office, account or None))
-    forget = None if call.trouble is None else call.trouble.forget
     page = call.ceremony_page(
         "sign_in.html",
         {
@@ -60,7 +59,8 @@ async def _ask_key(call: PageCall, account: str, form: Filled[AccountForm] | Non
             "next": local_path(_wanted(call), ""),
             "shared_computer": _is_shared(call),
             "signed_out": "signed-out" in call.request.query,
-            "signals": None if forget is None else signals.unknown_credential(call.office.deployment.rp_id, forget),
+            "ended": call.request.method == "GET" and "ended" in call.request.query,
+            "signals": signals.of_trouble(call.office.deployment.rp_id, call.trouble),
         },
     )
     return replace(page, status=max(page.status, form.status))

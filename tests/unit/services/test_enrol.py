@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from idverify.auth import base64url
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role
 from idverify.errors import (
@@ -68,6 +69,17 @@ async def test_a_code_opens_an_account_and_a_session(served: SoftwareOffice) -> 
     assert await recognise(served.office, opened.token) == opened
     rows = await served.office.store.fetch(select(tables.ledger_record.c.type), {})
     assert [row["type"] for row in rows].count("authenticator.bound") == 1
+
+
+async def test_every_try_is_for_the_same_account(served: SoftwareOffice) -> None:
+    """So that a key holds one credential however often it is refused; another code is for another account."""
+    code = await _code(served)
+    tries = [await enrol.begin(served.office, said, None) for said in (code, code.lower().replace("-", " "))]
+    other = await enrol.begin(served.office, await _code(served, ORGANISATION), None)
+    first, again, others = (begun.options["user"]["id"] for begun in (*tries, other))
+
+    assert first == again != others
+    assert len(base64url.decode(first)) == 64
 
 
 async def test_a_code_is_good_once(served: SoftwareOffice) -> None:

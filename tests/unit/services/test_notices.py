@@ -129,5 +129,5 @@ async def test_by_the_api(served: SoftwareOffice) -> None:
         slip["not_before"],
     )
     assert (early, refused["type"], kept) == (409, "/problems/not-yet", 409)
-    assert (used["kind"], used["pending"]) == ("recovery-code-used", False)
+    assert (used["kind"], used["pending"], used["key_name"]) == ("recovery-code-used", False, "My key 2")
     assert (await api.ok("GET", "/api/v1/notices", anna.who))["notices"] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from idverify.auth.software_key import SoftwareKey
@@ -109,11 +111,28 @@ async def test_the_only_key_stays(people: People) -> None:
     """Nobody locks themselves out."""
     browser = await people.staff("officer")
     key = handles(await browser.open(KEYS))[0]
-    refused = await browser.confirm(await browser.fill(await browser.open(key), f"{key}/removal"))
+    page = await browser.open(key)
+    refused = await browser.confirm(await browser.send(f"{key}/removal", page.form("/sign-out").fields))
 
-    assert refused.status == 409
-    assert "This is your only key." in refused.text
+    assert f"{key}/removal" not in {form.action for form in page.forms}
+    assert (refused.status, refused.heading) == (409, "This is your only key, so it stays")
+    assert "This is your only key. Add another one before you remove it." in refused.text
+    assert "add another key first" in refused.text
     assert (await browser.open(KEYS)).status == 200
+
+
+async def test_what_is_confirmed_names_the_key(people: People) -> None:
+    """Its name and when it was registered; keys that would be called alike are told apart."""
+    browser = await people.staff("officer")
+    for _ in range(2):
+        listed = await add_key(people, browser, SoftwareKey(), "My security key")
+    last = handles(listed)[-1]
+    asked = await browser.fill(await browser.open(last), f"{last}/removal")
+    registered = dt.datetime.fromtimestamp(people.served.clock.now(), dt.UTC)
+
+    assert asked.ceremony is not None
+    assert "Security key My security key 3" in asked.text
+    assert f"Registered on {registered.day} {registered:%B %Y}" in asked.text
 
 
 async def test_who_removes_the_key_in_use_is_signed_out(people: People) -> None:

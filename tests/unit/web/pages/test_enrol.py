@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import pytest
 
@@ -11,6 +11,7 @@ from idverify.services.invite import TERMS, Invited, Kind
 from idverify.web.session_cookie import NAME
 from tests.simulators.signed_in import STAFF
 from tests.unit.web.pages.conftest import People
+from tests.unit.web.pages.test_sign_in import signals_of
 
 
 async def invited(people: People, who: Invited = STAFF["officer"]) -> str:
@@ -77,10 +78,9 @@ async def test_a_code_works_once_and_for_a_while(people: People) -> None:
 async def test_who_has_no_name_on_the_link_gives_one(people: People) -> None:
     """It is asked for first, and carried through the ceremony."""
     browser, code = people.browser(), await invited(people, Invited(Role.OFFICER))
-    path = f"/enrol/{code}"
-    asked = await browser.open(path)
-    empty = await browser.fill(asked, path)
-    page = await browser.fill(asked, path, name="Nora Newcomer")
+    asked = await browser.open(f"/enrol/{code}")
+    empty = await browser.fill(asked, "/enrol/key")
+    page = await browser.fill(asked, "/enrol/key", name="Nora Newcomer")
     desk = await browser.confirm(page)
 
     assert (asked.heading, empty.status) == ("Who are you?", 400)
@@ -92,7 +92,7 @@ async def test_nobody_takes_somebody_elses_name(people: People) -> None:
     """However it is spelt: two people decide, not two accounts of one."""
     await people.browser().enrol(await invited(people))
     browser, code = people.browser(), await invited(people, Invited(Role.OFFICER))
-    page = await browser.fill(await browser.open(f"/enrol/{code}"), f"/enrol/{code}", name="olive  OFFICER")
+    page = await browser.fill(await browser.open(f"/enrol/{code}"), "/enrol/key", name="olive  OFFICER")
 
     assert page.status == 400
     assert 'href="#name"' in page.html
@@ -111,12 +111,52 @@ async def test_a_refused_key_may_try_again_with_the_same_code(people: People) ->
     assert (await browser.confirm(refused)).path == "/officer"
 
 
+async def test_no_address_holds_a_code_that_was_typed(people: People) -> None:
+    """Nor does any link or form lead to one: a library's computer keeps its addresses. Opened by itself, it asks."""
+    browser, code = people.browser(), await invited(people, Invited(Role.OFFICER))
+    named = await browser.fill(await browser.open("/enrol"), "/enrol", code=code)
+    page = await browser.fill(named, "/enrol/key", name="Nora Newcomer")
+    shared = await browser.fill(page, "/enrol/key", shared_computer="yes")
+    failed = await browser.confirm(shared, browser_error="NotAllowedError", response="")
+
+    for shown in (named, page, shared, failed):
+        assert shown.path in {"/enrol", "/enrol/key"}
+        assert all(code not in address for address in (*shown.links, *(form.action for form in shown.forms)))
+    assert (await browser.open("/enrol/key")).path == "/enrol"
+    assert (await browser.confirm(failed)).path == "/officer"
+
+
+async def test_a_form_without_its_code_asks_for_it(people: People) -> None:
+    """Also where the key answered."""
+    browser = people.browser()
+    page = await browser.confirm(await browser.open(f"/enrol/{await invited(people)}"), code="")
+
+    assert (page.status, page.heading) == (400, "Use a code")
+    assert "Enter the code from your slip or sheet" in page.text
+
+
+async def test_a_key_that_was_refused_is_forgotten(people: People) -> None:
+    """The browser is told of the very key that it just made, and of none that was not looked at."""
+    browser, code = people.browser(), await invited(people)
+    page = await browser.open(f"/enrol/{code}")
+    made = json.loads(browser.answered(page)["response"])
+    made["response"]["clientDataJSON"] = made["response"]["clientDataJSON"][:-4] + "AAAA"
+    refused = await browser.confirm(page, response=json.dumps(made))
+    people.served.clock.advance(601)
+    late = await browser.confirm(refused)
+
+    told = {"signalUnknownCredential": {"rpId": "localhost", "credentialId": made["id"]}}
+    assert (refused.status, signals_of(refused)) == (400, told)
+    assert late.status == 410
+    for shown in (page, late, await browser.confirm(late, response='{"id": "AA"}')):
+        assert 'id="signals"' not in shown.html
+
+
 async def test_a_ceremony_of_one_code_registers_nothing_for_another(people: People) -> None:
     """Codes cannot be mixed."""
     browser, other = people.browser(), await invited(people, STAFF["admin"])
     page = await browser.open(f"/enrol/{await invited(people)}")
-    fields: dict[str, Any] = {**page.forms[0].fields, **browser.answered(page)}
-    shown = await browser.send(f"/enrol/{other}", fields)
+    shown = await browser.confirm(page, code=other)
 
     assert shown.status == 401
     assert NAME not in browser.cookies

@@ -39,6 +39,7 @@ async def test_who_is_not_signed_in_is_asked_to_and_comes_back(people: People) -
 
     assert (asked.path, asked.heading) == ("/sign-in?next=%2Faccount%2Fkeys", "Sign in with your security key")
     assert (done.path, done.status) == (KEYS, 200)
+    assert "You were signed out" not in asked.text
 
 
 async def test_a_program_at_a_page_is_told_so(people: People) -> None:
@@ -59,7 +60,9 @@ async def test_no_session_that_is_over_opens_anything(people: People) -> None:
     assert NAME not in browser.cookies
     for token in (ended[NAME], "A" * 43, "short", "ŵ", "x" * 5000):
         browser.cookies = {NAME: token}
-        assert (await browser.open(KEYS)).path.startswith("/sign-in")
+        asked = await browser.open(KEYS)
+        assert asked.path.startswith("/sign-in")
+        assert ("You were signed out: your session was over" in asked.text) == (len(token) == 43)
 
 
 @pytest.mark.parametrize(

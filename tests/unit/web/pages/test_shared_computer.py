@@ -89,9 +89,8 @@ async def test_a_link_lets_one_choose_before_the_key_is_asked(people: People) ->
     code = await people.served.api.deployment.invite(STAFF["partner"])
     browser = people.browser()
     own = await browser.open(f"/enrol/{code}")
-    assert f"/enrol/{code}?shared" in own.links
-    shared = await browser.open(f"/enrol/{code}?shared")
-    assert f"/enrol/{code}" in shared.links
+    shared = await browser.fill(own, "/enrol/key", shared_computer="yes")
+    assert _attachment(await browser.fill(shared, "/enrol/key")) is None
     refused = await browser.confirm(shared, response='{"id": "AA"}')
 
     assert [_attachment(page) for page in (own, shared, refused)] == [None, "cross-platform", "cross-platform"]
@@ -103,9 +102,9 @@ async def test_the_choice_goes_through_the_question_for_a_name(people: People) -
     """Also where the link has no name on it."""
     code = await people.served.api.deployment.invite(Invited(Role.OFFICER))
     browser = people.browser()
-    page = await browser.open(f"/enrol/{code}?shared")
-    empty = await browser.fill(page, f"/enrol/{code}", name="")
-    asked = await browser.fill(empty, f"/enrol/{code}", name="Nora Newcomer")
+    page = await browser.fill(await browser.open("/enrol"), "/enrol", code=code, shared_computer="yes")
+    empty = await browser.fill(page, "/enrol/key", name="")
+    asked = await browser.fill(empty, "/enrol/key", name="Nora Newcomer")
 
     assert (page.heading, empty.status, _attachment(asked)) == ("Who are you?", 400, "cross-platform")
 

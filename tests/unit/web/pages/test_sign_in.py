@@ -121,7 +121,7 @@ async def test_a_challenge_is_good_once_and_for_a_while(people: People) -> None:
 
     assert (twice.status, twice.heading) == (409, "This was answered already")
     assert late.status == 410
-    assert "This took too long. Start again." in late.text
+    assert "The answer came too late, so nothing was done." in late.text
     assert (await browser.confirm(late)).path == "/officer"
 
 
@@ -228,16 +228,17 @@ async def test_the_browser_is_told_of_a_removed_key_by_its_holder(people: People
     finder.key = lost
     told = await finder.sign_in()
 
-    accepted = _signals(added)["signalAllAcceptedCredentials"]
-    still = _signals(left)["signalAllAcceptedCredentials"]
+    accepted = signals_of(added)["signalAllAcceptedCredentials"]
+    still = signals_of(left)["signalAllAcceptedCredentials"]
     [gone] = set(accepted["allAcceptedCredentialIds"]) - set(still["allAcceptedCredentialIds"])
     assert (len(still["allAcceptedCredentialIds"]), still["userId"]) == (1, accepted["userId"])
     assert "This security key was removed" in told.text
-    assert _signals(told) == {"signalUnknownCredential": {"rpId": "localhost", "credentialId": gone}}
+    assert signals_of(told) == {"signalUnknownCredential": {"rpId": "localhost", "credentialId": gone}}
     assert "signals" not in (await people.browser().open("/sign-in")).html
 
 
-def _signals(page: Shown) -> dict[str, Any]:
+def signals_of(page: Shown) -> dict[str, Any]:
+    """What the page tells the browser of keys."""
     found = re.search(r'id="signals">(.*?)</script>', page.html)
     assert found is not None
     assert "signals.js" in page.html

@@ -65,7 +65,7 @@ async def test_codes_that_cannot_be_used(people: People, again: str) -> None:
     else:
         other = CODE.findall((await _printed((await _citizen(people))[1])).text)[0]
         page = await finder.open(f"/enrol/{other}")
-        mixed = await finder.send(f"/enrol/{code}", {**page.forms[0].fields, **finder.answered(page)})
+        mixed = await finder.confirm(page, code=code)
         assert mixed.status == 401
         assert "/help/lost-key" in mixed.links
         return
@@ -142,6 +142,7 @@ async def test_the_owner_cancels_what_an_impostor_asked_for(people: People) -> N
     assert again.status == 404
     assert "Cancelled a code to register a security key" in record.text
     assert impostor.status == 409
+    assert "The account's owner cancelled this code, so it opens nothing." in impostor.text
 
 
 async def test_a_pending_code_stays_on_the_desk(people: People) -> None:
@@ -202,7 +203,7 @@ async def test_the_only_key_goes_with_a_warning(people: People) -> None:
     _, browser = await _citizen(people)
     key = handles(await browser.open("/account/keys"))[0]
     before = await browser.open(key)
-    refused = await browser.confirm(await browser.fill(before, f"{key}/removal"))
+    refused = await browser.confirm(await browser.send(f"{key}/removal", before.form("/sign-out").fields))
     code = CODE.findall((await _printed(browser)).text)[0]
     warned = await browser.open(key)
     gone = await browser.confirm(await browser.fill(warned, f"{key}/removal"))
