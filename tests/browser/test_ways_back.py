@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idverify.core.policy import Role
-from idverify.services.enrol import _USED
+from idverify.services.enrol import _WAS_CANCELLED
 from idverify.services.invite import Invited
 from idverify.services.recovery_codes import SET_SIZE
 from idverify.web.pages.account import _DONE
@@ -100,4 +100,4 @@ async def _cancelled(owner: Visitor, impostor: Visitor, code: str) -> None:
     await owner.press("It was not me: cancel the code")
     await owner.reads(_DONE["cancelled"])
     await _types_code(impostor, code)
-    await impostor.reads(_USED)
+    await impostor.reads(_WAS_CANCELLED)
