@@ -6,9 +6,8 @@ import asyncio
 from typing import Final
 
 import structlog
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from idverify.auth.attestation.certificate import read_pem
 from idverify.config import Config
 from idverify.errors import SetupError, Unavailable, Unprocessable
 from idverify.services import authenticators
@@ -25,13 +24,12 @@ def metadata_roots(config: Config) -> tuple[bytes, ...]:
     if path is None:
         return ()
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        return read_pem(path.read_bytes())
     except (OSError, ValueError) as wrong:
         raise SetupError(
             f"The roots of FIDO's metadata in {path} cannot be used ({type(wrong).__name__}).",
             "Put PEM certificates there, or leave security_keys.metadata_roots out.",
         ) from wrong
-    return tuple(root.public_bytes(Encoding.DER) for root in found)
 
 
 async def keep_metadata_new(office: Office, url: str) -> None:

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from cryptography import x509
-
+from idverify.auth.attestation import certificate
 from idverify.auth.authenticator_trust import AllowedModel, AuthenticatorRules
 from idverify.auth.mds import Metadata
 from idverify.auth.mds_status import CERTIFICATIONS
@@ -27,7 +26,6 @@ from idverify.errors import Unprocessable
 
 MOST_ENTRIES: Final = 500
 MOST_ANCHORS: Final = 100
-MOST_CERTIFICATE: Final = 8192
 MOST_NAME: Final = 100
 MOST_GRACE_DAYS: Final = 365
 OF_METADATA: Final = "metadata"
@@ -130,11 +128,10 @@ def _listed(sent: Any, most: int, name: str) -> list[Any]:
 def _certificate(sent: Any) -> bytes:
     try:
         der = base64.b64decode(sent, validate=True) if isinstance(sent, str) else b""
-        if not 0 < len(der) <= MOST_CERTIFICATE:
-            raise ValueError("its size")
-        x509.load_der_x509_certificate(der)
+        certificate.read(der)
     except (ValueError, binascii.Error) as wrong:
-        raise Unprocessable("Each anchor must be the base64 of a DER certificate of at most 8192 bytes.") from wrong
+        most = certificate.MAX_CERTIFICATE
+        raise Unprocessable(f"Each anchor must be the base64 of a DER certificate of at most {most} bytes.") from wrong
     return der
 
 

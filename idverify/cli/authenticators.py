@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from idverify.app.metadata import metadata_roots
+from idverify.auth.attestation.certificate import read_pem
 from idverify.auth.attestation.path import fingerprint
 from idverify.auth.authenticator_list import EMPTY, MOST_NAME, AuthenticatorList, Listed, read_list, read_model
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
@@ -206,7 +205,7 @@ def _list(file: Path) -> AuthenticatorList:
 
 def _roots(path: Path) -> list[bytes]:
     try:
-        return [root.public_bytes(Encoding.DER) for root in x509.load_pem_x509_certificates(_file(path))]
+        return list(read_pem(_file(path)))
     except ValueError as wrong:
         raise WrongUsage(f"{path} must hold certificates in PEM.") from wrong
 

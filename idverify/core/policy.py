@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Final
 from idverify.core.credential import day_rounded
 from idverify.core.credential_type import CredentialType, Purpose, Runs
 from idverify.core.decision import PersonStatus
+from idverify.core.names import name_as_read
 from idverify.errors import NotAllowed, SecondKeyNeeded, Unprocessable
 
 
@@ -141,11 +141,6 @@ def require_second_person(proposer: str, proposer_account: bytes | None, approve
     same_account = require_person(approver).account == proposer_account
     if same_account or name_as_read(approver.actor) == name_as_read(proposer):
         raise NotAllowed(_SECOND_ADMIN if approver.role is Role.ADMIN else _SECOND_OFFICER)
-
-
-def name_as_read(actor: str) -> str:
-    """A name as people read it: spaces, case and look-alike forms make nobody a second person."""
-    return " ".join(unicodedata.normalize("NFKC", actor).casefold().split())
 
 
 def require_active(status: PersonStatus) -> None:

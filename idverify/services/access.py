@@ -10,12 +10,12 @@ from idverify.auth import api_keys
 from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
+from idverify.core.names import require_name
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
-from idverify.services.invite import require_name
 from idverify.services.office import Office
 from idverify.services.records import act
 from idverify.services.security_acts import deed

@@ -12,7 +12,8 @@ from idverify.auth import account_numbers, enrolment_codes, options
 from idverify.auth.key_policy import require_taken
 from idverify.auth.webauthn import RegisteredKey, check_registration
 from idverify.core.credential_type import Purpose
-from idverify.core.policy import Role, name_as_read
+from idverify.core.names import name_as_read, require_name
+from idverify.core.policy import Role
 from idverify.errors import (
     CeremonyRefused,
     Conflict,
@@ -35,7 +36,7 @@ from idverify.services.ceremonies import (
     keep,
     succeeded,
 )
-from idverify.services.invite import TERMS, Invited, Kind, may_wait, require_name
+from idverify.services.invite import TERMS, Invited, Kind, may_wait
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import look

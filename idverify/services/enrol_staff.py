@@ -10,6 +10,7 @@ from typing import Final
 
 from idverify.core import security_act
 from idverify.core.action import Action
+from idverify.core.names import require_name
 from idverify.core.policy import Role
 from idverify.errors import Conflict, Unprocessable
 from idverify.ports import Clock, Entropy
@@ -58,7 +59,7 @@ def _invited(wanted: Action) -> Invited:
     """Who is to be enrolled. Raises ``Unprocessable`` for what no page of ours proposes."""
     match dict(wanted.content):
         case {"role": Role.OFFICER | Role.ADMIN as role, "actor": str(name), "purpose": None}:
-            invited = Invited(Role(role), invite.require_name(name))
+            invited = Invited(Role(role), require_name(name))
             if action(invited) == wanted:
                 return invited
     raise Unprocessable("An officer or an admin is enrolled by role and name, and has no purpose.")

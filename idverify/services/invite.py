@@ -17,6 +17,7 @@ from idverify.auth import enrolment_codes
 from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
+from idverify.core.names import require_name
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import IdverifyError, Unprocessable
 from idverify.ports import Clock, Entropy, uuid7
@@ -34,7 +35,6 @@ from idverify.stores.writes import Change, Insert, Write, WriteSet
 
 MINUTE: Final = 60
 DAY: Final = 86_400
-MOST_NAME: Final = 100
 
 
 class Kind(StrEnum):
@@ -173,14 +173,6 @@ def cancelling(whose: Mapping[str, bytes | str], at: int, otherwise: IdverifyErr
 def may_wait(invited: Invited) -> bool:
     """Whether the ledger may hear of it later: admins open the log that follows a halted one, and it takes two."""
     return invited.role is Role.ADMIN
-
-
-def require_name(name: str) -> str:
-    """The name of an officer or organisation. Raises ``Unprocessable`` for what cannot be shown."""
-    tidy = " ".join(name.split())
-    if not 1 <= len(tidy) <= MOST_NAME or not tidy.isprintable():
-        raise Unprocessable(f"A name must be 1 to {MOST_NAME} printable characters.")
-    return tidy
 
 
 def _require_sensible(invited: Invited) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from idverify.auth import account_numbers, decoy_keys, options
 from idverify.auth.options import Known
 from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
-from idverify.core.policy import Role, name_as_read
+from idverify.core.names import name_as_read
+from idverify.core.policy import Role
 from idverify.errors import CeremonyRefused, KeyRemoved, Unprocessable
 from idverify.services import sessions
 from idverify.services.ceremonies import (

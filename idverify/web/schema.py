@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from idverify.core.action import canonical_json
 from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails, TravelDocument
 from idverify.core.policy import Role
@@ -545,12 +546,17 @@ class AuthenticatorState(Model):
 Subject = Annotated[str, Field(pattern=r"^([0-9a-f]{16}){1,2}$", description="reference, or a key's id, in hex")]
 
 
+def _canonical(content: dict[str, Any]) -> dict[str, Any]:
+    canonical_json(content)
+    return content
+
+
 class AdminAction(Model):
     """An act of administration that takes two admins, as both confirm it."""
 
     act: Annotated[str, Field(max_length=60, examples=["enrol-staff"])]
     subject: Subject | None = None
-    content: dict[str, Any]
+    content: Annotated[dict[str, Any], AfterValidator(_canonical)]  # or it could not be signed
 
 
 class AdminProposal(Model):

@@ -5,6 +5,7 @@ Like ``authenticator``, it shares no code with what it tests, keys come from see
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Sequence
@@ -95,6 +96,19 @@ def root(
     return Authority(
         itself.subject, itself.key, itself.certify(itself.subject, itself.key.public_key(), extensions, years)
     )
+
+
+def of_version(certificate: bytes, version: int) -> bytes:
+    """A certificate of version 3, which says that it is of another one (the encoding counts from 0)."""
+    third = bytes.fromhex("a003020102")
+    assert certificate.count(third) == 1
+    return certificate.replace(third, third[:-1] + bytes([version]))
+
+
+def in_pem(certificate: bytes) -> bytes:
+    """A certificate as people paste it."""
+    lines = base64.encodebytes(certificate)
+    return b"-----BEGIN CERTIFICATE-----\n" + lines + b"-----END CERTIFICATE-----\n"
 
 
 ROOT = root("Root")

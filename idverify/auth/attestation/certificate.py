@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ObjectIdentifier
 
 from idverify.auth.attestation.der import INTEGER, elements
@@ -41,6 +42,17 @@ def read(der: bytes) -> x509.Certificate:
     except _MALFORMED as wrong:
         raise ValueError(f"it must be X.509 in DER: {wrong}") from None
     return certificate
+
+
+def read_pem(pem: bytes) -> tuple[bytes, ...]:
+    """The certificates of a PEM text, as ``read`` reads them, in DER. Raises ``ValueError``."""
+    try:
+        found = tuple(each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
+    except _MALFORMED as wrong:
+        raise ValueError(f"it must be certificates in PEM: {wrong}") from None
+    for der in found:
+        read(der)
+    return found
 
 
 def _require_positive_serial(certificate: bytes) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from idverify.core.credential_type import Purpose
+from idverify.core.names import MOST_NAME
 from idverify.core.policy import Role, require_person
 from idverify.errors import NotFound, Unprocessable
 from idverify.services import administration, enrol_staff, staff
@@ -40,7 +41,7 @@ class InvitationForm(Form):
     ]
     name: Annotated[
         str | None,
-        Field(max_length=service.MOST_NAME),
+        Field(max_length=MOST_NAME),
         Says(_GIVE_NAME, N_("Use a name of at most 100 characters")),
     ] = None
     purpose: Annotated[Purpose | None, Says(_CHOOSE_PURPOSE, _CHOOSE_PURPOSE)] = None

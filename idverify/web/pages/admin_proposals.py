@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.core.policy import Role, name_as_read
+from idverify.core.names import name_as_read
+from idverify.core.policy import Role
 from idverify.services import administration, change_authenticators, judgement
 from idverify.services.administration import Waiting
 from idverify.services.invite import Invitation

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.credential_type import Purpose
+from idverify.core.names import MOST_NAME
 from idverify.core.policy import Role
 from idverify.errors import Unprocessable
 from idverify.services import access
-from idverify.services.invite import MOST_NAME
 from idverify.web.endpoint import GATE
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect

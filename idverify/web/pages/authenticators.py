@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from idverify.auth.attestation.certificate import read_pem
 from idverify.auth.attestation.path import fingerprint
 from idverify.auth.authenticator_list import (
     EMPTY,
@@ -192,6 +190,4 @@ def _document(text: str) -> AuthenticatorList:
 
 def _roots(pem: str) -> tuple[bytes, ...]:
     """Certificates in DER. Raises ``ValueError``."""
-    if not pem.strip():
-        return ()
-    return tuple(root.public_bytes(Encoding.DER) for root in x509.load_pem_x509_certificates(pem.encode()))
+    return read_pem(pem.encode()) if pem.strip() else ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from idverify.core.names import MOST_NAME
 from idverify.core.policy import Principal, Role
 from idverify.errors import ClientError, Conflict, MalformedRequest, NotYet, Unprocessable
 from idverify.services import enrol as service
 from idverify.services import keys
-from idverify.services.invite import MOST_NAME
 from idverify.web.pages import signals
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.ceremony_form import shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.core.policy import name_as_read
+from idverify.core.names import name_as_read
 from idverify.errors import MalformedRequest
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import MalformedError

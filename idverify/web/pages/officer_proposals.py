@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from idverify.core.policy import name_as_read
+from idverify.core.names import name_as_read
 from idverify.services import decide
 from idverify.services.decide import Waiting
 from idverify.web.pages.act_words import DECISIONS, in_words

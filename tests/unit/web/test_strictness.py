@@ -27,3 +27,14 @@ async def test_no_type_is_taken_for_another(changed: dict[str, Any], at: str, se
 
     assert status == 400
     assert [wrong["at"] for wrong in answer["errors"]] == [at]
+
+
+@pytest.mark.parametrize("value", [1.0, -0.0, 1e300, [{"deep": 0.5}], {"\u00e9": 1}])
+async def test_an_act_that_has_more_than_one_spelling_is_refused(value: Any, served: SoftwareOffice) -> None:
+    """What two people sign must be the same bytes: no floats, and no names but in ASCII."""
+    body = {"act": "reinstate-security-key", "subject": "ab" * 16, "content": {"suspended_at": value}}
+
+    status, answer = await served.api.call("POST", "/api/v1/administration/proposals", "admin", body)
+
+    assert status == 400
+    assert [wrong["at"] for wrong in answer["errors"]] == ["/content"]

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from idverify.auth.key_policy import KEY_POLICIES
 from idverify.core.policy import Role
@@ -28,7 +26,8 @@ from tests.vectors.make_attestation_vectors import blob
 
 PATH = "/admin/authenticators"
 PROPOSAL = re.compile(r"/admin/proposals/[0-9a-f]{32}")
-ROOT_PEM = x509.load_der_x509_certificate(makers.ROOT.certificate).public_bytes(Encoding.PEM).decode()
+ROOT_PEM = makers.in_pem(makers.ROOT.certificate).decode()
+ODD_PEM = makers.in_pem(makers.of_version(makers.ROOT.certificate, 5)).decode()
 
 
 @dataclass
@@ -138,6 +137,7 @@ async def test_a_model_is_added(desk: Desk) -> None:
             {"model": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "name": "x", "root": "x"},
             "Paste the maker's root certificate as PEM",
         ),
+        ("addition", {"model": "1" * 40, "name": "x", "root": ODD_PEM}, "Paste the maker's root certificate as PEM"),
         ("trial", {}, "Paste the list as JSON"),
         ("trial", {"document": "{}"}, "must have the members anchors, entries and metadata"),
         ("trial", {"document": '{"a": 1, "a": 2}'}, "must be one JSON object, without a name twice"),
