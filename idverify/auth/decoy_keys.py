@@ -22,7 +22,8 @@ PUBLIC_KEYS: Final[Weighted[int]] = ((60, 1), (34, 2), (5, 3), (1, 4))
 STAFF_KEYS: Final[Weighted[int]] = ((4, 1), (80, 2), (13, 3), (3, 4))
 
 # Length of the id and transports, sorted as browsers list them (WebAuthn L3 section 5.2.1.1): passkeys of phones and
-# password managers, of computers, keys that remember accounts, and keys that carry their secret in the id.
+# password managers, of computers, keys that remember accounts, and keys that carry their secret in the id. Some
+# browsers name no transports.
 Make = tuple[int, tuple[str, ...]]
 PUBLIC_MAKES: Final[Weighted[Make]] = (
     (14, (16, ("hybrid", "internal"))),
@@ -32,13 +33,15 @@ PUBLIC_MAKES: Final[Weighted[Make]] = (
     (8, (16, ("nfc", "usb"))),
     (14, (48, ("nfc", "usb"))),
     (8, (64, ("usb",))),
-    (16, (64, ("nfc", "usb"))),
+    (14, (64, ("nfc", "usb"))),
+    (2, (64, ())),
 )
 STAFF_MAKES: Final[Weighted[Make]] = (
     (24, (16, ("nfc", "usb"))),
     (16, (32, ("usb",))),
     (44, (48, ("nfc", "usb"))),
-    (16, (64, ("nfc", "usb"))),
+    (14, (64, ("nfc", "usb"))),
+    (2, (64, ())),
 )
 _DRAW_BYTES: Final = 4
 

@@ -124,5 +124,8 @@ def expectation(office: Office, challenge: bytes, *, account_known: bool = False
 
 
 def credentials(rows: Sequence[Any]) -> list[tuple[bytes, tuple[str, ...]]]:
-    """Credential ids with their transports, as options list them."""
-    return [(row["credential_id"], tuple(filter(None, row["transports"].split(" ")))) for row in rows]
+    """Credential ids with their transports, as options list them.
+
+    Sorted, as browsers name them (WebAuthn L3 section 5.2.1.1): a key that names them otherwise would not look made up.
+    """
+    return [(row["credential_id"], tuple(sorted(row["transports"].split()))) for row in rows]

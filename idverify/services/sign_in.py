@@ -6,16 +6,17 @@ everybody does who asks for any account: where there is none, the list is made u
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from idverify.auth import account_numbers, decoy_keys, options
 from idverify.auth.options import Known
 from idverify.auth.webauthn import Asserted, KnownKey, check_assertion, check_nothing, credential_id_of
 from idverify.core.names import name_as_read
 from idverify.core.policy import Role
-from idverify.errors import CeremonyRefused, KeyRemoved, Unprocessable
+from idverify.errors import CeremonyRefused, IdverifyError, KeyRemoved, Unprocessable
 from idverify.services import sessions
 from idverify.services.ceremonies import (
     CHALLENGE_BYTES,
@@ -35,6 +36,11 @@ from idverify.services.suspension import require_usable
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Write, WriteSet
 
+# When a sign-in is refused at the earliest, and the keys of an account are listed, after it began: on the loop's monotonic
+# clock. To check a signature takes longer by one algorithm than by another, and what nobody registered is checked by one
+# of them: a refusal that went out as soon as that is done would tell which ids are known. By then all of them are done.
+ANSWERED_AFTER_SECONDS: Final = 0.02
+
 
 async def begin(office: Office, account: str | None = None) -> Beginning:
     """A challenge for whoever comes; the options list no key, so nobody learns who is registered.
@@ -42,10 +48,13 @@ async def begin(office: Office, account: str | None = None) -> Beginning:
     With ``account``, the number of one or the name of somebody of staff, they list its keys, and no other's will do.
     Raises ``Unprocessable`` for a number or a name that nobody can have.
     """
+    began = _monotonic()
     account_id, allow = (None, ()) if account is None else await _asked_for(office, account)
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
     handle = await keep(office, Ceremony.SIGN_IN, challenge, now, account_id=account_id)
     asked = options.request_options(office.deployment.rp_id, challenge, allow)
+    if account is not None:
+        await _no_sooner(began)
     return Beginning(handle, asked, now + SECONDS[Ceremony.SIGN_IN])
 
 
@@ -73,9 +82,14 @@ async def finish(
     Raises ``CeremonyMalformed``, ``CeremonyRefused``, ``UserVerificationNeeded`` or ``KeySuspended``; and
     ``KeyRemoved`` for whoever proves to hold a key that was removed.
     """
-    with office.tally.ceremony(Ceremony.SIGN_IN):
-        ceremony = await burn(office, Ceremony.SIGN_IN, given.ceremony)
-        row, asserted = await _recognised(office, ceremony, given)
+    began = _monotonic()
+    try:
+        with office.tally.ceremony(Ceremony.SIGN_IN):
+            ceremony = await burn(office, Ceremony.SIGN_IN, given.ceremony)
+            row, asserted = await _recognised(office, ceremony, given)
+    except IdverifyError:
+        await _no_sooner(began)
+        raise
     account = {**row, "id": row["account_id"]}
     opened, session = open_session(office, account, row["id"], shared_computer=shared_computer)
     writes: list[Write] = [used_key(row, asserted, office.clock.now()), session, succeeded(office, ceremony)]
@@ -104,6 +118,15 @@ async def _recognised(office: Office, ceremony: Any, given: Given) -> tuple[Any,
         raise KeyRemoved(row["credential_id"])
     await require_usable(office, row, asserted)
     return row, asserted
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _no_sooner(began: float) -> None:
+    """Wait for what is left of the time that every answer of its kind takes."""
+    await asyncio.sleep(began + ANSWERED_AFTER_SECONDS - _monotonic())
 
 
 def known_key(row: Any) -> KnownKey:

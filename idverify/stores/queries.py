@@ -174,9 +174,12 @@ SECURITY_KEY: Final = _SECURITY_KEY.where(security_key.c.id == bindparam("id"), 
 SECURITY_KEY_BY_CREDENTIAL: Final = _SECURITY_KEY.add_columns(account.c.number, account.c.ended_at).where(
     security_key.c.credential_id == bindparam("credential_id")
 )
-# Keys of whoever is asked for by the number of their account or, if they are staff, by their name.
+# Keys of whoever is asked for by the number of their account or, if they are staff, by their name, and not otherwise.
 SECURITY_KEYS_OF_ACCOUNT_ASKED_FOR: Final = _SECURITY_KEY.where(
-    or_(account.c.number == bindparam("number"), account.c.name_as_read == bindparam("name_as_read")),
+    or_(
+        and_(account.c.number == bindparam("number"), account.c.name_as_read.is_(None)),
+        account.c.name_as_read == bindparam("name_as_read"),
+    ),
     _IN_USE,
     _OPEN,
 ).order_by(security_key.c.created_at, security_key.c.id)

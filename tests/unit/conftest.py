@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from idverify.services import sign_in
 from idverify.stores.open import Location
 from tests.simulators.software_office import SoftwareOffice, software_office
+from tests.simulators.waits import Waits
 
 
 @pytest.fixture
@@ -16,3 +18,11 @@ async def served(tmp_path: Path, location: Location) -> AsyncIterator[SoftwareOf
     """An office of the test's own over each driver, and a caller of its API."""
     async with software_office(tmp_path, location) as running:
         yield running
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """What signing in waits for, which it then does not."""
+    waits = Waits()
+    monkeypatch.setattr(sign_in, "asyncio", waits)
+    return waits

@@ -43,7 +43,7 @@ async def list_keys(call: PageCall) -> Html:
     ids = [row["credential_id"] for row in await service.mine(call.office, call.caller)]
     context = {
         "keys": await _keys(call),
-        "number": account["number"],
+        "number": account["number"] if account["name_as_read"] is None else None,  # staff are asked for by name
         "done": _DONE.get(call.request.query.get("done", "")),
         "codes_left": await _codes_left(call),
         "notices": await notices.shown(call),

@@ -22,6 +22,7 @@ from idverify.errors import (
     KeyRemoved,
     KeySuspended,
     NotAuthenticated,
+    NotFound,
     UserVerificationNeeded,
 )
 from idverify.services import keys, sign_in, step_up
@@ -34,6 +35,7 @@ from tests.simulators.authenticator import UP, UV
 from tests.simulators.databases import changed
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.waits import Waits
 
 SIGN_IN = "/api/v1/sign-in"
 
@@ -123,6 +125,21 @@ async def test_an_unknown_user_is_not_told_from_a_wrong_key(served: SoftwareOffi
 
     assert (status, problem["type"]) == (401, "/problems/verification-failed")
     assert others == [(status, problem)] * 2
+
+
+async def test_refusals_take_one_time_at_least(served: SoftwareOffice, waits: Waits) -> None:
+    """Whatever was wrong, the rest of one time is waited before it is said; who gets in waits for nothing."""
+    owner = await _person(served, "officer")
+    assert await sign_in.finish(served.office, await _answer(served, owner))
+    assert waits.asked == []
+
+    refused = len(await _refusals(served, owner))
+    for flags in (UP, UP | UV):  # a PIN that was not asked for, and a ceremony that there is not
+        given = await _answer(served, owner, flags=flags)
+        with pytest.raises((UserVerificationNeeded, NotFound)):
+            await sign_in.finish(served.office, given if flags == UP else replace(given, ceremony=bytes(16)))
+
+    assert waits.asked == [pytest.approx(sign_in.ANSWERED_AFTER_SECONDS - Waits.PASSED)] * (refused + 2)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -22,6 +22,7 @@ from tests.simulators.classifier import Example, guessing
 from tests.simulators.databases import changed, rows
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.waits import Waits
 
 OPTIONS, SIGN_IN = "/api/v1/sign-in/options", "/api/v1/sign-in"
 KNOWN, UNKNOWN = "known", "unknown"
@@ -82,6 +83,28 @@ async def test_staff_sign_in_by_name(served: SoftwareOffice, name: str) -> None:
     assert opened.principal.actor == "Olive Officer"
 
 
+async def test_staff_are_not_asked_for_by_number(served: SoftwareOffice) -> None:
+    """A number that is theirs is as unknown as one that is nobody's: the list is drawn as among the public's."""
+    key = await _person(served, "officer")
+    [(number,)] = rows(served.api.deployment.location, "SELECT number FROM account WHERE actor = 'Olive Officer'")
+    begun = await sign_in.begin(served.office, number)
+
+    assert begun.options["allowCredentials"]
+    assert key.authenticator.credential_id not in _allowed(begun)
+    with pytest.raises(CeremonyRefused) as refused:
+        await sign_in.finish(served.office, _answer(served, begun, key))
+    assert refused.value.rule == "account"
+
+
+async def test_transports_come_sorted(served: SoftwareOffice) -> None:
+    """However a browser named them, as those of made-up keys do."""
+    _, number = await _citizen(served)
+    changed(served.api.deployment.location, "UPDATE security_key SET transports = 'usb nfc hybrid'")
+    [listed] = (await sign_in.begin(served.office, number)).options["allowCredentials"]
+
+    assert listed["transports"] == ["hybrid", "nfc", "usb"]
+
+
 async def test_an_organisation_has_a_number_and_no_name(served: SoftwareOffice) -> None:
     """Two organisations may be called the same, so their names ask for nobody."""
     key = await _person(served, "partner")
@@ -132,12 +155,12 @@ async def test_a_name_that_nobody_can_have(served: SoftwareOffice, asked: bytes)
 
 async def test_an_account_of_an_earlier_version_gets_its_number(served: SoftwareOffice) -> None:
     """At its next sign-in; and it keeps it."""
-    key, where = await _person(served, "officer"), served.api.deployment.location
+    key, where = await _person(served, "partner"), served.api.deployment.location
     changed(where, "UPDATE account SET number = NULL")
     found = []
     for _ in range(2):
         await sign_in.finish(served.office, _answer(served, await sign_in.begin(served.office), key))
-        found += rows(where, "SELECT number FROM account WHERE actor = 'Olive Officer'")
+        found += rows(where, "SELECT number FROM account WHERE actor = 'Example Bank plc'")
 
     assert found[0] == found[1]
     assert _allowed(await sign_in.begin(served.office, found[0][0])) == [key.authenticator.credential_id]
@@ -193,6 +216,17 @@ async def test_the_same_is_done_for_who_is_there_and_for_who_is_not(served: Soft
         done.append(calls)
 
     assert done[0] == done[1] == ["blind", "fetch", "commit"]
+
+
+async def test_lists_of_all_kinds_take_one_time_at_least(served: SoftwareOffice, waits: Waits) -> None:
+    """Whoever is asked for, the rest of one time is waited; a sign-in that asks for nobody waits for nothing."""
+    _, number = await _citizen(served)
+    await sign_in.begin(served.office)
+    assert waits.asked == []
+    for asked in (number, account_numbers.make(os.urandom), "Olive Officer", "Nora Nobody"):
+        await sign_in.begin(served.office, asked)
+
+    assert waits.asked == [pytest.approx(sign_in.ANSWERED_AFTER_SECONDS - Waits.PASSED)] * 4
 
 
 class _Watched:
