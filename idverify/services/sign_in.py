@@ -36,9 +36,9 @@ from idverify.services.suspension import require_usable
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Write, WriteSet
 
-# When a sign-in is refused at the earliest, and the keys of an account are listed, after it began: on the loop's monotonic
-# clock. To check a signature takes longer by one algorithm than by another, and what nobody registered is checked by one
-# of them: a refusal that went out as soon as that is done would tell which ids are known. By then all of them are done.
+# How long after it began a sign-in is refused at the earliest, and the keys of an account are listed: on the loop's
+# monotonic clock. To check a signature takes longer by one algorithm than by another, and what nobody registered is
+# checked by one of them: a refusal that goes out at once would tell which ids are known. By then all of them are done.
 ANSWERED_AFTER_SECONDS: Final = 0.02
 
 

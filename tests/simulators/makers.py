@@ -158,9 +158,9 @@ def der(tag: int, *contents: bytes) -> bytes:
     return head + bytes([0x80 | len(length)]) + length + content
 
 
-def said_by(key: Authenticator = KEY, aaguid: bytes = sim.AAGUID) -> bytes:
+def said_by(key: Authenticator = KEY, aaguid: bytes = sim.AAGUID, flags: int = UP | UV | AT) -> bytes:
     """Authenticator data of a new credential of some make."""
-    return authenticator_data(UP | UV | AT, tail=aaguid + key.attested()[16:])
+    return authenticator_data(flags, tail=aaguid + key.attested()[16:])
 
 
 def register(format_: str, statement: Any, said: bytes | None = None, key: Authenticator = KEY) -> dict[str, Any]:
@@ -189,11 +189,14 @@ def packed(
     return register("packed", sim.changed(honest, changes), said)
 
 
-def packed_self(*, signer: ec.EllipticCurvePrivateKey | None = None, **changes: Any) -> dict[str, Any]:
+def packed_self(
+    *, signer: ec.EllipticCurvePrivateKey | None = None, said: bytes | None = None, **changes: Any
+) -> dict[str, Any]:
     """Section 8.2, self attestation."""
     assert isinstance(KEY.key, ec.EllipticCurvePrivateKey)
-    honest = {"alg": -7, "sig": sign(signer or KEY.key, said_by() + CLIENT_HASH)}
-    return register("packed", sim.changed(honest, changes))
+    said = said_by() if said is None else said
+    honest = {"alg": -7, "sig": sign(signer or KEY.key, said + CLIENT_HASH)}
+    return register("packed", sim.changed(honest, changes), said)
 
 
 def fido_u2f(
@@ -202,10 +205,11 @@ def fido_u2f(
     key: Authenticator = KEY,
     client_hash: bytes = CLIENT_HASH,
     aaguid: bytes = bytes(16),
+    flags: int = UP | AT,
     **changes: Any,
 ) -> dict[str, Any]:
     """Section 8.6."""
-    said, public = said_by(key, aaguid), sim.cose_key(key.key)
+    said, public = said_by(key, aaguid, flags), sim.cose_key(key.key)
     message = b"\x00" + said[:32] + client_hash + key.credential_id + b"\x04" + public[-2] + public[-3]
     honest = {"sig": sign(BATCH, message), "x5c": list(chain) or [batch_certificate(extensions=(NOT_CA,))]}
     return register("fido-u2f", sim.changed(honest, changes), said, key)
@@ -228,11 +232,17 @@ def apple(
 
 
 def key_description(
-    challenge: bytes = CLIENT_HASH, software: bytes = b"", tee: bytes | None = None, fields: int = 8
+    challenge: bytes = CLIENT_HASH,
+    software: bytes = b"",
+    tee: bytes | None = None,
+    fields: int = 8,
+    *,
+    attested_by: bytes = b"\x01",
+    kept_by: bytes = b"\x01",
 ) -> bytes:
     """Android's extension: what Android enforces, and what the hardware does."""
     tee = authorizations() if tee is None else tee
-    small = [der(0x02, b"\x03"), der(0x0A, b"\x01"), der(0x02, b"\x04"), der(0x0A, b"\x01")]
+    small = [der(0x02, b"\x03"), der(0x0A, attested_by), der(0x02, b"\x04"), der(0x0A, kept_by)]
     members = [*small, der(0x04, challenge), der(0x04), der(0x30, software), der(0x30, tee)]
     return der(0x30, *members[:fields])
 
@@ -249,14 +259,22 @@ def android_key(
     key: Authenticator = KEY,
     signer: ec.EllipticCurvePrivateKey | None = None,
     authority: Authority = ROOT,
+    above: Sequence[bytes] = (),
     **changes: Any,
 ) -> dict[str, Any]:
     """Section 8.4, the certificate made for ``key``, which also signs."""
     extension = unknown(ANDROID_KEY, key_description() if description is None else description)
     leaf = authority.certify(name(CN="Android Keystore Key"), key.key.public_key(), (extension,))
     assert isinstance(key.key, ec.EllipticCurvePrivateKey)
-    honest = {"alg": -7, "sig": sign(signer or key.key, said_by() + CLIENT_HASH), "x5c": [leaf]}
+    honest = {"alg": -7, "sig": sign(signer or key.key, said_by() + CLIENT_HASH), "x5c": [leaf, *above]}
     return register("android-key", sim.changed(honest, changes))
+
+
+def key_of_an_app() -> Authority:
+    """An honest device's: made in its hardware for an app, to attest with, and so an authority (``ATTEST_KEY``, 7)."""
+    subject, key = name(O="Maker", CN="Android Keystore Key"), sim.elliptic_key("attest key of an app")
+    described = unknown(ANDROID_KEY, key_description(b"any", tee=authorizations(purpose=b"\x07")))
+    return Authority(subject, key, ROOT.certify(subject, key.public_key(), (CA, described)))
 
 
 def sized(data: bytes) -> bytes:

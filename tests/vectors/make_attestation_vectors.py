@@ -130,6 +130,8 @@ def u2f_cases() -> Iterator[Statement]:
     yield Statement("fido-u2f: other client data", makers.fido_u2f(client_hash=bytes(32)), "fido-u2f-signature")
     yield Statement("fido-u2f: a key of P-384", makers.fido_u2f(key=wide), "fido-u2f-credential-key")
     ed25519 = ROOT.certify(makers.BATCH_NAME, sim.edwards_key("edwards").public_key())
+    for what, more in (("its user was verified", UV), ("it may be backed up", BE)):
+        yield Statement(f"fido-u2f: {what}", makers.fido_u2f(flags=UP | AT | more), "fido-u2f-flags")
     yield Statement("fido-u2f: a certificate of Ed25519", makers.fido_u2f([ed25519]), "fido-u2f-signature")
 
 
@@ -160,6 +162,11 @@ def android_cases() -> Iterator[Statement]:
         ("decrypts and signs", described(tee=listed(purpose=b"\x01\x02")), "purpose"),
     ):
         yield Statement(f"android-key: {what}", makers.android_key(description), f"android-key-{breaks}")
+    app, middle = makers.key_of_an_app(), ROOT.below("CA")
+    chained = makers.android_key(authority=middle, above=[middle.certificate])
+    yield Statement("android-key, a chain", chained, proves="basic")
+    by_app = makers.android_key(authority=app, above=[app.certificate])
+    yield Statement("android-key: certified by an app's key", by_app, "android-key-authorities")
     yield Statement("android-key: another key", makers.android_key(key=OTHER), "android-key-credential-key")
     stranger = makers.android_key(signer=sim.elliptic_key("a stranger"))
     yield Statement("android-key: another's signature", stranger, "android-key-signature")
@@ -339,9 +346,10 @@ def trust_model_cases() -> Iterator[Trust]:
     u2f = hashlib.sha1(point).digest()  # noqa: S324 RFC 5280 section 4.2.1.2
     yield trust("U2F by its key", makers.fido_u2f(), allow=listed(model=u2f), metadata_model=u2f.hex())
     yield trust("U2F that writes itself an AAGUID", makers.fido_u2f(aaguid=sim.AAGUID), "aaguid", minimum=None)
+    touched = makers.said_by(flags=UP | AT)
     yield trust(
         "the same in a compound",
-        makers.compound(makers.fido_u2f(aaguid=sim.AAGUID), makers.packed_self()),
+        makers.compound(makers.fido_u2f(aaguid=sim.AAGUID), makers.packed_self(said=touched), said=touched),
         "aaguid",
         minimum=None,
     )
@@ -350,6 +358,13 @@ def trust_model_cases() -> Iterator[Trust]:
     silent = makers.android_key(makers.key_description(software=makers.authorizations(), tee=b""))
     yield trust("Android", makers.android_key())
     yield trust("Android that only software vouches for", silent, "key-stays")
+    attested, kept, odd = (
+        makers.key_description(attested_by=b"\0"),
+        makers.key_description(kept_by=b"\0"),
+        makers.key_description(kept_by=b"\3"),
+    )
+    for what, description in (("attested in software", attested), ("kept in software", kept), ("of no level", odd)):
+        yield trust(f"Android {what}", makers.android_key(description), "key-stays")
     yield trust("Apple", makers.apple())
     synced = authenticator_data(UP | UV | AT | BE, tail=makers.KEY.attested())
     yield trust("a passkey that may be backed up", makers.packed(said=synced), "key-stays")

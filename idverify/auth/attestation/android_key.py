@@ -15,7 +15,8 @@ from idverify.auth.attestation.statement import Attestation, Attested, Certified
 
 _KEY_DESCRIPTION: Final = ObjectIdentifier("1.3.6.1.4.1.11129.2.1.17")
 # Android's key attestation schema: places in KeyDescription, tags in AuthorizationList, and their values
-_CHALLENGE, _SOFTWARE, _TEE, _FIELDS = 4, 6, 7, 8
+_ATTESTED_BY, _KEPT_BY, _CHALLENGE, _SOFTWARE, _TEE, _FIELDS = 1, 3, 4, 6, 7, 8
+_SECURE: Final = frozenset({b"\x01", b"\x02"})  # SecurityLevel TrustedEnvironment and StrongBox; 0 is Software
 _PURPOSE, _ALL_APPLICATIONS, _ORIGIN = 1, 600, 702
 _KM_PURPOSE_SIGN: Final = bytes.fromhex("3103020102")  # SET { INTEGER 2 }
 _KM_ORIGIN_GENERATED: Final = bytes.fromhex("020100")  # INTEGER 0
@@ -23,9 +24,13 @@ _KM_ORIGIN_GENERATED: Final = bytes.fromhex("020100")  # INTEGER 0
 
 @dataclass(frozen=True, slots=True)
 class KeyDescription:
-    """The statement and its certificate's extension; an authorization list by its tags, values in DER."""
+    """The statement and its certificate's extension; an authorization list by its tags, values in DER.
+
+    ``levels`` are the security levels of what attests and of what keeps the key.
+    """
 
     said: Certified
+    levels: frozenset[bytes]
     challenge: bytes
     software: dict[int, bytes]
     tee: dict[int, bytes]
@@ -66,14 +71,26 @@ def purpose(description: KeyDescription) -> bool:
     return description.values(_PURPOSE) <= {_KM_PURPOSE_SIGN}
 
 
-RULES = (signature, credential_key, challenge, all_applications, origin, purpose)
+def authorities(description: KeyDescription) -> bool:
+    """No clause of section 8.4: a key that is described itself certifies nobody.
+
+    Apps get keys with which they sign certificates (``ATTEST_KEY``), and could describe a key of their own software.
+    """
+    above = map(certificate.read, description.said.certificates[1:])
+    return all(certificate.unknown_extension(each, _KEY_DESCRIPTION) is None for each in above)
+
+
+RULES = (signature, credential_key, challenge, all_applications, origin, purpose, authorities)
 
 
 def verify(attestation: Attestation) -> Attested:
-    """Basic attestation; there is no other. The key stays if the hardware itself says that it made it."""
+    """Basic attestation; there is no other. The key stays if the hardware itself says that it made it.
+
+    In the W3C's own vector it is software that says so: that is no reason to refuse the statement, nor to trust it.
+    """
     description = _read(certified(attestation))
     require("android-key", RULES, description)
-    made_inside = description.tee.get(_ORIGIN) == _KM_ORIGIN_GENERATED
+    made_inside = description.tee.get(_ORIGIN) == _KM_ORIGIN_GENERATED and description.levels <= _SECURE
     return Attested("basic", description.said.certificates, attestation.attested.aaguid, key_stays=made_inside)
 
 
@@ -86,7 +103,9 @@ def _read(said: Certified) -> KeyDescription:
         fields = [value for _, value in der.elements(content)]
         if tag != der.SEQUENCE or len(fields) != _FIELDS:
             raise ValueError("it must be a sequence of 8")
-        return KeyDescription(said, fields[_CHALLENGE], *(_authorizations(fields[at]) for at in (_SOFTWARE, _TEE)))
+        software, tee = (_authorizations(fields[at]) for at in (_SOFTWARE, _TEE))
+        levels = frozenset({fields[_ATTESTED_BY], fields[_KEPT_BY]})
+        return KeyDescription(said, levels, fields[_CHALLENGE], software, tee)
     except ValueError as wrong:
         raise malformed(f"its certificate must describe the key: {wrong}") from None
 

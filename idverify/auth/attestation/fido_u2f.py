@@ -1,6 +1,7 @@
 """``fido-u2f`` (WebAuthn L3 section 8.6): security keys that are older than FIDO2.
 
-The signature does not cover the AAGUID, so nothing may be concluded from it: a model is known by its attestation key.
+The signature covers neither the AAGUID nor the flags, so nothing may be concluded from them: a model is known by its
+attestation key. No such key verifies its user, so none can be registered where that is asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from idverify.auth.attestation.statement import (
     members,
     require,
 )
+from idverify.auth.authenticator_data import Flag
 from idverify.auth.cose_key import verifying_key
 
 _ES256: Final = -7
@@ -29,6 +31,14 @@ _ES256: Final = -7
 def credential_key(said: Certified) -> bool:
     """Steps 4 and 5: U2F has no keys but of P-256."""
     return verifying_key(said.attestation.attested.cose_key).algorithm == _ES256
+
+
+def flags(said: Certified) -> bool:
+    """CTAP 2.2 section 7.2: that somebody touched a U2F key is all that is known; the signature covers no flag.
+
+    So a registration that says more of its user, or of itself, has been changed on its way.
+    """
+    return said.attestation.authenticator_data[hashlib.sha256().digest_size] == Flag.UP | Flag.AT
 
 
 def signature(said: Certified) -> bool:
@@ -49,7 +59,7 @@ def signature(said: Certified) -> bool:
     return public_key.signed_by(said.leaf, said.algorithm, said.signature, message)
 
 
-RULES = (credential_key, signature)
+RULES = (flags, credential_key, signature)
 
 
 def verify(attestation: Attestation) -> Attested:

@@ -7,6 +7,7 @@ that is about looking a key up, in ``tests/unit/services/test_step_up.py``, ``te
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def refusal(response: dict[str, Any]) -> str:
 
 
 def distrust(response: dict[str, Any], rules: webauthn.AuthenticatorRules = RULES) -> str:
-    key = webauthn.check_registration(EXPECTED, response)
+    key = webauthn.check_registration(replace(EXPECTED, user_verification=False), response)
     with pytest.raises(KeyNotAllowed) as refused:
         webauthn.judge(key, rules, makers.AT_TIME)
     return str(refused.value.rule)

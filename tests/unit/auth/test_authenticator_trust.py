@@ -16,7 +16,8 @@ from tests.simulators import authenticator as sim
 from tests.simulators import makers
 from tests.vectors.make_attestation_vectors import bad_paths, chain_of, load
 
-EXPECTED = webauthn.Expectation(sim.RP_ID, frozenset({sim.ORIGIN}), sim.CHALLENGE)
+# U2F keys, which are among them, verify no user
+EXPECTED = webauthn.Expectation(sim.RP_ID, frozenset({sim.ORIGIN}), sim.CHALLENGE, user_verification=False)
 CASES = load("trust")
 TWICE_WRONG = ("self attestation under a trusted model", "which is on no list any more")  # for two rules
 RULES = AuthenticatorRules(
