@@ -51,7 +51,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What evidence proves: that this key signed the act of this digest in this context.
+    """What evidence proves: that this key signed the act of this digest in this context, on a page of these origins.
 
     No assertion covers the credential id; that it names the key is its owner's word, as kept.
     """
@@ -60,6 +60,7 @@ class Confirmation:
     context: Context
     credential_id: bytes
     cose_key: bytes
+    origins: frozenset[str]
 
 
 def challenge(nonce: bytes, action_digest: bytes, context: Context) -> bytes:
@@ -112,7 +113,7 @@ def verify_evidence(kept: bytes) -> Confirmation:
             raise ValueError("there is another spelling of it")
     except (TypeError, ValueError) as wrong:
         raise CeremonyMalformed("evidence", f"Evidence must be canonical JSON of {_EVIDENCE}: {wrong}.") from None
-    return Confirmation(action_digest, context, known.credential_id, known.cose_key)
+    return Confirmation(action_digest, context, known.credential_id, known.cose_key, origins)
 
 
 def _read(kept: bytes) -> dict[str, Any]:

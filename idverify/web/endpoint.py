@@ -23,7 +23,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.web import schema
 from idverify.web.body import read_body
-from idverify.web.problems import problem_response
+from idverify.web.problems import problem_response, told
 from idverify.web.same_origin import require_same_origin
 from idverify.web.session_cookie import renewable, renewed, token_of
 
@@ -104,19 +104,25 @@ class Endpoint:
         if principal is not None and principal.signed_in is not None:
             given = renewable(office, given, token_of(request))
         try:
-            reply = await self.handler(Call(office, principal, body, request, given))
+            response = _written(await self.handler(Call(office, principal, body, request, given)))
         except StepUpRequired as asked:
             return await _ask_to_confirm(office, principal, asked)
-        if isinstance(reply, BaseModel):
-            reply = Reply(reply)
-        raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
-        typed = {} if reply.status == 204 else {"Content-Type": reply.content_type}  # no content is of no type
-        headers = {**typed, **reply.headers}
-        response = web.Response(body=raw, status=reply.status, headers=headers)
-        if reply.dress is not None:
-            reply.dress(response)
+        # What failed may have come after the act, which renewed the session
+        except Exception as error:  # noqa: BLE001  told, and logged there
+            response = told(request, error)
         await renewed(office, given, response)
         return response
+
+
+def _written(reply: BaseModel | Reply) -> web.Response:
+    if isinstance(reply, BaseModel):
+        reply = Reply(reply)
+    raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
+    typed = {} if reply.status == 204 else {"Content-Type": reply.content_type}  # no content is of no type
+    response = web.Response(body=raw, status=reply.status, headers={**typed, **reply.headers})
+    if reply.dress is not None:
+        reply.dress(response)
+    return response
 
 
 def bearer_token(request: web.Request, hint: str) -> str:

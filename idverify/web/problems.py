@@ -50,16 +50,21 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """Turn every error into a problem. What is not of our tree is a bug: logged, and told as little as possible."""
     try:
         return await handler(request)
-    except IdverifyError as error:
+    except Exception as error:  # noqa: BLE001  told, and logged there
+        return told(request, error)
+
+
+def told(request: web.Request, error: Exception) -> web.Response:
+    """What an error is answered with. Raises what is no error, but an answer of aiohttp's."""
+    if isinstance(error, IdverifyError):
         return _told(request, error)
-    except web.HTTPException as error:
+    if isinstance(error, web.HTTPException):
         known = _OF_AIOHTTP.get(error.status)
         if known is None:
-            raise
+            raise error
         return _told(request, known())
-    except Exception:
-        log.exception("unexpected_error", route=route_name(request))
-        return problem_response(IdverifyError("It was logged. Please try again, and tell us if it stays."))
+    log.error("unexpected_error", route=route_name(request), exc_info=error)
+    return problem_response(IdverifyError("It was logged. Please try again, and tell us if it stays."))
 
 
 def _told(request: web.Request, error: IdverifyError) -> web.Response:

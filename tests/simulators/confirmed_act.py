@@ -11,14 +11,15 @@ from idverify.core.action import Action, canonical_json
 from idverify.ledger.commitment import Record, commitment
 from idverify.ledger.entry import Draft, Entry, EntryType
 from idverify.ledger.file_tree import FileTree
+from idverify.ledger.policy import Policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.published import CHECKPOINT
 from idverify.ledger.receipt import Opening
 from idverify.services.evidence_file import EvidenceFile
 from tests.simulators import authenticator as sim
 from tests.simulators.authenticator import Authenticator
-from tests.simulators.ledger_memory import NOW, LedgerMemory
-from tests.simulators.published_tree import TreeInMemory, open_note, tree_of
+from tests.simulators.ledger_memory import NOW, LedgerMemory, SoftwareSigner
+from tests.simulators.published_tree import SIGNER, TreeInMemory, tree_of
 
 KEY = Authenticator()
 ORIGINS = frozenset({sim.ORIGIN})
@@ -45,23 +46,35 @@ def confirmed_act() -> EvidenceFile:
 
 
 def recorded(
-    kept: bytes, act: str = ACTION.act, kind: str = "authorisation", bound: str = "authenticator.bound"
+    kept: bytes,
+    act: str = ACTION.act,
+    kind: str = "authorisation",
+    bound: str = "authenticator.bound",
+    *,
+    bound_at: int = BOUND_AT,
+    at: int = NOW,
+    signer: SoftwareSigner = SIGNER,
 ) -> EvidenceFile:
-    """The file of evidence that the log records as the confirmation of ``act``, with a key that it says was bound."""
+    """The file of evidence that the log records as the confirmation of ``act``, with a key that it says was bound.
+
+    ``bound_at`` is the index of that entry, ``at`` the time of both (Unix seconds), and ``signer`` the log's key.
+    """
     log = LedgerMemory()
     openings = {
-        BOUND_AT: Record(bound, hashlib.sha256(KEY.cose_key).digest()),
+        bound_at: Record(bound, hashlib.sha256(KEY.cose_key).digest()),
         CONFIRMED_AT: Record(kind, hashlib.sha256(kept).digest(), reason=act),
     }
     salt = bytes(range(32))
-    for index, record in openings.items():
-        log.append(index - log.state.size)
-        log.add(Draft(EntryType.ADMINISTRATION, bytes([index]) * 16, commitment(salt, record)))
-    log.append(5)
-    tree = tree_of(log)
-    receipts = {index: _receipt(tree, Opening(log.log[index], salt, record)) for index, record in openings.items()}
+    for index, record in sorted(openings.items()):
+        log.append(index - log.state.size, at)
+        log.add(Draft(EntryType.ADMINISTRATION, bytes([index]) * 16, commitment(salt, record)), at)
+    log.append(5, at)
+    tree = tree_of(log, signer=signer)
+    receipts = {
+        index: _receipt(tree, Opening(log.log[index], salt, record), signer) for index, record in openings.items()
+    }
     action = canonical_json(ACTION.to_json())
-    return EvidenceFile(kept, action, receipts[CONFIRMED_AT], receipts[BOUND_AT])
+    return EvidenceFile(kept, action, receipts[CONFIRMED_AT], receipts[bound_at])
 
 
 def other_opening(receipt: bytes) -> bytes:
@@ -71,8 +84,9 @@ def other_opening(receipt: bytes) -> bytes:
     return replace(proof, extra=opening.encode()).encode()
 
 
-def _receipt(tree: TreeInMemory, opening: Opening) -> bytes:
+def _receipt(tree: TreeInMemory, opening: Opening, signer: SoftwareSigner) -> bytes:
     note = tree.files[CHECKPOINT]
     index = Entry.decode(opening.entry).index
-    hashes = FileTree.load(tree, open_note(note)).inclusion_proof(index)
+    checkpoint, _ = Policy.of_log([signer.verifier]).open(note)
+    hashes = FileTree.load(tree, checkpoint).inclusion_proof(index)
     return TlogProof(index, tuple(hashes), note, opening.encode()).encode()

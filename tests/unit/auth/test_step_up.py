@@ -84,7 +84,7 @@ def test_parts_of_other_lengths_have_no_challenge(nonce: bytes, digest: bytes) -
 def test_evidence_says_who_signed_what() -> None:
     """A third party learns the act's digest, the context and the key, and can compare them."""
     assert step_up.verify_evidence(confirm()) == step_up.Confirmation(
-        ACTION.digest(), CONTEXT, KEY.credential_id, KEY.cose_key
+        ACTION.digest(), CONTEXT, KEY.credential_id, KEY.cose_key, ORIGINS
     )
 
 

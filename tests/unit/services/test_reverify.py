@@ -11,19 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idverify.core.action import canonical_json
 from idverify.core.verdict import CHECKS, Channel, CheckId, Outcome, Result, Verdict
 from idverify.errors import DocumentError
 from idverify.ledger.cosignature import ML_DSA_44
 from idverify.ledger.cosigner import Cosigner
 from idverify.ledger.policy import Log, Policies, Policy, PolicyWitness
+from idverify.services import reverify as reverify_module
 from idverify.services.evidence_file import MAX_FILE, EvidenceFile, is_evidence_file
+from idverify.services.proposals import PROPOSAL_SECONDS
 from idverify.services.reverify import reverify
+from idverify.stores.shard_rules import ACT as NEW_SHARD
 from tests.simulators import confirmed_act as simulated
 from tests.simulators.authenticator import Authenticator, elliptic_key
 from tests.simulators.confirmed_act import ACTION, CONTEXT, confirmed_act, other_opening, recorded
+from tests.simulators.ledger_memory import NOW, SoftwareSigner
 from tests.simulators.published_tree import POLICY, SIGNER
 
 STRANGER = Authenticator(elliptic_key("stranger"))
+LOGS = ("log.example/1", "log.example/2", "log.example/two", "other.example/1")
+SIGNERS = {origin: SoftwareSigner(origin) for origin in LOGS}
+POLICIES = Policies(tuple(Policy.of_log([signer.verifier]) for signer in SIGNERS.values()))
 
 
 def failed(verdict: Verdict) -> list[tuple[CheckId, Any]]:
@@ -46,6 +54,18 @@ def evidence(**members: Any) -> dict[str, Any]:
     return kept | members
 
 
+def in_window(issued_at: int, expires_at: int) -> bytes:
+    """The file of an act whose challenge was issued and ran out at other times: seconds from when it was recorded."""
+    context = replace(CONTEXT, issued_at=NOW + issued_at, expires_at=NOW + expires_at)
+    return recorded(simulated.evidence(context=context)).encode()
+
+
+def in_two_logs(bound: str, confirmed: str) -> bytes:
+    """The file of a key that was bound in one log, and of an act that was confirmed in another."""
+    files = [recorded(simulated.evidence(), signer=SIGNERS[origin]) for origin in (bound, confirmed)]
+    return replace(files[1], key_receipt=files[0].key_receipt).encode()
+
+
 def test_an_honest_file_is_accepted() -> None:
     """Every check passes, and says what a reader may want to compare."""
     verdict = reverify(confirmed_act().encode(), POLICY)
@@ -55,6 +75,7 @@ def test_an_honest_file_is_accepted() -> None:
     assert tuple(check.id for check in verdict.checks) == CHECKS[Channel.EVIDENCE]
     assert told[CheckId.ACTION]["action"] == ACTION.to_json()
     assert told[CheckId.SIGNATURE]["account"] == CONTEXT.account
+    assert told[CheckId.SIGNATURE]["origins"] == sorted(simulated.ORIGINS)
     assert (told[CheckId.KEY]["index"], told[CheckId.RECEIPT]["index"]) == (simulated.BOUND_AT, simulated.CONFIRMED_AT)
 
 
@@ -104,11 +125,18 @@ def test_a_file_that_was_laid_out_anew_says_the_same() -> None:
         (lambda: replace(confirmed_act(), key_receipt=confirmed_act().receipt).encode(), CheckId.KEY, "object"),
         (lambda: recorded(simulated.evidence(), bound="authenticator.removed").encode(), CheckId.KEY, "type"),
         (lambda: recorded(simulated.evidence(key=STRANGER)).encode(), CheckId.KEY, "object"),
+        (lambda: in_window(0, 0), CheckId.SIGNATURE, "window"),
+        (lambda: in_window(30, 0), CheckId.SIGNATURE, "window"),
+        (lambda: in_window(0, 121), CheckId.SIGNATURE, "window"),
+        (lambda: in_window(-181, -61), CheckId.RECEIPT, "time"),
+        (lambda: in_window(60, 180), CheckId.RECEIPT, "time"),
+        (lambda: recorded(simulated.evidence(), bound_at=12).encode(), CheckId.KEY, "order"),
+        (lambda: in_two_logs("log.example/2", "log.example/1"), CheckId.KEY, "order"),
     ],
 )
 def test_a_changed_file_is_rejected(given_file: Callable[[], bytes], check: CheckId, rule: str | None) -> None:
     """Each part, by the check that finds it; a check that rests on a failed one is not known."""
-    verdict = reverify(given_file(), POLICY)
+    verdict = reverify(given_file(), POLICIES)
 
     assert verdict.verdict is Outcome.REJECT
     assert failed(verdict) == [(check, rule)]
@@ -164,7 +192,62 @@ def test_times_that_no_calendar_has_are_no_crash() -> None:
     far = replace(CONTEXT, issued_at=2**53 - 1, expires_at=-(2**53) + 1)
     verdict = reverify(recorded(simulated.evidence(context=far)).encode(), POLICY)
 
-    assert verdict.verdict is Outcome.ACCEPT
+    assert failed(verdict) == [(CheckId.SIGNATURE, "window"), (CheckId.RECEIPT, "time")]
+
+
+@pytest.mark.parametrize(("issued_at", "expires_at"), [(0, 1), (0, 120), (59, 179), (-180, -60), (-120, 0)])
+def test_times_of_an_honest_act(issued_at: int, expires_at: int) -> None:
+    """An entry names the minute it was recorded in, which may have begun before; and committing takes a while."""
+    assert reverify(in_window(issued_at, expires_at), POLICIES).verdict is Outcome.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("bound", "confirmed", "check"),
+    [
+        ("log.example/1", "log.example/2", set()),
+        ("log.example/2", "log.example/2", set()),
+        ("other.example/1", "log.example/2", {CheckId.KEY}),
+        ("log.example/two", "log.example/1", {CheckId.KEY}),
+    ],
+)
+def test_a_key_that_was_bound_in_another_log(bound: str, confirmed: str, check: set[CheckId]) -> None:
+    """An earlier shard came before; of logs of two deployments, or without a number, nobody can say."""
+    verdict = reverify(in_two_logs(bound, confirmed), POLICIES)
+
+    assert failed(verdict) == []
+    assert unknown(verdict) == check
+
+
+def test_a_new_log_records_what_was_confirmed_while_the_old_one_was_halted() -> None:
+    """Days later, and before the keys that were bound meanwhile: when that was, nobody can say."""
+    act = replace(ACTION, act=NEW_SHARD)
+    context = replace(CONTEXT, issued_at=NOW - PROPOSAL_SECONDS, expires_at=NOW - PROPOSAL_SECONDS + 120)
+    file = recorded(simulated.evidence(act, context), NEW_SHARD, bound_at=12)
+    verdict = reverify(replace(file, action=canonical_json(act.to_json())).encode(), POLICY)
+
+    assert failed(verdict) == []
+    assert unknown(verdict) == {CheckId.KEY}
+    late = replace(context, issued_at=context.issued_at - 180, expires_at=context.expires_at - 180)
+    file = recorded(simulated.evidence(act, late), NEW_SHARD)
+    verdict = reverify(replace(file, action=canonical_json(act.to_json())).encode(), POLICY)
+    assert failed(verdict) == [(CheckId.RECEIPT, "time")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "given_file"),
+    [
+        ("short_lived", lambda: in_window(0, 121)),
+        ("in_time", lambda: in_window(-181, -61)),
+        ("in_time", lambda: in_window(60, 180)),
+        ("in_order", lambda: recorded(simulated.evidence(), bound_at=12).encode()),
+        ("in_order", lambda: in_two_logs("log.example/2", "log.example/1")),
+    ],
+)
+def test_rule_knockout(rule: str, given_file: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its rule switched off, what only that rule refused gets through."""
+    monkeypatch.setattr(reverify_module, rule, lambda *_: True)
+
+    assert reverify(given_file(), POLICIES).verdict is Outcome.ACCEPT
 
 
 @given(st.integers(0, len(confirmed_act().encode()) - 1), st.integers(0, 255))

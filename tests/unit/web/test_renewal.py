@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from idverify.errors import Unavailable
-from idverify.services import sessions
+from idverify.services import offer, sessions
 from tests.simulators.service import VCT
 from tests.simulators.signed_in import COOKIE, STAFF, PersonalKey, SignedInPerson
 from tests.simulators.software_office import SoftwareOffice
@@ -94,6 +94,25 @@ async def test_a_used_confirmation_takes_no_cookie_away(desk: Desk) -> None:
     status, problem, none = await desk.send({**headers, "Cookie": f"{COOKIE}={new}"})
 
     assert (status, problem["type"], none) == (409, "/problems/ceremony-used", None)
+    assert await desk.opens(new)
+
+
+@pytest.mark.parametrize("fault", [Unavailable("The database is away."), ZeroDivisionError("a bug")])
+async def test_what_fails_after_the_act_brings_the_new_cookie_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """The old one opens nothing any more: without the new one its owner would be signed out."""
+    real = offer.offer
+
+    async def and_then(*given: Any, **named: Any) -> None:
+        await real(*given, **named)
+        raise fault
+
+    monkeypatch.setattr(offer, "offer", and_then)
+    status, _, new = await desk.send(await desk.asked())
+
+    assert status >= 500
+    assert new is not None
     assert await desk.opens(new)
 
 
