@@ -299,3 +299,15 @@ async def test_what_was_confirmed_does_not_count(served: SoftwareOffice) -> None
     succeeded = select(tables.ceremony.c.kind).where(tables.ceremony.c.succeeded_at.is_not(None))
     kinds = {row["kind"] for row in await served.office.store.fetch(succeeded, {})}
     assert kinds == {"sign-in", "step-up", "enrol"}
+
+
+async def test_whether_an_id_is_on_record_can_be_tried_a_few_times(served: SoftwareOffice) -> None:
+    """Registering must tell it, of ids copied from a list too; each try counts as a failed one."""
+    known = (await _officer(served)).authenticator.credential_id
+    code = await served.api.deployment.invite(Invited(Role.OFFICER, "Nora Newcomer"))
+    for tried in range(MOST_FAILURES + 1):
+        key = PersonalKey()
+        key.authenticator.credential_id = known
+        status, problem, _ = await _with_code(served, code, key)
+        expected = (409, "key-already-registered") if tried < MOST_FAILURES else (429, "too-many-attempts")
+        assert (status, problem["type"]) == (expected[0], f"/problems/{expected[1]}")
