@@ -38,7 +38,8 @@ async def keep_metadata_new(office: Office, url: str) -> None:
         try:
             blob = await fetch_metadata(url)
             at = office.clock.now()
-            loaded = await authenticators.load_metadata(office.store, office.metadata_roots, at, blob, url)
+            roots, entropy = office.metadata_roots, office.entropy
+            loaded = await authenticators.load_metadata(office.store, entropy, roots, at, blob, url)
             log.info("metadata_loaded", url=url, number=loaded.number)
         except (Unavailable, Unprocessable) as refused:
             if office.store.stopped_by() is not None:

@@ -124,7 +124,9 @@ def load_metadata(data: Path, source: str, *, json: bool) -> int:
     config = load(data)
     blob = asyncio.run(fetch_metadata(source)) if source.startswith("https://") else _file(Path(source))
     roots, now = metadata_roots(config), SystemClock().now()
-    loaded = _tried(data, lambda store: authenticators.load_metadata(store, roots, now, blob, "command line"))
+    loaded = _tried(
+        data, lambda store: authenticators.load_metadata(store, system_entropy, roots, now, blob, "command line")
+    )
     if json:
         print_json({"number": loaded.number, "next_update": _day(loaded.next_update), "models": len(loaded.models)})
     else:

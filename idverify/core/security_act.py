@@ -20,16 +20,20 @@ ENROLMENT_MADE: Final = "security.enrolment-made"
 RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
 SIGNING_KEY_ORDERED: Final = "security.signing-key-ordered"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
+METADATA_LOADED: Final = "policy.metadata-loaded"
+METADATA_NUMBER: Final = "number "  # and it: the reason of such an entry
 
+_CODE: Final = ("code_hash", "role", "actor", "purpose")
+_ACCOUNT: Final = ("handle", "role", "actor", "purpose")
 # What of its row an act is about: names that are there from the first and never change, with something random among
 # them, so that nobody finds the object by trying.
 NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     ACCOUNT_ENDED: ("handle", "actor", "role"),
     API_KEY_MADE: ("id", "actor", "role", "purpose", "secret_hash"),
     API_KEY_REVOKED: ("id",),
-    ENROLMENT_CANCELLED: ("code_hash", "role", "actor", "purpose"),
+    ENROLMENT_CANCELLED: _CODE,
     AUTHENTICATORS_CHANGED: ("version", "document"),
-    ENROLMENT_MADE: ("code_hash", "role", "actor", "purpose"),
+    ENROLMENT_MADE: (*_CODE, "kind", "account_id", "person_id", "not_before", "expires_at"),
     RECOVERY_CODES_MADE: ("handle",),
     SIGNING_KEY_ORDERED: ("handle", "old_key_id", "role", "reason"),
     SIGNED_OUT: ("handle",),
@@ -38,7 +42,17 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
 
 def object_digest(kind: str, row: Any) -> bytes:
     """The digest of what an act of this kind did to this row; bytes are told in hex."""
-    return hashlib.sha256(canonical_json({name: _text(row[name]) for name in NAMED[kind]})).digest()
+    before_kinds = kind == ENROLMENT_MADE and row["kind"] is None  # of such a code no more was recorded
+    return _digest(_CODE if before_kinds else NAMED[kind], row)
+
+
+def account_digest(account: Any) -> bytes:
+    """What the entry of a bound security key says of whose it is: never the handle itself, since evidence shows it."""
+    return _digest(_ACCOUNT, account)
+
+
+def _digest(names: tuple[str, ...], row: Any) -> bytes:
+    return hashlib.sha256(canonical_json({name: _text(row[name]) for name in names})).digest()
 
 
 def _text(value: Any) -> Any:

@@ -24,14 +24,17 @@ from idverify.formats import status_list
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import Entry
 from idverify.ledger.identity import LogIdentity
+from idverify.services import reinstate
 from idverify.services.decide import LIST_VALUE, Ruling, object_digest
 from idverify.services.erase import erasure_digest, read_counts
 from idverify.services.issue import FORMAT, answer_place
 from idverify.services.office import Office
 from idverify.services.people import Person
 from idverify.services.policy_record import POLICY_CHANGED, digest, policy
+from idverify.services.records import split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
 from idverify.services.sealed import unseal_content
+from idverify.services.security_acts import BOUND, REINSTATED, REMOVED, SUSPENDED
 from idverify.services.status_lists import content_digest
 from idverify.services.step_up import action_place
 from idverify.stores import audit_queries, queries
@@ -147,13 +150,45 @@ async def authorised(opened: Opened) -> Found:
 
 
 async def bound(opened: Opened) -> Found:
-    """A security key that was bound to an account or removed from it, suspended or put back in use."""
+    """A security key that was bound to an account. Entries of before they said to which bind it to any."""
+    named, whose = await _keys(opened), opened.record.decision
+    yield "there is such a key", bool(named)
+    if named and whose is not None:
+        yield "it is of this account", any(security_act.account_digest(key) == whose for key in named)
+
+
+async def unbound(opened: Opened) -> Found:
+    """A security key that was removed from its account."""
+    named = await _keys(opened)
+    yield "there is such a key", bool(named)
+    yield "it is removed", any(key["removed_at"] is not None for key in named)
+
+
+async def stopped(opened: Opened) -> Found:
+    """A security key that was suspended or reinstated: it still is, if this is the newest such entry of it."""
+    named, is_suspended = await _keys(opened), opened.type == SUSPENDED
+    yield "there is such a key", bool(named)
+    if not is_suspended:
+        place = {"shard": opened.shard, "index": opened.entry.index - 1}
+        approved = await opened.row(audit_queries.AUTHORISATION_OF_ENTRY, **place)
+        yield "an admin approved it", approved is not None and approved["act"] == reinstate.ACT
+    newest = await _newest_stop(opened)
+    so = any((key["suspended_at"] is not None) is is_suspended for key in named)
+    yield "it is suspended" if is_suspended else "it is in use again", so if newest == opened.entry.handle else None
+
+
+async def _keys(opened: Opened) -> list[Any]:
+    """Rows of the key that an entry names, with the ``handle``, role, actor and purpose of their accounts."""
     whose = None if opened.person is None else opened.person.id
     keys: list[Any] = await opened.office.store.fetch(audit_queries.SECURITY_KEYS_OF_PERSON, {"person_id": whose})
-    named = [key for key in keys if hashlib.sha256(key["cose_key"]).digest() == opened.record.object_digest]
-    yield "there is such a key", bool(named)
-    if opened.type == "authenticator.removed":
-        yield "it is removed", any(key["removed_at"] is not None for key in named)
+    return [key for key in keys if hashlib.sha256(key["cose_key"]).digest() == opened.record.object_digest]
+
+
+async def _newest_stop(opened: Opened) -> bytes | None:
+    """The handle of the newest entry that says whether this key is suspended."""
+    rows: list[Any] = await opened.office.store.fetch(audit_queries.SUSPENSIONS, {})
+    about = [row for row in rows if split_opening(row["opening"])[1].object_digest == opened.record.object_digest]
+    return about[0]["handle"] if about else None
 
 
 async def signing_key(opened: Opened) -> Found:
@@ -177,10 +212,8 @@ _SECURITY_ROWS: Final[Mapping[str, tuple[Any, str | None]]] = {
     security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
     security_act.AUTHENTICATORS_CHANGED: (queries.AUTHENTICATOR_LISTS, None),
     security_act.ENROLMENT_CANCELLED: (audit_queries.ENROLMENTS_OF_PERSON, "consumed_at"),
-    security_act.ENROLMENT_MADE: (audit_queries.ENROLMENTS_OF_PERSON, None),
     security_act.RECOVERY_CODES_MADE: (audit_queries.ACCOUNTS_OF_PERSON, None),
 }
-assert _SECURITY_ROWS.keys() == security_act.NAMED.keys()
 _OF_NOBODY: Final = {
     security_act.API_KEY_MADE,
     security_act.API_KEY_REVOKED,
@@ -190,17 +223,41 @@ _OF_NOBODY: Final = {
 
 
 async def bore_on_security(opened: Opened) -> Found:
-    """An act that bears on who may do what here: the row that it was done to. Unused codes are not kept for long."""
+    """An act that bears on who may do what here: the row that it was done to."""
     query, over = _SECURITY_ROWS[opened.type]
     of_people = opened.type not in _OF_NOBODY
     whose = None if opened.person is None else opened.person.id
     rows: list[Any] = await opened.office.store.fetch(query, {"person_id": whose} if of_people else {})
     recorded = opened.record.object_digest
     row = next((one for one in rows if security_act.object_digest(opened.type, one) == recorded), None)
-    gone = None if opened.type == security_act.ENROLMENT_MADE else False
-    yield "there is such a row", gone if row is None else True
+    yield "there is such a row", row is not None
     if row is not None and over is not None:
         yield "it is over", row[over] is not None
+
+
+async def code_made(opened: Opened) -> Found:
+    """A one-time code, with all its terms. Unused codes are not kept for long, and older entries name none."""
+    whose = None if opened.person is None else opened.person.id
+    rows: list[Any] = await opened.office.store.fetch(audit_queries.ENROLMENTS_OF_PERSON, {"person_id": whose})
+    recorded = opened.record.object_digest
+    as_recorded = any(security_act.object_digest(opened.type, row) == recorded for row in rows)
+    other: Any = None
+    if not as_recorded and opened.record.decision is not None:
+        other = await opened.row(queries.ENROLMENT, code_hash=opened.record.decision)
+    yield "there is such a row", True if as_recorded else None if other is None else False
+
+
+async def metadata_loaded(opened: Opened) -> Found:
+    """Metadata of authenticators: those that are there, if these were loaded last."""
+    newest = await opened.row(queries.NEWEST_OF_TYPE, type=security_act.METADATA_LOADED)
+    row = await opened.row(queries.NEWEST_METADATA)
+    same = row is not None and _as_loaded(row, opened.record)
+    yield "these metadata are there", same if newest is not None and newest["handle"] == opened.entry.handle else None
+
+
+def _as_loaded(row: Any, record: Record) -> bool:
+    said = f"{security_act.METADATA_NUMBER}{row['number']}"
+    return (hashlib.sha256(row["blob"]).digest(), said) == (record.object_digest, record.reason)
 
 
 async def policy_changed(opened: Opened) -> Found:
@@ -251,13 +308,15 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "issuance.void": voided,
     "key.active": signing_key,
     "key.retired": signing_key,
-    "authenticator.bound": bound,
-    "authenticator.removed": bound,
-    "authenticator.suspended": bound,
-    "authenticator.reinstated": bound,
+    BOUND: bound,
+    REMOVED: unbound,
+    SUSPENDED: stopped,
+    REINSTATED: stopped,
     "policy.changed": policy_changed,
+    security_act.METADATA_LOADED: metadata_loaded,
     **{f"decision.{kind.value}": decided for kind in DecisionKind},
-    **dict.fromkeys(security_act.NAMED, bore_on_security),
+    **dict.fromkeys(_SECURITY_ROWS, bore_on_security),
+    security_act.ENROLMENT_MADE: code_made,
     "erasure": erased,
     "authorisation": authorised,
     "cover": covered,

@@ -106,9 +106,10 @@ async def _opened(office: Office, row: Any, entry: Entry, raw: bytes, checks: di
         kept = row["opening"] if person is None else person.key.unseal(row["opening"], opening_place(entry.handle))
         salt, record = split_opening(kept)
         checks[_OPENS] = opens(salt, record, entry.digest) and record.type == row["type"]
-        opened = Opened(office, office.log.shard, entry, row["type"], record, person)
-        checks |= {name: holds async for name, holds in CHECKS[row["type"]](opened)}
-    except (MalformedError, NotFound, SealBroken, KeyError):
+        if checks[_OPENS]:  # so the type is the one that was committed to, and has its check
+            opened = Opened(office, office.log.shard, entry, record.type, record, person)
+            checks |= {name: holds async for name, holds in CHECKS[record.type](opened)}
+    except (MalformedError, NotFound, SealBroken):
         checks[_OPENS] = False
         return None
     return Opening(raw, salt, record)

@@ -6,6 +6,7 @@ The operator sets the list on the command line while fewer than two admins are a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,11 +19,13 @@ from idverify.auth.webauthn import RegisteredKey
 from idverify.core import security_act
 from idverify.core.policy import Role
 from idverify.errors import Conflict, DocumentError, KeyNotAllowed, Unprocessable
+from idverify.ledger.commitment import Record
 from idverify.ports import Clock, Entropy
 from idverify.services.first_admins import two_admins_are_active
 from idverify.services.office import Office
-from idverify.services.records import act
+from idverify.services.records import act, entry
 from idverify.services.security_acts import deed
+from idverify.services.waiting import apply_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
@@ -92,8 +95,13 @@ async def metadata(store: Store, roots: tuple[bytes, ...]) -> mds.Metadata | Non
         return None
 
 
-async def load_metadata(store: Store, roots: tuple[bytes, ...], at: int, blob: bytes, loaded_by: str) -> mds.Metadata:
-    """Keep newer metadata in place of those that are there. Raises ``Unprocessable`` for any that do not hold."""
+async def load_metadata(
+    store: Store, entropy: Entropy, roots: tuple[bytes, ...], at: int, blob: bytes, loaded_by: str
+) -> mds.Metadata:
+    """Keep newer metadata in place of those that are there; also while the log is halted.
+
+    The entry stands alone, like that of a change of rules. Raises ``Unprocessable`` for any that do not hold.
+    """
     if not roots:
         raise Unprocessable("Nobody is trusted to sign metadata yet: set security_keys.metadata_roots.")
 
@@ -109,7 +117,8 @@ async def load_metadata(store: Store, roots: tuple[bytes, ...], at: int, blob: b
             "loaded_at": at,
         }
         older = () if number is None else (Remove(tables.metadata_blob, {"number": number}),)
-        await transaction.apply(WriteSet((*older, Insert(tables.metadata_blob, row))))
+        loaded = entry(_metadata_loaded(newer.number, blob), entropy, None)
+        await apply_or_wait(transaction, WriteSet((*older, Insert(tables.metadata_blob, row)), (loaded,)))
         return newer
 
     try:
@@ -118,6 +127,11 @@ async def load_metadata(store: Store, roots: tuple[bytes, ...], at: int, blob: b
     except DocumentError as wrong:
         raise Unprocessable(wrong.detail) from wrong
     return loaded
+
+
+def _metadata_loaded(number: int, blob: bytes) -> Record:
+    reason = f"{security_act.METADATA_NUMBER}{number}"
+    return Record(security_act.METADATA_LOADED, hashlib.sha256(blob).digest(), reason=reason)
 
 
 async def judged(office: Office, role: Role, registered: RegisteredKey) -> dict[str, Any]:

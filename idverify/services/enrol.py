@@ -5,6 +5,7 @@ A code opens nothing but the registration of one key, and only once. The key sig
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ from idverify.services.invite import TERMS, Invited, Kind, may_wait
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import look
-from idverify.services.security_acts import BOUND, key_entries
+from idverify.services.security_acts import bound_entries
 from idverify.services.sessions import Opened, open_session, replaced
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
@@ -167,7 +168,7 @@ async def finish(
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
     if replacing is not None:
         writes.append(replaced(office, replacing))
-    entries = await key_entries(office, BOUND, registered.cose_key, enrolment.person)
+    entries = await bound_entries(office, account, registered.cose_key)
     work = WriteSet(tuple(writes), entries)
     await (commit_or_wait(office.store, work) if may_wait(enrolment.invited) else office.store.commit(work))
     office.tally.session_opened(opened.principal.role)
@@ -208,6 +209,7 @@ async def key_row(office: Office, account: bytes, role: Role, registered: Regist
         "account_id": account,
         "credential_id": registered.credential_id,
         "cose_key": registered.cose_key,
+        "cose_key_hash": hashlib.sha256(registered.cose_key).digest(),
         "algorithm": registered.algorithm,
         "sign_count": registered.sign_count,
         "backup_eligible": int(registered.backup_eligible),

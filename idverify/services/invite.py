@@ -129,12 +129,12 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
     invitation, row = one_time_code(office.clock, office.entropy, kind, Invited(Role.CITIZEN), officer.actor)
     row |= {"person_id": person.id, "authorisation_id": confirmed.id}
     about = person.id, person.key
-    entries = confirmed.entries(office, about, deed(security_act.ENROLMENT_MADE, row, office.entropy, about))
     writes: list[Write] = [*confirmed.writes(about), cancelling({"person_id": person.id}, row["created_at"])]
     if account is not None:
         row["account_id"] = account["id"]
         writes.append(notices.telling(office, account["id"], NoticeKind.RE_PROOFING_ASKED, row["id"]))
     writes += [Insert(tables.enrolment, row), look(office, officer, person.id, "enrolment", "made")]
+    entries = confirmed.entries(office, about, deed(security_act.ENROLMENT_MADE, row, office.entropy, about))
     await office.store.commit(WriteSet(tuple(writes), entries))
     return invitation
 

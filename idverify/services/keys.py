@@ -31,7 +31,7 @@ from idverify.services.enrol import (
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about
-from idverify.services.security_acts import BOUND, REMOVED, key_entries
+from idverify.services.security_acts import REMOVED, bound_entries, key_entries
 from idverify.services.sessions import activated, ending, still_signed_in
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
@@ -83,7 +83,7 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
     await _require_room(office, person.account, principal.role)
     row = await key_row(office, person.account, principal.role, registered, name)
-    entries = await key_entries(office, BOUND, registered.cose_key, person.person)
+    entries = await bound_entries(office, await account(office, principal), registered.cose_key)
     made = Insert(tables.security_key, row, already_registered())
     told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, row["id"], person.session)
     writes = (*still_signed_in(person), made, told, succeeded(office, ceremony))

@@ -57,7 +57,7 @@ async def load(office: Office, admin: Principal, blob: bytes) -> None:
     """Load newer metadata, and judge every key by them. A program may: they are signed, and only ever newer."""
     require_may(admin, Act.KEEP_AUTHENTICATORS)
     now = office.clock.now()
-    await authenticators.load_metadata(office.store, office.metadata_roots, now, blob, admin.actor)
+    await authenticators.load_metadata(office.store, office.entropy, office.metadata_roots, now, blob, admin.actor)
     await judgement.judge_again(office)
 
 

@@ -34,6 +34,7 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "authenticator.suspended": EntryType.KEY,
     "authenticator.reinstated": EntryType.KEY,
     "policy.changed": EntryType.POLICY,
+    "policy.metadata-loaded": EntryType.POLICY,
     "key.retired": EntryType.ADMINISTRATION,  # a deed: the key that comes in its place stands behind it
     "decision.grant": EntryType.ADMINISTRATION,
     "decision.vary": EntryType.ADMINISTRATION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from idverify.core.security_act import object_digest
+from idverify.core.security_act import ENROLMENT_MADE, account_digest, object_digest
 from idverify.ledger.commitment import Record
 from idverify.ports import Entropy
 from idverify.services.office import Office
@@ -20,8 +20,9 @@ REINSTATED: Final = "authenticator.reinstated"
 
 
 def deed(kind: str, row: Any, entropy: Entropy, about: About | None = None) -> Recorded:
-    """The entry of an act of this kind on this row."""
-    return entry(Record(kind, object_digest(kind, row)), entropy, about)
+    """The entry of an act of this kind on this row. That of a code names it, so that an audit finds the row again."""
+    named = row["code_hash"] if kind == ENROLMENT_MADE else None
+    return entry(Record(kind, object_digest(kind, row), decision=named), entropy, about)
 
 
 def key_entry(entropy: Entropy, record_type: str, cose_key: bytes, about: About | None = None) -> Recorded:
@@ -29,9 +30,16 @@ def key_entry(entropy: Entropy, record_type: str, cose_key: bytes, about: About 
     return entry(Record(record_type, hashlib.sha256(cose_key).digest()), entropy, about)
 
 
+async def bound_entries(office: Office, account: Any, cose_key: bytes) -> tuple[Recorded, ...]:
+    """The ledger's entries of a key that was bound to this account (its row), with nobody's confirmation."""
+    whom = await about(office, account["person_id"])
+    record = Record(BOUND, hashlib.sha256(cose_key).digest(), decision=account_digest(account))
+    return *act(office.entropy, whom), entry(record, office.entropy, whom)
+
+
 async def key_entries(
     office: Office, record_type: str, cose_key: bytes, person_id: bytes | None
 ) -> tuple[Recorded, ...]:
-    """The ledger's entries of a key that was bound to an account, or taken from it, with nobody's confirmation."""
+    """The ledger's entries of a key that was suspended, or taken from its account, with nobody's confirmation."""
     whom = await about(office, person_id)
     return *act(office.entropy, whom), key_entry(office.entropy, record_type, cose_key, whom)

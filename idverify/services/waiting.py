@@ -1,7 +1,8 @@
 """Entries that wait: what must be done although the log is halted is recorded in the log that follows.
 
 Such a thing is what the way on needs, that admins can enrol; and what keeps people safe meanwhile: that a status list
-shows what was decided, that an API key is revoked, that somebody signs out everywhere.
+shows what was decided, that an API key is revoked, that newer metadata tell of weak keys, that somebody signs out
+everywhere.
 """
 
 from __future__ import annotations
@@ -22,18 +23,21 @@ async def commit_or_wait(store: Store, work: WriteSet) -> None:
     """
 
     async def carry_out(transaction: Transaction) -> None:
-        *_, current = await transaction.fetch(queries.LOGS, {})
-        if current["halted"] is None:
-            await transaction.apply(work)
-            return
-        waiting = await transaction.fetch(queries.WAITING, {})
-        following = waiting[-1]["position"] + 1 if waiting else 1
-        kept = [
-            Insert(tables.ledger_waiting, _row(entry, place)) for place, entry in enumerate(work.entries, following)
-        ]
-        await transaction.apply(WriteSet((*work.writes, *kept)))
+        await apply_or_wait(transaction, work)
 
     await store.write(carry_out)
+
+
+async def apply_or_wait(transaction: Transaction, work: WriteSet) -> None:
+    """The same within a transaction that has read what the write set rests on."""
+    *_, current = await transaction.fetch(queries.LOGS, {})
+    if current["halted"] is None:
+        await transaction.apply(work)
+        return
+    waiting = await transaction.fetch(queries.WAITING, {})
+    following = waiting[-1]["position"] + 1 if waiting else 1
+    kept = [Insert(tables.ledger_waiting, _row(entry, place)) for place, entry in enumerate(work.entries, following)]
+    await transaction.apply(WriteSet((*work.writes, *kept)))
 
 
 async def record_waiting(transaction: Transaction) -> None:

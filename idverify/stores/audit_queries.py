@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import BindParameter, and_, bindparam, select
+from sqlalchemy import BindParameter, and_, bindparam, or_, select
 
 from idverify.stores.tables import (
     account,
@@ -96,9 +96,26 @@ AUTHORISATION_BY_HANDLE: Final = _AUTHORISATION.where(authorisation.c.handle == 
 
 # Keys and accounts of one person, or (for NULL) of staff and organisations.
 SECURITY_KEYS_OF_PERSON: Final = (
-    select(security_key)
+    select(
+        security_key.c.cose_key,
+        security_key.c.removed_at,
+        security_key.c.suspended_at,
+        account.c.handle,
+        account.c.role,
+        account.c.actor,
+        account.c.purpose,
+    )
     .join(account, account.c.id == security_key.c.account_id)
     .where(account.c.person_id.is_not_distinct_from(bindparam("person_id")))
+)
+# What became of security keys of staff and organisations, the newest first.
+SUSPENSIONS: Final = (
+    select(ledger_record.c.handle, ledger_record.c.opening)
+    .where(
+        or_(ledger_record.c.type == "authenticator.suspended", ledger_record.c.type == "authenticator.reinstated"),
+        ledger_record.c.person_id.is_(None),
+    )
+    .order_by(ledger_record.c.shard.desc(), ledger_record.c.ledger_index.desc())
 )
 ENROLMENTS_OF_PERSON: Final = select(enrolment).where(
     enrolment.c.person_id.is_not_distinct_from(bindparam("person_id"))

@@ -13,6 +13,11 @@ from typing import Final
 ROW_RULES: Final[Mapping[str, str]] = {
     "no two entries share a handle": """
         SELECT max(ledger_index) FROM ledger_record GROUP BY handle HAVING count(*) > 1""",
+    "entries wait only while the log is halted": """
+        SELECT NULL FROM ledger_waiting
+        WHERE (SELECT halted FROM ledger_state ORDER BY shard DESC LIMIT 1) IS NULL""",
+    "no two security keys are one": """
+        SELECT NULL FROM security_key WHERE cose_key_hash IS NOT NULL GROUP BY cose_key_hash HAVING count(*) > 1""",
     "an idempotency key leads to an entry of its shard": """
         SELECT o.ledger_index FROM ledger_once o LEFT JOIN ledger_record r
         ON r.shard = o.shard AND r.ledger_index = o.ledger_index WHERE r.shard IS NULL""",

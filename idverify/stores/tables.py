@@ -179,7 +179,9 @@ security_key = Table(
     _int("judged_at", null=True),
     _int("suspended_at", null=True),
     _text("suspended_for", null=True),
+    _bytes("cose_key_hash", null=True),  # SHA-256: a key is one account's, once. NULL: one of several from before
     Index("security_key_of_account", "account_id"),
+    Index("security_key_cose_key_hash", "cose_key_hash", unique=True),
 )
 
 # A one-time right to register a security key: for a new account, or for one that lost its keys.

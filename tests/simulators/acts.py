@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from idverify.auth.authenticator_list import EMPTY
+from idverify.auth.mds import Metadata
 from idverify.core import key_order
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
@@ -24,6 +25,7 @@ from idverify.ledger.entry import EntryType
 from idverify.services import (
     access,
     administration,
+    authenticators,
     change_authenticators,
     decide,
     enrol_staff,
@@ -44,15 +46,17 @@ from idverify.services.ceremonies import Given
 from idverify.services.decide import Ruling
 from idverify.services.erase import Erasure
 from idverify.services.invite import Invited
-from idverify.services.office import ENTRIES_SIGNER
+from idverify.services.office import ENTRIES_SIGNER, Office
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES
 from idverify.stores import queries, tables
+from tests.simulators import makers
 from tests.simulators.holder import collection, holding
 from tests.simulators.service import PERMISSION
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.soft_wallet import SoftWallet
 from tests.simulators.software_office import SoftwareOffice
+from tests.vectors.make_attestation_vectors import blob
 
 PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
 _SIZE = select(func.count().label("size")).select_from(tables.ledger_record)
@@ -116,9 +120,17 @@ async def every_act(served: SoftwareOffice, *, erase_another: bool = False) -> l
     await watch("signed out everywhere", sessions.end_all(served.office, await served.principal("officer")))
     await watch("a citizen signed out everywhere", sessions.end_all(served.office, await served.principal(citizen)))
     await _erasure(watch, bytes.fromhex(await served.api.person_with_status()) if erase_another else person)
+    office = served.office
     trusting_nobody = replace(served.office, trust=TrustStore({}))
     await watch("the rules were changed", record_policy(trusting_nobody))
+    await watch("metadata of authenticators were loaded", load_metadata(office))
     return watch.marks
+
+
+async def load_metadata(office: Office, **changes: Any) -> Metadata:
+    """As the operator does, on a day on which the test's are current."""
+    roots, said = (makers.ROOT.certificate,), blob(**changes).encode()
+    return await authenticators.load_metadata(office.store, office.entropy, roots, makers.AT_TIME, said, "test")
 
 
 async def _about_a_person(watch: _Watch) -> bytes:

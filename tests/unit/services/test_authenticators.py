@@ -100,7 +100,9 @@ class Strict:
         """Metadata signed by the test's service, as the operator loads them."""
         office = self.served.office
         said = blob(**changes).encode()
-        return await authenticators.load_metadata(office.store, office.metadata_roots, office.clock.now(), said, "test")
+        return await authenticators.load_metadata(
+            office.store, office.entropy, office.metadata_roots, office.clock.now(), said, "test"
+        )
 
 
 @pytest.fixture
@@ -279,6 +281,7 @@ async def test_metadata_that_lost_a_certification(strict: Strict) -> None:
 
 async def test_metadata_never_go_back(strict: Strict) -> None:
     """Neither to an older number nor to another signer."""
+    office = strict.served.office
     await strict.load(no=8)
 
     for changes in ({"no": 7}, {"no": 8}):
@@ -286,10 +289,10 @@ async def test_metadata_never_go_back(strict: Strict) -> None:
             await strict.load(**changes)
     with pytest.raises(Unprocessable, match="signed as a JWS"):
         await authenticators.load_metadata(
-            strict.served.office.store, (makers.ROOT.certificate,), makers.AT_TIME, b"no metadata", "test"
+            office.store, office.entropy, (makers.ROOT.certificate,), makers.AT_TIME, b"no metadata", "test"
         )
     with pytest.raises(Unprocessable, match="Nobody is trusted"):
-        await authenticators.load_metadata(strict.served.office.store, (), makers.AT_TIME, blob().encode(), "test")
+        await authenticators.load_metadata(office.store, office.entropy, (), makers.AT_TIME, blob().encode(), "test")
 
 
 async def test_who_may_see_and_load(strict: Strict) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from idverify.services import keys, sign_in, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.sessions import Opened, recognise
 from idverify.stores import tables
+from tests.simulators.authenticator import Authenticator
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
 
@@ -108,6 +110,19 @@ async def test_a_removed_key_cannot_come_back(served: SoftwareOffice) -> None:
 
     with pytest.raises(KeyAlreadyRegistered):
         await _added(served, "officer", spare)
+
+
+@pytest.mark.parametrize("who", ["officer", "second"])
+async def test_one_key_under_another_id(served: SoftwareOffice, who: str) -> None:
+    """One key is one account's, once, however many ids it gives itself, and also after it was removed."""
+    spare, twin = await _added(served, "officer"), PersonalKey()
+    twin.authenticator = Authenticator(spare.authenticator.key, secrets.token_bytes(32))
+    with pytest.raises(KeyAlreadyRegistered):
+        await _added(served, who, twin)
+    await _removed(served, "officer", await _handle(served, "officer", spare))
+
+    with pytest.raises(KeyAlreadyRegistered):
+        await _added(served, who, twin)
 
 
 async def test_the_last_key_stays(served: SoftwareOffice) -> None:

@@ -31,6 +31,7 @@ from idverify.services.log_policy import LogPolicy
 from idverify.stores import queries, tables
 from idverify.stores.open import Location, open_log, open_store
 from idverify.stores.writes import Change, Put, WriteSet
+from tests.simulators.acts import load_metadata
 from tests.simulators.databases import backed_up
 from tests.simulators.holder import collection, holding, results
 from tests.simulators.service import VCT
@@ -147,6 +148,17 @@ async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
         await approved(served, await proposed(served))
         assert [one.type for one in await entries(served, 2)][-5:] == [EntryType.ADMINISTRATION] * 4 + [EntryType.KEY]
         assert await served.office.store.fetch(queries.WAITING, {}) == []
+
+
+async def test_metadata_are_loaded_while_it_is_halted(house: Premises) -> None:
+    """They may tell that a key is weak; that they were loaded is recorded in the log that follows."""
+    await halt(house)
+    async with house.open() as served:
+        await load_metadata(served.office)
+        (waiting,) = await served.office.store.fetch(queries.WAITING, {})
+        assert waiting["type"] == "policy.metadata-loaded"
+        with closing(open_log(house.location)) as source:
+            assert list(source.row_findings()) == []
 
 
 async def test_rights_are_taken_away_also_while_it_is_halted(house: Premises) -> None:

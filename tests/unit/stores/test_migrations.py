@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -24,7 +25,7 @@ from idverify.stores.open import open_store
 from idverify.stores.schema import MIGRATIONS, REVISION, current_revision, upgrade, upgrade_existing
 from idverify.stores.tables import metadata, trusted_issuer
 from idverify.stores.writes import Insert, WriteSet
-from tests.simulators.databases import changed, empty, rows
+from tests.simulators.databases import DRIVERS, changed, empty, rows
 
 
 @pytest.fixture
@@ -111,6 +112,33 @@ def test_upgrading_keeps_rows(path: Path) -> None:
 
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM api_key").fetchall() == [row]
+
+
+KEY: Final = """
+    INSERT INTO security_key (id, handle, account_id, credential_id, cose_key, algorithm, sign_count, backup_eligible,
+        backed_up, aaguid, transports, attestation_format, policy_version, name, created_at)
+    VALUES (:id, :id, :account, :id, :key, -7, 0, 0, 0, :id, '', 'none', 1, 'a key', 0)"""
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_keys_of_before_get_their_hash(
+    driver: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two rows with one key, which nothing stopped then, the first alone."""
+    with empty(driver, request) as url, monkeypatch.context() as before:
+        location = url or tmp_path / "idverify.sqlite"
+        before.setattr(schema, "REVISION", "0006")
+        upgrade(location)
+        account = "INSERT INTO account (id, handle, user_handle, role, created_by, created_at) VALUES"
+        changed(location, account + " (:id, :id, :id, 'admin', '', 0)", {"id": b"account"})
+        for row_id, key in ((b"1", b"once"), (b"3", b"twice"), (b"2", b"twice")):
+            changed(location, KEY, {"id": row_id, "account": b"account", "key": key})
+        before.undo()
+        upgrade(location)
+
+        hashed = {bytes(row[0]): row[1] for row in rows(location, "SELECT id, cose_key_hash FROM security_key")}
+        once, twice = (hashlib.sha256(key).digest() for key in (b"once", b"twice"))
+        assert hashed == {b"1": once, b"2": twice, b"3": None}
 
 
 def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:

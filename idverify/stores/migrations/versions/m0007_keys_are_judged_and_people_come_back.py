@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ ADDED: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
         "judged_at": INT,
         "suspended_at": INT,
         "suspended_for": TEXT,
+        "cose_key_hash": BYTES,
     },
     "enrolment": {"kind": TEXT, "not_before": INT},
     "ceremony": {"succeeded_at": INT},
@@ -35,6 +37,7 @@ ADDED: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
 REFERRING = {"enrolment": ("account_id", "account.id"), "authorisation": ("person_id", "person.id")}
 INDEXED = {
     "account_number": ("account", "number", True),
+    "security_key_cose_key_hash": ("security_key", "cose_key_hash", True),
     "enrolment_of_account": ("enrolment", "account_id", False),
     "ceremony_of_session": ("ceremony", "session_id", False),
     "ceremony_of_enrolment": ("ceremony", "enrolment_id", False),
@@ -50,6 +53,7 @@ def upgrade() -> None:
             op.add_column(table, sa.Column(name, type_, nullable=True))
     for table, (name, target) in REFERRING.items():
         _add_reference(table, name, target)
+    _hash_keys()
     for name, (table, column, unique) in INDEXED.items():
         op.create_index(name, table, [column], unique=unique)
     about_somebody = sa.text("person_id IS NOT NULL")
@@ -63,6 +67,18 @@ def upgrade() -> None:
     _create_tables()
     # Their tokens cannot be renewed: whoever is signed in signs in again.
     op.execute("UPDATE session SET ended_at = created_at WHERE ended_at IS NULL")
+
+
+def _hash_keys() -> None:
+    """Of rows that share one key, which nothing stopped before, the first alone has its hash."""
+    if op.get_context().dialect.name == "sqlite":  # PostgreSQL has the function
+        connection: Any = op.get_bind().connection.driver_connection
+        connection.create_function("sha256", 1, lambda key: hashlib.sha256(key).digest())
+    op.execute("""
+        UPDATE security_key SET cose_key_hash = sha256(cose_key) WHERE id IN (
+            SELECT id FROM (
+                SELECT id, row_number() OVER (PARTITION BY cose_key ORDER BY id) AS place FROM security_key
+            ) AS numbered WHERE place = 1)""")
 
 
 def _add_reference(table: str, name: str, target: str) -> None:
