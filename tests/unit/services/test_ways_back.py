@@ -121,7 +121,7 @@ async def test_the_owner_is_told_and_cancels(served: SoftwareOffice) -> None:
     await _cancel(anna, pending)
     served.clock.advance(DELAY)
 
-    with pytest.raises(Conflict, match="was used, or replaced"):
+    with pytest.raises(Conflict, match="owner cancelled this code"):
         await registered(served, impostors.code)
     record: Any = await people.own_record(served.office, await anna.principal())
     seen = [(look["channel"], look["verdict"], look["role"]) for look in record["looks"]]
