@@ -160,7 +160,10 @@ class KeySuspended(NotAllowed):
     slug, status, title = "key-suspended", 403, "This security key is suspended"
 
     def __init__(self) -> None:
-        super().__init__("This key was suspended. Use your other key; two admins can put this one back in use.")
+        super().__init__(
+            "This key was suspended. Use your other key; two admins can put this one back in use. "
+            "Where fewer than two can sign in, the operator enrols others on the command line."
+        )
 
 
 class SecondKeyNeeded(NotAllowed):

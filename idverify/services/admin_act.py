@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from idverify.core.action import Action
+from idverify.errors import Unprocessable
 from idverify.services.invite import Invitation
 from idverify.services.office import Office
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Recorded, Write, WriteSet
+
+_SHA_256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Done:
     """What an act writes in its transaction, and what it leaves on the ledger.
 
     ``deed`` is its entry, ``changed`` what stands behind the act's two entries, ``further`` are acts of their own. The
-    ``invitation`` is shown to whoever approved it.
+    ``invitation`` is shown to whoever approved it; its code is a second part, and whoever proposed it has the first.
     """
 
     writes: tuple[Write, ...]
@@ -35,6 +40,17 @@ class Done:
     changed: tuple[Recorded, ...] = ()
     further: tuple[WriteSet, ...] = field(default=())
     invitation: Invitation | None = None
+
+
+def first_part_of(wanted: Action) -> bytes:
+    """SHA-256 of the first part of a one-time code, which whoever proposed the act hands over.
+
+    Both confirm it with the act, so nobody makes the link work with a part of their own. Raises ``Unprocessable``.
+    """
+    said: Any = wanted.content.get("first_part")
+    if not isinstance(said, str) or not _SHA_256.fullmatch(said):
+        raise Unprocessable("The member first_part must be the SHA-256, in hex, of the first part of the code.")
+    return bytes.fromhex(said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invitation
 from idverify.services.office import Office
-from idverify.services.proposals import PROPOSAL_SECONDS, require_still_here, taken_up
+from idverify.services.proposals import PROPOSAL_SECONDS, taken_up
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Consume, Insert, WriteSet
+from idverify.stores.writes import Insert, Write, WriteSet
 
 ACTS: Final[Mapping[str, AdminAct]] = {
     change_authenticators.ACT: change_authenticators.CHANGE,
@@ -98,15 +98,17 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     """Carry out what another admin proposed; the one-time link that it made, if that is what it was about."""
     require_may(admin, Act.ADMINISTER)
     row = await _find(office, handle)
-    consume = taken_up(office, admin, tables.admin_proposal, row)
+    first: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
+    if first is None:
+        raise Conflict(_ALTERED)
+    taken = taken_up(office, admin, tables.admin_proposal, row, first)
     action, act = _waiting(row).action, ACTS[row["act"]]
     await act.check(office, action)
     confirmed = await step_up.require(office, admin, action, given)
-    first: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
-    if first is None or (first["account_id"], first["action_digest"]) != (row["proposed_by_account"], action.digest()):
+    if (first["account_id"], first["action_digest"]) != (row["proposed_by_account"], action.digest()):
         raise Conflict(_ALTERED)
     agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id)
-    execution = _Execution(office, action, agreed, row["proposed_by_account"], consume, confirmed)
+    execution = _Execution(office, action, agreed, taken, confirmed)
     done: Done = await office.store.write(partial(execution.carry_out, act))
     if act.afterwards is not None:
         await act.afterwards(office)
@@ -120,14 +122,13 @@ class _Execution:
     office: Office
     action: Action
     agreed: Agreed
-    proposer: bytes
-    consume: Consume
+    taken: tuple[Write, ...]
     confirmed: Authorisation
 
     async def carry_out(self, act: AdminAct, transaction: Transaction) -> Done:
-        """Runs on the writer. Whoever proposed it must not have left meanwhile."""
+        """Runs on the writer."""
         done = await act.carry_out(self.office, self.action, self.agreed, transaction)
-        writes = (self.consume, require_still_here(self.proposer), *self.confirmed.writes(None), *done.writes)
+        writes = (*self.taken, *self.confirmed.writes(None), *done.writes)
         entries = (*self.confirmed.entries(self.office, deed=done.deed), *done.changed)
         await transaction.apply(WriteSet(writes, entries))
         for further in done.further:

@@ -153,16 +153,16 @@ async def _transition_seen(office: Office, officer: Principal, kind: DecisionKin
 async def approve(office: Office, officer: Principal, proposal: bytes, given: Given | None) -> Decided:
     """Carry out what another officer proposed. Raises ``StepUpRequired`` without ``given``."""
     require_may(officer, Act.DECIDE)
-    row, consume = await proposals.approvable(office, officer, proposal, _KINDS)
+    taken = await proposals.approvable(office, officer, proposal, _KINDS)
+    row = taken.row
     person = await read(office, row["person_handle"])
     ruling = _proposed(row, person.key)
     seen = {"id": person.id, "permission_decision_id": row["permission_decision_id"]}
     moved = Conflict("The person's permission has changed since this was proposed; it must be proposed again.")
     still = Change(tables.person, seen, {"status": person.status.value}, moved)
     confirmed = await step_up.require(office, officer, ruling.action(), given)
-    proposed = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
-    deciders = _Deciders(row["proposed_by"], officer.actor, confirmed, proposed)
-    return await _execute(office, ruling, deciders, (consume, still))
+    deciders = _Deciders(row["proposed_by"], officer.actor, confirmed, taken.confirmed)
+    return await _execute(office, ruling, deciders, (*taken.writes, still))
 
 
 async def waiting(office: Office, officer: Principal) -> list[Waiting]:

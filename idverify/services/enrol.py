@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from idverify.auth import account_numbers, enrolment_codes, options
@@ -37,14 +38,16 @@ from idverify.services.ceremonies import (
     keep,
     succeeded,
 )
+from idverify.services.first_admins import end_of_the_first
 from idverify.services.invite import TERMS, Invited, Kind, may_wait
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import look
-from idverify.services.security_acts import bound_entries
-from idverify.services.sessions import Opened, open_session, replaced
-from idverify.services.waiting import commit_or_wait
+from idverify.services.security_acts import REMOVED, bound_entries, key_entries
+from idverify.services.sessions import Opened, ending, open_session, replaced
+from idverify.services.waiting import apply_or_wait
 from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
 MOST_KEY_NAME: Final = 60
@@ -56,6 +59,7 @@ _EXPIRED: Final = "This code has expired. Ask for a new one."
 _TAKEN: Final = "Somebody with this name is enrolled already. Give a name that tells you apart."
 _HAS_ACCOUNT: Final = "This code was for a first key, and there is one. Sign in with it, or ask for a new code."
 _ENDED: Final = "The account that this code was for has ended."
+STAFF: Final = frozenset({Role.OFFICER, Role.ADMIN})
 
 # What the owner of an account is told when a code added a key to it
 _TOLD: Final = {
@@ -69,7 +73,7 @@ _TOLD: Final = {
 class Enrolment:
     """A code that can be used now: for whom, and whether they give their name.
 
-    ``account`` is the row of one that there is already.
+    ``account`` is the row of one that there is already, ``agreed`` the confirmation by whoever made or approved it.
     """
 
     id: bytes
@@ -78,12 +82,19 @@ class Enrolment:
     person: bytes | None
     account: Any
     asks_name: bool
+    agreed: bytes | None
+
+    @property
+    def restores_staff(self) -> bool:
+        """Whether two admins confirmed that every key of this account is lost."""
+        return self.kind is Kind.LINK and self.account is not None and self.invited.role in STAFF
 
 
 async def look_up(office: Office, code: str) -> Enrolment:
     """What a code is good for.
 
-    Raises ``NotFound``, ``Conflict`` if it was used, ``Gone`` if it expired or its account ended, ``NotYet``.
+    Raises ``NotFound``, ``Conflict`` if it was used or cancelled, ``Gone`` if it expired or its account ended,
+    ``NotYet``.
     """
     row: Any = await office.store.fetch_one(queries.ENROLMENT, {"code_hash": enrolment_codes.code_hash(code)})
     if row is None:
@@ -103,7 +114,8 @@ async def look_up(office: Office, code: str) -> Enrolment:
     role = Role(row["role"])
     invited = Invited(role, row["actor"], None if row["purpose"] is None else Purpose(row["purpose"]))
     person = row["person_id"] if account is None else account["person_id"]
-    return Enrolment(row["id"], kind, invited, person, account, row["actor"] is None and role is not Role.CITIZEN)
+    asks_name = row["actor"] is None and role is not Role.CITIZEN
+    return Enrolment(row["id"], kind, invited, person, account, asks_name, row["authorisation_id"])
 
 
 async def begin(office: Office, code: str, name: str | None, *, shared_computer: bool = False) -> Beginning:
@@ -142,8 +154,9 @@ async def finish(
     """Register the key, make the account unless there is one, and sign its owner in: all of it or nothing.
 
     ``replacing`` is the session token that came along; that session ends. Those of the account's other keys go on:
-    their owner is told there, and ends them with the key that was lost (docs/decisions/0014). However many keys were
-    lost, a code adds one.
+    their owner is told there, and ends them with the key that was lost (docs/decisions/0014). Where two admins
+    confirmed that all of them were lost, they are removed, and their sessions end. However many were lost, a code adds
+    one.
     """
     enrolment = await look_up(office, code)
     actor = await _named(office, enrolment, name)
@@ -168,11 +181,39 @@ async def finish(
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
     if replacing is not None:
         writes.append(replaced(office, replacing))
+    if enrolment.invited.role in STAFF and enrolment.agreed is not None:
+        writes += await _proposer_told(office, enrolment)
     entries = await bound_entries(office, account, registered.cose_key)
-    work = WriteSet(tuple(writes), entries)
-    await (commit_or_wait(office.store, work) if may_wait(enrolment.invited) else office.store.commit(work))
+    await office.store.write(partial(_carry_out, office, enrolment, WriteSet(tuple(writes), entries)))
     office.tally.session_opened(opened.principal.role)
     return opened
+
+
+async def _carry_out(office: Office, enrolment: Enrolment, work: WriteSet, transaction: Transaction) -> None:
+    """Runs on the writer: no key that was lost is added between finding them and removing them."""
+    account = enrolment.account
+    held = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": account["id"]}) if account is not None else []
+    gone = [await _lost(office, key) for key in held] if enrolment.restores_staff else []
+    for each in (*gone, work):
+        await (apply_or_wait(transaction, each) if may_wait(enrolment.invited) else transaction.apply(each))
+    if enrolment.invited.role is Role.ADMIN:
+        await end_of_the_first(transaction, office.clock.now())
+
+
+async def _lost(office: Office, key: Any) -> WriteSet:
+    """A key of staff that two admins confirmed as lost is removed, and its sessions end."""
+    now = office.clock.now()
+    removed = Change(tables.security_key, {"id": key["id"], "removed_at": None}, {"removed_at": now})
+    entries = await key_entries(office, REMOVED, key["cose_key"], None)
+    return WriteSet((removed, ending({"security_key_id": key["id"]}, now)), entries)
+
+
+async def _proposer_told(office: Office, enrolment: Enrolment) -> list[Write]:
+    """Whoever proposed this to another admin learns that it was used; they handed a part of the code over."""
+    proposed: Any = await office.store.fetch_one(queries.PROPOSED_WITH, {"approval": enrolment.agreed})
+    if proposed is None:
+        return []
+    return [notices.telling(office, proposed["account_id"], NoticeKind.STAFF_ENROLLED, enrolment.id)]
 
 
 def _came_back(office: Office, enrolment: Enrolment, key: bytes, session: bytes) -> list[Write]:

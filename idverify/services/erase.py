@@ -27,13 +27,13 @@ from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.people import Person, look, read
-from idverify.services.proposals import Proposal, Proposed
+from idverify.services.proposals import Proposal, Proposed, TakenUp
 from idverify.services.records import entry
 from idverify.services.sealed import DecisionContent, unseal_content
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Change, Consume, Put, Remove, Write, WriteSet
+from idverify.stores.writes import Change, Put, Remove, Write, WriteSet
 
 ERASE: Final = "erase"
 ERASED: Final = "erased"
@@ -100,15 +100,13 @@ async def waiting(office: Office, admin: Principal) -> list[Waiting]:
 async def approve(office: Office, admin: Principal, proposal: bytes, given: Given | None) -> Erased:
     """Erase whom another admin proposed to erase, for good. Raises ``StepUpRequired`` without ``given``."""
     require_may(admin, Act.ERASE)
-    row, consume = await proposals.approvable(office, admin, proposal, _KINDS)
+    taken = await proposals.approvable(office, admin, proposal, _KINDS)
+    row = taken.row
     person = await read(office, row["person_handle"])
     content = unseal_content(person.key, "proposal", row["id"], row["sealed"])
     action = Erasure(person.handle, row["reason"], content.legal_basis).action()
     confirmed = await step_up.require(office, admin, action, given)
-    proposed = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
-    index, entries, wrapped = await office.store.write(
-        partial(_carry_out, office, person, consume, confirmed, proposed)
-    )
+    index, entries, wrapped = await office.store.write(partial(_carry_out, office, person, taken, confirmed))
     office.vault.forget(person.id)
     return Erased(index, entries, await office.store.scrub(wrapped))
 
@@ -116,9 +114,8 @@ async def approve(office: Office, admin: Principal, proposal: bytes, given: Give
 async def _carry_out(
     office: Office,
     person: Person,
-    consume: Consume,
+    taken: TakenUp,
     confirmed: Authorisation,
-    proposed: Any,
     transaction: Transaction,
 ) -> tuple[int, int, list[bytes]]:
     """Runs on the writer: index of the entry, number of entries that nobody can open any more, wrapped keys."""
@@ -131,13 +128,13 @@ async def _carry_out(
     entries = len(await transaction.fetch(queries.RECORDS_OF_PERSON, of_person))
     account = await transaction.fetch(queries.ACCOUNT_OF_PERSON, of_person)
     writes = (
-        consume,
+        *taken.writes,
         *confirmed.writes((person.id, person.key)),
         *_kept_indices(indices),
         *_looks_of_nobody(person.id, indices),
         *_removed(person.id, account[0]["id"] if account else None),
     )
-    said = _record(1, entries, proposed, confirmed)
+    said = _record(1, entries, taken.confirmed, confirmed)
     deed = entry(said, office.entropy, None)
     index, _ = await transaction.apply(WriteSet(writes, confirmed.entries(office, deed=deed)))
     return index, entries, wrapped

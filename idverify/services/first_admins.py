@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from idverify.core.policy import Role
+from idverify.services.cancelling import cancelling
 from idverify.stores import queries
 from idverify.stores.store import Store
+from idverify.stores.transaction import Transaction
+from idverify.stores.writes import WriteSet
 
 
 async def two_admins_are_active(store: Store) -> bool:
-    """Whether there are two who have as many keys as they need."""
-    return len(await store.fetch(queries.ACTIVE_ADMINS, {})) >= 2
+    """Whether there are two who can sign in: who had as many keys as they need, and still have one that works."""
+    return _two(await store.fetch(queries.ACTIVE_ADMINS, {}))
+
+
+async def end_of_the_first(transaction: Transaction, at: int) -> None:
+    """What is done in the transaction in which an admin may have become the second one.
+
+    Links for staff that the operator made while nobody could agree to them open nothing any more.
+    """
+    if _two(await transaction.fetch(queries.ACTIVE_ADMINS, {})):
+        alone = (cancelling({"role": role.value, "authorisation_id": None}, at) for role in (Role.OFFICER, Role.ADMIN))
+        await transaction.apply(WriteSet(tuple(alone)))
+
+
+def _two(active: list[Any]) -> bool:
+    return len(active) >= 2

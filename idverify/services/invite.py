@@ -1,6 +1,7 @@
 """One-time codes: whoever has one registers one security key with it, once, and opens nothing else.
 
-Staff and organisations get a link: made on the command line, by ``up`` for the first officers, or by an admin.
+Staff and organisations get a link: made on the command line, by ``up`` for the first officers, or by an admin; where
+it takes two admins, each of them hands over a part of the code (``admin_act``).
 Citizens get a slip from an officer at the counter. Whoever lost their keys comes back by the same mechanism: by a code
 that they printed (``recovery_codes``), by a slip that works a day later, or by a link that others made
 (``restore_access``).
@@ -19,9 +20,10 @@ from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.names import require_name
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
-from idverify.errors import IdverifyError, Unprocessable
+from idverify.errors import Unprocessable
 from idverify.ports import Clock, Entropy, uuid7
 from idverify.services import notices, step_up
+from idverify.services.cancelling import cancelling
 from idverify.services.ceremonies import Given
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
@@ -31,7 +33,7 @@ from idverify.services.security_acts import deed
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
-from idverify.stores.writes import Change, Insert, Write, WriteSet
+from idverify.stores.writes import Insert, Write, WriteSet
 
 MINUTE: Final = 60
 DAY: Final = 86_400
@@ -82,7 +84,10 @@ class Invited:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A one-time code, shown this once; good from ``not_before`` (if it is set) until ``expires_at`` (Unix seconds)."""
+    """A one-time code, shown this once; good from ``not_before`` (if it is set) until ``expires_at`` (Unix seconds).
+
+    Where two people agreed to it, ``code`` is the second part: whoever proposed it has the first.
+    """
 
     code: str
     expires_at: int
@@ -140,14 +145,23 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
 
 
 def one_time_code(
-    clock: Clock, entropy: Entropy, kind: Kind, invited: Invited, created_by: str
+    clock: Clock, entropy: Entropy, kind: Kind, invited: Invited, created_by: str, first_part: bytes | None = None
 ) -> tuple[Invitation, dict[str, Any]]:
-    """A fresh code, and its row, which holds no more than its hash."""
-    now, terms, code = clock.now(), TERMS[kind], enrolment_codes.make(entropy)
+    """A fresh code, and its row, which holds no more than its hash.
+
+    With ``first_part``, the hash of one that somebody else hands over, it is a second part.
+    """
+    now, terms = clock.now(), TERMS[kind]
+    if first_part is None:
+        code = enrolment_codes.make(entropy)
+        code_hash = enrolment_codes.code_hash(code)
+    else:
+        code = enrolment_codes.make_second_part(entropy)
+        code_hash = enrolment_codes.hash_of_parts(first_part, code)
     not_before, expires_at = now + terms.delay if terms.delay else None, now + terms.delay + terms.seconds
     row = {
         "id": uuid7(clock, entropy),
-        "code_hash": enrolment_codes.code_hash(code),
+        "code_hash": code_hash,
         **invited.to_json(),
         "person_id": None,
         "created_by": created_by,
@@ -160,14 +174,6 @@ def one_time_code(
         "not_before": not_before,
     }
     return Invitation(code, expires_at, not_before), row
-
-
-def cancelling(whose: Mapping[str, bytes | str], at: int, otherwise: IdverifyError | None = None) -> Change:
-    """Makes codes that wait for their use useless: those of a person or account, or those that somebody made.
-
-    With ``otherwise``, one must be there.
-    """
-    return Change(tables.enrolment, {**whose, "consumed_at": None}, {"consumed_at": at}, otherwise)
 
 
 def may_wait(invited: Invited) -> bool:

@@ -53,7 +53,8 @@ async def account(office: Office, principal: Principal) -> Any:
 async def begin_adding(office: Office, principal: Principal, given: Given | None) -> Beginning:
     """Start registering another key; the one at hand confirms it first."""
     person = require_person(principal)
-    held = await _require_room(office, person.account, principal.role)
+    held = await mine(office, principal)
+    _require_room(office, held, principal.role)
     confirmed = await step_up.require(office, principal, Action("add-security-key"), given)
     await _record(office, principal, confirmed)
     now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
@@ -81,13 +82,18 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
             raise CeremonyRefused("session")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
-    await _require_room(office, person.account, principal.role)
     row = await key_row(office, person.account, principal.role, registered, name)
     entries = await bound_entries(office, await account(office, principal), registered.cose_key)
     made = Insert(tables.security_key, row, already_registered())
     told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, row["id"], person.session)
     writes = (*still_signed_in(person), made, told, succeeded(office, ceremony))
-    await office.store.commit(WriteSet(writes, entries))
+
+    async def if_there_is_room(transaction: Transaction) -> None:
+        held = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})
+        _require_room(office, held, principal.role)
+        await transaction.apply(WriteSet(writes, entries))
+
+    await office.store.write(if_there_is_room)
     await activated(office, person.account, principal.role)
 
 
@@ -135,12 +141,10 @@ def _only_key(principal: Principal) -> str:
     return "This is your only key. Add another one before you remove it."
 
 
-async def _require_room(office: Office, account: bytes, role: Role) -> list[Any]:
-    """The account's keys. Raises ``TooManyKeys`` if there can be no more of them."""
-    held = await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})
+def _require_room(office: Office, held: list[Any], role: Role) -> None:
+    """Raises ``TooManyKeys`` if an account that holds these keys can have no more of them."""
     if len(held) >= office.key_policies[role].most_keys:
         raise TooManyKeys
-    return held
 
 
 async def _record(office: Office, principal: Principal, confirmed: Authorisation) -> None:

@@ -29,13 +29,13 @@ from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.log_book import Log
 from idverify.services.office import Office
-from idverify.services.proposals import PROPOSAL_SECONDS, require_still_here, taken_up
+from idverify.services.proposals import PROPOSAL_SECONDS, taken_up
 from idverify.services.records import LOG_START, SHARD_CLOSE, public_object
 from idverify.services.step_up import Authorisation
 from idverify.services.waiting import record_waiting
 from idverify.stores import queries, shard_rules, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Consume, Insert, Recorded, WriteSet
+from idverify.stores.writes import Insert, Recorded, Write, WriteSet
 
 _UNKNOWN: Final = "There is no such proposal of a new log."
 _MOVED_ON: Final = "The ledger has changed since this was proposed; look at it again, and propose it again."
@@ -135,7 +135,7 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     """Open the shard that another admin proposed; it is picked up by every process within a second."""
     require_may(admin, Act.KEEP_LEDGER)
     row = await _find(office, handle)
-    consume = taken_up(office, admin, tables.shard_proposal, {**row, "proposed_by_account": row["account_id"]})
+    taken = taken_up(office, admin, tables.shard_proposal, row, row)
     await office.log_book.refresh()
     proposed = _waiting(row).succession
     if (proposed.ends, proposed.halted) != (office.log.origin, office.log_book.halted is not None):
@@ -144,7 +144,7 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     confirmed = await step_up.require(office, admin, succession.action(), given)
     if succession != proposed or succession.action().digest() != row["action_digest"]:
         raise Conflict(_MOVED_ON)
-    opening = _Opening(office, succession, consume, _first_person(row), confirmed)
+    opening = _Opening(office, succession, taken, _first_person(row), confirmed)
     await office.store.write(opening.carry_out)
     await office.log_book.refresh()
     return office.log
@@ -156,7 +156,7 @@ class _Opening:
 
     office: Office
     succession: Succession
-    consume: Consume
+    taken: tuple[Write, ...]
     first: Authorisation
     second: Authorisation
 
@@ -166,7 +166,7 @@ class _Opening:
         previous = self.succession.last_known if self.succession.halted else await self._closed(transaction)
         origin = self.succession.begins
         await transaction.start_log(shard_of(origin), origin, genesis(origin), previous.text())
-        await transaction.apply(WriteSet((self.consume,), (self._start(previous),)))
+        await transaction.apply(WriteSet(self.taken, (self._start(previous),)))
         for confirmed in (self.first, self.second):
             await transaction.apply(WriteSet(confirmed.writes(None), confirmed.entries(self.office)))
         await record_waiting(transaction)
@@ -231,7 +231,7 @@ def _waiting(row: Any) -> Waiting:
 
 
 def _first_person(row: Any) -> Authorisation:
-    """The confirmation that was kept with the proposal. Whoever gave it must not have left meanwhile."""
+    """The confirmation that was kept with the proposal."""
     kept = {
         "id": row["authorisation_id"],
         "handle": row["authorisation_handle"],
@@ -243,5 +243,5 @@ def _first_person(row: Any) -> Authorisation:
         "evidence": row["evidence"],
         "confirmed_at": row["confirmed_at"],
     }
-    here, action = (require_still_here(row["account_id"]),), _waiting(row).succession.action()
-    return Authorisation(row["authorisation_id"], row["authorisation_handle"], action, kept, here)
+    action = _waiting(row).succession.action()
+    return Authorisation(row["authorisation_id"], row["authorisation_handle"], action, kept, ())

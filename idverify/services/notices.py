@@ -32,6 +32,7 @@ class NoticeKind(StrEnum):
     RE_PROOFING_CANCELLED = "re-proofing-cancelled"
     RE_PROOFING_USED = "re-proofing-used"
     ACCESS_RESTORED = "access-restored"
+    STAFF_ENROLLED = "staff-enrolled"
     SIGNED_OUT_EVERYWHERE = "signed-out-everywhere"
 
 
@@ -41,6 +42,7 @@ class Notice:
 
     ``key_name`` is what its owner calls the key that was added, removed or suspended.
     ``pending``: an officer made a code for the account that can still be cancelled; it works from ``not_before`` on.
+    ``name`` is who came by a link that the owner proposed.
     """
 
     handle: bytes
@@ -50,6 +52,7 @@ class Notice:
     pending: bool
     not_before: int | None
     key_name: str | None
+    name: str | None = None
 
 
 def telling(
@@ -108,4 +111,6 @@ def _notice(row: Any, now: int) -> Notice:
     kind = NoticeKind(row["kind"])
     waits = row["consumed_at"] is None and row["expires_at"] is not None and row["expires_at"] > now
     pending = kind is NoticeKind.RE_PROOFING_ASKED and waits
-    return Notice(row["handle"], kind, row["created_at"], row["about"], pending, row["not_before"], row["key_name"])
+    name = row["actor"] if kind is NoticeKind.STAFF_ENROLLED else None
+    said = row["handle"], kind, row["created_at"], row["about"], pending, row["not_before"]
+    return Notice(*said, row["key_name"], name)

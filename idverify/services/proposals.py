@@ -15,7 +15,7 @@ from idverify.services.people import Person
 from idverify.services.sealed import DecisionContent, seal_content
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
-from idverify.stores.writes import Change, Consume, Insert, WriteSet
+from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
 PROPOSAL_SECONDS: Final = 72 * 3600
 
@@ -35,6 +35,15 @@ class Proposal:
     kind: str
     reason: str
     content: DecisionContent
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A proposal on its way: its row, that of the confirmation by whoever made it, and the writes that use it up."""
+
+    row: Any
+    confirmed: Any
+    writes: tuple[Write, ...]
 
 
 async def propose(
@@ -71,20 +80,23 @@ async def find(office: Office, handle: bytes, kinds: Container[str]) -> Any:
     return row
 
 
-async def approvable(office: Office, approver: Principal, handle: bytes, kinds: Container[str]) -> tuple[Any, Consume]:
-    """The row of a proposal that this person can carry out now, and the write that uses it up."""
+async def approvable(office: Office, approver: Principal, handle: bytes, kinds: Container[str]) -> TakenUp:
+    """A proposal of one of these kinds that this person can carry out now."""
     row = await find(office, handle, kinds)
-    if row["authorisation_id"] is None:
+    confirmed: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
+    if confirmed is None:
         raise Gone("This was proposed before proposals were confirmed with a key; it must be proposed again.")
-    return row, taken_up(office, approver, tables.proposal, row)
+    return TakenUp(row, confirmed, taken_up(office, approver, tables.proposal, row, confirmed))
 
 
-def taken_up(office: Office, approver: Principal, table: Table, row: Any) -> Consume:
-    """The write that uses up a proposal (a row of ``table``), if this person may carry it out now.
+def taken_up(office: Office, approver: Principal, table: Table, row: Any, confirmed: Any) -> tuple[Write, ...]:
+    """The writes that use up a proposal (a row of ``table``), if this person may carry it out now.
 
-    Raises ``NotAllowed`` for whoever made it, ``Conflict`` if it was carried out, ``Gone`` if it has expired.
+    ``confirmed`` holds the account and the key that confirmed it. They are preconditions: neither may have been shown
+    the door meanwhile. Raises ``NotAllowed`` for whoever made it, ``Conflict`` if it was carried out, ``Gone`` if it
+    has expired.
     """
-    require_second_person(row["proposed_by"], row["proposed_by_account"], approver)
+    require_second_person(row["proposed_by"], confirmed["account_id"], approver)
     consume = Consume(
         table,
         row["id"],
@@ -97,10 +109,15 @@ def taken_up(office: Office, approver: Principal, table: Table, row: Any) -> Con
         raise consume.used
     if row["expires_at"] <= consume.at:
         raise consume.expired
-    return consume
+    return consume, *_still_here(confirmed)
 
 
-def require_still_here(proposer: bytes) -> Change:
-    """A precondition of carrying a proposal out: the account of whoever made it has not ended meanwhile."""
+def _still_here(confirmed: Any) -> tuple[Change, Change]:
+    """The account of whoever proposed it has not ended, and the key that confirmed it still confirms things."""
     left = Conflict("Whoever proposed this has left since; it must be proposed again.")
-    return Change(tables.account, {"id": proposer, "ended_at": None}, {"ended_at": None}, left)
+    gone = Conflict("The key that confirmed this proposal was suspended or removed since; it must be proposed again.")
+    in_use = {"id": confirmed["security_key_id"], "removed_at": None, "suspended_at": None}
+    return (
+        Change(tables.account, {"id": confirmed["account_id"], "ended_at": None}, {"ended_at": None}, left),
+        Change(tables.security_key, in_use, {"removed_at": None}, gone),
+    )

@@ -14,8 +14,9 @@ from idverify.core import security_act
 from idverify.core.action import Action
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.services import notices, step_up
+from idverify.services.cancelling import cancelling
 from idverify.services.ceremonies import Given
-from idverify.services.invite import Invited, Kind, cancelling, one_time_code
+from idverify.services.invite import Invited, Kind, one_time_code
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about

@@ -14,7 +14,8 @@ from idverify.core.person import PersonDetails
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, NotFound
 from idverify.services import notices
-from idverify.services.invite import Kind, cancelling
+from idverify.services.cancelling import cancelling
+from idverify.services.invite import Kind
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about, look, read, record_view

@@ -1,6 +1,7 @@
 """A link for whoever lost every key and has no counter to go to: it adds a key to the account that they have.
 
-For a person of an organisation somebody else of it makes the link, with the same purpose; for staff two admins do.
+For a person of an organisation somebody else of it makes the link, with the same purpose. For staff two admins do, and
+each hands over one part of its code; what they confirmed as lost goes when the new key comes (``enrol``).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, NotFound
-from idverify.services import notices, step_up
-from idverify.services.admin_act import AdminAct, Agreed, Done
+from idverify.services import enrol, notices, step_up
+from idverify.services.admin_act import AdminAct, Agreed, Done, first_part_of
+from idverify.services.cancelling import cancelling
 from idverify.services.ceremonies import Given
-from idverify.services.invite import Invitation, Invited, Kind, cancelling, one_time_code
+from idverify.services.invite import Invitation, Invited, Kind, one_time_code
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.security_acts import deed
@@ -24,14 +26,19 @@ from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Recorded, Write, WriteSet
 
 ACT: Final = "restore-access"
-STAFF: Final = frozenset({Role.OFFICER, Role.ADMIN})
 Restored = tuple[Invitation, tuple[Write, ...], Recorded]
 """The link to show, the rows to commit, and the deed to record."""
 
 
 def action(account: Any) -> Action:
-    """What is confirmed: by a colleague, or by two admins."""
+    """What a colleague confirms."""
     return Action(ACT, account["handle"].hex(), {"role": account["role"], "actor": account["actor"]})
+
+
+def staff_action(account: Any, first_part: bytes) -> Action:
+    """What two admins confirm; ``first_part`` is the hash of what whoever proposes it hands over."""
+    whose = action(account)
+    return Action(ACT, whose.subject, {**whose.content, "first_part": first_part.hex()})
 
 
 async def colleagues(office: Office, partner: Principal) -> list[Any]:
@@ -64,11 +71,12 @@ async def staff_account(office: Office, wanted: Action) -> Any:
 def require_as_said(account: Any, wanted: Action) -> Any:
     """The account's row, if every word of the action is true of it.
 
-    Raises ``NotFound`` for no such account, ``Conflict`` if it has ended or the action says anything else of it.
+    Raises ``NotFound`` for no such account, ``Conflict`` if it has ended or the action says anything else of it,
+    ``Unprocessable`` for no first part.
     """
-    if account is None or account["role"] not in STAFF:
+    if account is None or account["role"] not in enrol.STAFF:
         raise NotFound("There is no such account.")
-    if account["ended_at"] is not None or action(account) != wanted:
+    if account["ended_at"] is not None or staff_action(account, first_part_of(wanted)) != wanted:
         raise Conflict("This account has ended, or is not what was proposed.")
     return account
 
@@ -80,7 +88,7 @@ async def _check(office: Office, wanted: Action) -> None:
 async def _carry_out(office: Office, wanted: Action, agreed: Agreed, transaction: Transaction) -> Done:
     rows = await transaction.fetch(queries.ACCOUNT_BY_HANDLE, _asked(wanted))
     account = require_as_said(rows[0] if rows else None, wanted)
-    invitation, writes, done = _restored(office, account, agreed.approved_by, agreed.approval)
+    invitation, writes, done = _restored(office, account, agreed.approved_by, agreed.approval, first_part_of(wanted))
     return Done(writes, done, invitation=invitation)
 
 
@@ -88,11 +96,13 @@ def _asked(wanted: Action) -> dict[str, bytes]:
     return {"handle": bytes.fromhex(wanted.subject or "")}
 
 
-def _restored(office: Office, account: Any, created_by: str, authorisation: bytes) -> Restored:
+def _restored(
+    office: Office, account: Any, created_by: str, authorisation: bytes, first_part: bytes | None = None
+) -> Restored:
     """It replaces a link that was made before, and the account's owner is told wherever they are signed in."""
     purpose = None if account["purpose"] is None else Purpose(account["purpose"])
     invited = Invited(Role(account["role"]), account["actor"], purpose)
-    invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, created_by)
+    invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, created_by, first_part)
     row |= {"account_id": account["id"], "authorisation_id": authorisation}
     older = cancelling({"account_id": account["id"], "kind": Kind.LINK.value}, row["created_at"])
     told = notices.telling(office, account["id"], NoticeKind.ACCESS_RESTORED, row["id"])

@@ -16,6 +16,7 @@ from idverify.core.policy import Principal, Role, SignedIn, require_person
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.services import notices
 from idverify.services.ceremonies import Renewal
+from idverify.services.first_admins import end_of_the_first
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about
@@ -23,6 +24,7 @@ from idverify.services.records import act
 from idverify.services.security_acts import deed
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
+from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Insert, Write, WriteSet
 
 # A citizen's account has no name of its own: what it is called is the person's, and sealed.
@@ -188,7 +190,13 @@ async def activated(office: Office, account: bytes, role: Role) -> int | None:
     if len(keys) < office.key_policies[role].least_keys:
         return None
     since = Change(tables.account, {"id": account, "active_since": None}, {"active_since": now})
-    await office.store.commit(WriteSet((since,)))
+
+    async def active(transaction: Transaction) -> None:
+        await transaction.apply(WriteSet((since,)))
+        if role is Role.ADMIN:
+            await end_of_the_first(transaction, now)
+
+    await office.store.write(active)
     return now
 
 

@@ -9,8 +9,8 @@ from idverify.core.action import Action
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, NotAllowed, NotFound
 from idverify.services import step_up
+from idverify.services.cancelling import cancelling
 from idverify.services.ceremonies import Given
-from idverify.services.invite import cancelling
 from idverify.services.office import Office
 from idverify.services.security_acts import deed
 from idverify.services.sessions import ending

@@ -15,6 +15,7 @@ from idverify.core.policy import Role
 from idverify.core.suspension import Suspension
 from idverify.errors import CeremonyRefused, KeySuspended
 from idverify.services import notices
+from idverify.services.cancelling import cancelling
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.security_acts import SUSPENDED, key_entries
@@ -29,7 +30,8 @@ log = structlog.get_logger()
 async def suspend(office: Office, key: Any, why: Suspension, *, whole_account: bool = False) -> None:
     """Suspend a key of staff (a ``security_key`` row) and end what it opened; also while the log is halted.
 
-    ``whole_account`` ends every session of the account. Whoever was suspended or removed meanwhile stays as they are.
+    ``whole_account`` ends every session of the account. Codes that wait and that its owner made may be the work of a
+    copy, so they open nothing any more. Whoever was suspended or removed meanwhile stays as they are.
     """
     now = office.clock.now()
     in_use = {"id": key["id"], "removed_at": None, "suspended_at": None}
@@ -37,9 +39,10 @@ async def suspend(office: Office, key: Any, why: Suspension, *, whole_account: b
     stopped = Change(tables.security_key, in_use, {"suspended_at": now, "suspended_for": why.value}, meanwhile)
     whose = {"account_id": key["account_id"]} if whole_account else {"security_key_id": key["id"]}
     told = notices.telling(office, key["account_id"], NoticeKind.KEY_SUSPENDED, key["id"])
+    made = (cancelling({"created_by": key["actor"]}, now),) if why is Suspension.CLONE and key["actor"] else ()
     entries = await key_entries(office, SUSPENDED, key["cose_key"], None)
     try:
-        await commit_or_wait(office.store, WriteSet((stopped, ending(whose, now), told), entries))
+        await commit_or_wait(office.store, WriteSet((stopped, ending(whose, now), told, *made), entries))
     except CeremonyRefused:
         return
     log.warning("security_key_suspended", key=key["handle"].hex(), why=why.value)

@@ -89,9 +89,6 @@ ACCOUNT: Final = select(account).where(account.c.id == bindparam("id"))
 ACCOUNT_OF_PERSON: Final = select(account).where(account.c.person_id == bindparam("person_id"))
 ACCOUNT_BY_HANDLE: Final = select(account).where(account.c.handle == bindparam("handle"))
 ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bindparam("name_as_read"))
-ACTIVE_ADMINS: Final = select(account.c.id).where(
-    account.c.role == "admin", account.c.ended_at.is_(None), account.c.active_since.is_not(None)
-)
 STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
 ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
 ENROLMENT_BY_ID: Final = select(enrolment).where(enrolment.c.id == bindparam("id"))
@@ -113,6 +110,7 @@ CODE_OF_PERSON: Final = (
 NOTICES: Final = (
     select(
         notice,
+        enrolment.c.actor,
         enrolment.c.not_before,
         enrolment.c.expires_at,
         enrolment.c.consumed_at,
@@ -195,6 +193,13 @@ SUSPENDED_KEYS: Final = _SECURITY_KEY.where(
 STAFF_KEYS: Final = _SECURITY_KEY.where(account.c.person_id.is_(None), _IN_USE, _OPEN).order_by(security_key.c.id)
 # What opens an account: keys in use that are not suspended.
 USABLE_KEYS: Final = SECURITY_KEYS.where(_USABLE)
+# Admins who can sign in: they had as many keys as they need, and one of them works still.
+ACTIVE_ADMINS: Final = (
+    select(account.c.id)
+    .join(security_key, security_key.c.account_id == account.c.id)
+    .where(account.c.role == "admin", account.c.active_since.is_not(None), _OPEN, _IN_USE, _USABLE)
+    .distinct()
+)
 # A session that holds now, with its account: the id is the account's.
 SESSION: Final = (
     select(
@@ -232,6 +237,16 @@ CONFIRMATIONS: Final = (
     .limit(CONFIRMATIONS_SHOWN + 1)
 )
 CONFIRMATIONS_OF_ACCOUNT: Final = CONFIRMATIONS.where(authorisation.c.account_id == bindparam("account_id"))
+# The confirmation of whoever proposed what this one approved.
+_APPROVAL = authorisation.alias("approval")
+PROPOSED_WITH: Final = (
+    select(authorisation.c.account_id)
+    .join(admin_proposal, admin_proposal.c.authorisation_id == authorisation.c.id)
+    .where(
+        authorisation.c.action_digest
+        == select(_APPROVAL.c.action_digest).where(_APPROVAL.c.id == bindparam("approval")).scalar_subquery()
+    )
+)
 CONFIRMATION: Final = _CONFIRMATION.where(authorisation.c.handle == bindparam("handle"))
 # The entry of a confirmation, and the key that signed it.
 CONFIRMED: Final = (

@@ -32,8 +32,8 @@ async def approve(call: Call) -> schema.AdminActDone:
     made = await administration.approve(call.office, call.caller, call.handle("proposal"), call.given)
     if made is None:
         return schema.AdminActDone(enrolment=None)
-    code = schema.EnrolmentCode(code=made.code, expires_at=schema.instant(made.expires_at), not_before=None)
-    return schema.AdminActDone(enrolment=code)
+    part = schema.SecondPart(second_part=made.code, expires_at=schema.instant(made.expires_at))
+    return schema.AdminActDone(enrolment=part)
 
 
 def _shown(waiting: Waiting) -> schema.AdminProposal:

@@ -39,4 +39,5 @@ def _notice(notice: notices.Notice) -> schema.NoticeView:
         pending=notice.pending,
         not_before=None if notice.not_before is None else schema.instant(notice.not_before),
         key_name=notice.key_name,
+        name=notice.name,
     )

@@ -474,7 +474,10 @@ class RecoveryCodes(Model):
 
 
 class NoticeView(Model):
-    """What happened to the caller's account. ``pending``: a code for it can still be cancelled."""
+    """What happened to the caller's account. ``pending``: a code for it can still be cancelled.
+
+    ``name`` is who registered a key with a code that the caller proposed.
+    """
 
     notice: Handle
     kind: NoticeKind
@@ -482,6 +485,7 @@ class NoticeView(Model):
     pending: bool
     not_before: Instant | None
     key_name: str | None
+    name: str | None
 
 
 class Notices(Model):
@@ -552,7 +556,12 @@ def _canonical(content: dict[str, Any]) -> dict[str, Any]:
 
 
 class AdminAction(Model):
-    """An act of administration that takes two admins, as both confirm it."""
+    """An act of administration that takes two admins, as both confirm it.
+
+    One that makes a one-time code (``enrol-staff``, ``restore-access``) holds ``first_part``: the SHA-256, in hex, of
+    16 characters of ``0123456789ABCDEFGHJKMNPQRSTVWXYZ`` that the proposer draws at random and hands over to the
+    person. The service never sees them.
+    """
 
     act: Annotated[str, Field(max_length=60, examples=["enrol-staff"])]
     subject: Subject | None = None
@@ -574,10 +583,17 @@ class AdminProposals(Model):
     proposals: list[AdminProposal]
 
 
-class AdminActDone(Model):
-    """The act was carried out. ``enrolment`` is the one-time code that it made, shown this once."""
+class SecondPart(Model):
+    """The second part of a one-time code, 12 characters; shown this once. The person types it behind the first part."""
 
-    enrolment: EnrolmentCode | None
+    second_part: str
+    expires_at: Instant
+
+
+class AdminActDone(Model):
+    """The act was carried out. ``enrolment`` is what the approver hands over where it made a one-time code."""
+
+    enrolment: SecondPart | None
 
 
 class Health(Model):

@@ -56,6 +56,7 @@ from tests.simulators.service import PERMISSION
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.soft_wallet import SoftWallet
 from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.two_parts import FIRST_HASH, both_parts
 from tests.vectors.make_attestation_vectors import blob
 
 PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
@@ -280,8 +281,8 @@ async def _by_two_admins(watch: _Watch) -> None:
         return await watch(act, approved)
 
     await agreed("authenticators were changed", await change_authenticators.action(office, EMPTY))
-    link = await agreed("a link was made by two", enrol_staff.action(Invited(Role.OFFICER, "Otto Officer")))
-    await served.api.enrol("otto", link.code)
+    link = await agreed("a link was made by two", enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH))
+    await served.api.enrol("otto", both_parts(link))
     account = (await served.principal("otto")).signed_in
     assert account is not None
     key: Any = await office.store.fetch_one(queries.SECURITY_KEY, {"id": account.security_key})

@@ -140,11 +140,18 @@ def _enrolment(action: Action) -> list[Said]:
         lines.append(Said(N_("Name"), content["actor"]))
     if content["purpose"] is not None:
         lines.append(Said(_PURPOSE, PURPOSES[Purpose(content["purpose"])], translated=True))
-    return lines
+    return lines + _first_part(action)
+
+
+def _first_part(action: Action) -> list[Said]:
+    """Of a code that two hand over; there is none where one person does."""
+    said = action.content.get("first_part")
+    return [] if said is None else [Said(N_("First part of the code (its SHA-256)"), said)]
 
 
 def _account(action: Action) -> list[Said]:
-    return [Said(N_("Name"), action.content["actor"]), Said(N_("Account's reference"), str(action.subject))]
+    name = Said(N_("Name"), action.content["actor"])
+    return [name, Said(N_("Account's reference"), str(action.subject)), *_first_part(action)]
 
 
 def _api_key(action: Action) -> list[Said]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
 
 from idverify.core.credential_type import Purpose
@@ -13,6 +14,7 @@ from idverify.errors import NotFound, Unprocessable
 from idverify.services import administration, enrol_staff, staff
 from idverify.services import invite as service
 from idverify.services import restore_access as ways_back
+from idverify.services.enrol import STAFF
 from idverify.services.invite import Invited
 from idverify.web.pages import admin_proposals, ledger, notices, signing_keys
 from idverify.web.pages.act_words import PURPOSES, ROLES
@@ -29,6 +31,7 @@ _DONE: Final = {
     "log-opened": N_("A new log is open. What the ledger records goes there from now on."),
 }
 _GIVE_NAME: Final = N_("Give the name")
+_START_AGAIN: Final = N_("Fill in the form again")
 _CHOOSE_PURPOSE: Final = N_("Choose a purpose for a checking organisation, and none for anybody else")
 
 
@@ -45,6 +48,8 @@ class InvitationForm(Form):
         Says(_GIVE_NAME, N_("Use a name of at most 100 characters")),
     ] = None
     purpose: Annotated[Purpose | None, Says(_CHOOSE_PURPOSE, _CHOOSE_PURPOSE)] = None
+    # Comes along from the page that asks for the confirmation
+    first_part: Annotated[str | None, Field(max_length=40), Says(_START_AGAIN, _START_AGAIN)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,14 @@ async def end_account(call: PageCall) -> Redirect:
     return Redirect("/admin?done=ended")
 
 
-async def restore_access(call: PageCall) -> Redirect:
-    """Propose a link to the account of somebody of staff who lost every key, once confirmed."""
+async def restore_access(call: PageCall) -> Html:
+    """Propose a code for the account of somebody of staff who lost every key, once confirmed."""
     rows = await staff.accounts(call.office, call.caller)
     row = next((row for row in rows if row["handle"] == call.handle("account")), None)
     if row is None:
         raise NotFound("There is no such account.")
-    await administration.propose(call.office, call.caller, ways_back.action(row), call.given)
-    return Redirect(f"{admin_proposals.PATH}?done=proposed")
+    wanted = partial(ways_back.staff_action, row)
+    return await admin_proposals.propose_code(call, wanted, Role(row["role"]), row["actor"])
 
 
 async def ask_invitation(call: PageCall) -> Html:
@@ -112,10 +117,9 @@ async def invite(call: PageCall) -> Answer:
         if asked.role is Role.RELYING_PARTY:
             made = await service.invite_organisation(call.office, call.caller, invited, call.given)
             return admin_proposals.link(call, made, asked.role, asked.name)
-        await administration.propose(call.office, call.caller, enrol_staff.action(invited), call.given)
+        return await admin_proposals.propose_code(call, partial(enrol_staff.action, invited), asked.role, asked.name)
     except Unprocessable as wrong:
         return _form(call, form.with_error("name", wrong.detail))
-    return Redirect(f"{admin_proposals.PATH}?done=proposed")
 
 
 def _form(call: PageCall, form: Filled[Any]) -> Html:
@@ -126,5 +130,5 @@ def _form(call: PageCall, form: Filled[Any]) -> Html:
 def _shown(call: PageCall, row: Any) -> AccountShown:
     own = require_person(call.caller).account == row["id"]
     purpose = None if row["purpose"] is None else PURPOSES[Purpose(row["purpose"])]
-    handle, role, staffer = row["handle"].hex(), ROLES[Role(row["role"])], row["role"] in ways_back.STAFF
+    handle, role, staffer = row["handle"].hex(), ROLES[Role(row["role"])], row["role"] in STAFF
     return AccountShown(handle, row["actor"], role, purpose, row["created_at"], row["ended_at"], own, staffer)

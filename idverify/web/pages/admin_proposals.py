@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from idverify.auth import enrolment_codes
+from idverify.core.action import Action, StepUpRequired
 from idverify.core.names import name_as_read
 from idverify.core.policy import Role
 from idverify.services import administration, change_authenticators, judgement
 from idverify.services.administration import Waiting
 from idverify.services.invite import Invitation
+from idverify.web.pages import confirm
 from idverify.web.pages.act_words import ACTS, ROLES, in_words
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.refused_keys import RefusedShown, refused_shown
@@ -17,6 +21,7 @@ from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
 PATH: Final = "/admin/proposals"
+_FIRST_PART: Final = "first_part"
 _DONE: Final = {
     "proposed": N_("It is proposed. Another administrator must approve it."),
     "approved": N_("It is approved, and done."),
@@ -54,13 +59,32 @@ async def show(call: PageCall) -> Html:
 
 
 async def approve(call: PageCall) -> Answer:
-    """Carry a proposal out; where that makes a one-time link, it is shown this once."""
+    """Carry a proposal out; where that makes a one-time code, its second part is shown this once."""
     waiting = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
     invitation = await administration.approve(call.office, call.caller, waiting.handle, call.given)
     if invitation is None:
         return Redirect(f"{PATH}?done=approved")
     said = waiting.action.content
-    return link(call, invitation, Role(said["role"]), said["actor"])
+    context = {"part": invitation.code, "expires_at": invitation.expires_at, "proposed_by": waiting.proposed_by}
+    return Html("admin/second_part.html", context | _for(call, Role(said["role"]), said["actor"]))
+
+
+async def propose_code(call: PageCall, wanted: Callable[[bytes], Action], role: Role, name: str) -> Html:
+    """Propose what makes a one-time code, once confirmed; its first part is shown this once, and kept by nobody.
+
+    ``wanted`` gives the act, which holds the hash of that part: the part comes along in the form meanwhile.
+    """
+    part = call.posted.text(_FIRST_PART) or enrolment_codes.make_first_part(call.office.entropy)
+    action = wanted(enrolment_codes.part_hash(part))
+    try:
+        waits = await administration.propose(call.office, call.caller, action, call.given)
+    except StepUpRequired as needed:
+        return await confirm.ask(call.carrying(_FIRST_PART, part), needed.action)
+    return Html("admin/first_part.html", {"part": part, "expires_at": waits.expires_at} | _for(call, role, name))
+
+
+def _for(call: PageCall, role: Role, name: str) -> dict[str, str]:
+    return {"role": ROLES[role], "name": name, "address": f"{call.office.deployment.iss}/enrol"}
 
 
 def link(call: PageCall, invitation: Invitation, role: Role, name: str | None) -> Html:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -77,6 +77,11 @@ class PageCall:
     def choices(self, table: Mapping[Any, str]) -> list[tuple[str, str]]:
         """A table of the catalogue's sentences as the pairs that radios and selects take, in the visitor's language."""
         return [(str(value), self.translate(sentence)) for value, sentence in table.items()]
+
+    def carrying(self, name: str, value: str) -> PageCall:
+        """The visit with one more field, which comes back with whatever form is shown of it."""
+        others = (field for field in self.posted.fields if field[0] != name)
+        return replace(self, posted=replace(self.posted, fields=(*others, (name, value))))
 
     def ceremony_page(self, template: str, context: Mapping[str, Any]) -> Html:
         """A page with a ceremony on it, and above it what went wrong the last time."""

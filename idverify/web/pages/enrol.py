@@ -19,7 +19,7 @@ from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
 _NO_CODE = N_("Enter the code from your slip or sheet")
-_WRONG_CODE = N_("Enter the code as it is printed: 20 letters and digits, in groups of four")
+_WRONG_CODE = N_("Enter the code as you got it: 20 letters and digits, or two parts of 16 and 12, the longer one first")
 _NO_NAME = N_("Enter your name")
 _ODD_BOX = N_("Tick the box or leave it")
 KEY_NAME = N_("My security key")

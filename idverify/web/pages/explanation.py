@@ -57,7 +57,10 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
     "key-not-allowed": (N_("This security key cannot be used here"), _ANOTHER_KEY),
     "key-suspended": (
         N_("This security key is suspended"),
-        N_("Sign in with your other key. Ask two administrators to look into it; they can put the key back in use."),
+        N_(
+            "Sign in with your other key. Ask two administrators to look into it; they can put the key back in use. "
+            "Where fewer than two can sign in, whoever runs this service enrols others on its command line."
+        ),
     ),
     "second-key-needed": (
         N_("Register your second security key first"),

@@ -24,6 +24,10 @@ WORDS: Final[Mapping[NoticeKind, str]] = {
     NoticeKind.RE_PROOFING_CANCELLED: N_("A code from a counter to add a security key to your account was cancelled."),
     NoticeKind.RE_PROOFING_USED: N_("A security key was added to your account with a code from a counter."),
     NoticeKind.ACCESS_RESTORED: N_("Somebody made a link to add a security key to your account."),
+    NoticeKind.STAFF_ENROLLED: N_(
+        "%(name)s registered a security key with a code that you proposed. If you handed your part to nobody, tell the "
+        "other administrators."
+    ),
     NoticeKind.SIGNED_OUT_EVERYWHERE: N_("Every session of your account was ended."),
 }
 assert WORDS.keys() == set(NoticeKind)
@@ -36,7 +40,10 @@ _IF_NOT_YOU: Final[Mapping[bool, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class NoticeShown:
-    """One notice; ``said`` is in the catalogue. One that is ``pending`` can be cancelled and works from a time on."""
+    """One notice; ``said`` is in the catalogue, and may have a place for the ``name`` of somebody else.
+
+    One that is ``pending`` can be cancelled and works from a time on.
+    """
 
     handle: str
     said: str
@@ -44,6 +51,7 @@ class NoticeShown:
     pending: bool
     not_before: int | None
     key_name: str | None
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +64,13 @@ class NoticesShown:
 
 async def shown(call: PageCall) -> NoticesShown:
     """What the visitor has not seen yet, newest first."""
-    listed = tuple(
-        NoticeShown(
-            notice.handle.hex(), WORDS[notice.kind], notice.at, notice.pending, notice.not_before, notice.key_name
-        )
-        for notice in await service.unseen(call.office, call.caller)
-    )
+    listed = tuple(map(_shown, await service.unseen(call.office, call.caller)))
     return NoticesShown(listed, _IF_NOT_YOU[call.caller.role is Role.CITIZEN])
+
+
+def _shown(notice: service.Notice) -> NoticeShown:
+    said = notice.handle.hex(), WORDS[notice.kind], notice.at, notice.pending, notice.not_before
+    return NoticeShown(*said, notice.key_name, notice.name)
 
 
 async def to_keys(_: PageCall) -> Redirect:

@@ -55,7 +55,7 @@ ADMIN_PROPOSAL: Final = admin_proposals.PATH + "/{admin_proposal:[0-9a-f]{32}}"
 SUSPENDED_KEY: Final = authenticators.PATH + "/suspended/{suspended_key:[0-9a-f]{32}}"
 SIGNING_KEY: Final = signing_keys.PATH + "/{signing_key:[0-9a-f]{16}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
-CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,30}}"
+CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,40}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
 
 # fmt: off

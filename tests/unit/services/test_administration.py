@@ -13,17 +13,20 @@ from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role
 from idverify.core.suspension import Suspension
-from idverify.errors import Conflict, Gone, KeySuspended, NotAllowed, NotFound, Unprocessable
-from idverify.services import administration, enrol, enrol_staff, reinstate, sign_in, staff, suspension
+from idverify.errors import Conflict, Gone, KeySuspended, MalformedRequest, NotAllowed, NotFound, Unprocessable
+from idverify.services import administration, enrol, enrol_staff, notices, reinstate, sign_in, staff, suspension
 from idverify.services.administration import Waiting
 from idverify.services.ceremonies import Given
+from idverify.services.first_admins import two_admins_are_active
 from idverify.services.invite import Invitation, Invited
+from idverify.services.notices import NoticeKind
 from idverify.services.proposals import PROPOSAL_SECONDS
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.two_parts import FIRST_HASH, FIRST_PART, both_parts
 
-LINK = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"))
+LINK = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH)
 
 
 async def _second(served: SoftwareOffice, who: str = "abel", name: str = "Abel Admin") -> None:
@@ -61,7 +64,7 @@ async def test_two_admins_enrol_an_officer(served: SoftwareOffice) -> None:
     link = await _approved(served, waiting)
 
     assert link is not None
-    assert (await enrol.look_up(served.office, link.code)).invited == Invited(Role.OFFICER, "Otto Officer")
+    assert (await enrol.look_up(served.office, both_parts(link))).invited == Invited(Role.OFFICER, "Otto Officer")
     assert await administration.waiting(served.office, await served.principal("abel")) == []
     first, second = await _acts(served)
     assert first["action_digest"] == second["action_digest"] == LINK.digest()
@@ -154,11 +157,11 @@ async def test_whoever_proposed_it_has_left(served: SoftwareOffice) -> None:
             Action("end-the-world"),
             "must be one of: change-authenticator-list, enrol-staff, rei",
         ),
-        (Action("enrol-staff"), "by role and name"),
-        (Action("enrol-staff", "ab" * 16, LINK.content), "by role and name"),
-        (Action("enrol-staff", None, {**LINK.content, "role": "citizen"}), "by role and name"),
-        (Action("enrol-staff", None, {**LINK.content, "actor": None}), "by role and name"),
-        (Action("enrol-staff", None, {**LINK.content, "more": 1.5}), "by role and name"),
+        (Action("enrol-staff"), "by role, name and first_part"),
+        (Action("enrol-staff", "ab" * 16, LINK.content), "by role, name and first_part"),
+        (Action("enrol-staff", None, {**LINK.content, "role": "citizen"}), "by role, name and first_part"),
+        (Action("enrol-staff", None, {**LINK.content, "actor": None}), "by role, name and first_part"),
+        (Action("enrol-staff", None, {**LINK.content, "more": 1.5}), "by role, name and first_part"),
         (Action("enrol-staff", None, {**LINK.content, "actor": "x\x07"}), "printable"),
     ],
 )
@@ -189,7 +192,7 @@ async def test_the_operator_enrols_the_first_admins(served: SoftwareOffice) -> N
 
     for who, name in (("ada", "Ada Admin"), ("abel", "Abel Admin")):
         await served.api.enrol(who, (await invited(Invited(Role.ADMIN, name))).code)
-    for role in enrol_staff.STAFF:
+    for role in enrol.STAFF:
         with pytest.raises(Conflict, match="takes them both"):
             await invited(Invited(role, "Olive Officer"))
     assert await invited(Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT))
@@ -234,3 +237,95 @@ async def test_a_key_that_was_suspended_again(served: SoftwareOffice) -> None:
 
     with pytest.raises(Conflict, match="not suspended as it was"):
         await administration.approve(served.office, await served.principal("abel"), again.handle, None)
+
+
+async def test_neither_part_alone_opens_anything(served: SoftwareOffice) -> None:
+    """Whoever approved it makes no second person of themselves, with a first part of their own making either."""
+    await _second(served)
+    link = await _approved(served, await _proposed(served))
+    assert link is not None
+
+    for typed in (link.code, FIRST_PART):
+        with pytest.raises(MalformedRequest, match="in two parts"):
+            await enrol.look_up(served.office, typed)
+    with pytest.raises(NotFound):
+        await enrol.look_up(served.office, f"0000-0000-0000-0000 {link.code}")
+
+
+async def test_whoever_proposed_it_is_told_that_it_was_used(served: SoftwareOffice) -> None:
+    """By name; they handed a part of the code over, or did not."""
+    await _second(served)
+    await served.api.enrol("otto", both_parts(await _approved(served, await _proposed(served))))
+
+    (told,) = await notices.unseen(served.office, await served.principal("admin"))
+
+    assert (told.kind, told.name) == (NoticeKind.STAFF_ENROLLED, "Otto Officer")
+    assert await notices.unseen(served.office, await served.principal("abel")) == []
+
+
+@pytest.mark.parametrize("part", [None, "", "ab" * 31, "AB" * 32, 7])
+async def test_a_link_for_staff_needs_its_first_part(served: SoftwareOffice, part: Any) -> None:
+    """As a SHA-256 in hex, which both confirm."""
+    wanted = Action("enrol-staff", None, {**LINK.content, "first_part": part})
+    await served.api.identity("admin")
+
+    with pytest.raises(Unprocessable, match="first_part must be"):
+        await _proposed(served, wanted)
+
+
+async def test_the_key_that_proposed_it_was_suspended(served: SoftwareOffice) -> None:
+    """A copy of it may have."""
+    await _second(served)
+    waiting = await _proposed(served)
+    await suspension.suspend(served.office, await _key_of(served, "admin"), Suspension.CLONE)
+
+    with pytest.raises(Conflict, match="suspended or removed since"):
+        await _approved(served, waiting)
+
+
+async def test_a_link_of_a_key_that_was_suspended(served: SoftwareOffice) -> None:
+    """What waits and was made by somebody whose key may be copied opens nothing; others' links go on."""
+    await _second(served)
+    link = both_parts(await _approved(served, await _proposed(served)))
+    await suspension.suspend(served.office, await _key_of(served, "admin"), Suspension.CLONE)
+    assert (await enrol.look_up(served.office, link)).invited.actor == "Otto Officer"
+
+    await suspension.suspend(served.office, await _key_of(served, "abel"), Suspension.CLONE)
+
+    with pytest.raises(Conflict):
+        await enrol.look_up(served.office, link)
+
+
+async def test_links_of_the_operator_end_with_the_second_admin(served: SoftwareOffice) -> None:
+    """Nobody keeps one for later, when it would take two; an organisation's goes on."""
+    office = served.office
+    await served.api.identity("admin")
+    staff = [
+        (
+            await enrol_staff.invite_first(office.store, office.clock, office.entropy, Invited(role, name), "operator")
+        ).code
+        for role, name in ((Role.ADMIN, "Pocket Admin"), (Role.OFFICER, "Pocket Officer"))
+    ]
+    homes = await served.api.deployment.invite(Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT))
+    for code in (*staff, homes):
+        await enrol.look_up(office, code)
+
+    await _second(served)
+
+    for code in staff:
+        with pytest.raises(Conflict):
+            await enrol.look_up(office, code)
+    assert (await enrol.look_up(office, homes)).invited.actor == "Example Homes Ltd"
+
+
+async def test_admins_who_cannot_sign_in_are_not_active(served: SoftwareOffice) -> None:
+    """Their keys were suspended, whatever for: the operator makes links again, or nobody could."""
+    await _second(served)
+    assert await two_admins_are_active(served.office.store)
+
+    await suspension.suspend(served.office, await _key_of(served, "abel"), Suspension.MODEL)
+
+    assert not await two_admins_are_active(served.office.store)
+    await enrol_staff.invite_first(
+        served.office.store, served.office.clock, served.office.entropy, Invited(Role.ADMIN, "Third Admin"), "operator"
+    )

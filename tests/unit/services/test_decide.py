@@ -276,3 +276,19 @@ async def test_a_decision_needs_no_hsm_signature(served: SoftwareOffice, person:
     outcome = await _approved(served, waiting)
 
     assert isinstance(outcome, Decided)
+
+
+@pytest.mark.parametrize(("table", "gone"), [("account", "ended_at"), ("security_key", "suspended_at")])
+async def test_whoever_proposed_it_was_shown_the_door(
+    served: SoftwareOffice, person: bytes, table: str, gone: str
+) -> None:
+    """A decision that takes two needs two who are here, and whose keys confirm things still."""
+    proposal = await _proposed(served, person, DecisionKind.SUSPEND, "under-review")
+    proposer = (await served.principal("officer")).signed_in
+    assert proposer is not None
+    row = {"account": proposer.account, "security_key": proposer.security_key}[table]
+    shown_out = Change(tables.metadata.tables[table], {"id": row}, {gone: served.clock.now()})
+    await served.office.store.commit(WriteSet((shown_out,)))
+
+    with pytest.raises(Conflict, match="since; it must be proposed again"):
+        await _approved(served, proposal, "second")

@@ -38,6 +38,7 @@ from idverify.stores.writes import Change, WriteSet
 from tests.simulators.service import DETAILS, PERMISSION
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice, software_office
+from tests.simulators.two_parts import FIRST_HASH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -106,7 +107,7 @@ def _revocation(town: Town) -> Ruling:
 
 
 PARTNER: Final = Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT)
-LINK: Final = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"))
+LINK: Final = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH)
 
 # Act -> who does it, and how
 ACTS: Final[dict[str, tuple[str, Act]]] = {

@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import Table, select
 
 from idverify.core.policy import Role
-from idverify.errors import NotAllowed, NotFound, Unprocessable
+from idverify.errors import Conflict, NotAllowed, NotFound, Unprocessable
 from idverify.ledger.audit import Report, fsck
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.receipt import verify_receipt
-from idverify.services import erase
+from idverify.services import erase, staff
 from idverify.services.erase import Erased, Erasure
 from idverify.services.invite import Invited
 from idverify.services.log_keys import log_keys
@@ -375,3 +375,15 @@ def test_an_old_state_that_is_held_open(tmp_path: Path, monkeypatch: pytest.Monk
         scrubbed = scrub._scrub(path, [secret])
 
     assert (held, scrubbed) == (False, True)
+
+
+async def test_whoever_proposed_it_has_left(served: SoftwareOffice, life: Life) -> None:
+    """Nobody is erased by one person who is still here."""
+    proposal = await _proposed(served, life.held.person)
+    (ada,) = await _rows(served, tables.account, actor="Ada Admin")
+    await served.confirmed("other-admin", lambda who, given: staff.end(served.office, who, ada["handle"], given))
+
+    with pytest.raises(Conflict, match="has left since"):
+        await _approved(served, proposal)
+
+    assert (await read(served.office, bytes.fromhex(life.held.person))).details.family_name == DETAILS["family_name"]

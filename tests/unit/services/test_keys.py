@@ -12,7 +12,15 @@ from sqlalchemy import select
 from idverify.auth.key_policy import KEY_POLICIES
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal, Role
-from idverify.errors import CeremonyRefused, Conflict, KeyAlreadyRegistered, NotAllowed, NotAuthenticated, NotFound
+from idverify.errors import (
+    CeremonyRefused,
+    Conflict,
+    KeyAlreadyRegistered,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TooManyKeys,
+)
 from idverify.services import keys, sign_in, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.sessions import Opened, recognise
@@ -221,3 +229,21 @@ async def test_a_program_has_no_keys_of_this_kind(served: SoftwareOffice) -> Non
     ):
         with pytest.raises(NotAllowed, match="an API key cannot"):
             await act
+
+
+async def test_keys_added_at_once_are_not_more_than_there_may_be(served: SoftwareOffice) -> None:
+    """Every ceremony began while there was room; the room is looked for again where the key is written."""
+    who, most = "officer", served.office.key_policies[Role.OFFICER].most_keys
+    begun = [
+        await served.confirmed(who, lambda person, given: keys.begin_adding(served.office, person, given))
+        for _ in range(most + 2)
+    ]
+    person = await served.principal(who)
+    answers = [Given(one.ceremony, PersonalKey().create(one.options, served.office.deployment.iss)) for one in begun]
+
+    outcomes = await asyncio.gather(
+        *(keys.finish_adding(served.office, person, answer, "spare") for answer in answers), return_exceptions=True
+    )
+
+    assert len(await keys.mine(served.office, person)) == most
+    assert sum(isinstance(outcome, TooManyKeys) for outcome in outcomes) == 3

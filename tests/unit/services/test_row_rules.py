@@ -29,6 +29,7 @@ from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.shards import enrol_admins
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice, software_office
+from tests.simulators.two_parts import FIRST_HASH
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=DRIVERS)
@@ -221,7 +222,7 @@ async def test_what_two_admins_did(tmp_path: Path, location: Location) -> None:
     async with software_office(tmp_path, location) as served:
         await enrol_admins(served)
         office, first, second = served.office, "admin", "other"
-        link = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"))
+        link = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH)
         waiting = await served.confirmed(first, lambda who, given: administration.propose(office, who, link, given))
         await served.confirmed(second, lambda who, given: administration.approve(office, who, waiting.handle, given))
         held = require_person(await served.principal("officer")).security_key

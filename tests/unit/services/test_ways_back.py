@@ -11,7 +11,7 @@ from sqlalchemy import select
 from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role
-from idverify.errors import Conflict, Gone, NotAllowed, NotFound, NotYet
+from idverify.errors import Conflict, Gone, NotAllowed, NotAuthenticated, NotFound, NotYet, Unprocessable
 from idverify.services import (
     administration,
     enrol,
@@ -22,6 +22,7 @@ from idverify.services import (
     recovery_codes,
     reproofing,
     restore_access,
+    sessions,
 )
 from idverify.services.ceremonies import Given
 from idverify.services.invite import TERMS, Invitation, Invited, Kind
@@ -32,6 +33,7 @@ from idverify.stores.writes import Change, WriteSet
 from tests.simulators.comers_back import DELAY, Citizen, citizen, registered, slip
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
+from tests.simulators.two_parts import FIRST_HASH, both_parts
 
 
 async def _pending(someone: Citizen) -> Notice:
@@ -313,19 +315,27 @@ async def _staff(served: SoftwareOffice, who: str) -> Any:
 
 
 async def test_staff_come_back_to_the_account_that_they_have(served: SoftwareOffice) -> None:
-    """What two admins agreed to: a link to the same account, under the same name, and its owner is told."""
+    """What two admins agreed to: the same account, under the same name; what they confirmed as lost is gone."""
     office, account = served.office, await _staff(served, "officer")
-    wanted = restore_access.action(account)
+    wanted = restore_access.staff_action(account, FIRST_HASH)
     await served.api.enrol("abel", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
     waiting = await served.confirmed("admin", lambda who, given: administration.propose(office, who, wanted, given))
     made = await served.confirmed("abel", lambda who, given: administration.approve(office, who, waiting.handle, given))
-    assert made is not None
-    opened = await registered(served, made.code)
+    lost, token = (await served.principal("officer")).signed_in, served.api.deployment.people["officer"].token
+    opened = await registered(served, both_parts(made))
 
     assert (opened.principal.id, opened.principal.actor) == (account["id"].hex(), "Olive Officer")
-    told = [notice.kind for notice in await notices.unseen(served.office, await served.principal("officer"))]
-    assert told == [NoticeKind.KEY_ADDED]
-    assert "security.enrolment-made" in await _records(served)
+    (new,) = await keys.mine(office, opened.principal)
+    assert lost is not None
+    assert new["id"] != lost.security_key
+    with pytest.raises(NotAuthenticated):
+        await sessions.recognise(office, token)
+    records = await _records(served)
+    assert records.count("authenticator.removed") == 1
+    assert "security.enrolment-made" in records
+    (told,) = await notices.unseen(office, await served.principal("admin"))
+    assert (told.kind, told.name, told.pending) == (NoticeKind.STAFF_ENROLLED, "Olive Officer", False)
+    assert await notices.unseen(office, await served.principal("abel")) == []
 
 
 async def test_which_accounts_two_admins_restore(served: SoftwareOffice) -> None:
@@ -333,16 +343,19 @@ async def test_which_accounts_two_admins_restore(served: SoftwareOffice) -> None
     anna = await (await citizen(served)).account()
     for account in (anna, await _staff(served, "partner")):
         with pytest.raises(NotFound):
-            await restore_access.staff_account(served.office, restore_access.action(account))
+            await restore_access.staff_account(served.office, restore_access.staff_action(account, FIRST_HASH))
     with pytest.raises(NotFound):
         await restore_access.staff_account(served.office, Action("restore-access", "00" * 16))
+    with pytest.raises(Unprocessable, match="first_part"):
+        await restore_access.staff_account(served.office, restore_access.action(await _staff(served, "officer")))
     olive = await _staff(served, "officer")
+    called_otherwise = restore_access.staff_action({**olive, "actor": "Oscar Officer"}, FIRST_HASH)
     with pytest.raises(Conflict):
-        await restore_access.staff_account(served.office, restore_access.action({**olive, "actor": "Oscar Officer"}))
+        await restore_access.staff_account(served.office, called_otherwise)
     ended = Change(tables.account, {"id": olive["id"]}, {"ended_at": served.clock.now()})
     await served.office.store.commit(WriteSet((ended,)))
     with pytest.raises(Conflict, match="has ended"):
-        await restore_access.staff_account(served.office, restore_access.action(olive))
+        await restore_access.staff_account(served.office, restore_access.staff_action(olive, FIRST_HASH))
 
 
 async def test_a_program_makes_no_link(served: SoftwareOffice) -> None:

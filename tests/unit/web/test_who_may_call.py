@@ -21,6 +21,7 @@ from tests.simulators.contract import contract
 from tests.simulators.holder import Holding, holding
 from tests.simulators.service import DETAILS, PERMISSION, VCT
 from tests.simulators.software_office import SoftwareOffice, premises, software_office
+from tests.simulators.two_parts import FIRST_HASH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -84,7 +85,9 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/people/{person}/erasure": {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"},
     "POST /api/v1/security-keys/{key}/name": {"key_name": "blue key"},
     "POST /api/v1/authenticators/dry-run": {"document": EMPTY.to_json()},
-    "POST /api/v1/administration/proposals": enrol_staff.action(Invited(Role.OFFICER, "Otto Officer")).to_json(),
+    "POST /api/v1/administration/proposals": enrol_staff.action(
+        Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH
+    ).to_json(),
     "POST /api/v1/verification-requests": {"type": VCT},
     "POST /api/v1/verify": {"document": "a.b.c~"},
 }

@@ -14,28 +14,39 @@ from tests.unit.web.pages.conftest import People
 
 FORM = "/admin/enrolment"
 PROPOSAL = re.compile(r"/admin/proposals/[0-9a-f]{32}")
+FIRST_PART = re.compile(r'id="part">([0-9A-Z]{4}(?:-[0-9A-Z]{4}){3})<')
+SECOND_PART = re.compile(r'id="part">([0-9A-Z]{4}(?:-[0-9A-Z]{4}){2})<')
 LINK = re.compile(r"/enrol/([0-9A-Z]{4}(?:-[0-9A-Z]{4}){4})")
 
 
-async def test_an_officer_enrols_with_the_link_of_two_admins(people: People) -> None:
-    """One proposes, the other gets the link; it opens once, and whoever used it is on the list."""
+async def test_an_officer_enrols_with_the_code_of_two_admins(people: People) -> None:
+    """Each hands over a part of a code; both open the registration once, and whoever used it is on the list."""
     ada, olive = await people.staff("admin"), people.browser()
     agnes = people.browser()
     await agnes.enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, "Agnes Admin")))
     proposed = await _link(ada, role="officer", name="Otto Officer")
-    assert "Another administrator must approve it." in proposed.text
-    path = PROPOSAL.search(proposed.html)
+    assert "Another administrator must approve it by" in proposed.text
+    first = FIRST_PART.search(proposed.html)
+    waiting = await ada.open("/admin/proposals")
+    assert first is not None
+    assert first[1] not in waiting.html
+    path = PROPOSAL.search(waiting.html)
     assert path is not None
     assert "You proposed this, so you cannot approve it" in (await ada.open(path[0])).text
     read = await agnes.open(path[0])
     for said in ("Proposed by Ada Admin", "Role Officer", "Name Otto Officer"):
         assert said in read.text
-    code = LINK.search((await agnes.confirm(await agnes.fill(read, path[0]))).text)
-    assert code is not None
-    desk = await olive.enrol(code[1])
+    assert first[1] not in read.html
+    second = SECOND_PART.search((await agnes.confirm(await agnes.fill(read, path[0]))).html)
+    assert second is not None
+    for alone in (first[1], second[1]):
+        assert (await people.browser().open(f"/enrol/{alone}")).status in (400, 404)
+    code = f"{first[1]}-{second[1]}"
+    desk = await olive.enrol(code)
     assert desk.heading == "Officer's desk"
     assert "Otto Officer" in (await ada.open("/admin")).text
-    assert (await people.browser().open(f"/enrol/{code[1]}")).status == 409
+    assert (await people.browser().open(f"/enrol/{code}")).status == 409
+    assert "Otto Officer registered a security key with a code that you proposed." in (await ada.open("/admin")).text
 
 
 async def test_a_link_is_shown_once(people: People) -> None:
