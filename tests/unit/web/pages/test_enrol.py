@@ -46,9 +46,9 @@ async def test_a_code_can_be_typed_as_people_type(people: People) -> None:
     ("code", "sentence"),
     [
         ("", "Enter the code from your slip or sheet"),
-        ("1234", "Enter the code as it is printed"),
-        ("U" * 20, "Enter the code as it is printed"),
-        ("x" * 5000, "Enter the code as it is printed"),
+        ("1234", "Enter the code as you got it"),
+        ("U" * 20, "Enter the code as you got it"),
+        ("x" * 5000, "Enter the code as you got it"),
         ("0000-0000-0000-0000-0000", "There is no such code."),
     ],
 )
