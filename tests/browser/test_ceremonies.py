@@ -173,7 +173,9 @@ async def test_an_expired_link_and_an_unknown_one_say_so(newcomer: Newcomer, dep
     await visitor.reads("There is no such code. Check every character, or ask for a new one.")
     await visitor.fill("Code", "my code")
     await visitor.press("Continue")
-    await visitor.reads("Enter the code as you got it: 20 letters and digits, or two parts of 16 and 12, the longer one first")
+    await visitor.reads(
+        "Enter the code as you got it: 20 letters and digits, or two parts of 16 and 12, the longer one first"
+    )
 
 
 async def test_a_challenge_answered_late_or_twice_begins_anew(
