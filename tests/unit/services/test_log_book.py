@@ -134,11 +134,11 @@ async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
         await grown(served)
     async with house.open() as served:
         size = served.office.log.size
+        status, problem, _ = await served.api.send("POST", "/api/v1/enrolments/options", {"code": refused})
+        assert (status, problem["type"]) == (503, "/problems/log-halted")
         await enrol_admins(served)
         with pytest.raises(LogHalted):
             await served.api.deployment.invite(Invited(Role.OFFICER, "Orla Officer"))
-        status, problem, _ = await served.api.send("POST", "/api/v1/enrolments/options", {"code": refused})
-        assert (status, problem["type"]) == (503, "/problems/log-halted")
         await served.office.log_book.refresh()
         assert served.office.log.size == size
         waiting = [row["type"] for row in await served.office.store.fetch(queries.WAITING, {})]
