@@ -20,7 +20,7 @@ REFUSED, USAGE = 1, 64
 @pytest.fixture
 async def link(idverify: Command, deployment: Deployment, request: pytest.FixtureRequest) -> str:
     """A link for an officer named after the test, as ``idverify enrol`` prints it."""
-    name = f"Officer of {request.node.name}"
+    name = f"Officer of {request.node.name}".translate(str.maketrans("_[]", " ()"))
     made = await idverify("enrol", "--role", "officer", "--name", name, "--data", deployment.data)
     assert made.status == 0
     return made.output.strip()

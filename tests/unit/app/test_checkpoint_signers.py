@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsm import Algorithm, HsmPolicy
-from idverify.app import provision
+from idverify.app import provision, token_keys
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.provision import ONLINE_KEYS, Wishes
 from idverify.errors import SetupError
@@ -117,7 +117,7 @@ async def test_a_token_that_cannot_make_eddsa_keys_gets_another() -> None:
                 raise HsmPolicy("mechanism")
             return algorithm, label
 
-    made = await provision._generated(NoEdwards(), ONLINE_KEYS[CHECKPOINT_SIGNER], CHECKPOINT_SIGNER)  # type: ignore[arg-type]
+    made = await token_keys._generated(NoEdwards(), ONLINE_KEYS[CHECKPOINT_SIGNER], CHECKPOINT_SIGNER)  # type: ignore[arg-type]
     assert made == (Algorithm.ES256, CHECKPOINT_SIGNER)
     with pytest.raises(HsmPolicy):
-        await provision._generated(NoEdwards(), Algorithm.A256KWP, "wrapping")  # type: ignore[arg-type]
+        await token_keys._generated(NoEdwards(), Algorithm.A256KWP, "wrapping")  # type: ignore[arg-type]

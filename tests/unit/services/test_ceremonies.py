@@ -19,13 +19,13 @@ async def _kept(served: SoftwareOffice, kind: Ceremony) -> bytes:
 
 @pytest.mark.parametrize("kind", list(Ceremony))
 async def test_it_is_used_in_its_last_second_and_not_after(served: SoftwareOffice, kind: Ceremony) -> None:
-    """Each kind has its time; after it the answer is that it took too long."""
+    """Each kind has its time; after it the answer is that it took too late."""
     early, late = await _kept(served, kind), await _kept(served, kind)
 
     served.clock.advance(SECONDS[kind] - 1)
     row = await burn(served.office, kind, early)
     served.clock.advance(1)
-    with pytest.raises(CeremonyExpired, match="too long"):
+    with pytest.raises(CeremonyExpired, match="too late"):
         await burn(served.office, kind, late)
 
     assert (row["kind"], row["challenge"]) == (kind.value, CHALLENGE)

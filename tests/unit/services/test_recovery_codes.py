@@ -210,14 +210,14 @@ async def test_an_account_that_ends_at_this_moment(served: SoftwareOffice, monke
     """Between the look and the commit: no key is bound to an account that is over."""
     partner = await served.principal("partner")
     made = await served.confirmed("partner", lambda who, given: recovery_codes.make(served.office, who, given))
-    key_entries = enrol.key_entries
+    bound_entries = enrol.bound_entries
 
     async def ends(*asked: Any) -> Any:
         over = Change(tables.account, {"id": bytes.fromhex(partner.id)}, {"ended_at": served.clock.now()})
         await served.office.store.commit(WriteSet((over,)))
-        return await key_entries(*asked)
+        return await bound_entries(*asked)
 
-    monkeypatch.setattr(enrol, "key_entries", ends)
+    monkeypatch.setattr(enrol, "bound_entries", ends)
     with pytest.raises(Gone, match="has ended"):
         await registered(served, made.codes[0])
     with pytest.raises(Gone, match="has ended"):

@@ -35,6 +35,7 @@ from tests.simulators.postgres import Cluster
 from tests.simulators.shards import enrol_admins
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice, software_office
+from tests.simulators.two_parts import FIRST_HASH
 
 OF_ANOTHER: Final = "a security key of staff is of the account that it was bound to"
 UNBOUND: Final = "a security key of staff has an entry that bound it"
@@ -71,7 +72,8 @@ async def _links(served: SoftwareOffice) -> None:
     office = served.office
     account: Any = await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": "olive officer"})
     olive: Any = await office.store.fetch_one(queries.ACCOUNT, {"id": account["id"]})
-    for wanted in (enrol_staff.action(Invited(Role.OFFICER, "Otto Officer")), restore_access.action(olive)):
+    otto = Invited(Role.OFFICER, "Otto Officer")
+    for wanted in (enrol_staff.action(otto, FIRST_HASH), restore_access.staff_action(olive, FIRST_HASH)):
         waiting = await served.confirmed(
             "admin", lambda who, given, act=wanted: administration.propose(office, who, act, given)
         )
