@@ -191,9 +191,10 @@ async def finish(
 
 async def _carry_out(office: Office, enrolment: Enrolment, work: WriteSet, transaction: Transaction) -> None:
     """Runs on the writer: no key that was lost is added between finding them and removing them."""
-    account = enrolment.account
-    held = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": account["id"]}) if account is not None else []
-    gone = [await _lost(office, key) for key in held] if enrolment.restores_staff else []
+    gone: list[WriteSet] = []
+    if enrolment.restores_staff:
+        held = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": enrolment.account["id"]})
+        gone = [await _lost(office, key) for key in held]
     for each in (*gone, work):
         await (apply_or_wait(transaction, each) if may_wait(enrolment.invited) else transaction.apply(each))
     if enrolment.invited.role is Role.ADMIN:
@@ -322,7 +323,7 @@ async def _account_of(office: Office, row: Any) -> Any:
 
 
 def _account_row(office: Office, enrolment: Enrolment, actor: str | None, user_handle: bytes) -> dict[str, Any]:
-    staff, now = enrolment.invited.role in (Role.OFFICER, Role.ADMIN), office.clock.now()
+    staff, now = enrolment.invited.role in STAFF, office.clock.now()
     return {
         "id": office.new_id(),
         "handle": office.new_handle(),
