@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 
 from hsm import Hsm, HsmError
+from idverify.app.authenticators import judge_keys, keep_metadata_new, metadata_roots
 from idverify.app.checkpoint_signers import checkpoint_signers
-from idverify.app.metadata import keep_metadata_new, metadata_roots
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
@@ -29,7 +29,6 @@ from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
-from idverify.services import judgement
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url, require_witnesses
@@ -130,7 +129,7 @@ async def running(office: Office, metadata_url: str | None = None) -> AsyncItera
         asyncio.create_task(_publish(office), name="checkpoints"),
         asyncio.create_task(_keep_house(office), name="retention"),
         asyncio.create_task(_drop_ceremonies(office), name="ceremonies"),
-        asyncio.create_task(_judge_keys(office), name="security keys"),
+        asyncio.create_task(judge_keys(office), name="security keys"),
     ]
     if metadata_url is not None:
         tasks.append(asyncio.create_task(keep_metadata_new(office, metadata_url), name="metadata"))
@@ -255,22 +254,6 @@ async def _drop_ceremonies(office: Office) -> None:
     while True:
         await retention.sweep_ceremonies(office.store, office.clock.now())
         await asyncio.sleep(retention.CEREMONIES_EVERY_SECONDS)
-
-
-async def _judge_keys(office: Office) -> None:
-    """Every day, and as soon as list or metadata are others: do staff's keys still hold what they were taken for?"""
-    judged = None
-    while True:
-        try:
-            state = await judgement.state(office)
-            if state != judged:
-                await judgement.judge_again(office)
-                judged = state
-        except Unavailable as away:
-            if office.store.stopped_by() is not None:
-                raise
-            log.warning("security_keys_not_judged", error=type(away).__name__)
-        await asyncio.sleep(60.0)
 
 
 async def publish_or_wait(office: Office) -> None:

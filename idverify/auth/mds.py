@@ -23,6 +23,7 @@ from idverify.auth.mds_status import StatusReport
 from idverify.errors import DocumentError
 
 HOST: Final = "mds.fidoalliance.org"
+NOT_NEWER: Final = "mds-number"
 MAX_BLOB: Final = 16 * 1024 * 1024
 MAX_BRACKETS: Final = 500_000
 MAX_CERTIFICATES: Final = 6
@@ -94,7 +95,7 @@ RULES: tuple[Callable[[_Signed], None], ...] = (path, signer_name, signature)
 def number(metadata: Metadata, held: int | None) -> None:
     """Section 3.2: never back to an older state, in which a revoked model was a good one."""
     if held is not None and metadata.number <= held:
-        raise DocumentError("mds-number", f"The BLOB must be newer than number {held}; it is number {metadata.number}.")
+        raise DocumentError(NOT_NEWER, f"The BLOB must be newer than number {held}; it is number {metadata.number}.")
 
 
 NUMBER_RULES: tuple[Callable[[Metadata, int | None], None], ...] = (number,)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from idverify.app.metadata import metadata_roots
+from idverify.app.authenticators import metadata_roots
 from idverify.auth.attestation.certificate import read_pem
 from idverify.auth.attestation.path import fingerprint
 from idverify.auth.authenticator_list import EMPTY, MOST_NAME, AuthenticatorList, Listed, read_list, read_model

@@ -100,7 +100,8 @@ async def load_metadata(
 ) -> mds.Metadata:
     """Keep newer metadata in place of those that are there; also while the log is halted.
 
-    The entry stands alone, like that of a change of rules. Raises ``Unprocessable`` for any that do not hold.
+    The entry stands alone, like that of a change of rules. Raises ``Unprocessable`` for any that do not hold, and
+    ``Conflict`` for any that are no newer.
     """
     if not roots:
         raise Unprocessable("Nobody is trusted to sign metadata yet: set security_keys.metadata_roots.")
@@ -125,7 +126,7 @@ async def load_metadata(
         mds.read_blob(blob, roots, at)  # before anybody waits for the writer
         loaded: mds.Metadata = await store.write(replace)
     except DocumentError as wrong:
-        raise Unprocessable(wrong.detail) from wrong
+        raise (Conflict if wrong.rule == mds.NOT_NEWER else Unprocessable)(wrong.detail) from wrong
     return loaded
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from idverify.auth.authenticator_list import read_list
 from idverify.auth.mds import MAX_BLOB
 from idverify.core.policy import Act, require_may
-from idverify.services import judgement, make_of_keys
+from idverify.services import judgement, keep_authenticators
 from idverify.services.judgement import Refused
-from idverify.services.make_of_keys import State
+from idverify.services.keep_authenticators import State
 from idverify.web import schema
 from idverify.web.body import read_body
 from idverify.web.endpoint import Call
@@ -15,7 +15,7 @@ from idverify.web.endpoint import Call
 
 async def show(call: Call) -> schema.AuthenticatorState:
     """The list in force, the state of the metadata, registered keys that they refuse, and suspended ones."""
-    return _state(await make_of_keys.state(call.office, call.caller))
+    return _state(await keep_authenticators.state(call.office, call.caller))
 
 
 async def dry_run(call: Call) -> schema.RefusedKeys:
@@ -27,8 +27,8 @@ async def dry_run(call: Call) -> schema.RefusedKeys:
 async def load_metadata(call: Call) -> schema.AuthenticatorState:
     """Load newer metadata of authenticators: FIDO's BLOB as it is, up to 16 MiB."""
     require_may(call.caller, Act.KEEP_AUTHENTICATORS)  # before anything as large is read
-    await make_of_keys.load(call.office, call.caller, await read_body(call.request, MAX_BLOB))
-    return _state(await make_of_keys.state(call.office, call.caller))
+    await keep_authenticators.load(call.office, call.caller, await read_body(call.request, MAX_BLOB))
+    return _state(await keep_authenticators.state(call.office, call.caller))
 
 
 def _state(state: State) -> schema.AuthenticatorState:

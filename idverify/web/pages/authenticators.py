@@ -18,8 +18,15 @@ from idverify.auth.authenticator_list import (
 )
 from idverify.auth.strict_json import read_object
 from idverify.core.action import canonical_json
-from idverify.errors import MalformedRequest, NotFound, Unprocessable
-from idverify.services import administration, authenticators, change_authenticators, judgement, make_of_keys, reinstate
+from idverify.errors import Conflict, MalformedRequest, NotFound, Unprocessable
+from idverify.services import (
+    administration,
+    authenticators,
+    change_authenticators,
+    judgement,
+    keep_authenticators,
+    reinstate,
+)
 from idverify.web.pages import admin_proposals
 from idverify.web.pages.act_words import authenticator_lines
 from idverify.web.pages.call import Answer, PageCall, Redirect
@@ -70,8 +77,8 @@ async def load(call: PageCall) -> Answer:
     if blob is None:
         return await _page(call, loading=Filled().with_error("metadata", _NO_FILE))
     try:
-        await make_of_keys.load(call.office, call.caller, blob)
-    except Unprocessable as wrong:
+        await keep_authenticators.load(call.office, call.caller, blob)
+    except (Conflict, Unprocessable) as wrong:
         return await _page(call, loading=Filled().with_error("metadata", wrong.detail))
     return Redirect(f"{PATH}?done=loaded")
 
@@ -130,7 +137,7 @@ async def propose(call: PageCall) -> Redirect:
 
 async def put_back(call: PageCall) -> Redirect:
     """Propose that a suspended key works again, once confirmed."""
-    suspended = await make_of_keys.suspended(call.office, call.caller)
+    suspended = await keep_authenticators.suspended(call.office, call.caller)
     key = next((row for row in suspended if row["handle"] == call.handle("suspended_key")), None)
     if key is None:
         raise NotFound("There is no such suspended security key.")
@@ -139,7 +146,7 @@ async def put_back(call: PageCall) -> Redirect:
 
 
 async def _page(call: PageCall, **forms: Filled[Any]) -> Html:
-    state = await make_of_keys.state(call.office, call.caller)
+    state = await keep_authenticators.state(call.office, call.caller)
     filled = {name: forms.get(name, Filled[Any]()) for name in ("loading", "adding", "document")}
     context = {
         "version": state.version,
@@ -168,7 +175,7 @@ async def _tried(call: PageCall, wanted: AuthenticatorList) -> Html:
 
 
 async def _listed(call: PageCall) -> AuthenticatorList:
-    state = await make_of_keys.state(call.office, call.caller)
+    state = await keep_authenticators.state(call.office, call.caller)
     return state.version.listed or EMPTY
 
 

@@ -1,4 +1,4 @@
-"""Whom we believe about authenticators, and where newer metadata come from."""
+"""Whom we believe about authenticators; metadata are kept new, and staff's keys judged again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import structlog
 
 from idverify.auth.attestation.certificate import read_pem
 from idverify.config import Config
-from idverify.errors import SetupError, Unavailable, Unprocessable
-from idverify.services import authenticators
+from idverify.errors import Conflict, SetupError, Unavailable, Unprocessable
+from idverify.services import authenticators, judgement
 from idverify.services.office import Office
 from idverify.web.fetch import fetch_metadata
 
-EVERY_SECONDS: Final = 86_400
+FETCHED_EVERY_SECONDS: Final = 86_400
+LOOKED_EVERY_SECONDS: Final = 60
 log = structlog.get_logger()
 
 
@@ -41,8 +42,26 @@ async def keep_metadata_new(office: Office, url: str) -> None:
             roots, entropy = office.metadata_roots, office.entropy
             loaded = await authenticators.load_metadata(office.store, entropy, roots, at, blob, url)
             log.info("metadata_loaded", url=url, number=loaded.number)
+        except Conflict:  # as on most days
+            log.info("metadata_are_current", url=url)
         except (Unavailable, Unprocessable) as refused:
             if office.store.stopped_by() is not None:
                 raise
             log.warning("metadata_not_loaded", url=url, why=refused.detail)
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(FETCHED_EVERY_SECONDS)
+
+
+async def judge_keys(office: Office) -> None:
+    """Every day, and as soon as list or metadata are others: do staff's keys still hold what they were taken for?"""
+    judged = None
+    while True:
+        try:
+            state = await judgement.state(office)
+            if state != judged:
+                await judgement.judge_again(office)
+                judged = state
+        except Unavailable as away:
+            if office.store.stopped_by() is not None:
+                raise
+            log.warning("security_keys_not_judged", error=type(away).__name__)
+        await asyncio.sleep(LOOKED_EVERY_SECONDS)
