@@ -5,14 +5,12 @@ A code opens nothing but the registration of one key, and only once. The key sig
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from idverify.auth import account_numbers, enrolment_codes, options
-from idverify.auth.key_policy import require_taken
-from idverify.auth.webauthn import RegisteredKey, check_registration
+from idverify.auth import account_numbers, enrolment_codes
+from idverify.auth.webauthn import check_registration
 from idverify.core.credential_type import Purpose
 from idverify.core.names import name_as_read, require_name
 from idverify.core.policy import Role
@@ -20,22 +18,16 @@ from idverify.errors import (
     CeremonyRefused,
     Conflict,
     Gone,
-    KeyAlreadyRegistered,
     NotFound,
     NotYet,
-    Unprocessable,
 )
-from idverify.services import authenticators, notices
+from idverify.services import new_key, notices
 from idverify.services.ceremonies import (
-    CHALLENGE_BYTES,
-    SECONDS,
     Beginning,
     Ceremony,
     Given,
     burn,
-    credentials,
     expectation,
-    keep,
     succeeded,
 )
 from idverify.services.first_admins import end_of_the_first
@@ -50,7 +42,6 @@ from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
-MOST_KEY_NAME: Final = 60
 _UNKNOWN: Final = "There is no such code. Check every character, or ask for a new one."
 _USED: Final = "This code was used, or replaced by a newer one. Sign in with your key, or ask for a new code."
 _CANCELLED: Final = NoticeKind.RE_PROOFING_CANCELLED.value
@@ -124,21 +115,17 @@ async def begin(office: Office, code: str, name: str | None, *, shared_computer:
     _require_recordable(office, enrolment)
     actor, account = await _named(office, enrolment, name), enrolment.account
     user_handle = enrolment_codes.user_handle(code) if account is None else account["user_handle"]
-    known = [] if account is None else await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account["id"]})
-    now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
-    bound = {"enrolment_id": enrolment.id, "user_handle": user_handle}
-    handle = await keep(office, Ceremony.ENROL, challenge, now, **bound)
-    asked = options.creation_options(
-        office.deployment.rp_id,
-        office.deployment.name,
+    held = [] if account is None else await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account["id"]})
+    return await new_key.ask(
+        office,
+        Ceremony.ENROL,
+        enrolment.invited.role,
+        actor,
         user_handle,
-        user_name(enrolment.invited.role, actor, user_handle),
-        challenge,
-        credentials(known),
-        office.key_policies[enrolment.invited.role],
+        held,
         shared_computer=shared_computer,
+        enrolment_id=enrolment.id,
     )
-    return Beginning(handle, asked, now + SECONDS[Ceremony.ENROL])
 
 
 async def finish(
@@ -172,11 +159,11 @@ async def finish(
     if account is None:
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
         writes.append(Insert(tables.account, account, Conflict(_TAKEN)))
-    key = await key_row(office, account["id"], Role(account["role"]), registered, key_name)
-    opened, session = open_session(office, account, key["id"], shared_computer=shared_computer)
-    writes += [Insert(tables.security_key, key, already_registered()), session]
+    key = await new_key.insertion(office, account["id"], Role(account["role"]), registered, key_name)
+    opened, session = open_session(office, account, key.row["id"], shared_computer=shared_computer)
+    writes += [key, session]
     if enrolment.account is not None:
-        writes += _came_back(office, enrolment, key["id"], session.row["id"])
+        writes += _came_back(office, enrolment, key.row["id"], session.row["id"])
     if enrolment.person is not None:
         writes.append(look(office, opened.principal, enrolment.person, "enrolment", "registered"))
     if replacing is not None:
@@ -231,61 +218,6 @@ def _require_recordable(office: Office, enrolment: Enrolment) -> None:
     """Raises ``LogHalted`` before a key is made that could not be registered."""
     if not may_wait(enrolment.invited):
         office.log_book.require_open()
-
-
-def user_name(role: Role, actor: str | None, user_handle: bytes) -> str:
-    """What the key's own list shows. Nothing of a person: a citizen's accounts are told apart by a short reference."""
-    return f"{role.value} {user_handle[:3].hex()}" if actor is None else actor
-
-
-async def key_row(office: Office, account: bytes, role: Role, registered: RegisteredKey, name: str) -> dict[str, Any]:
-    """The row of a key just registered, if the role's policy takes it.
-
-    ``name`` is what its owner calls it; where another key of theirs is called so, a number is put behind it.
-    """
-    require_taken(office.key_policies[role], registered)
-    make = await authenticators.judged(office, role, registered)
-    return {
-        "id": office.new_id(),
-        "handle": office.new_handle(),
-        "account_id": account,
-        "credential_id": registered.credential_id,
-        "cose_key": registered.cose_key,
-        "cose_key_hash": hashlib.sha256(registered.cose_key).digest(),
-        "algorithm": registered.algorithm,
-        "sign_count": registered.sign_count,
-        "backup_eligible": int(registered.backup_eligible),
-        "backed_up": int(registered.backed_up),
-        "aaguid": registered.aaguid,
-        "transports": " ".join(registered.transports),
-        "attestation_format": registered.attestation_format,
-        "policy_version": office.key_policies[role].version,
-        "name": await _told_apart(office, account, require_key_name(name)),
-        "created_at": office.clock.now(),
-        "last_used_at": None,
-        "removed_at": None,
-        **make,
-    }
-
-
-async def _told_apart(office: Office, account: bytes, name: str) -> str:
-    """The name, or the first of ``name 2``, ``name 3``, ... that no key of the account has."""
-    held = {row["name"] for row in await office.store.fetch(queries.SECURITY_KEYS, {"account_id": account})}
-    numbered = (f"{name[: MOST_KEY_NAME - 4]} {number}" for number in range(2, len(held) + 3))
-    return next(free for free in (name, *numbered) if free not in held)
-
-
-def require_key_name(name: str) -> str:
-    """What somebody calls a key. Raises ``Unprocessable`` for what cannot be shown."""
-    tidy = " ".join(name.split())
-    if not 1 <= len(tidy) <= MOST_KEY_NAME or not tidy.isprintable():
-        raise Unprocessable("A key's name must be 1 to 60 printable characters, such as: blue key.")
-    return tidy
-
-
-def already_registered() -> KeyAlreadyRegistered:
-    """The refusal of a key that is on record."""
-    return KeyAlreadyRegistered("This security key is registered here already. Sign in with it, or use another key.")
 
 
 async def _named(office: Office, enrolment: Enrolment, given: str | None) -> str | None:

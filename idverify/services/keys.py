@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from idverify.auth import options
 from idverify.auth.webauthn import check_registration
 from idverify.core.action import Action
 from idverify.core.policy import ALLOWED, Act, Principal, Role, require_person
 from idverify.errors import CeremonyRefused, NotFound, OnlyKey, TooManyKeys
-from idverify.services import notices, recovery_codes, step_up
+from idverify.services import new_key, notices, recovery_codes, step_up
 from idverify.services.ceremonies import (
-    CHALLENGE_BYTES,
-    SECONDS,
     Beginning,
     Ceremony,
     Given,
     burn,
-    credentials,
     expectation,
-    keep,
     succeeded,
-)
-from idverify.services.enrol import (
-    already_registered,
-    key_row,
-    require_key_name,
-    user_name,
 )
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
@@ -36,7 +25,7 @@ from idverify.services.sessions import activated, ending, still_signed_in
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Change, Insert, WriteSet
+from idverify.stores.writes import Change, WriteSet
 
 
 async def mine(office: Office, principal: Principal) -> list[Any]:
@@ -57,21 +46,18 @@ async def begin_adding(office: Office, principal: Principal, given: Given | None
     _require_room(office, held, principal.role)
     confirmed = await step_up.require(office, principal, Action("add-security-key"), given)
     await _record(office, principal, confirmed)
-    now, challenge = office.clock.now(), office.entropy(CHALLENGE_BYTES)
-    account: Any = await office.store.fetch_one(queries.ACCOUNT, {"id": person.account})
-    bound = {"account_id": person.account, "session_id": person.session, "user_handle": account["user_handle"]}
-    handle = await keep(office, Ceremony.ADD_KEY, challenge, now, **bound)
-    asked = options.creation_options(
-        office.deployment.rp_id,
-        office.deployment.name,
-        account["user_handle"],
-        user_name(principal.role, account["actor"], account["user_handle"]),
-        challenge,
-        credentials(held),
-        office.key_policies[principal.role],
+    own = await account(office, principal)
+    return await new_key.ask(
+        office,
+        Ceremony.ADD_KEY,
+        principal.role,
+        own["actor"],
+        own["user_handle"],
+        held,
         shared_computer=person.shared_computer,
+        account_id=person.account,
+        session_id=person.session,
     )
-    return Beginning(handle, asked, now + SECONDS[Ceremony.ADD_KEY])
 
 
 async def finish_adding(office: Office, principal: Principal, given: Given, name: str) -> None:
@@ -82,11 +68,10 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
             raise CeremonyRefused("session")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
-    row = await key_row(office, person.account, principal.role, registered, name)
+    key = await new_key.insertion(office, person.account, principal.role, registered, name)
     entries = await bound_entries(office, await account(office, principal), registered.cose_key)
-    made = Insert(tables.security_key, row, already_registered())
-    told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, row["id"], person.session)
-    writes = (*still_signed_in(person), made, told, succeeded(office, ceremony))
+    told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, key.row["id"], person.session)
+    writes = (*still_signed_in(person), key, told, succeeded(office, ceremony))
 
     async def if_there_is_room(transaction: Transaction) -> None:
         held = await transaction.fetch(queries.SECURITY_KEYS, {"account_id": person.account})
@@ -100,7 +85,7 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
 async def rename(office: Office, principal: Principal, key: bytes, name: str) -> None:
     """Call a key something else. ``key`` is its handle."""
     mine_alone = {"handle": key, "account_id": require_person(principal).account, "removed_at": None}
-    named = Change(tables.security_key, mine_alone, {"name": require_key_name(name)}, _unknown())
+    named = Change(tables.security_key, mine_alone, {"name": new_key.require_key_name(name)}, _unknown())
     await office.store.commit(WriteSet((named,)))
 
 

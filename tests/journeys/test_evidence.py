@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
 import pytest
 
+from idverify.core.policy import Role
+from idverify.services.invite import Invited
+from idverify.stores import tables
+from idverify.stores.open import open_store
+from idverify.stores.writes import Change, WriteSet
 from tests.journeys.conftest import Command
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import decided_by_two
@@ -14,14 +20,16 @@ from tests.simulators.service import Deployment
 
 
 @pytest.fixture
-async def admin(idverify: Command, deployment: Deployment) -> tuple[object, ...]:
-    """An admin with a key in a file, who signs in and confirms with it; the same for every test of a deployment."""
-    key = deployment.data / "evidence-admin.key"
-    if not key.exists():
-        link = await idverify("enrol", "--role", "admin", "--data", deployment.data)
-        joined = await idverify("securitykey", "enrol", link.output.strip(), "--key", key, "--name", "Edna Evidence")
-        assert joined.status == 0
-    return "--security-key", key
+async def admin(idverify: Command, deployment: Deployment, tmp_path: Path) -> AsyncIterator[tuple[object, ...]]:
+    """An admin with a key in a file, who confirms with it, and leaves: two would end the operator's way."""
+    name = f"Edna of {tmp_path.name}".replace("_", " ")
+    code = await deployment.invite(Invited(Role.ADMIN, name))
+    joined = await idverify("securitykey", "enrol", f"{deployment.url}/enrol/{code}", "--key", tmp_path / "key")
+    assert joined.status == 0
+    yield "--security-key", tmp_path / "key"
+    left = Change(tables.account, {"actor": name}, {"ended_at": deployment.clock.now()})
+    async with open_store(deployment.location, deployment.clock) as store:
+        await store.commit(WriteSet((left,)))
 
 
 @pytest.fixture
