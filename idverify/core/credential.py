@@ -8,6 +8,9 @@ from typing import Any
 
 SECONDS_PER_DAY = 86_400
 
+Place = tuple[str | int, ...]
+"""A place in claims: ``("address", "country")``, ``("nationalities", 0)``."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatusReference:
@@ -23,15 +26,21 @@ class Credential:
 
     Times are Unix seconds; ``issued_at`` is rounded to the day so that it does not identify the copy.
     ``holder_key`` is the public JWK (RFC 7517) that the wallet proved it holds.
+
+    ``type`` and ``claims`` are those of the format: a ``vct`` and claims by name, or a docType and, by namespace, the
+    elements by name, in which dates are ``datetime.date``, times ``datetime.datetime`` and pictures bytes.
+    ``disclosable`` are the places that the holder may show one by one, with ``decoys`` more digests at each level
+    (both of SD-JWT; an mdoc shows every element by itself).
     """
 
     type: str
     claims: Mapping[str, Any]
-    disclosable: frozenset[str]
+    disclosable: frozenset[Place]
     issued_at: int
     expires_at: int
     status: StatusReference
     holder_key: Mapping[str, str]
+    decoys: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from idverify.core.credential import Credential, Issuer, StatusReference
-from idverify.core.trust import TrustStore
+from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
 
@@ -29,17 +29,22 @@ class ToBeSigned:
 
 @dataclass(frozen=True, slots=True)
 class HolderBindingExpected:
-    """What the verifier asked the wallet for. Demanded by the verifier's policy, never by the token."""
+    """What the verifier asked the wallet for. Demanded by the verifier's policy, never by the token.
+
+    ``response_uri`` is where the answer goes, which the session transcript of an mdoc holds (OpenID4VP 1.0, B.2.6).
+    """
 
     audience: str
     nonce: str
+    response_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
     """A document as read: parsed, not believed.
 
-    ``issuer_signed`` is the exact byte string that the issuer's commitment on the ledger covers.
+    ``issuer_signed`` is the exact byte string that the issuer's commitment on the ledger covers. ``claims`` are the
+    disclosed ones, as in ``Credential``; ``iss`` is whom the document names as its issuer, which nobody believes yet.
     """
 
     format: str
@@ -72,6 +77,9 @@ class CredentialFormat(Protocol):
 
     def read(self, document: bytes) -> Presented:
         """Parse only, with caps and strictness; trusts nothing. Raises ``DocumentError``."""
+
+    def issuer(self, presented: Presented, trust: TrustStore) -> TrustedIssuer | None:
+        """Who of those we rely on the document claims to be from, or ``None``; ``check`` says whether it is so."""
 
     def check(
         self, presented: Presented, trust: TrustStore, at: int, expected: HolderBindingExpected | None

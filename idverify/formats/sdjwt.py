@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from idverify.core.credential import Place
 from idverify.errors import DocumentError
 from idverify.formats.jose import b64url_decode, b64url_encode
 from idverify.formats.strict_json import MAX_DEPTH, parse_json, parse_object
@@ -21,8 +22,6 @@ MAX_DOCUMENT = 64 * 1024
 MAX_DISCLOSURES = 256
 SD, ELLIPSIS, SD_ALG = "_sd", "...", "_sd_alg"
 RESERVED = frozenset({SD, ELLIPSIS, SD_ALG})
-
-Path = tuple[str | int, ...]
 
 
 class Disclosure(NamedTuple):
@@ -48,7 +47,7 @@ class Disclosed:
     """The processed payload, and where each embedded digest stood (an undisclosed one: the place it is listed)."""
 
     claims: dict[str, Any]
-    places: Mapping[str, Path]
+    places: Mapping[str, Place]
 
 
 def digest_of(encoded: bytes) -> str:
@@ -71,13 +70,13 @@ def disclosure_once(disclosure: Disclosure, others: Mapping[str, Disclosure]) ->
         raise DocumentError("disclosure-once", "A disclosure was sent twice; send each once.")
 
 
-def nesting_depth(path: Path) -> None:
+def nesting_depth(path: Place) -> None:
     """Disclosures inside disclosures add up; together they stay under the same cap as plain JSON."""
     if len(path) >= MAX_DEPTH:
         raise DocumentError("nesting-depth", f"Claims may be nested {MAX_DEPTH} deep, disclosures included; got more.")
 
 
-def level_sd_is_digests(level: Mapping[str, Any], _path: Path) -> None:
+def level_sd_is_digests(level: Mapping[str, Any], _path: Place) -> None:
     """4.1 rule 7 and 4.2.4.1: ``_sd`` is an array of strings or is not there."""
     if SD not in level:
         return
@@ -85,13 +84,13 @@ def level_sd_is_digests(level: Mapping[str, Any], _path: Path) -> None:
         raise DocumentError("level-sd-is-digests", "_sd must be an array of digests.")
 
 
-def level_no_ellipsis(level: Mapping[str, Any], _path: Path) -> None:
+def level_no_ellipsis(level: Mapping[str, Any], _path: Place) -> None:
     """4.1 rule 7: ``...`` is no claim name."""
     if ELLIPSIS in level:
         raise DocumentError("level-no-ellipsis", "The name ... may stand only for an array element.")
 
 
-def level_sd_alg_on_top(level: Mapping[str, Any], path: Path) -> None:
+def level_sd_alg_on_top(level: Mapping[str, Any], path: Place) -> None:
     """4.1.1: ``_sd_alg`` stands at the top level only."""
     if path and SD_ALG in level:
         raise DocumentError("level-sd-alg-on-top", "_sd_alg may stand only at the top level.")
@@ -103,7 +102,7 @@ def element_is_digest(element: Mapping[str, Any]) -> None:
         raise DocumentError("element-is-digest", "A hidden array element must be {...: digest} and nothing else.")
 
 
-def digest_once(digest: str, places: Mapping[str, Path]) -> None:
+def digest_once(digest: str, places: Mapping[str, Place]) -> None:
     """7.1 step 4: no digest stands in two places."""
     if digest in places:
         raise DocumentError("digest-once", f"The digest {digest[:12]}... stands in two places.")
@@ -133,7 +132,7 @@ def element_shape(disclosure: Disclosure) -> None:
         raise DocumentError("element-shape", "The disclosure of an array element must be [salt, value].")
 
 
-def all_referenced(disclosures: Iterable[Disclosure], places: Mapping[str, Path]) -> None:
+def all_referenced(disclosures: Iterable[Disclosure], places: Mapping[str, Place]) -> None:
     """7.1 step 5: no disclosure without its digest in what was signed."""
     if any(disclosure.digest not in places for disclosure in disclosures):
         raise DocumentError("all-referenced", "A disclosure belongs to nothing that the issuer signed.")
@@ -141,21 +140,21 @@ def all_referenced(disclosures: Iterable[Disclosure], places: Mapping[str, Path]
 
 PAYLOAD_RULES: tuple[Callable[[Mapping[str, Any]], None], ...] = (sd_alg_known,)
 DISCLOSURE_RULES: tuple[Callable[[Disclosure, Mapping[str, Disclosure]], None], ...] = (disclosure_once,)
-NESTING_RULES: tuple[Callable[[Path], None], ...] = (nesting_depth,)
-LEVEL_RULES: tuple[Callable[[Mapping[str, Any], Path], None], ...] = (
+NESTING_RULES: tuple[Callable[[Place], None], ...] = (nesting_depth,)
+LEVEL_RULES: tuple[Callable[[Mapping[str, Any], Place], None], ...] = (
     level_sd_is_digests,
     level_no_ellipsis,
     level_sd_alg_on_top,
 )
 ARRAY_RULES: tuple[Callable[[Mapping[str, Any]], None], ...] = (element_is_digest,)
-DIGEST_RULES: tuple[Callable[[str, Mapping[str, Path]], None], ...] = (digest_once,)
+DIGEST_RULES: tuple[Callable[[str, Mapping[str, Place]], None], ...] = (digest_once,)
 PROPERTY_RULES: tuple[Callable[[Disclosure, Mapping[str, Any]], None], ...] = (
     property_shape,
     property_name_free,
     property_is_new,
 )
 ELEMENT_RULES: tuple[Callable[[Disclosure], None], ...] = (element_shape,)
-WHOLE_RULES: tuple[Callable[[Iterable[Disclosure], Mapping[str, Path]], None], ...] = (all_referenced,)
+WHOLE_RULES: tuple[Callable[[Iterable[Disclosure], Mapping[str, Place]], None], ...] = (all_referenced,)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -187,13 +186,13 @@ class _Disclosing:
 
     def __init__(self, disclosures: Iterable[Disclosure]) -> None:
         self.by_digest: dict[str, Disclosure] = {}
-        self.places: dict[str, Path] = {}
+        self.places: dict[str, Place] = {}
         for disclosure in disclosures:
             for rule in DISCLOSURE_RULES:
                 rule(disclosure, self.by_digest)
             self.by_digest[disclosure.digest] = disclosure
 
-    def value(self, value: Any, path: Path, step: str | int) -> Any:
+    def value(self, value: Any, path: Place, step: str | int) -> Any:
         container = type(value)
         if container is not dict and container is not list:
             return value
@@ -202,7 +201,7 @@ class _Disclosing:
             rule(place)
         return self.members(value, place) if container is dict else self.elements(value, place)
 
-    def members(self, level: dict[str, Any], path: Path) -> dict[str, Any]:
+    def members(self, level: dict[str, Any], path: Place) -> dict[str, Any]:
         for level_rule in LEVEL_RULES:
             level_rule(level, path)
         shown = {name: self.value(value, path, name) for name, value in level.items() if name != SD}
@@ -217,7 +216,7 @@ class _Disclosing:
             shown[name] = self.value(disclosure.elements[-1], path, name)
         return shown
 
-    def elements(self, elements: list[Any], path: Path) -> list[Any]:
+    def elements(self, elements: list[Any], path: Place) -> list[Any]:
         shown = []
         for index, element in enumerate(elements):
             if type(element) is not dict or ELLIPSIS not in element:
@@ -232,7 +231,7 @@ class _Disclosing:
                 shown.append(self.value(disclosure.elements[-1], path, index))
         return shown
 
-    def find(self, digest: str, place: Path) -> Disclosure | None:
+    def find(self, digest: str, place: Place) -> Disclosure | None:
         for rule in DIGEST_RULES:
             rule(digest, self.places)
         self.places[digest] = place
@@ -254,12 +253,12 @@ def disclose(payload: dict[str, Any], disclosures: Sequence[Disclosure]) -> Disc
 # --- the wallet ---------------------------------------------------------------------------------------------------
 
 
-def _wanted(place: Path, wish: Path) -> bool:
+def _wanted(place: Place, wish: Place) -> bool:
     shorter = min(len(place), len(wish))
     return place[:shorter] == wish[:shorter]
 
 
-def select(document: bytes, wishes: Iterable[Path]) -> bytes:
+def select(document: bytes, wishes: Iterable[Place]) -> bytes:
     """Section 7.2: the SD-JWT with only those disclosures that show ``wishes``, what leads there and what is inside.
 
     Raises ``DocumentError`` when the document breaks a rule of section 7.1.

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from idverify.core.credential import Place
 from idverify.formats.base import Entropy
 from idverify.formats.jose import b64url_encode
-from idverify.formats.sdjwt import ELLIPSIS, RESERVED, SD, SD_ALG, Path, digest_of
+from idverify.formats.sdjwt import ELLIPSIS, RESERVED, SD, SD_ALG, digest_of
 from idverify.formats.strict_json import encode_json
 
 SALT_BYTES = 16  # section 9.3: 128 bits
@@ -35,7 +36,7 @@ class _Mark:
     inside: dict[str | int, _Mark]
 
 
-def _marks(paths: Iterable[Path]) -> dict[str | int, _Mark]:
+def _marks(paths: Iterable[Place]) -> dict[str | int, _Mark]:
     top = _Mark(hidden=False, inside={})
     for path in paths:
         mark = top
@@ -89,7 +90,7 @@ class _Concealing:
         return plain
 
 
-def conceal(claims: Mapping[str, Any], paths: Iterable[Path], entropy: Entropy, decoys: int = 0) -> Concealed:
+def conceal(claims: Mapping[str, Any], paths: Iterable[Place], entropy: Entropy, decoys: int = 0) -> Concealed:
     """Hide the claims at ``paths`` (nested and recursive ones too), with ``decoys`` more digests per object.
 
     Raises ``ValueError`` when a path leads nowhere or a name is reserved: that is our mistake, not a document's.

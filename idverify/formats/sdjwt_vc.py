@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from idverify.core.credential import Credential, Issuer, StatusReference
+from idverify.core.credential import Credential, Issuer, Place, StatusReference
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
@@ -43,24 +43,24 @@ class SdJwtVcDetail:
 # --- format: what read refuses ------------------------------------------------------------------------------------
 
 
-def metadata_not_disclosed(_payload: Mapping[str, Any], places: Mapping[str, sdjwt.Path]) -> None:
+def metadata_not_disclosed(_payload: Mapping[str, Any], places: Mapping[str, Place]) -> None:
     """Section 2.2.2.3: dates, type, issuer, holder key and status are for everybody, or they could be left out."""
     for place in places.values():
         if place and place[0] in NEVER_DISCLOSED:
             raise DocumentError("metadata-not-disclosed", f"The claim {place[0]} must not be selectively disclosable.")
 
 
-def issuer_named(payload: Mapping[str, Any], _places: Mapping[str, sdjwt.Path]) -> None:
+def issuer_named(payload: Mapping[str, Any], _places: Mapping[str, Place]) -> None:
     """``iss`` says whose roots apply; the draft leaves it out only where a certificate subject replaces it."""
     jose.text_claim(payload, "iss", WHAT)
 
 
-def type_named(payload: Mapping[str, Any], _places: Mapping[str, sdjwt.Path]) -> None:
+def type_named(payload: Mapping[str, Any], _places: Mapping[str, Place]) -> None:
     """Section 2.2.2.1: ``vct`` is required."""
     jose.text_claim(payload, "vct", WHAT)
 
 
-FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, sdjwt.Path]], None], ...] = (
+FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, Place]], None], ...] = (
     metadata_not_disclosed,
     issuer_named,
     type_named,
@@ -243,7 +243,7 @@ class SdJwtVc(CredentialFormat):
         """The signing input; ``remainder`` holds the disclosures. Raises ``ValueError`` on claims we must not issue."""
         if taken := METADATA & credential.claims.keys():
             raise ValueError(f"Claims must not be named {', '.join(sorted(taken))}: the format fills those in itself.")
-        concealed = conceal(credential.claims, [(name,) for name in sorted(credential.disclosable)], entropy)
+        concealed = conceal(credential.claims, sorted(credential.disclosable), entropy, credential.decoys)
         payload = {
             "iss": issuer.iss,
             "iat": credential.issued_at,
@@ -282,6 +282,10 @@ class SdJwtVc(CredentialFormat):
             holder_key=_holder_key(payload),
             detail=SdJwtVcDetail(sd_jwt, token, payload),
         )
+
+    def issuer(self, presented: Presented, trust: TrustStore) -> TrustedIssuer | None:
+        """The trusted issuer that ``iss`` names."""
+        return trust.issuer(presented.iss)
 
     def check(
         self, presented: Presented, trust: TrustStore, at: int, expected: HolderBindingExpected | None

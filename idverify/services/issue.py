@@ -176,7 +176,7 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
     credential = Credential(
         type=kind.vct,
         claims=claims,
-        disclosable=kind.disclosable & claims.keys(),
+        disclosable=frozenset((name,) for name in kind.disclosable & claims.keys()),
         issued_at=day_rounded(now),
         expires_at=expires,
         status=office.board.allocate(),

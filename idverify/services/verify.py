@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from idverify.core.credential_type import Purpose, visible_claims
-from idverify.core.trust import TrustStore
+from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
 from idverify.errors import DocumentError
@@ -88,7 +88,8 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None)
     checks = [Check(CheckId.SIZE, Result.PASS, "Within the limits.")]
     checks += _asked_type(carrier, verifier, submission, presented, at)
-    checks += await _status(verifier, presented, checks, at)
+    issuer = carrier.issuer(presented, verifier.trust)
+    checks += await _status(verifier, presented, issuer, checks, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
     return Verified(fold(checks, submission.channel), presented)
 
@@ -122,8 +123,9 @@ def _asked_type(
             yield check
 
 
-async def _status(verifier: Verifier, presented: Presented, so_far: list[Check], at: int) -> list[Check]:
-    issuer = verifier.trust.issuer(presented.iss)
+async def _status(
+    verifier: Verifier, presented: Presented, issuer: TrustedIssuer | None, so_far: list[Check], at: int
+) -> list[Check]:
     trusted = any(check.id is CheckId.ISSUER_TRUSTED and check.result is Result.PASS for check in so_far)
     if issuer is None or not trusted:
         return _status_unknown("Not looked at: the issuer is not trusted, so nobody is asked about it.")

@@ -121,7 +121,8 @@ def credential(claims: Mapping[str, Any] = CLAIMS, disclosable: frozenset[str] =
     """A credential of ninety days, bound to the holder's key."""
     holder = jose.public_jwk(HOLDER_KEY.public_key())
     reference = StatusReference(STATUS_URI, 5)
-    return Credential(VCT, claims, disclosable, day_rounded(NOW), NOW + 90 * DAY, reference, holder)
+    places = frozenset((name,) for name in disclosable)
+    return Credential(VCT, claims, places, day_rounded(NOW), NOW + 90 * DAY, reference, holder)
 
 
 def issue(one: Credential | None = None, issuer: Issuer = ISSUER) -> bytes:
