@@ -18,6 +18,7 @@ from idverify.errors import Conflict, NotFound, Unprocessable
 from idverify.services import (
     change_authenticators,
     enrol_staff,
+    proposals,
     reinstate,
     replace_signing_key,
     restore_access,
@@ -27,7 +28,7 @@ from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invitation
 from idverify.services.office import Office
-from idverify.services.proposals import PROPOSAL_SECONDS, taken_up
+from idverify.services.proposals import PROPOSAL_SECONDS, taken_up, waiting_columns
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
@@ -45,13 +46,10 @@ _ALTERED: Final = "What waits here is not what was proposed. Nothing was done; p
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """An act that waits for a second admin until ``expires_at`` (Unix seconds)."""
+class Waiting(proposals.Waiting):
+    """An act that waits for a second admin."""
 
-    handle: bytes
     action: Action
-    proposed_by: str
-    expires_at: int
 
 
 async def propose(office: Office, admin: Principal, action: Action, given: Given | None) -> Waiting:
@@ -63,23 +61,22 @@ async def propose(office: Office, admin: Principal, action: Action, given: Given
     person = require_person(admin)
     await act.check(office, action)
     confirmed = await step_up.require(office, admin, action, given)
-    now, handle = office.clock.now(), office.new_handle()
-    waits = Waiting(handle, action, admin.actor, now + PROPOSAL_SECONDS)
+    now = office.clock.now()
     row = {
         "id": office.new_id(),
-        "handle": handle,
+        "handle": office.new_handle(),
         "act": action.act,
         "action": canonical_json(action.to_json()),
         "proposed_by": admin.actor,
         "proposed_by_account": person.account,
         "authorisation_id": confirmed.id,
         "created_at": now,
-        "expires_at": waits.expires_at,
+        "expires_at": now + PROPOSAL_SECONDS,
         "consumed_at": None,
     }
     writes = (*confirmed.writes(None), Insert(tables.admin_proposal, row))
     await office.store.commit(WriteSet(writes, confirmed.entries(office)))
-    return waits
+    return _waiting(row)
 
 
 async def waiting(office: Office, admin: Principal) -> list[Waiting]:
@@ -148,4 +145,4 @@ def _action(said: dict[str, Any]) -> Action:
 
 
 def _waiting(row: Any) -> Waiting:
-    return Waiting(row["handle"], _action(json.loads(row["action"])), row["proposed_by"], row["expires_at"])
+    return Waiting(*waiting_columns(row), _action(json.loads(row["action"])))

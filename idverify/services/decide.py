@@ -31,7 +31,7 @@ from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.people import Person, read, record_view
-from idverify.services.proposals import Proposal, Proposed
+from idverify.services.proposals import Proposal, Proposed, waiting_columns
 from idverify.services.records import About, entry
 from idverify.services.sealed import DecisionContent, seal_content, unseal_content
 from idverify.services.step_up import Authorisation
@@ -83,15 +83,12 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(proposals.Waiting):
     """A proposal in the list of those that wait: enough to choose one, nothing of what is held on the person."""
 
-    handle: bytes
     person: bytes
     kind: DecisionKind
     reason: str
-    proposed_by: str
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +179,7 @@ async def proposal(office: Office, officer: Principal, handle: bytes) -> tuple[W
 
 
 def _waiting(row: Any) -> Waiting:
-    kind = DecisionKind(row["kind"])
-    return Waiting(row["handle"], row["person_handle"], kind, row["reason"], row["proposed_by"], row["expires_at"])
+    return Waiting(*waiting_columns(row), row["person_handle"], DecisionKind(row["kind"]), row["reason"])
 
 
 def _proposed(row: Any, key: PersonKey) -> Ruling:

@@ -27,7 +27,7 @@ from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.people import Person, look, read
-from idverify.services.proposals import Proposal, Proposed, TakenUp
+from idverify.services.proposals import Proposal, Proposed, TakenUp, waiting_columns
 from idverify.services.records import entry
 from idverify.services.sealed import DecisionContent, unseal_content
 from idverify.services.step_up import Authorisation
@@ -64,14 +64,11 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(proposals.Waiting):
     """An erasure that waits for a second admin."""
 
-    handle: bytes
     person: bytes
     reason: str
-    proposed_by: str
-    expires_at: int
 
 
 async def propose(office: Office, admin: Principal, erasure: Erasure, given: Given | None) -> Proposed:
@@ -91,10 +88,7 @@ async def waiting(office: Office, admin: Principal) -> list[Waiting]:
     """Every erasure that waits for a second admin."""
     require_may(admin, Act.ERASE)
     rows: list[Any] = await office.store.fetch(queries.OPEN_ERASURES, {"at": office.clock.now()})
-    return [
-        Waiting(row["handle"], row["person_handle"], row["reason"], row["proposed_by"], row["expires_at"])
-        for row in rows
-    ]
+    return [Waiting(*waiting_columns(row), row["person_handle"], row["reason"]) for row in rows]
 
 
 async def approve(office: Office, admin: Principal, proposal: bytes, given: Given | None) -> Erased:

@@ -25,11 +25,11 @@ from idverify.ledger.errors import ForkError
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.sequencer import genesis
 from idverify.ledger.succession import closing_digest, origin_of, shard_of
-from idverify.services import step_up
+from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.log_book import Log
 from idverify.services.office import Office
-from idverify.services.proposals import PROPOSAL_SECONDS, taken_up
+from idverify.services.proposals import PROPOSAL_SECONDS, taken_up, waiting_columns
 from idverify.services.records import LOG_START, SHARD_CLOSE, public_object
 from idverify.services.step_up import Authorisation
 from idverify.services.waiting import record_waiting
@@ -62,13 +62,10 @@ class Succession:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A new shard that waits for a second admin until ``expires_at`` (Unix seconds)."""
+class Waiting(proposals.Waiting):
+    """A new shard that waits for a second admin."""
 
-    handle: bytes
     succession: Succession
-    proposed_by: str
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +100,11 @@ async def propose(office: Office, admin: Principal, last_known: Checkpoint, give
     await office.log_book.refresh()
     succession = await _after(office, last_known)
     confirmed = await step_up.require(office, admin, succession.action(), given)
-    now, handle = office.clock.now(), office.new_handle()
+    now = office.clock.now()
     kept = {"ceremony_id", "security_key_id", "action_digest", "evidence", "confirmed_at"}
     row = {
         "id": office.new_id(),
-        "handle": handle,
+        "handle": office.new_handle(),
         "ends": succession.ends,
         "begins": succession.begins,
         "last_known": last_known.text(),
@@ -122,7 +119,7 @@ async def propose(office: Office, admin: Principal, last_known: Checkpoint, give
         "consumed_at": None,
     }
     await office.store.commit(WriteSet((*confirmed.preconditions, Insert(tables.shard_proposal, row))))
-    return Waiting(handle, succession, admin.actor, now + PROPOSAL_SECONDS)
+    return _waiting(row)
 
 
 async def waiting(office: Office, admin: Principal, handle: bytes) -> Waiting:
@@ -227,7 +224,7 @@ async def _find(office: Office, handle: bytes) -> Any:
 def _waiting(row: Any) -> Waiting:
     last_known, halted = Checkpoint.parse(row["last_known"]), bool(row["halted"])
     succession = Succession(row["ends"], row["begins"], last_known, halted)
-    return Waiting(row["handle"], succession, row["proposed_by"], row["expires_at"])
+    return Waiting(*waiting_columns(row), succession)
 
 
 def _first_person(row: Any) -> Authorisation:

@@ -29,6 +29,21 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A proposal as it is shown: by whom, good until ``expires_at`` (Unix seconds), and whether it was carried out."""
+
+    handle: bytes
+    proposed_by: str
+    expires_at: int
+    carried_out: bool
+
+
+def waiting_columns(row: Any) -> tuple[bytes, str, int, bool]:
+    """What ``Waiting`` holds, of a row of any table of proposals."""
+    return row["handle"], row["proposed_by"], row["expires_at"], row["consumed_at"] is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What is to be done to a person: ``kind`` is what, ``reason`` a word of a closed list."""
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from idverify.auth import enrolment_codes
 from idverify.core.action import Action, StepUpRequired
-from idverify.core.names import name_as_read
 from idverify.core.policy import Role
 from idverify.services import administration, change_authenticators, judgement
 from idverify.services.administration import Waiting
@@ -18,6 +16,7 @@ from idverify.web.pages.act_words import ACTS, ROLES, in_words
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.refused_keys import RefusedShown, refused_shown
 from idverify.web.pages.render import Html
+from idverify.web.pages.waiting import WaitingShown, waiting_shown
 from idverify.web.pages.words import N_
 
 PATH: Final = "/admin/proposals"
@@ -26,17 +25,6 @@ _DONE: Final = {
     "proposed": N_("It is proposed. Another administrator must approve it."),
     "approved": N_("It is approved, and done."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingShown:
-    """A proposal: its page, what is proposed, by whom, until when (Unix seconds), whether it is one's own."""
-
-    path: str
-    title: str
-    proposed_by: str
-    expires_at: int
-    is_own: bool
 
 
 async def list_proposals(call: PageCall) -> Html:
@@ -52,7 +40,6 @@ async def show(call: PageCall) -> Html:
     context = {
         "proposal": _shown(call, waiting),
         "lines": in_words(waiting.action, call.caller.role).lines,
-        "expired": waiting.expires_at <= call.office.clock.now(),
         "refused": await _refused(call, waiting),
     }
     return Html("admin/proposal.html", context)
@@ -103,6 +90,4 @@ async def _refused(call: PageCall, waiting: Waiting) -> list[RefusedShown] | Non
 
 
 def _shown(call: PageCall, waiting: Waiting) -> WaitingShown:
-    own = name_as_read(waiting.proposed_by) == name_as_read(call.caller.actor)
-    path = f"{PATH}/{waiting.handle.hex()}"
-    return WaitingShown(path, ACTS[waiting.action.act], waiting.proposed_by, waiting.expires_at, own)
+    return waiting_shown(call, waiting, PATH, ACTS[waiting.action.act])

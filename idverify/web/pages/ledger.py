@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.core.names import name_as_read
 from idverify.errors import MalformedRequest
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.errors import MalformedError
@@ -17,6 +16,7 @@ from idverify.web.pages.call import PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Form, Says
 from idverify.web.pages.render import Html
 from idverify.web.pages.said import Said
+from idverify.web.pages.waiting import WaitingShown, waiting_shown
 from idverify.web.pages.words import N_
 
 PATH: Final = "/admin/ledger"
@@ -33,17 +33,6 @@ class NewLogForm(Form):
 
 
 @dataclass(frozen=True, slots=True)
-class ProposalShown:
-    """A proposal: its page, which log it begins, by whom, until when (Unix seconds), whether it is one's own."""
-
-    path: str
-    begins: str
-    proposed_by: str
-    expires_at: int
-    is_own: bool
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerShown:
     """The section of the desk. ``lines`` say how the log stands, ``last_known`` is what a proposal sends."""
 
@@ -51,7 +40,7 @@ class LedgerShown:
     halted: str | None
     unknown: str | None
     last_known: tuple[tuple[str, str], ...]
-    proposals: tuple[ProposalShown, ...]
+    proposals: tuple[WaitingShown, ...]
 
 
 async def shown(call: PageCall) -> LedgerShown:
@@ -87,7 +76,6 @@ async def show(call: PageCall) -> Html:
     context = {
         "proposal": _proposal(call, waiting),
         "lines": in_words(waiting.succession.action(), call.caller.role).lines,
-        "expired": waiting.expires_at <= call.office.clock.now(),
     }
     return Html("admin/new_log.html", context)
 
@@ -98,10 +86,8 @@ async def approve(call: PageCall) -> Redirect:
     return Redirect("/admin?done=log-opened")
 
 
-def _proposal(call: PageCall, waiting: Waiting) -> ProposalShown:
-    own = name_as_read(waiting.proposed_by) == name_as_read(call.caller.actor)
-    path = f"{PATH}/{waiting.handle.hex()}"
-    return ProposalShown(path, waiting.succession.begins, waiting.proposed_by, waiting.expires_at, own)
+def _proposal(call: PageCall, waiting: Waiting) -> WaitingShown:
+    return waiting_shown(call, waiting, PATH, waiting.succession.begins)
 
 
 def _checkpoint(form: NewLogForm) -> Checkpoint:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from idverify.core.names import name_as_read
 from idverify.services import decide
 from idverify.services.decide import Waiting
 from idverify.web.pages.act_words import DECISIONS, in_words
@@ -12,19 +9,9 @@ from idverify.web.pages.call import PageCall
 from idverify.web.pages.officer_decisions import decided
 from idverify.web.pages.officer_people import path_of
 from idverify.web.pages.render import Html
+from idverify.web.pages.waiting import WaitingShown, waiting_shown
 
 LIST = "/officer/proposals"
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingShown:
-    """A proposal: its page, what is proposed, by whom, until when (Unix seconds), whether it is one's own."""
-
-    path: str
-    title: str
-    proposed_by: str
-    expires_at: int
-    is_own: bool
 
 
 async def list_proposals(call: PageCall) -> Html:
@@ -41,7 +28,6 @@ async def show(call: PageCall) -> Html:
         "lines": in_words(ruling.action(), call.caller.role).lines,
         "about": about,
         "record": path_of(waiting.person),
-        "expired": waiting.expires_at <= call.office.clock.now(),
     }
     return Html("officer/proposal.html", context)
 
@@ -52,6 +38,4 @@ async def approve(call: PageCall) -> Html:
 
 
 def _shown(call: PageCall, waiting: Waiting) -> WaitingShown:
-    own = name_as_read(waiting.proposed_by) == name_as_read(call.caller.actor)
-    path = f"{LIST}/{waiting.handle.hex()}"
-    return WaitingShown(path, DECISIONS[waiting.kind], waiting.proposed_by, waiting.expires_at, own)
+    return waiting_shown(call, waiting, LIST, DECISIONS[waiting.kind])

@@ -61,6 +61,9 @@ async def test_two_administrators_open_a_new_log(admins: Admins) -> None:
     assert "A new log is open" in done.text
     assert "/log/2" in done.text
     assert not PATH.search(done.html)
+    again = await admins.agnes.open(path[0])
+    assert "It was approved, and is done." in again.text
+    assert path[0] not in [form.action for form in again.forms]
 
 
 async def test_a_halted_ledger_is_said_to_be(admins: Admins) -> None:

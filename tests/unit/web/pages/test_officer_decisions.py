@@ -83,6 +83,20 @@ async def test_an_expired_proposal_is_not_offered_for_approval(people: People) -
     assert path not in [form.action for form in page.forms]
 
 
+async def test_a_proposal_that_was_carried_out_is_not_offered_for_approval(people: People) -> None:
+    """Whoever opens it again reads that it is done."""
+    person = await people.served.api.person_with_status()
+    proposer = people.browser()
+    await proposer.enrol(await people.invite_officer("Pia Proposer"))
+    await proposed(proposer, person)
+    second = await people.staff("second")
+    waits = await waiting(second)
+    await second.confirm(await second.fill(waits, waits.path))
+    page = await second.open(waits.path)
+    assert "It was approved, and is done." in page.text
+    assert waits.path not in [form.action for form in page.forms]
+
+
 async def test_what_does_not_fit_is_said(people: People) -> None:
     """A decision without a reason of its kind or without a legal basis gets no further than its form."""
     officer = await people.staff("second")
