@@ -87,8 +87,11 @@ def inserting(row: dict[str, Any]) -> Insert:
 async def metadata(store: Store, roots: tuple[bytes, ...]) -> mds.Metadata | None:
     """The newest metadata; ``None`` where there are none, or none that these roots vouch for."""
     row: Any = await store.fetch_one(queries.NEWEST_METADATA, {})
-    if row is None:
-        return None
+    return None if row is None else metadata_in(row, roots)
+
+
+def metadata_in(row: Any, roots: tuple[bytes, ...]) -> mds.Metadata | None:
+    """The metadata of a row; ``None`` where these roots do not vouch for them."""
     try:
         return _read(row["blob"], roots, row["loaded_at"])
     except DocumentError:  # other roots than when they were loaded

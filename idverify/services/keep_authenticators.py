@@ -65,7 +65,7 @@ async def _metadata(office: Office, version: Version) -> MetadataState | None:
     row: Any = await office.store.fetch_one(queries.NEWEST_METADATA, {})
     if row is None:
         return None
-    known, now = await authenticators.metadata(office.store, office.metadata_roots), office.clock.now()
+    known, now = authenticators.metadata_in(row, office.metadata_roots), office.clock.now()
     grace = DAY * (0 if version.listed is None else version.listed.grace_days)
     stale = known is None or is_stale(known, now, grace)
     overdue = now > row["next_update"]

@@ -64,7 +64,11 @@ def upgrade() -> None:
         sqlite_where=about_somebody,
         postgresql_where=about_somebody,
     )
-    _create_tables()
+    _create_notices()
+    _create_authenticator_lists()
+    _create_metadata()
+    _create_admin_proposals()
+    _create_key_orders()
     # Their tokens cannot be renewed: whoever is signed in signs in again.
     op.execute("UPDATE session SET ended_at = created_at WHERE ended_at IS NULL")
 
@@ -88,7 +92,7 @@ def _add_reference(table: str, name: str, target: str) -> None:
     op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {type_} REFERENCES {referred} ({column})")
 
 
-def _create_tables() -> None:
+def _create_notices() -> None:
     op.create_table(
         "notice",
         sa.Column("id", BYTES, nullable=False),
@@ -104,6 +108,9 @@ def _create_tables() -> None:
         sa.UniqueConstraint("handle"),
     )
     op.create_index("notice_of_account", "notice", ["account_id"])
+
+
+def _create_authenticator_lists() -> None:
     op.create_table(
         "authenticator_list",
         sa.Column("version", INT, autoincrement=False, nullable=False),
@@ -115,6 +122,9 @@ def _create_tables() -> None:
         sa.Column("decided_at", INT, nullable=False),
         sa.PrimaryKeyConstraint("version"),
     )
+
+
+def _create_metadata() -> None:
     op.create_table(
         "metadata_blob",
         sa.Column("number", INT, autoincrement=False, nullable=False),
@@ -124,6 +134,9 @@ def _create_tables() -> None:
         sa.Column("loaded_at", INT, nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
+
+
+def _create_admin_proposals() -> None:
     op.create_table(
         "admin_proposal",
         sa.Column("id", BYTES, nullable=False),
@@ -140,6 +153,9 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("handle"),
     )
+
+
+def _create_key_orders() -> None:
     op.create_table(
         "key_order",
         sa.Column("id", BYTES, nullable=False),
