@@ -167,10 +167,10 @@ def _es256_holds(key: ec.EllipticCurvePublicKey, signed: bytes, signature: bytes
 ALGORITHMS: Mapping[str, Callable[[ec.EllipticCurvePublicKey, bytes, bytes], bool]] = {"ES256": _es256_holds}
 
 
-def verify_signature(token: Jws, key: ec.EllipticCurvePublicKey, what: str) -> None:
-    """RFC 7515 section 5.2 with a P-256 ``key``. Raises ``DocumentError`` (``signature``)."""
+def verify_signature(token: Jws, key: ec.EllipticCurvePublicKey, what: str, rule: str = "signature") -> None:
+    """RFC 7515 section 5.2 with a P-256 ``key``. Raises ``DocumentError`` (``rule``)."""
     if not ALGORITHMS["ES256"](key, token.signing_input, token.signature):
-        raise DocumentError("signature", f"The signature of {what} does not match its content and key.")
+        raise DocumentError(rule, f"The signature of {what} does not match its content and key.")
 
 
 @lru_cache(maxsize=1024)

@@ -58,7 +58,7 @@ def read(encoded: bytes, presented: bytes, holder_key: ec.EllipticCurvePublicKey
 
 def binding_signature(binding: KeyBinding) -> None:
     """7.3 step 5.3: signed with the key that the issuer bound the credential to."""
-    verify_signature(binding.token, binding.holder_key, "the key binding")
+    verify_signature(binding.token, binding.holder_key, "the key binding", "binding-signature")
 
 
 def binding_sd_hash(binding: KeyBinding) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from idverify.core.credential import StatusReference
 from idverify.core.trust import TrustStore
 from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
@@ -51,6 +52,11 @@ def test_what_is_issued_is_what_was_planned() -> None:
     assert read.holder_key == planned.holder_key
     assert read.signing_chain == world.CHAIN
     assert document.startswith(read.issuer_signed + b"~")
+
+
+def test_status_reference_is_read() -> None:
+    """The index and address of the status are those that were issued."""
+    assert world.FORMAT.read(world.issue()).status == StatusReference(world.STATUS_URI, 5)
 
 
 def test_every_disclosable_claim_is_hidden() -> None:
