@@ -13,17 +13,33 @@ MAX_DOCUMENT = 64 * 1024
 
 _SD_JWT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*~")
 
+_JSON_JWS = re.compile(rb"""\s*\{.{0,65536}?"signatures?"\s*:""", re.DOTALL)
+_JWT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\s*")
+
 FORMATS: Mapping[str, CredentialFormat] = {form.name: form for form in (SdJwtVc(),)}
 
 # (looks like it, name in FORMATS)
 SIGNS: tuple[tuple[Callable[[bytes], object], str], ...] = ((_SD_JWT.match, "dc+sd-jwt"),)
 
+# What people may well bring and nobody reads here: (looks like it, its rule, the sentence that says so).
+REFUSED: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
+    (
+        _JSON_JWS.match,
+        "json-serialization",
+        "This is a JWS in JSON (RFC 9901 section 8), which nobody needs to support. Send the compact form, with ~.",
+    ),
+    (_JWT.fullmatch, "plain-jwt", "This is a JWT without the ~ that an SD-JWT VC has after its signed part."),
+)
+
 
 def sniff(document: bytes) -> CredentialFormat:
-    """The format that the bytes look like. Raises ``DocumentError`` (``size``, ``unknown-format``)."""
+    """The format that the bytes look like. Raises ``DocumentError``: ``size``, ``unknown-format``, a ``REFUSED``."""
     if len(document) > MAX_DOCUMENT:
         raise DocumentError("size", f"A document may have {MAX_DOCUMENT} bytes; this one has {len(document)}.")
     for looks_like, name in SIGNS:
         if looks_like(document):
             return FORMATS[name]
+    for looks_like, rule, sentence in REFUSED:
+        if looks_like(document):
+            raise DocumentError(rule, sentence)
     raise DocumentError("unknown-format", "This is no credential in a format known here (SD-JWT VC).")

@@ -184,12 +184,35 @@ def _point(x: str, y: str) -> ec.EllipticCurvePublicKey:
         raise DocumentError("jwk", "The coordinates of the JWK must be a point of P-256; they are not.") from None
 
 
-def public_key(jwk: Any) -> ec.EllipticCurvePublicKey:
-    """The key of a public EC P-256 JWK (RFC 7518 section 6.2). Raises ``DocumentError`` (``jwk``)."""
-    if type(jwk) is not dict or jwk.get("kty") != "EC" or jwk.get("crv") != "P-256":
-        raise DocumentError("jwk", "A key must be a JWK with kty EC and crv P-256.")
+def jwk_kind(jwk: Mapping[str, Any]) -> None:
+    """RFC 7518 section 6.2.1: an elliptic curve key, of the one curve that we use."""
+    if jwk.get("kty") != "EC" or jwk.get("crv") != "P-256":
+        raise DocumentError("jwk-kind", "A key must be a JWK with kty EC and crv P-256.")
+
+
+def jwk_private(jwk: Mapping[str, Any]) -> None:
+    """RFC 7517 section 9.2: whoever sends a private part has given the key away."""
     if any(name in jwk for name in ("d", "k", "p", "q", "dp", "dq", "qi", "oth")):
         raise DocumentError("jwk-private", "A JWK must not carry private parts. Treat this key as lost.")
+
+
+def jwk_use(jwk: Mapping[str, Any]) -> None:
+    """RFC 7517 sections 4.2 to 4.4: a key that says what it is for is used for nothing else."""
+    operations = jwk.get("key_ops", ["verify"])
+    fits = type(operations) is list and "verify" in operations
+    if not fits or jwk.get("use", "sig") != "sig" or jwk.get("alg", "ES256") not in ALGORITHMS:
+        raise DocumentError("jwk-use", "A JWK that says what it is for must be for verifying ES256 signatures.")
+
+
+JWK_RULES: tuple[Callable[[Mapping[str, Any]], None], ...] = (jwk_kind, jwk_private, jwk_use)
+
+
+def public_key(jwk: Any) -> ec.EllipticCurvePublicKey:
+    """The key of a public EC P-256 JWK. Raises ``DocumentError``: ``jwk``, or a rule of ``JWK_RULES``."""
+    if type(jwk) is not dict:
+        raise DocumentError("jwk", f"A key must be a JWK, which is a JSON object; got {type(jwk).__name__}.")
+    for rule in JWK_RULES:
+        rule(jwk)
     if type(jwk.get("x")) is not str or type(jwk.get("y")) is not str:
         raise DocumentError("jwk", "A P-256 JWK must have x and y as text.")
     return _point(jwk["x"], jwk["y"])

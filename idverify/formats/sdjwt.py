@@ -261,9 +261,11 @@ def _wanted(place: Place, wish: Place) -> bool:
 def select(document: bytes, wishes: Iterable[Place]) -> bytes:
     """Section 7.2: the SD-JWT with only those disclosures that show ``wishes``, what leads there and what is inside.
 
-    Raises ``DocumentError`` when the document breaks a rule of section 7.1.
+    Raises ``DocumentError`` when the document breaks a rule of section 7.1, or comes with a key binding.
     """
     sd_jwt, asked = read(document), tuple(wishes)
+    if sd_jwt.key_binding is not None:
+        raise DocumentError("issued-without-binding", "What an issuer hands out must end with ~; it has a key binding.")
     payload = sd_jwt.issuer_signed.split(b".")[1:2]
     if not payload:
         raise DocumentError("jws", "The signed part must be three parts with dots between them.")

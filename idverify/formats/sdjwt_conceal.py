@@ -61,9 +61,10 @@ class _Concealing:
     def value(self, value: Any, inside: Mapping[str | int, _Mark]) -> Any:
         if isinstance(value, dict):
             return self.members(value, inside)
-        if isinstance(value, (list, tuple)):
-            return [self.element(item, inside.get(index)) for index, item in enumerate(value)]
-        return value
+        elements = value if isinstance(value, (list, tuple)) else ()
+        if missing := inside.keys() - range(len(elements)):
+            raise ValueError(f"There is nothing to hide at {', '.join(map(str, missing))}; the element is not there.")
+        return [self.element(item, inside.get(index)) for index, item in enumerate(value)] if elements else value
 
     def element(self, item: Any, mark: _Mark | None) -> Any:
         if mark is None:

@@ -1,4 +1,4 @@
-"""SD-JWT VC (draft-ietf-oauth-sd-jwt-vc-25): a credential as an SD-JWT. What the draft may still move stands here.
+"""SD-JWT VC: a credential as an SD-JWT. What its draft may still move stands in ``sdjwt_vc_draft``.
 
 Checks fall in order; one that rests on a failed check is ``unknown`` and says which. ``RULES`` lists, per check,
 the small functions that make it fail: each raises a ``DocumentError`` that bears its name.
@@ -15,20 +15,13 @@ from idverify.core.credential import Credential, Issuer, Place, StatusReference
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
-from idverify.formats import jose, key_binding, sdjwt, x509
+from idverify.formats import jose, key_binding, sdjwt, sdjwt_vc_draft, x509
 from idverify.formats.base import CredentialFormat, Entropy, HolderBindingExpected, Presented, ToBeSigned
 from idverify.formats.sdjwt_conceal import conceal
+from idverify.formats.sdjwt_vc_draft import METADATA, NAME, PROFILE, WHAT
 from idverify.formats.strict_json import encode_json, parse_object
 
-NAME = "dc+sd-jwt"
-WHAT = "An SD-JWT VC"
-PROFILE = jose.TokenProfile(WHAT, "dc+sd-jwt", "x5c")
 MAX_SKEW = 60
-
-# Section 2.2.2.3: these, and all inside them, are never disclosures.
-NEVER_DISCLOSED = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
-# What the format says of the credential; the rest is what the issuer says of the person.
-METADATA = NEVER_DISCLOSED | {"iat"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +36,11 @@ class SdJwtVcDetail:
 # --- format: what read refuses ------------------------------------------------------------------------------------
 
 
-def metadata_not_disclosed(_payload: Mapping[str, Any], places: Mapping[str, Place]) -> None:
-    """Section 2.2.2.3: dates, type, issuer, holder key and status are for everybody, or they could be left out."""
-    for place in places.values():
-        if place and place[0] in NEVER_DISCLOSED:
-            raise DocumentError("metadata-not-disclosed", f"The claim {place[0]} must not be selectively disclosable.")
-
-
-def issuer_named(payload: Mapping[str, Any], _places: Mapping[str, Place]) -> None:
-    """``iss`` says whose roots apply; the draft leaves it out only where a certificate subject replaces it."""
-    jose.text_claim(payload, "iss", WHAT)
-
-
-def type_named(payload: Mapping[str, Any], _places: Mapping[str, Place]) -> None:
-    """Section 2.2.2.1: ``vct`` is required."""
-    jose.text_claim(payload, "vct", WHAT)
-
-
-FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, Place]], None], ...] = (
-    metadata_not_disclosed,
-    issuer_named,
-    type_named,
-)
+def one_holder_key(payload: Mapping[str, Any], _places: Mapping[str, Place]) -> None:
+    """RFC 7800 section 3.1: at most one confirmation key, and only one that stands there itself (section 3.2)."""
+    confirmed = payload.get("cnf")
+    if type(confirmed) is dict and any(name in confirmed for name in ("jwe", "jku")):
+        raise DocumentError("one-holder-key", "cnf must hold one key, as jwk; a key elsewhere or hidden is refused.")
 
 
 def _status(payload: Mapping[str, Any]) -> StatusReference | None:
@@ -85,6 +61,9 @@ def _holder_key(payload: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     jwk = payload["cnf"].get("jwk") if type(payload["cnf"]) is dict else None
     return jose.holder_jwk(jwk)
+
+
+FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, Place]], None], ...] = (one_holder_key,)
 
 
 # --- the checks ---------------------------------------------------------------------------------------------------
@@ -182,6 +161,16 @@ def binding_holds(seen: Examination) -> None:
         rule(binding)
 
 
+def audience_allows(seen: Examination) -> None:
+    """RFC 9901 section 7.1 step 6 and RFC 7519 section 4.1.3: a document made for some verifiers is for no other."""
+    payload = seen.detail.payload
+    if "aud" not in payload:
+        return
+    named = payload["aud"] if type(payload["aud"]) is list else [payload["aud"]]
+    if seen.expected is None or seen.expected.audience not in named:
+        raise DocumentError("audience-allows", "The document was issued for certain verifiers; this is none of them.")
+
+
 def made_for_us(seen: Examination) -> None:
     """RFC 9901 section 7.3 step 5.6."""
     binding = seen.key_binding
@@ -198,7 +187,7 @@ RULES: Mapping[CheckId, tuple[Rule, ...]] = {
     CheckId.TYPE_ALLOWED: (type_allowed,),
     CheckId.VALIDITY: (not_expired, not_before, issued_in_past),
     CheckId.HOLDER_BINDING: (binding_given, binding_holds),
-    CheckId.AUDIENCE: (made_for_us,),
+    CheckId.AUDIENCE: (audience_allows, made_for_us),
 }
 _RESTS_ON: Mapping[CheckId, CheckId] = {
     CheckId.ISSUER_TRUSTED: CheckId.SIGNATURE,
@@ -269,7 +258,7 @@ class SdJwtVc(CredentialFormat):
         token = jose.read_jws(sd_jwt.issuer_signed, PROFILE)
         disclosed = sdjwt.disclose(parse_object(token.payload, WHAT), sd_jwt.disclosures)
         payload = disclosed.claims
-        for rule in FORMAT_RULES:
+        for rule in (*sdjwt_vc_draft.FORMAT_RULES, *FORMAT_RULES):
             rule(payload, disclosed.places)
         return Presented(
             format=self.name,

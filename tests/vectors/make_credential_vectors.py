@@ -50,7 +50,7 @@ def key_proof_cases() -> Iterator[Case]:
         ("from the future", world.HOLDER_KEY, {}, {"iat": world.NOW + 61}, "proof-recent"),
         ("expired", world.HOLDER_KEY, {}, {"exp": world.NOW - 60}, "proof-not-expired"),
         ("private parts", world.HOLDER_KEY, {"jwk": jwk | {"d": "AA"}}, {}, "jwk-private"),
-        ("another curve", world.HOLDER_KEY, {"jwk": jwk | {"crv": "P-384"}}, {}, "jwk"),
+        ("another curve", world.HOLDER_KEY, {"jwk": jwk | {"crv": "P-384"}}, {}, "jwk-kind"),
         ("two keys", world.HOLDER_KEY, {"kid": "1"}, {}, "header-key-source"),
         ("another kind", world.HOLDER_KEY, {"typ": "JWT"}, {}, "header-typ"),
     ):

@@ -61,8 +61,12 @@ def test_thumbprint_is_that_of_rfc_7638() -> None:
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
-        ({"kty": "OKP"}, "jwk"),
-        ({"crv": "P-384"}, "jwk"),
+        ({"kty": "OKP"}, "jwk-kind"),
+        ({"crv": "P-384"}, "jwk-kind"),
+        ({"use": "enc"}, "jwk-use"),
+        ({"key_ops": ["deriveKey"]}, "jwk-use"),
+        ({"key_ops": "verify"}, "jwk-use"),
+        ({"alg": "ES384"}, "jwk-use"),
         ({"x": 5}, "jwk"),
         ({"y": None}, "jwk"),
         ({"x": "AAAA"}, "jwk"),

@@ -16,6 +16,7 @@ from sd_jwt.holder import SDJWTHolder
 from sd_jwt.issuer import SDJWTIssuer
 from sd_jwt.verifier import SDJWTVerifier
 
+from idverify.core.credential import Place
 from idverify.errors import DocumentError
 from idverify.formats import jose, key_binding, sdjwt
 from idverify.formats.base import HolderBindingExpected
@@ -59,7 +60,7 @@ def _hidden(loader: Specification, node: yaml.Node) -> Hidden:
 Specification.add_constructor("!sd", _hidden)
 
 
-def plain_and_paths(value: Any, path: sdjwt.Path = ()) -> tuple[Any, list[sdjwt.Path]]:
+def plain_and_paths(value: Any, path: Place = ()) -> tuple[Any, list[Place]]:
     """Tagged claims as claims without tags and the paths of what was tagged."""
     if isinstance(value, Hidden):
         plain, paths = plain_and_paths(value.value, path)
@@ -91,7 +92,7 @@ def tagged_for_oracle(value: Any) -> Any:
     return [tagged_for_oracle(item) for item in value] if isinstance(value, list) else value
 
 
-def wishes(frame: Any, path: sdjwt.Path = ()) -> Iterator[sdjwt.Path]:
+def wishes(frame: Any, path: Place = ()) -> Iterator[Place]:
     """The paths that a presentation frame asks for."""
     if isinstance(frame, Mapping) and frame:
         for name, inside in frame.items():
@@ -111,7 +112,7 @@ def claims_of(document: str | bytes, profile: jose.TokenProfile = PLAIN) -> dict
     return sdjwt.disclose(parse_object(token.payload, "The payload"), sd_jwt.disclosures).claims
 
 
-def issued_by_us(claims: dict[str, Any], paths: list[sdjwt.Path]) -> bytes:
+def issued_by_us(claims: dict[str, Any], paths: list[Place]) -> bytes:
     """An SD-JWT of any claims, concealed by us."""
     concealed = conceal(claims, paths, world.entropy(), decoys=2)
     head = {"alg": "ES256", "typ": "example+sd-jwt"}
@@ -172,7 +173,7 @@ def test_what_our_wallet_shows_is_what_was_asked(specification: dict[str, Any]) 
     assert claims_of(shown) == oracle_verdict(shown.decode())
 
 
-def frame_paths(frame: Mapping[str, Any], claims: Any, path: sdjwt.Path = ()) -> Iterator[sdjwt.Path]:
+def frame_paths(frame: Mapping[str, Any], claims: Any, path: Place = ()) -> Iterator[Place]:
     """The paths that a disclosure frame of the JavaScript library hides."""
     step = int if isinstance(claims, list) else str
     yield from ((*path, step(name)) for name in frame.get("_sd", ()))
@@ -181,7 +182,7 @@ def frame_paths(frame: Mapping[str, Any], claims: Any, path: sdjwt.Path = ()) ->
             yield from frame_paths(inside, claims[step(name)], (*path, step(name)))
 
 
-def frame_wishes(frame: Any, claims: Any, path: sdjwt.Path = ()) -> Iterator[sdjwt.Path]:
+def frame_wishes(frame: Any, claims: Any, path: Place = ()) -> Iterator[Place]:
     """The paths that a presentation frame of the JavaScript library asks for."""
     if frame is True:
         yield path
@@ -335,8 +336,25 @@ def test_array_disclosures_cannot_nest_without_end() -> None:
     assert too_deep.value.rule == "nesting-depth"
 
 
-@pytest.mark.parametrize(("claims", "path"), [({"_sd": []}, ()), ({"a": {"...": 1}}, ()), ({"a": 1}, ("b",))])
-def test_conceal_refuses_what_it_must_not_issue(claims: dict[str, Any], path: sdjwt.Path) -> None:
+def test_a_wallet_takes_no_key_binding_from_an_issuer() -> None:
+    """RFC 9901 section 7.2: what an issuer hands out is bound by the wallet, and by nobody before it."""
+    with pytest.raises(DocumentError) as bound:
+        sdjwt.select(world.present(world.issue()), [("work",)])
+    assert bound.value.rule == "issued-without-binding"
+
+
+@pytest.mark.parametrize(
+    ("claims", "path"),
+    [
+        ({"_sd": []}, ()),
+        ({"a": {"...": 1}}, ()),
+        ({"a": 1}, ("b",)),
+        ({"a": 1}, ("a", "b")),
+        ({"a": [1]}, ("a", 1)),
+        ({"a": [1]}, ("a", 0, "b")),
+    ],
+)
+def test_conceal_refuses_what_it_must_not_issue(claims: dict[str, Any], path: Place) -> None:
     """Reserved names and paths that lead nowhere are our mistake, found before anything is signed."""
     with pytest.raises(ValueError, match=r"reserves it|nothing to hide"):
         conceal(claims, [path] if path else [], world.entropy())

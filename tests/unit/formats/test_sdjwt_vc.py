@@ -81,7 +81,7 @@ def test_the_time_of_issue_tells_the_day_only() -> None:
     assert payload["exp"] == world.credential().expires_at
 
 
-@pytest.mark.parametrize("name", ["iss", "exp", "cnf", "vct", "status", "iat"])
+@pytest.mark.parametrize("name", ["iss", "exp", "cnf", "vct", "status", "iat", "aud", "jti"])
 def test_claims_do_not_pose_as_metadata(name: str) -> None:
     """What the format fills in cannot come from the claims."""
     with pytest.raises(ValueError, match="fills those in itself"):
