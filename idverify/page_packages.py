@@ -1,4 +1,4 @@
-"""The npm packages that web pages are made of, and those that test them: found, and installed with npm.
+"""The npm packages that web pages are made of, and those that tests need: found, and installed with npm.
 
 Rules:
 - Standard library only, as in `prerequisites`.
@@ -20,21 +20,24 @@ from idverify.prerequisites import Checkout, Step, must_run, pip_install
 
 NODE_LOCK = "requirements-node.lock"
 FRONTEND = Path("idverify", "web", "frontend")
+INTEROP = Path("tests", "interop")  # other people's wallets and verifiers: tests alone run them
 
 
 def plan_packages(checkout: Checkout, *, tests: bool) -> list[Step]:
-    """List what is missing for the pages, or for testing them too: nothing, or one step that comes after `.venv`."""
-    if stamp(checkout, tests=tests).exists():
-        return []
+    """List what is missing for the pages, or for every test too: one step for each lock, to come after `.venv`."""
     origin = "" if find_npm(checkout) else f" (from {NODE_LOCK}: about 60 MB, as there is none here)"
-    line = f"install {FRONTEND / 'package-lock.json'} with npm{origin}, every file checked against its hash"
-    return [Step(line, partial(install, checkout, tests=tests))]
+    steps = []
+    for folder in (FRONTEND, INTEROP) if tests else (FRONTEND,):
+        if not stamp(checkout, folder, tests=tests).exists():
+            line = f"install {folder / 'package-lock.json'} with npm{origin}, every file checked against its hash"
+            steps.append(Step(line, partial(install, checkout, folder, tests=tests)))
+    return steps
 
 
-def stamp(checkout: Checkout, *, tests: bool) -> Path:
-    frontend = checkout.root / FRONTEND
-    digest = hashlib.sha256((frontend / "package-lock.json").read_bytes()).hexdigest()
-    return frontend / "node_modules" / f".idverify-{'test-' if tests else ''}{digest}"
+def stamp(checkout: Checkout, folder: Path, *, tests: bool) -> Path:
+    project = checkout.root / folder
+    digest = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()
+    return project / "node_modules" / f".idverify-{'test-' if tests else ''}{digest}"
 
 
 def find_npm(checkout: Checkout) -> str | None:
@@ -42,14 +45,13 @@ def find_npm(checkout: Checkout) -> str | None:
     return shutil.which("npm") or shutil.which("npm", path=checkout.venv / "bin")
 
 
-def install(checkout: Checkout, *, tests: bool) -> None:
-    """Install the lock, without its development packages unless they are wanted, and stamp it."""
+def install(checkout: Checkout, folder: Path, *, tests: bool) -> None:
+    """Install the lock of a folder, without its development packages unless they are wanted, and stamp it."""
     if find_npm(checkout) is None:
         pip_install(checkout, NODE_LOCK)
     npm = str(find_npm(checkout))
-    frontend = checkout.root / FRONTEND
     development = "--include=dev" if tests else "--omit=dev"
-    cure = f"If it is not the network, remove {FRONTEND / 'node_modules'}, then start again."
-    must_run([npm, "ci", "--prefix", str(frontend), "--ignore-scripts", development], cure)
+    cure = f"If it is not the network, remove {folder / 'node_modules'}, then start again."
+    must_run([npm, "ci", "--prefix", str(checkout.root / folder), "--ignore-scripts", development], cure)
     for installed in {False, tests}:
-        stamp(checkout, tests=installed).touch()
+        stamp(checkout, folder, tests=installed).touch()

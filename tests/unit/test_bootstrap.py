@@ -16,7 +16,7 @@ import pytest
 from idverify import __main__ as entry
 from idverify import bootstrap, prerequisites
 from idverify.bootstrap import Request
-from idverify.page_packages import FRONTEND
+from idverify.page_packages import FRONTEND, INTEROP
 from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout
 
 ROOT = Path(entry.__file__).parent.parent
@@ -28,12 +28,12 @@ SHOW_START = "import sys\n\ndef main():\n    print(sys.prefix, sys.argv[1:])\n  
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """A fresh checkout whose command line shows how it was started, a uv with nothing to do, an apt-get that fails."""
-    (tmp_path / FRONTEND).mkdir(parents=True)
-    (tmp_path / FRONTEND / "package-lock.json").write_text("{}")
+    for folder in (FRONTEND, INTEROP):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "package-lock.json").write_text("{}")
     for module in BEFORE_DEPENDENCIES:
         shutil.copy(ROOT / "idverify" / f"{module}.py", tmp_path / "idverify")
     (tmp_path / "idverify" / "cli.py").write_text(SHOW_START)
-    (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "run.py").write_text(SHOW_START + "\nmain()\n")
     for lock in (RUN_LOCK, TEST_LOCK):
         (tmp_path / lock).write_text(f"# {lock}\n")
@@ -280,7 +280,7 @@ def test_the_test_command_runs_the_checks_of_the_checkout(checkout: Checkout) ->
     """`test` needs the test lock and npm's packages, and hands what follows it to `tests/run.py`."""
     make_venv(checkout)
     checkout.stamp(TEST_LOCK).touch()
-    set_tool(checkout.root, "npm", f"mkdir {checkout.root / FRONTEND / 'node_modules'}")
+    set_tool(checkout.root, "npm", 'mkdir "$3/node_modules"')
 
     done = start(checkout, "test", "--yes", "--long")
 

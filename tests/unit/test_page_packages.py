@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from idverify.errors import SetupError
-from idverify.page_packages import FRONTEND, NODE_LOCK, plan_packages
+from idverify.page_packages import FRONTEND, INTEROP, NODE_LOCK, plan_packages
 from idverify.prerequisites import Checkout
 
 STANDS_IN = 'echo {name} "$@" >> {root}/notes\n{script}\n'
@@ -15,9 +15,10 @@ STANDS_IN = 'echo {name} "$@" >> {root}/notes\n{script}\n'
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """A checkout with its two locks and nothing installed, on a machine whose PATH is one empty folder."""
-    (tmp_path / FRONTEND).mkdir(parents=True)
-    (tmp_path / FRONTEND / "package-lock.json").write_text("{}")
+    """A checkout with its locks and nothing installed, on a machine whose PATH is one empty folder."""
+    for folder in (FRONTEND, INTEROP):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "package-lock.json").write_text("{}")
     (tmp_path / NODE_LOCK).write_text("")
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -32,9 +33,8 @@ def make_tool(checkout: Checkout, name: str, script: str) -> None:
 
 
 def make_npm(checkout: Checkout) -> None:
-    """An npm that makes `node_modules` afresh."""
-    modules = checkout.root / FRONTEND / "node_modules"
-    make_tool(checkout, "npm", f"PATH=/usr/bin:/bin; rm -rf {modules}; mkdir {modules}")
+    """An npm that makes `node_modules` afresh, in the folder that its third argument names."""
+    make_tool(checkout, "npm", 'PATH=/usr/bin:/bin; rm -rf "$3/node_modules"; mkdir "$3/node_modules"')
 
 
 def notes(checkout: Checkout) -> list[str]:
@@ -59,14 +59,15 @@ def test_the_machines_npm_installs_the_lock_and_runs_nothing(checkout: Checkout)
 
 
 def test_what_tests_need_also_runs_the_product(checkout: Checkout) -> None:
-    """Pages' packages do not satisfy their tests; the tests' satisfy both."""
+    """Pages' packages do not satisfy the tests; the tests' satisfy both, and a folder more is installed for them."""
     make_npm(checkout)
 
     install(checkout, tests=False)
-    assert len(plan_packages(checkout, tests=True)) == 1
+    assert len(plan_packages(checkout, tests=True)) == 2
     install(checkout, tests=True)
 
-    assert notes(checkout)[-1].endswith("--ignore-scripts --include=dev")
+    for line, folder in zip(notes(checkout)[-2:], (FRONTEND, INTEROP), strict=True):
+        assert line == f"npm ci --prefix {checkout.root / folder} --ignore-scripts --include=dev"
     assert plan_packages(checkout, tests=True) == plan_packages(checkout, tests=False) == []
 
 
@@ -83,7 +84,7 @@ def test_without_npm_it_comes_with_the_pinned_node(checkout: Checkout) -> None:
     install(checkout, tests=True)
 
     assert f"(from {NODE_LOCK}: about 60 MB, as there is none here)" in step.line
-    assert [line.split()[0] for line in notes(checkout)] == ["uv", "npm", "npm"]
+    assert [line.split()[0] for line in notes(checkout)] == ["uv", "npm", "npm", "npm"]
     assert notes(checkout)[0].endswith(
         f"--require-hashes --only-binary :all: --requirement {checkout.root / NODE_LOCK}"
     )
