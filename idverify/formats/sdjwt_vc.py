@@ -1,7 +1,6 @@
 """SD-JWT VC: a credential as an SD-JWT. What its draft may still move stands in ``sdjwt_vc_draft``.
 
-Checks fall in order; one that rests on a failed check is ``unknown`` and says which. ``RULES`` lists, per check,
-the small functions that make it fail: each raises a ``DocumentError`` that bears its name.
+``RULES`` lists, per check, the small functions that make it fail: each raises a ``DocumentError`` that bears its name.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from typing import Any
 
 from idverify.core.credential import Credential, Issuer, Place, StatusReference
 from idverify.core.trust import TrustedIssuer, TrustStore
-from idverify.core.verdict import Check, CheckId, Result
+from idverify.core.verdict import Check, CheckId
 from idverify.errors import DocumentError
-from idverify.formats import jose, key_binding, sdjwt, sdjwt_vc_draft, x509
+from idverify.formats import examination, jose, key_binding, sdjwt, sdjwt_vc_draft, x509
 from idverify.formats.base import CredentialFormat, Entropy, HolderBindingExpected, Presented, ToBeSigned
+from idverify.formats.examination import examine, type_allowed
 from idverify.formats.sdjwt_conceal import conceal
 from idverify.formats.sdjwt_vc_draft import METADATA, NAME, PROFILE, WHAT
 from idverify.formats.strict_json import encode_json, parse_object
@@ -70,12 +70,9 @@ FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, Place]], None], ..
 
 
 @dataclass(frozen=True)
-class Examination:
-    """One document before one verifier, ``at`` Unix seconds."""
+class Examination(examination.Examination):
+    """One document before one verifier."""
 
-    presented: Presented
-    trust: TrustStore
-    at: int
     expected: HolderBindingExpected | None
 
     @property
@@ -84,6 +81,16 @@ class Examination:
         detail = self.presented.detail
         assert isinstance(detail, SdJwtVcDetail)
         return detail
+
+    @property
+    def asked(self) -> bool:
+        """Whether the verifier asked for a key binding."""
+        return self.expected is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is a key binding."""
+        return self.detail.sd_jwt.key_binding is not None
 
     @property
     def issuer(self) -> TrustedIssuer:
@@ -115,13 +122,6 @@ def issuer_certified(seen: Examination) -> None:
     purposes = frozenset({x509.Purpose.DOCUMENT})
     signer = x509.SignerExpected(issuer.iss, issuer.roots, purposes, seen.trust.revoked_serials, seen.at)
     x509.verify_signer(seen.presented.signing_chain, signer)
-
-
-def type_allowed(seen: Examination) -> None:
-    """The trust decision is per type: an issuer of library cards issues no visas."""
-    if seen.presented.type not in seen.issuer.types:
-        kind = seen.presented.type[:200]
-        raise DocumentError("type-allowed", f"{seen.issuer.name} is not relied on for documents of type {kind}.")
 
 
 def not_expired(seen: Examination) -> None:
@@ -189,38 +189,6 @@ RULES: Mapping[CheckId, tuple[Rule, ...]] = {
     CheckId.HOLDER_BINDING: (binding_given, binding_holds),
     CheckId.AUDIENCE: (audience_allows, made_for_us),
 }
-_RESTS_ON: Mapping[CheckId, CheckId] = {
-    CheckId.ISSUER_TRUSTED: CheckId.SIGNATURE,
-    CheckId.TYPE_ALLOWED: CheckId.ISSUER_TRUSTED,
-    CheckId.VALIDITY: CheckId.ISSUER_TRUSTED,
-    CheckId.HOLDER_BINDING: CheckId.ISSUER_TRUSTED,
-    CheckId.AUDIENCE: CheckId.HOLDER_BINDING,
-}
-_PASSED: Mapping[CheckId, str] = {
-    CheckId.SIGNATURE: "The signature matches the document.",
-    CheckId.ISSUER_TRUSTED: "The signer is certified for an issuer that is relied on here.",
-    CheckId.TYPE_ALLOWED: "The issuer is relied on for documents of this type.",
-    CheckId.VALIDITY: "The document is within its dates.",
-    CheckId.HOLDER_BINDING: "The wallet that presented the document holds its key.",
-    CheckId.AUDIENCE: "The presentation was made for this verifier and this request.",
-}
-_NOT_ASKED: Mapping[CheckId, str] = {
-    CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
-    CheckId.AUDIENCE: "The document was not presented in answer to a request.",
-}
-_OTHER_REQUEST = "Not checked: the document answers a request, and which one was not given."
-
-
-def _look(seen: Examination, check: CheckId) -> Check:
-    try:
-        for rule in RULES[check]:
-            rule(seen)
-    except DocumentError as broken:
-        return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
-    if seen.expected is None and check in _NOT_ASKED:
-        answers = seen.detail.sd_jwt.key_binding is not None
-        return Check(check, Result.UNKNOWN, _OTHER_REQUEST if answers else _NOT_ASKED[check])
-    return Check(check, Result.PASS, _PASSED[check])
 
 
 class SdJwtVc(CredentialFormat):
@@ -280,16 +248,4 @@ class SdJwtVc(CredentialFormat):
         self, presented: Presented, trust: TrustStore, at: int, expected: HolderBindingExpected | None
     ) -> Iterator[Check]:
         """FORMAT to AUDIENCE in order; status, freshness and receipt are for who can fetch them."""
-        seen = Examination(presented, trust, at, expected)
-        yield Check(CheckId.FORMAT, Result.PASS, "The document is a well-formed SD-JWT VC.")
-        barred: set[CheckId] = set()
-        for check in RULES:
-            base = _RESTS_ON.get(check)
-            resting = base is not None and base in barred
-            if resting:
-                found = Check(check, Result.UNKNOWN, f"Not looked at, because the check {base} did not pass.")
-            else:
-                found = _look(seen, check)
-            if resting or found.result is Result.FAIL:
-                barred.add(check)
-            yield found
+        return examine(Examination(presented, trust, at, expected), RULES, "The document is a well-formed SD-JWT VC.")

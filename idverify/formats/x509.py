@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ObjectIdentifier
+from cryptography.x509.oid import NameOID, ObjectIdentifier
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from idverify.core.trust import TrustedIssuer, TrustStore
@@ -51,11 +51,19 @@ class Purpose(Enum):
     ENTRIES = ObjectIdentifier("2.25.156910992779791066949173162863378590408")
 
 
+class Region(NamedTuple):
+    """Where a certificate's subject says it is, as it stands there; ``None``: it does not say."""
+
+    country: str | None
+    state: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class VerifiedLeaf:
     """The signer at the end of a verified path. Times are Unix seconds and hold for the whole path.
 
     ``path`` names every certificate below the root as (issuer in RFC 4514 form, serial number), as CRLs do.
+    ``region`` is the leaf's, ``root_region`` that of the root.
     """
 
     public_key: ec.EllipticCurvePublicKey
@@ -65,6 +73,8 @@ class VerifiedLeaf:
     not_before: int
     not_after: int
     path: frozenset[tuple[str, int]]
+    region: Region
+    root_region: Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +177,24 @@ def _verified(chain: tuple[bytes, ...], roots: tuple[bytes, ...], purposes: froz
     leaf = path[0]
     for rule in LEAF_RULES:
         rule(leaf, purposes)
-    names = _extension(leaf, x509.SubjectAlternativeName)
     return VerifiedLeaf(
         public_key=signing_key(chain[0]),
-        san_uris=tuple(names[0].get_values_for_type(x509.UniformResourceIdentifier)) if names else (),
+        san_uris=subject_uris(chain[0]),
         serial=leaf.serial_number,
         issuer=leaf.issuer.rfc4514_string(),
         not_before=max(int(part.not_valid_before_utc.timestamp()) for part in path),
         not_after=min(int(part.not_valid_after_utc.timestamp()) for part in path),
         path=frozenset((part.issuer.rfc4514_string(), part.serial_number) for part in path[:-1]),
+        region=_region(leaf),
+        root_region=_region(path[-1]),
     )
+
+
+def _region(certificate: x509.Certificate) -> Region:
+    def first(oid: ObjectIdentifier) -> str | None:
+        return next((str(name.value) for name in certificate.subject.get_attributes_for_oid(oid)), None)
+
+    return Region(first(NameOID.COUNTRY_NAME), first(NameOID.STATE_OR_PROVINCE_NAME))
 
 
 def path_validity(leaf: VerifiedLeaf, at: int) -> None:
@@ -224,6 +242,30 @@ def verify_signer(chain: tuple[bytes, ...], expected: SignerExpected) -> Verifie
     for rule in SIGNER_RULES:
         rule(leaf, expected.iss, expected.revoked)
     return leaf
+
+
+@lru_cache(maxsize=1024)
+def subject_uris(der: bytes) -> tuple[str, ...]:
+    """The URIs by which a certificate names its subject (RFC 5280 section 4.2.1.6), believed or not."""
+    names = _extension(read_certificate(der), x509.SubjectAlternativeName)
+    return tuple(names[0].get_values_for_type(x509.UniformResourceIdentifier)) if names else ()
+
+
+@lru_cache(maxsize=1024)
+def issuer_name(der: bytes) -> str:
+    """The name of the authority under which a certificate says it was issued, in RFC 4514 form, believed or not."""
+    return read_certificate(der).issuer.rfc4514_string()
+
+
+@lru_cache(maxsize=4096)
+def names_as_issuer(der: bytes, root: bytes) -> bool:
+    """Whether a certificate says that ``root`` issued it: by name, and by key identifier where both have one."""
+    certificate, authority = read_certificate(der), read_certificate(root)
+    if certificate.issuer != authority.subject:
+        return False
+    asked = [each.key_identifier for each in _extension(certificate, x509.AuthorityKeyIdentifier)]
+    given = [each.digest for each in _extension(authority, x509.SubjectKeyIdentifier)]
+    return not (asked and given) or asked[0] in {None, given[0]}
 
 
 def fingerprint(der: bytes) -> bytes:

@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
-from idverify.formats import jose, sdjwt_conceal, strict_json
+from idverify.formats import jose, sdjwt_conceal, strict_cbor, strict_json
 
 
-@pytest.mark.parametrize("module", [jose, sdjwt_conceal, strict_json], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [jose, sdjwt_conceal, strict_cbor, strict_json], ids=lambda module: module.__name__)
 def test_examples(module: ModuleType) -> None:
     """Each example runs and says what it says it says."""
     found = doctest.testmod(module)

@@ -1,0 +1,102 @@
+"""One document before one verifier: the walk from check to check that every credential format shares.
+
+Checks fall in order; one that rests on a failed check is ``unknown`` and says which. A format gives, per check, the
+small functions that make it fail: each raises a ``DocumentError`` that bears its name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core.trust import TrustedIssuer, TrustStore
+from idverify.core.verdict import Check, CheckId, Result
+from idverify.errors import DocumentError
+from idverify.formats.base import Presented
+
+
+@dataclass(frozen=True)
+class Examination(ABC):
+    """What is looked at, by whom, and when (``at``, Unix seconds)."""
+
+    presented: Presented
+    trust: TrustStore
+    at: int
+
+    @property
+    @abstractmethod
+    def issuer(self) -> TrustedIssuer:
+        """Who of those we rely on the document is from. Raises ``DocumentError`` (``issuer-known``)."""
+
+    @property
+    @abstractmethod
+    def asked(self) -> bool:
+        """Whether the verifier asked the wallet for a proof."""
+
+    @property
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether the document came with a proof, for whatever request."""
+
+
+def type_allowed(seen: Examination) -> None:
+    """The trust decision is per type: an issuer of library cards issues no visas."""
+    if seen.presented.type not in seen.issuer.types:
+        kind = seen.presented.type[:200]
+        raise DocumentError("type-allowed", f"{seen.issuer.name} is not relied on for documents of type {kind}.")
+
+
+Rules = Mapping[CheckId, tuple[Callable[[Any], None], ...]]
+
+_RESTS_ON: Final[Mapping[CheckId, CheckId]] = {
+    CheckId.ISSUER_TRUSTED: CheckId.SIGNATURE,
+    CheckId.TYPE_ALLOWED: CheckId.ISSUER_TRUSTED,
+    CheckId.VALIDITY: CheckId.ISSUER_TRUSTED,
+    CheckId.HOLDER_BINDING: CheckId.ISSUER_TRUSTED,
+    CheckId.AUDIENCE: CheckId.HOLDER_BINDING,
+}
+_PASSED: Final[Mapping[CheckId, str]] = {
+    CheckId.SIGNATURE: "The signature matches the document.",
+    CheckId.ISSUER_TRUSTED: "The signer is certified for an issuer that is relied on here.",
+    CheckId.TYPE_ALLOWED: "The issuer is relied on for documents of this type.",
+    CheckId.VALIDITY: "The document is within its dates.",
+    CheckId.HOLDER_BINDING: "The wallet that presented the document holds its key.",
+    CheckId.AUDIENCE: "The presentation was made for this verifier and this request.",
+}
+_NOT_ASKED: Final[Mapping[CheckId, str]] = {
+    CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
+    CheckId.AUDIENCE: "The document was not presented in answer to a request.",
+}
+_OTHER_REQUEST: Final = "Not checked: the document answers a request, and which one was not given."
+
+
+def _look(seen: Examination, rules: Rules, check: CheckId) -> Check:
+    try:
+        for rule in rules[check]:
+            rule(seen)
+    except DocumentError as broken:
+        return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
+    if not seen.asked and check in _NOT_ASKED:
+        return Check(check, Result.UNKNOWN, _OTHER_REQUEST if seen.answers else _NOT_ASKED[check])
+    return Check(check, Result.PASS, _PASSED[check])
+
+
+def examine(seen: Examination, rules: Rules, well_formed: str) -> Iterator[Check]:
+    """FORMAT, then the checks of ``rules`` in order; status, freshness and receipt are for who can fetch them.
+
+    ``well_formed`` is the sentence on the format, which ``read`` found in order.
+    """
+    yield Check(CheckId.FORMAT, Result.PASS, well_formed)
+    barred: set[CheckId] = set()
+    for check in rules:
+        base = _RESTS_ON.get(check)
+        resting = base is not None and base in barred
+        if resting:
+            found = Check(check, Result.UNKNOWN, f"Not looked at, because the check {base} did not pass.")
+        else:
+            found = _look(seen, rules, check)
+        if resting or found.result is Result.FAIL:
+            barred.add(check)
+        yield found
