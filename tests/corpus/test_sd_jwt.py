@@ -92,9 +92,9 @@ def test_the_page_has_every_rule() -> None:
     """docs/formats.md lists each rule with its check, its clause and the number of its documents, and no other."""
     section = PAGE.read_text().partition("\n## SD-JWT VC\n")[2].partition("\n## ")[0]
     table = section.partition("\n### Rules\n")[2]
-    listed = [line for line in table.splitlines() if line.startswith("| `")]
+    listed = ["|".join(line.split("|")[:5]) for line in table.splitlines() if line.startswith("| `")]
     counted = Counter(case.breaks for case in HOSTILE if case.breaks)
-    due = {f"| `{rule.check}` | `{rule.name}` | {rule.clause} | {many} |" for rule, many in counted.items()}
+    due = {f"| `{rule.check}` | `{rule.name}` | {rule.clause} | {many} " for rule, many in counted.items()}
 
     assert set(listed) == due
 
