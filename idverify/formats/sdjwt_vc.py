@@ -210,8 +210,8 @@ class SdJwtVc(CredentialFormat):
             "status": {"status_list": {"idx": credential.status.index, "uri": credential.status.uri}},
             **concealed.payload,
         }
-        header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
-        return ToBeSigned(jose.signing_input(header, encode_json(payload)), concealed.disclosures)
+        signed = jose.signing_input(sdjwt_vc_draft.header(issuer), encode_json(payload))
+        return ToBeSigned(signed, concealed.disclosures)
 
     def seal(self, unsigned: ToBeSigned, signature: bytes) -> bytes:
         """The SD-JWT with all its disclosures, from the raw ``r||s`` signature."""

@@ -6,13 +6,17 @@ of the draft changes this module, ``docs/formats.md`` and the vectors, and nothi
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from idverify.core.credential import Place
+from idverify.core.credential import Issuer, Place
 from idverify.errors import DocumentError
-from idverify.formats.jose import TokenProfile, text_claim
+from idverify.formats.jose import TokenProfile, public_jwk, text_claim, x5c_header
+from idverify.formats.x509 import signing_key
 
 NAME = "dc+sd-jwt"
 WHAT = "An SD-JWT VC"
@@ -76,3 +80,67 @@ FORMAT_RULES: tuple[Callable[[Mapping[str, Any], Mapping[str, Place]], None], ..
     aka_vcts,
     vct_integrity,
 )
+
+
+# --- documents that the draft describes ---------------------------------------------------------------------------
+
+# Section 3: between host and path of an ``iss``, and ours has no path.
+ISSUER_METADATA_PATH = "/.well-known/jwt-vc-issuer"
+
+
+def header(issuer: Issuer) -> dict[str, Any]:
+    """The header of what this issuer signs (section 2.2.1); ``kid`` finds the key in its metadata (section 3.2)."""
+    return {"alg": "ES256", "typ": PROFILE.typ, "kid": kid(issuer.key_id), "x5c": x5c_header(issuer.chain)}
+
+
+def kid(key_id: bytes) -> str:
+    """Our id of a key as text, the same in headers and in metadata."""
+    return key_id.hex()
+
+
+def issuer_metadata(iss: str, signers: Iterable[Issuer], types_uri: str) -> dict[str, Any]:
+    """Section 3.2: the keys behind documents of ``iss``, with certificates, for verifiers that look for them there.
+
+    ``credential_types_uri`` is ours: where the documents on types are listed, as the draft leaves that open for URNs.
+    """
+    keys = [
+        {
+            **public_jwk(signing_key(signer.chain[0])),
+            "kid": kid(signer.key_id),
+            "use": "sig",
+            "alg": "ES256",
+            "x5c": x5c_header(signer.chain),
+        }
+        for signer in signers
+    ]
+    return {"issuer": iss, "jwks": {"keys": keys}, "credential_types_uri": types_uri}
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMetadata:
+    """Section 4.6: a claim by its path (``None``: every element), its labels by language, and whether it is hidden."""
+
+    path: tuple[str | None, ...]
+    labels: Mapping[str, str]
+    disclosable: bool
+
+
+def type_metadata(vct: str, names: Mapping[str, str], claims: Iterable[ClaimMetadata]) -> dict[str, Any]:
+    """Section 4.2: what people call a type and its claims, by language, and which claims are always disclosable."""
+    return {
+        "vct": vct,
+        "display": [{"locale": locale, "name": name} for locale, name in names.items()],
+        "claims": [
+            {
+                "path": list(claim.path),
+                "display": [{"locale": locale, "label": label} for locale, label in claim.labels.items()],
+                "sd": "always" if claim.disclosable else "never",
+            }
+            for claim in claims
+        ],
+    }
+
+
+def integrity(document: bytes) -> str:
+    """Section 5: the integrity metadata of a document, which tells whoever keeps it whether it is still the same."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(document).digest()).decode("ascii")

@@ -71,6 +71,15 @@ OPEN_SHARD_PROPOSALS: Final = (
 )
 SIGNING_KEYS: Final = select(signing_key)
 KEYS_IN_USE: Final = select(signing_key).where(signing_key.c.state == "active")
+KEYS_THAT_VERIFY: Final = (
+    select(signing_key)
+    .where(
+        signing_key.c.state != "revoked",
+        signing_key.c.certificate.is_not(None),
+        signing_key.c.not_after > bindparam("at"),
+    )
+    .order_by(signing_key.c.created_at, signing_key.c.key_id)
+)
 KEY_ORDERS: Final = select(key_order)
 OPEN_KEY_ORDERS: Final = KEY_ORDERS.where(key_order.c.carried_out_at.is_(None)).order_by(
     key_order.c.ordered_at, key_order.c.role

@@ -6,11 +6,14 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from idverify.formats.sdjwt_vc_draft import ISSUER_METADATA_PATH
+from idverify.services.issuer_metadata import TYPES_PATH
 from idverify.web import (
     administering,
     authenticators,
     collect,
     confirmations,
+    credential_types,
     erasing,
     log,
     metrics,
@@ -132,6 +135,9 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", "/pki/crl.der", public.crl, ANY, OTHER_MEDIA),
     Endpoint("GET", "/.well-known/webauthn", public.related_origins, ANY, {200: schema.RelatedOrigins}),
     Endpoint("GET", "/.well-known/passkey-endpoints", public.passkey_endpoints, ANY, {200: schema.PasskeyEndpoints}),
+    Endpoint("GET", ISSUER_METADATA_PATH, credential_types.jwt_vc_issuer, ANY, OTHER_MEDIA),
+    Endpoint("GET", TYPES_PATH, credential_types.listed, ANY, {200: schema.ListedTypes}),
+    Endpoint("GET", TYPES_PATH + "/{vct:[A-Za-z0-9:._-]{1,200}}", credential_types.described, ANY, OTHER_MEDIA),
     Endpoint("GET", "/livez", public.livez, ANY, {200: schema.Health}),
     Endpoint("GET", "/readyz", public.readyz, ANY, HEALTH),
     Endpoint("GET", "/metrics", metrics.metrics, KNOWN, OTHER_MEDIA),

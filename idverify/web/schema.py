@@ -609,6 +609,21 @@ class RelatedOrigins(Model):
     origins: list[str]
 
 
+class ListedType(Model):
+    """A type of credential; ``type_metadata`` is where its document is, ``integrity`` its hash (W3C SRI)."""
+
+    vct: str
+    name: str
+    type_metadata: str
+    integrity: str
+
+
+class ListedTypes(Model):
+    """Every type of credential that is issued here."""
+
+    types: list[ListedType]
+
+
 class PasskeyEndpoints(Model):
     """Pages where people register a key and manage those that they have."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwcrypto.jwk import JWK
@@ -20,10 +21,12 @@ from sd_jwt.holder import SDJWTHolder
 from sd_jwt.issuer import SDJWTIssuer
 from sd_jwt.verifier import SDJWTVerifier
 
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import CheckId, Outcome
 from idverify.formats import jose, sdjwt, status_list
 from idverify.formats.status_list import StatusValue
 from idverify.services.verify import Submission
+from idverify.web.credential_types import document
 from tests.corpus.layout import Case, load
 from tests.corpus.verified import Broken, broken, verifier
 from tests.interop.javascript import run
@@ -165,6 +168,15 @@ async def test_we_accept_what_python_issues_and_presents(monkeypatch: pytest.Mon
 
     assert await ours(bound) == ACCEPTED
     assert claims == {name: value for name, value in world.CLAIMS.items() if name != "family_name"}
+
+
+@pytest.mark.parametrize("vct", CREDENTIAL_TYPES)
+def test_javascript_reads_our_type_metadata(vct: str) -> None:
+    """Its schema of the draft's section 4 takes each document, and has lost nothing of it."""
+    ours = orjson.loads(document(vct))
+    (theirs,) = javascript({"do": "type_metadata", "document": ours})
+
+    assert theirs["made"] == ours
 
 
 def by_python(cases: list[Case]) -> list[bool]:

@@ -47,15 +47,15 @@ def wallet_words(language: Language, holder: str) -> dict[str, Any]:
     def translated(table: Mapping[Any, str]) -> dict[str, str]:
         return {str(code): translate(language, sentence) for code, sentence in table.items()}
 
-    titles = _titles()
+    named = titles()
     return {
         "holder": holder,
         "messages": translated(MESSAGES),
         "types": translated(TYPES),
         "purposes": translated(PURPOSES),
         "views": {kind.vct: _needed(kind.views) for kind in CREDENTIAL_TYPES.values()},
-        "titles": translated(titles),
-        "order": list(titles),
+        "titles": translated(named),
+        "order": list(named),
         "lines": translated(LABELS),
         "values": translated(_VALUES),
         "without": translated(_WITHOUT),
@@ -63,13 +63,13 @@ def wallet_words(language: Language, holder: str) -> dict[str, Any]:
     }
 
 
-def _titles() -> dict[str, str]:
+def titles() -> dict[str, str]:
     """What a whole claim is called: as its first line is. In the order in which people read them, the photo last."""
-    titles: dict[str, str] = {}
+    first: dict[str, str] = {}
     for path, label in LABELS.items():
         name = path.partition(".")[0]
-        titles.setdefault(name, _TITLES.get(name, label))
-    return {**titles, **_TITLES}
+        first.setdefault(name, _TITLES.get(name, label))
+    return {**first, **_TITLES}
 
 
 def _needed(views: Mapping[Purpose, frozenset[str] | None]) -> dict[str, list[str]]:
