@@ -15,11 +15,12 @@ from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails
 from idverify.core.policy import Role
-from idverify.core.types.immigration_status import ImmigrationPermission
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.errors import Conflict
 from idverify.services import access, decide, people
 from idverify.services.decide import Ruling
 from idverify.services.office import Office
+from idverify.services.sealed import DecisionContent
 
 FOLDER: Final = "demo"
 REFERENCES: Final = "people.txt"
@@ -115,6 +116,7 @@ async def _person(officer: SoftwareOfficer, details: Mapping[str, Any], permissi
     if (await people.read(office, handle)).status is not PersonStatus.NONE:
         return handle.hex()
     granted = ImmigrationPermission.model_validate(permission).model_dump(mode="json")
-    ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", "Demo rules, part 1", granted)
+    content = DecisionContent(legal_basis="Demo rules, part 1", permissions={IMMIGRATION_STATUS.id: granted})
+    ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", content)
     await officer.confirm(lambda principal, given: decide.decide(office, principal, ruling, given))
     return handle.hex()

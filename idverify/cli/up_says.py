@@ -120,7 +120,7 @@ def _tell_of_people(url: str, data: Path, found: ToTell) -> None:
 
 def _tell_walk(url: str, data: Path, person: str, *, two_admins: bool) -> None:
     """The README's walk on the command line, with this deployment's own address, keys and person."""
-    asked = f'\'{{"type":"{IMMIGRATION_STATUS.vct}"}}\''
+    asked = f'\'{{"type":"{IMMIGRATION_STATUS.id}"}}\''
     post, employer = f"{IDVERIFY} api POST {url}/api/v1", f"--key {shlex.quote(str(data / FOLDER / 'employer.key'))}"
     shown = "--disclose family_name,given_name,work"
     walk = {

@@ -16,24 +16,28 @@ import orjson
 
 from idverify.auth.step_up import Confirmation, verify_evidence
 from idverify.core import security_act
+from idverify.core.assurance import CLAIM
 from idverify.core.decision import EFFECTS, CopyStatus, DecisionKind
 from idverify.core.types import credential_type
 from idverify.core.verdict import CheckId, Result
 from idverify.errors import DocumentError, IdverifyError
 from idverify.formats import status_list
+from idverify.formats.carriers import FORMATS
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import Entry
 from idverify.ledger.identity import LogIdentity
 from idverify.services import reinstate
+from idverify.services.credential_text import as_document
 from idverify.services.decide import LIST_VALUE, Ruling, object_digest
 from idverify.services.erase import erasure_digest, read_counts
-from idverify.services.issue import FORMAT, answer_place
+from idverify.services.issue import answer_place
 from idverify.services.office import Office
 from idverify.services.people import Person
+from idverify.services.permissions import facts_of
 from idverify.services.policy_record import POLICY_CHANGED, digest, policy
 from idverify.services.records import split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
-from idverify.services.sealed import unseal_content
+from idverify.services.sealed import ONE_PERMISSION, DecisionContent, unseal_content
 from idverify.services.security_acts import BOUND, REINSTATED, REMOVED, SUSPENDED
 from idverify.services.status_lists import content_digest
 from idverify.services.step_up import action_place
@@ -129,7 +133,7 @@ async def decided(opened: Opened) -> Found:
     confirmed = [await opened.row(audit_queries.AUTHORISATION_BY_ID, id=one) for one in ids]
     evidence = [hashlib.sha256(one["evidence"]).hexdigest() for one in confirmed if one is not None]
     yield "it says what was recorded", object_digest(row, evidence, content) == record.object_digest
-    ruling = Ruling(person.handle, DecisionKind(row["kind"]), row["reason"], content.legal_basis, content.permission)
+    ruling = Ruling(person.handle, DecisionKind(row["kind"]), row["reason"], content)
     act = ruling.action().digest()
     yield "each confirmed exactly this", bool(confirmed) and all(_confirms(opened, one, act) for one in confirmed)
     named = [one["actor"] for one in confirmed if one is not None]
@@ -346,9 +350,10 @@ def _signed(opened: Opened, row: Any) -> bool | None:
     if document is None:
         return None
     try:
-        presented = FORMAT.read(document)
+        carrier = FORMATS[row["format"]]
+        presented = carrier.read(document)
         trust = replace(opened.office.trust, revoked_serials=frozenset())
-        found = {check.id: check.result for check in FORMAT.check(presented, trust, row["issued_at"], None)}
+        found = {check.id: check.result for check in carrier.check(presented, trust, row["issued_at"], None)}
     except DocumentError:
         return False
     ours = {found.get(check) for check in (CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.TYPE_ALLOWED)}
@@ -362,24 +367,31 @@ def _says(opened: Opened, row: Any) -> bool | None:
     if document is None or person is None:
         return None
     try:
-        presented = FORMAT.read(document)
+        presented = FORMATS[row["format"]].read(document)
     except DocumentError:
         return False
     content = unseal_content(person.key, "decision", row["decision_id"], row["decision_sealed"])
-    kind = credential_type(row["type"])
-    if content.permission is None:
+    kind, ours = credential_type(row["type"]), opened.office.deployment
+    form = kind.forms[row["format"]]
+    if kind.id not in (content.permissions or {}):
         return False
-    permission = kind.permission.model_validate(content.permission)
     planned = range(row["issued_at"] - FORGOTTEN_SECONDS, row["issued_at"] + 1, FORGOTTEN_SECONDS)
-    claims = [kind.claims(person.details, permission, at) for at in planned]  # which differ where a birthday began
-    return presented.type == row["type"] and any(presented.claims.items() >= said.items() for said in claims)
+    # which differ where a birthday began
+    claims = [form.claims(facts_of(ours, kind, person.details, row, content, at)) for at in planned]
+    return presented.type == form.type and any(_at_least(presented.claims, said, content) for said in claims)
+
+
+def _at_least(shown: Mapping[str, Any], said: Mapping[str, Any], content: DecisionContent) -> bool:
+    """Whether a copy says what was decided. Copies of before say nothing of how the identity was checked."""
+    bare = content.form == ONE_PERMISSION and CLAIM not in shown
+    return shown.items() >= {name: value for name, value in said.items() if not (bare and name == CLAIM)}.items()
 
 
 def _document(opened: Opened, row: Any) -> bytes | None:
     if row["sealed_answer"] is None or opened.person is None:
         return None
     answer = opened.person.key.unseal(row["sealed_answer"], answer_place(row["issuance_id"]))
-    return str(orjson.loads(answer)["credential"]).encode()
+    return as_document(row["format"], orjson.loads(answer)["credential"])
 
 
 def _listed(row: Any) -> bool:

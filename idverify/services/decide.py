@@ -30,7 +30,8 @@ from idverify.ledger.commitment import Record
 from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
-from idverify.services.people import Person, read, record_view
+from idverify.services.people import Person, decision_in_force, read, record_view
+from idverify.services.permissions import changed_types, require_content
 from idverify.services.proposals import Proposal, Proposed, waiting_columns
 from idverify.services.records import About, entry
 from idverify.services.sealed import DecisionContent, seal_content, unseal_content
@@ -51,23 +52,21 @@ LIST_VALUE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What is to be decided: on whom, what, why, on what legal basis, and for a grant the permission."""
+    """What is to be decided: on whom, what, why, on what legal basis, and for a grant or a change what is given."""
 
     person: bytes
     kind: DecisionKind
     reason: str
-    legal_basis: str
-    permission: dict[str, Any] | None = None
+    content: DecisionContent
 
     def action(self) -> Action:
-        """What whoever decides confirms; both people of a decision that takes two confirm the same."""
-        said = {
-            "kind": self.kind.value,
-            "reason": self.reason,
-            "legal_basis": self.legal_basis,
-            "permission": self.permission,
-        }
-        return Action("decide", self.person.hex(), said)
+        """What whoever decides confirms; both people of a decision that takes two confirm the same.
+
+        An act of form 1 stays as it was confirmed, and as its evidence has it.
+        """
+        said = self.content.to_json()
+        said.pop("form", None)
+        return Action("decide", self.person.hex(), {"kind": self.kind.value, "reason": self.reason, **said})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +127,7 @@ async def decide(office: Office, officer: Principal, ruling: Ruling, given: Give
     require_reason(ruling.kind, ruling.reason)
     person = await read(office, ruling.person)
     effect = await _transition_seen(office, officer, ruling.kind, person)
-    if effect.carries_permission and ruling.permission is None:
-        raise Unprocessable(f"A decision to {ruling.kind.value} needs the permission that it gives.")
-    if not effect.carries_permission and ruling.permission is not None:
-        raise Unprocessable(f"A decision to {ruling.kind.value} carries no permission; leave it out.")
+    require_content(ruling.kind, effect, ruling.content, person.details)
     confirmed = await step_up.require(office, officer, ruling.action(), given)
     if effect.two_people:
         return await _propose(office, officer, ruling, person, confirmed)
@@ -184,15 +180,13 @@ def _waiting(row: Any) -> Waiting:
 
 def _proposed(row: Any, key: PersonKey) -> Ruling:
     content = unseal_content(key, "proposal", row["id"], row["sealed"])
-    kind = DecisionKind(row["kind"])
-    return Ruling(row["person_handle"], kind, row["reason"], content.legal_basis, content.permission)
+    return Ruling(row["person_handle"], DecisionKind(row["kind"]), row["reason"], content)
 
 
 async def _propose(
     office: Office, officer: Principal, ruling: Ruling, person: Person, confirmed: Authorisation
 ) -> Proposed:
-    content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
-    waits = Proposal(ruling.kind.value, ruling.reason, content)
+    waits = Proposal(ruling.kind.value, ruling.reason, ruling.content)
     proposed = await proposals.propose(office, officer, person, waits, confirmed)
     office.tally.decided("proposed")
     return proposed
@@ -202,7 +196,8 @@ async def _execute(office: Office, ruling: Ruling, deciders: _Deciders, first: t
     """Commit against the person as last read; read again if another decision was faster."""
     for _ in range(ATTEMPTS):
         person = await read(office, ruling.person)
-        decision = _Decision(office, ruling, person, transition(ruling.kind, person.status), deciders)
+        effect = transition(ruling.kind, person.status)
+        decision = _Decision(office, ruling, person, effect, deciders, await _changed(office, ruling, person))
         try:
             shard, index, copies = await office.store.write(partial(decision.carry_out, first))
         except _MovedOn:
@@ -215,6 +210,13 @@ async def _execute(office: Office, ruling: Ruling, deciders: _Deciders, first: t
     raise Conflict("The person's record keeps changing. Try again.")
 
 
+async def _changed(office: Office, ruling: Ruling, person: Person) -> frozenset[str]:
+    """The types of which a change supersedes the copies: against what the person holds by the last decision."""
+    if ruling.kind is not DecisionKind.VARY:
+        return frozenset()
+    return changed_types(await decision_in_force(office, person), ruling.content)
+
+
 def object_digest(row: Any, evidence: list[str], content: DecisionContent) -> bytes:
     """What the ledger commits to: all of the decision, who took it, when, and how each confirmed it (SHA-256, hex)."""
     said = [
@@ -225,7 +227,7 @@ def object_digest(row: Any, evidence: list[str], content: DecisionContent) -> by
         row["approved_by"],
         evidence,
         row["decided_at"],
-        content.model_dump(mode="json"),
+        content.to_json(),
     ]
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
 
@@ -233,10 +235,18 @@ def object_digest(row: Any, evidence: list[str], content: DecisionContent) -> by
 class _Decision:
     """One decision on its way into the database."""
 
-    def __init__(self, office: Office, ruling: Ruling, person: Person, effect: Effect, deciders: _Deciders) -> None:
+    def __init__(
+        self,
+        office: Office,
+        ruling: Ruling,
+        person: Person,
+        effect: Effect,
+        deciders: _Deciders,
+        changed: frozenset[str],
+    ) -> None:
         self.office, self.ruling, self.person, self.effect, self.deciders = office, ruling, person, effect, deciders
+        self.changed = changed
         self.id, self.handle, self.at = office.new_id(), office.new_handle(), office.clock.now()
-        self.content = DecisionContent(legal_basis=ruling.legal_basis, permission=ruling.permission)
 
     async def carry_out(self, first: tuple[Write, ...], transaction: Transaction) -> tuple[int, int, list[Any]]:
         """Runs on the writer: no copy can be issued between choosing the copies and changing them.
@@ -246,7 +256,7 @@ class _Decision:
         shard, _ = await transaction.log()
         rows = await transaction.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": self.person.id})
         settled = (CopyStatus.INVALID.value, self.effect.copies.value)
-        copies = [row for row in rows if row["status"] not in settled]
+        copies = [row for row in rows if row["status"] not in settled and self._touches(row["type"])]
         person_changes = _person_change(self.person, self.effect, self.id)
         confirmed = self.deciders.confirmed
         decision = Insert(tables.decision, self._row())
@@ -257,6 +267,10 @@ class _Decision:
             writes += _copy_changes(copy, self.effect, self.id)
         return shard, (await transaction.apply(WriteSet(tuple(writes), tuple(entries))))[0], copies
 
+    def _touches(self, type_id: str) -> bool:
+        """A change leaves those copies alone of whose type nothing changed; every other decision touches all."""
+        return self.ruling.kind is not DecisionKind.VARY or type_id in self.changed
+
     def _row(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -265,7 +279,7 @@ class _Decision:
             "issuer_id": self.office.deployment.issuer_id,
             "kind": self.ruling.kind.value,
             "reason": self.ruling.reason,
-            "sealed": seal_content(self.person.key, "decision", self.id, self.content),
+            "sealed": seal_content(self.person.key, "decision", self.id, self.ruling.content),
             **self.deciders.columns,
             "decided_at": self.at,
             "ledger_shard": ShardOf(),
@@ -273,7 +287,7 @@ class _Decision:
         }
 
     def _record(self) -> Record:
-        digest = object_digest(self._row(), self.deciders.evidence, self.content)
+        digest = object_digest(self._row(), self.deciders.evidence, self.ruling.content)
         kind = f"decision.{self.ruling.kind.value}"
         return Record(kind, digest, None, None, self.ruling.reason, self.handle)
 

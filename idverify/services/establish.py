@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import cbor2
 
-from idverify.core.types import CREDENTIAL_TYPES
+from idverify.core.types import CREDENTIAL_TYPES, wire_types
 from idverify.errors import Conflict
 from idverify.formats import x509_build
 from idverify.formats.x509 import Purpose, not_after, read_certificate, read_crl
@@ -177,7 +177,7 @@ class Maker:
             "iss": ours.iss,
             "name": ours.name,
             "roots": cbor2.dumps([root]),
-            "types": json.dumps(sorted(CREDENTIAL_TYPES)),
+            "types": json.dumps(sorted(wire_types())),
             "status_base": ours.status_base,
         }
         listed = {

@@ -17,7 +17,6 @@ is marked invalid and the offer can be used again. After 7 a repeat returns the 
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,12 +31,14 @@ from idverify.core.policy import may_issue
 from idverify.core.types import credential_type
 from idverify.errors import Conflict, DocumentError, Gone, IdverifyError, NotFound, Unavailable, Unprocessable
 from idverify.formats import x509
-from idverify.formats.base import ToBeSigned
+from idverify.formats.base import CredentialFormat, ToBeSigned
+from idverify.formats.carriers import FORMATS
 from idverify.formats.key_proof import check_key_proof
-from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.ledger.commitment import Record
+from idverify.services.credential_text import as_text
 from idverify.services.offer import code_hash, random_text
 from idverify.services.office import Office
+from idverify.services.permissions import facts_of
 from idverify.services.records import about_person
 from idverify.services.recover import void
 from idverify.services.sealed import unseal_content, unseal_details
@@ -48,7 +49,6 @@ from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, ShardOf, WriteSet
 
 RECEIPT_TOKEN_BYTES: Final = 20
-FORMAT: Final = SdJwtVc()
 
 _UNKNOWN_OFFER: Final = "There is no such offer. Ask the officer for a new one."
 _USED_OFFER: Final = "This offer was used already. Ask the officer for a new one."
@@ -73,6 +73,7 @@ class Collected:
     """The answer. ``receipt_token`` is the holder's right to fetch the receipt."""
 
     credential: str
+    format: str
     expires_at: int
     receipt_token: str
     handle: bytes
@@ -87,6 +88,7 @@ class _Plan:
     row: Any
     key: PersonKey
     kind: CredentialType
+    carrier: CredentialFormat
     credential: Credential
     issuer: Issuer
     unsigned: ToBeSigned
@@ -149,7 +151,7 @@ def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Col
         raise Gone("The answer to this request is no longer kept. Ask the officer for a new offer.")
     answer = orjson.loads(key.unseal(row["sealed_answer"], answer_place(row["issuance_id"])))
     place = {"ledger_shard": row["ledger_shard"], "ledger_index": row["ledger_index"]}
-    return Collected(**answer, handle=row["credential_handle"], **place)
+    return Collected(**answer, format=row["format"], handle=row["credential_handle"], **place)
 
 
 def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
@@ -158,33 +160,29 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
         raise Unprocessable("No decision has granted this person a status yet.")
     details = unseal_details(key, row["person_id"], row["sealed_details"])
     content = unseal_content(key, "decision", row["decision_id"], row["sealed_permission"])
-    permission = kind.permission.model_validate(content.permission)
-    expires = may_issue(kind, PersonStatus(row["status"]), kind.runs(permission), now)
+    facts = facts_of(office.deployment, kind, details, row, content, now)
+    expires = may_issue(kind, PersonStatus(row["status"]), kind.runs(facts.permission), now)
     issuer = office.keys.issuer(kind.key_role)
     _require_certificate_outlives(issuer, expires)
     try:
         holder_key = check_key_proof(request.proof.encode(), office.deployment.iss, row["nonce"], now)
     except DocumentError as wrong:
         raise Unprocessable(f"The key proof does not hold: {wrong}") from wrong
-    decision = {
-        "status_reference": row["decision_handle"].hex(),
-        "decision_date": dt.datetime.fromtimestamp(row["decided_at"], dt.UTC).date().isoformat(),
-        "issuing_authority": office.deployment.name,
-        "issuing_country": office.deployment.country,
-    }
-    claims = kind.claims(details, permission, now) | decision
+    carrier, form = FORMATS[row["format"]], kind.forms[row["format"]]
+    claims = form.claims(facts)
     credential = Credential(
-        type=kind.vct,
+        type=form.type,
         claims=claims,
-        disclosable=frozenset((name,) for name in kind.disclosable & claims.keys()),
+        disclosable=form.places(claims),
         issued_at=day_rounded(now),
         expires_at=expires,
         status=office.board.allocate(),
         holder_key=holder_key,
+        decoys=form.decoys,
     )
-    unsigned = FORMAT.prepare(credential, issuer, office.entropy)
+    unsigned = carrier.prepare(credential, issuer, office.entropy)
     token = random_text(office, RECEIPT_TOKEN_BYTES)
-    return _Plan(row, key, kind, credential, issuer, unsigned, office.new_handle(), office.new_id(), token)
+    return _Plan(row, key, kind, carrier, credential, issuer, unsigned, office.new_handle(), office.new_id(), token)
 
 
 class _PlaceTaken(Conflict):
@@ -237,8 +235,10 @@ async def _sign_and_seal(office: Office, plan: _Plan) -> tuple[bytes, bytes]:
     The document, and the SHA-256 of its issuer-signed bytes.
     """
     signature = await office.signer.sign(plan.issuer.key_id, plan.unsigned.payload)
-    document = FORMAT.seal(plan.unsigned, signature)
-    presented, planned = FORMAT.read(document), plan.credential
+    document = plan.carrier.seal(plan.unsigned, signature)
+    if isinstance(document, ToBeSigned):
+        raise Unavailable("This format needs more than one signature; no copy of it can be issued to a wallet.")
+    presented, planned = plan.carrier.read(document), plan.credential
     as_planned = (
         presented.type == planned.type
         and presented.status == planned.status
@@ -257,8 +257,9 @@ async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: b
     once = replace(entry, once=plan.issuance_id)
     rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
     shard, index = await office.store.write(partial(_carry_out, WriteSet(rows, (once,))))
-    office.tally.issued(plan.credential.type)
-    return Collected(document.decode(), plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
+    office.tally.issued(plan.kind.id)
+    text = as_text(plan.carrier.name, document)
+    return Collected(text, plan.carrier.name, plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
 
 
 async def _carry_out(work: WriteSet, transaction: Transaction) -> tuple[int, int]:
@@ -281,8 +282,8 @@ def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
         "issuer_id": office.deployment.issuer_id,
         "person_id": plan.row["person_id"],
         "decision_id": plan.row["decision_id"],
-        "type": plan.credential.type,
-        "format": FORMAT.name,
+        "type": plan.kind.id,
+        "format": plan.carrier.name,
         "handle": plan.handle,
         "receipt_token_hash": code_hash(plan.receipt_token),
         "issuer_signed_digest": digest,
@@ -302,7 +303,7 @@ def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
 def _answer_row(plan: _Plan, document: bytes) -> Change:
     """The intent is closed, and the answer kept for a repeat, sealed under the person's key."""
     answer = {
-        "credential": document.decode(),
+        "credential": as_text(plan.carrier.name, document),
         "expires_at": plan.credential.expires_at,
         "receipt_token": plan.receipt_token,
     }

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from idverify.core.action import Action
+from idverify.core.credential_type import CredentialType
 from idverify.core.policy import Act, Principal, require_active, require_may, require_person
 from idverify.core.types import credential_type
 from idverify.errors import Unprocessable
+from idverify.formats.carriers import FORMATS
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
-from idverify.services.people import Person, look, own_person, read, record_view
+from idverify.services.people import Person, decision_in_force, look, own_person, read, record_view
+from idverify.services.permissions import permission_for
 from idverify.stores import tables
 from idverify.stores.writes import Insert, WriteSet
 
@@ -29,43 +32,55 @@ class Offer:
 
     issuer: str
     type: str
+    format: str
     code: str
     nonce: str
     expires_at: int
 
 
-async def offer(office: Office, officer: Principal, person: bytes, vct: str, given: Given | None) -> Offer:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which document: the id of its type, and its format; without one the type's usual format."""
+
+    type: str
+    format: str | None = None
+
+
+async def offer(office: Office, officer: Principal, person: bytes, wanted: Wanted, given: Given | None) -> Offer:
     """An officer makes an offer for a person whose status allows it."""
     require_may(officer, Act.OFFER)
     require_person(officer)
     holder = await read(office, person)
-    return await _make(office, officer, holder, vct, given, (look(office, officer, holder.id, "offer", "made"),))
+    return await _make(office, officer, holder, wanted, given, (look(office, officer, holder.id, "offer", "made"),))
 
 
-async def offer_to_self(office: Office, citizen: Principal, vct: str, given: Given | None) -> Offer:
+async def offer_to_self(office: Office, citizen: Principal, wanted: Wanted, given: Given | None) -> Offer:
     """A citizen makes an offer for themselves."""
     require_may(citizen, Act.COLLECT)
-    return await _make(office, citizen, await own_person(office, citizen), vct, given, ())
+    return await _make(office, citizen, await own_person(office, citizen), wanted, given, ())
 
 
 async def _make(
-    office: Office, maker: Principal, holder: Person, vct: str, given: Given | None, looks: tuple[Insert, ...]
+    office: Office, maker: Principal, holder: Person, wanted: Wanted, given: Given | None, looks: tuple[Insert, ...]
 ) -> Offer:
-    kind, now = credential_type(vct), office.clock.now()
+    kind, now = credential_type(wanted.type), office.clock.now()
+    format_name = _format(kind, wanted.format)
     try:
         require_active(holder.status)
+        await _require_given(office, holder, kind)
     except Unprocessable:  # which tells whoever asked the status
         if looks:
             await record_view(office, maker, holder.id)
         raise
-    action = Action("offer-credential", holder.handle.hex(), {"type": kind.vct})
+    action = Action("offer-credential", holder.handle.hex(), {"type": kind.id, "format": format_name})
     confirmed = await step_up.require(office, maker, action, given)
     code, nonce = random_text(office, CODE_BYTES), random_text(office, NONCE_BYTES)
     row = {
         "id": office.new_id(),
         "code_hash": code_hash(code),
         "person_id": holder.id,
-        "type": kind.vct,
+        "type": kind.id,
+        "format": format_name,
         "nonce": nonce,
         "created_by": maker.actor,
         "authorisation_id": confirmed.id,
@@ -75,7 +90,24 @@ async def _make(
     whom = holder.id, holder.key
     writes = (*confirmed.writes(whom), Insert(tables.offer, row), *looks)
     await office.store.commit(WriteSet(writes, confirmed.entries(office, whom)))
-    return Offer(office.deployment.iss, kind.vct, code, nonce, now + OFFER_SECONDS)
+    return Offer(office.deployment.iss, kind.id, format_name, code, nonce, now + OFFER_SECONDS)
+
+
+def formats_of(kind: CredentialType) -> tuple[str, ...]:
+    """The formats in which a type is issued, the usual one first."""
+    return tuple(name for name in kind.forms if name in FORMATS)
+
+
+def _format(kind: CredentialType, asked: str | None) -> str:
+    known = formats_of(kind)
+    if not known or asked not in (None, *known):
+        raise Unprocessable(f"{kind.id} is issued as {' or '.join(known) or 'nothing yet'}; got {asked!r}.")
+    return asked or known[0]
+
+
+async def _require_given(office: Office, holder: Person, kind: CredentialType) -> None:
+    """Raises ``Unprocessable`` unless the decision in force gives the person this type."""
+    permission_for(kind, await decision_in_force(office, holder))
 
 
 def code_hash(code: str) -> bytes:

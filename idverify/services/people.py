@@ -10,7 +10,7 @@ from typing import Any
 from idverify.core.decision import PersonStatus
 from idverify.core.person import PersonDetails, TravelDocumentNumber
 from idverify.core.policy import Act, Principal, require_may, require_person
-from idverify.errors import Conflict, NotAllowed, NotFound
+from idverify.errors import Conflict, NotAllowed, NotFound, Unprocessable
 from idverify.services.office import Office
 from idverify.services.records import About
 from idverify.services.sealed import DecisionContent, seal_details, unseal_content, unseal_details
@@ -163,22 +163,31 @@ async def own_person(office: Office, citizen: Principal) -> Person:
 
 
 async def held(office: Office, person: Person) -> Mapping[str, Any]:
-    """Everything held on a person. ``permission`` is what the last decision that gave one gave."""
+    """Everything held on a person. ``permissions`` and ``assurance`` are of the last decision that gave any."""
     of_person = {"person_id": person.id}
     decisions: list[tuple[Any, DecisionContent]] = [
         (row, unseal_content(person.key, "decision", row["id"], row["sealed"]))
         for row in await office.store.fetch(queries.DECISIONS_OF_PERSON, of_person)
     ]
-    given = (content.permission for row, content in decisions if row["id"] == person.permission_decision_id)
+    given = next((content for row, content in decisions if row["id"] == person.permission_decision_id), None)
     return {
         "reference": person.handle,
         "status": person.status.value,
         "details": person.details,
-        "permission": next(given, None),
+        "permissions": {} if given is None else given.permissions or {},
+        "assurance": None if given is None else given.identity_assurance,
         "decisions": [(row, content.legal_basis) for row, content in decisions],
         "credentials": await office.store.fetch(queries.CREDENTIALS_OF_PERSON, of_person),
         "looks": await office.store.fetch(queries.LOOKS_AT_PERSON, of_person),
     }
+
+
+async def decision_in_force(office: Office, person: Person) -> DecisionContent:
+    """What the decision says that gave the person what they hold. Raises ``Unprocessable`` if there is none."""
+    row: Any = await office.store.fetch_one(queries.DECISION, {"id": person.permission_decision_id})
+    if row is None:
+        raise Unprocessable("No decision has granted this person a status yet.")
+    return unseal_content(person.key, "decision", row["id"], row["sealed"])
 
 
 async def record_view(office: Office, officer: Principal, person_id: bytes) -> None:

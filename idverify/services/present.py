@@ -44,7 +44,7 @@ async def request_presentation(office: Office, asker: Principal, vct: str) -> Ve
     kind, now = credential_type(vct), office.clock.now()
     handle = office.new_handle()
     made = VerificationRequest(
-        handle, kind.vct, random_text(office, NONCE_BYTES), office.deployment.iss, now + REQUEST_SECONDS
+        handle, kind.id, random_text(office, NONCE_BYTES), office.deployment.iss, now + REQUEST_SECONDS
     )
     row = {
         "id": office.new_id(),

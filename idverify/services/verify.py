@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from idverify.core.credential_type import Purpose, visible_claims
 from idverify.core.trust import TrustedIssuer, TrustStore
-from idverify.core.types import CREDENTIAL_TYPES
+from idverify.core.types import declared_as, declared_form
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
 from idverify.errors import DocumentError
 from idverify.formats import carriers
@@ -76,7 +76,8 @@ class Verified:
         """What an asker with this purpose may learn; nothing of a rejected document."""
         if self.presented is None or self.verdict.verdict is Outcome.REJECT:
             return None
-        return visible_claims(CREDENTIAL_TYPES.get(self.presented.type), purpose, self.presented.claims)
+        form = declared_form(self.presented.format, self.presented.type)
+        return visible_claims(form, purpose, self.presented.claims)
 
 
 async def verify(verifier: Verifier, submission: Submission, at: int) -> Verified:
@@ -110,7 +111,7 @@ def _asked_type(
 ) -> Iterable[Check]:
     """The format's own checks; a type that is trusted but was not asked for does not answer the request."""
     for check in carrier.check(presented, verifier.trust, at, submission.expected):
-        wrong_type = submission.requested_type not in (None, presented.type)
+        wrong_type = submission.requested_type not in (None, type_id(presented))
         stale = verifier.trust.revocations_until is not None and verifier.trust.revocations_until <= at
         if check.id is CheckId.ISSUER_TRUSTED and check.result is Result.PASS and stale:
             old = "The list of revoked certificates is out of date, so the signer may have been revoked since."
@@ -121,6 +122,12 @@ def _asked_type(
             yield Check(check.id, Result.FAIL, asked, {"rule": "type-requested"})
         else:
             yield check
+
+
+def type_id(presented: Presented) -> str:
+    """The declared type that a document is a form of; whatever it calls itself, where it is none of ours."""
+    declared = declared_as(presented.format, presented.type)
+    return presented.type if declared is None else declared[0].id
 
 
 async def _status(

@@ -34,6 +34,7 @@ _CREDENTIAL = (
         issuance.c.sealed_answer,
         decision.c.handle.label("decision_handle"),
         decision.c.kind.label("decision_kind"),
+        decision.c.decided_at,
         decision.c.sealed.label("decision_sealed"),
         status_entry.c.value.label("listed"),
     )

@@ -303,6 +303,7 @@ PERSON_BY_LOOKUP: Final = _PERSON_WITH_KEY.join(person_lookup, person_lookup.c.p
     person_lookup.c.lookup_key_id == bindparam("lookup_key_id"), person_lookup.c.mac == bindparam("mac")
 )
 
+DECISION: Final = select(decision).where(decision.c.id == bindparam("id"))
 DECISIONS_OF_PERSON: Final = (
     select(decision)
     .where(decision.c.person_id == bindparam("person_id"))
@@ -390,6 +391,7 @@ COLLECTION: Final = (
     select(
         offer.c.id.label("offer_id"),
         offer.c.type,
+        offer.c.format,
         offer.c.nonce,
         offer.c.consumed_at,
         offer.c.expires_at,

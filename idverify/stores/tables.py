@@ -406,6 +406,7 @@ offer = Table(
     _bytes("code_hash", unique=True),
     _person(),
     _text("type"),
+    Column("format", Text, nullable=False, server_default="dc+sd-jwt"),
     _text("nonce"),
     _text("created_by"),
     Column("authorisation_id", LargeBinary, nullable=True),

@@ -24,7 +24,7 @@ async def collect(call: Call) -> Reply:
     done = await issue.collect(call.office, CollectionRequest(call.body.code, call.body.proof, key))
     answer = schema.Collected(
         credential=done.credential,
-        format=issue.FORMAT.name,
+        format=done.format,
         handle=done.handle.hex(),
         expires_at=schema.instant(done.expires_at),
         ledger=schema.LedgerPlace(origin=call.office.log_book.origin_of(done.ledger_shard), index=done.ledger_index),

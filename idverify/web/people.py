@@ -6,6 +6,7 @@ from typing import Any
 
 from idverify.services import decide, offer, people
 from idverify.services.decide import Decided, Ruling, Waiting
+from idverify.services.offer import Wanted
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
 
@@ -30,6 +31,8 @@ async def read(call: Call) -> schema.PersonView:
         person=held["reference"].hex(),
         status=held["status"],
         details=held["details"],
+        permissions=held["permissions"],
+        identity_assurance=held["assurance"],
         decisions=[_decision(row, basis) for row, basis in held["decisions"]],
         credentials=[_credential(row) for row in held["credentials"]],
         looks=[_look(row) for row in held["looks"]],
@@ -39,8 +42,7 @@ async def read(call: Call) -> schema.PersonView:
 async def make_decision(call: Call) -> Reply:
     """Decide on a person; 202 with a proposal where it takes a second officer."""
     asked: schema.NewDecision = call.body
-    permission = None if asked.permission is None else asked.permission.model_dump(mode="json")
-    ruling = Ruling(call.handle("person"), asked.kind, asked.reason, asked.legal_basis, permission)
+    ruling = Ruling(call.handle("person"), asked.kind, asked.reason, asked.content())
     outcome = await decide.decide(call.office, call.caller, ruling, call.given)
     if isinstance(outcome, Decided):
         return Reply(_made(outcome), status=201)
@@ -63,15 +65,24 @@ async def list_proposals(call: Call) -> schema.Proposals:
 async def read_proposal(call: Call) -> schema.ProposalDetail:
     """One proposal with all that it says; its subject sees that it was read."""
     waiting, ruling, _ = await decide.proposal(call.office, call.caller, call.handle("proposal"))
-    return schema.ProposalDetail(**_waiting(waiting), legal_basis=ruling.legal_basis, permission=ruling.permission)
+    said = ruling.content
+    return schema.ProposalDetail(
+        **_waiting(waiting),
+        legal_basis=said.legal_basis,
+        permissions=said.permissions,
+        identity_assurance=said.identity_assurance,
+    )
 
 
 async def make_offer(call: Call) -> Reply:
     """Give a person the one-time right to collect a credential."""
-    made = await offer.offer(call.office, call.caller, call.handle("person"), call.body.type, call.given)
+    made = await offer.offer(
+        call.office, call.caller, call.handle("person"), Wanted(call.body.type, call.body.format), call.given
+    )
     shown = schema.OfferMade(
         issuer=made.issuer,
         type=made.type,
+        format=made.format,
         code=made.code,
         nonce=made.nonce,
         expires_at=schema.instant(made.expires_at),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from idverify.core.action import canonical_json
+from idverify.core.assurance import IdentityAssurance
 from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails, TravelDocument
 from idverify.core.policy import Role
@@ -15,11 +16,12 @@ from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.services.ceremonies import Given
 from idverify.services.notices import NoticeKind
+from idverify.services.sealed import DecisionContent
 
 Handle = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128-bit reference in hex")]
 Instant = Annotated[dt.datetime, Field(description="RFC 3339, UTC")]
 CredentialTypeName = Annotated[
-    str, Field(max_length=200, description=f"One of: {', '.join(CREDENTIAL_TYPES)}", examples=[IMMIGRATION_STATUS.vct])
+    str, Field(max_length=200, description=f"One of: {', '.join(CREDENTIAL_TYPES)}", examples=[IMMIGRATION_STATUS.id])
 ]
 
 
@@ -91,18 +93,57 @@ class PersonView(Model):
     person: Handle
     status: PersonStatus
     details: PersonDetails
+    permissions: dict[str, dict[str, Any]]
+    identity_assurance: IdentityAssurance | None
     decisions: list[DecisionView]
     credentials: list[CredentialView]
     looks: list[LookView]
 
 
+if TYPE_CHECKING:
+    Permissions = Model
+else:  # each type with its own model, so that a mistake has a place
+    Permissions = create_model(
+        "Permissions",
+        __base__=Model,
+        __doc__="What a decision gives, by id of the credential type; what is not named is not given.",
+        **{
+            f"type_{place}": (kind.permission | None, Field(default=None, alias=kind.id))
+            for place, kind in enumerate(CREDENTIAL_TYPES.values())
+        },
+    )
+
+
 class NewDecision(Model):
-    """A decision on a person. ``permission`` goes with grant and vary only."""
+    """A decision on a person. ``permissions`` and ``identity_assurance`` go with grant and vary only.
+
+    ``permission`` is short for ``permissions`` with an immigration status alone.
+    """
 
     kind: DecisionKind
     reason: Annotated[str, Field(max_length=60, examples=["application-granted"])]
     legal_basis: Annotated[str, Field(min_length=1, max_length=300, examples=["Immigration Rules, part 6A"])]
     permission: ImmigrationPermission | None = None
+    permissions: Permissions | None = None
+    identity_assurance: IdentityAssurance | None = None
+
+    @model_validator(mode="after")
+    def _in_one_way(self) -> NewDecision:
+        if self.permission is not None and self.permissions is not None:
+            raise ValueError("give permission or permissions, not both")
+        return self
+
+    def content(self) -> DecisionContent:
+        """As services take it."""
+        given: dict[str, Any] | None = None
+        if self.permission is not None:
+            given = {IMMIGRATION_STATUS.id: self.permission.model_dump(mode="json")}
+        if self.permissions is not None:
+            dumped = self.permissions.model_dump(mode="json", by_alias=True)
+            given = {type_id: part for type_id, part in dumped.items() if part is not None}
+        return DecisionContent(
+            legal_basis=self.legal_basis, permissions=given, identity_assurance=self.identity_assurance
+        )
 
 
 class DecisionMade(Model):
@@ -143,7 +184,8 @@ class ProposalDetail(ProposalView):
     """A proposal with all that it says of the person."""
 
     legal_basis: str
-    permission: dict[str, Any] | None
+    permissions: dict[str, dict[str, Any]] | None
+    identity_assurance: IdentityAssurance | None
 
 
 class ConfirmationView(Model):
@@ -200,9 +242,10 @@ class ErasureDone(Model):
 
 
 class NewOffer(Model):
-    """Which credential the person may collect."""
+    """Which credential the person may collect; without a format in the usual one of its type."""
 
     type: CredentialTypeName
+    format: Annotated[str | None, Field(max_length=60, examples=["dc+sd-jwt", "mso_mdoc"])] = None
 
 
 class OfferMade(Model):
@@ -210,6 +253,7 @@ class OfferMade(Model):
 
     issuer: str
     type: str
+    format: str
     code: str
     nonce: str
     expires_at: Instant

@@ -52,6 +52,7 @@ from idverify.services.records import ENTRY_TYPES
 from idverify.stores import queries, tables
 from tests.simulators import makers
 from tests.simulators.holder import collection, holding
+from tests.simulators.rulings import content
 from tests.simulators.service import PERMISSION
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.soft_wallet import SoftWallet
@@ -59,6 +60,7 @@ from tests.simulators.software_office import SoftwareOffice
 from tests.simulators.two_parts import FIRST_HASH, both_parts
 from tests.vectors.make_attestation_vectors import blob
 
+WANTED = offer.Wanted(IMMIGRATION_STATUS.id)
 PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
 _SIZE = select(func.count().label("size")).select_from(tables.ledger_record)
 
@@ -142,7 +144,8 @@ async def _about_a_person(watch: _Watch) -> bytes:
     offered = await watch(
         "offered",
         served.confirmed(
-            "officer", lambda who, given: offer.offer(served.office, who, person, IMMIGRATION_STATUS.vct, given)
+            "officer",
+            lambda who, given: offer.offer(served.office, who, person, offer.Wanted(IMMIGRATION_STATUS.id), given),
         ),
     )
     as_wallets_read = {"issuer": offered.issuer, "code": offered.code, "nonce": offered.nonce}
@@ -164,7 +167,9 @@ async def _failed_issuance(served: SoftwareOffice, person: str) -> None:
     """The token goes away between the intent and the signature; the key of the person is known already."""
     offered = await served.confirmed(
         "officer",
-        lambda who, given: offer.offer(served.office, who, bytes.fromhex(person), IMMIGRATION_STATUS.vct, given),
+        lambda who, given: offer.offer(
+            served.office, who, bytes.fromhex(person), offer.Wanted(IMMIGRATION_STATUS.id), given
+        ),
     )
     served.token.away = Unavailable("The HSM is away.")
     try:
@@ -216,7 +221,7 @@ async def _decisions(watch: _Watch, person: bytes) -> None:
     for kind, reason, permission in (
         (DecisionKind.SUSPEND, "under-review", None),
         (DecisionKind.REINSTATE, "review-closed", None),
-        (DecisionKind.VARY, "extended", permitted),
+        (DecisionKind.VARY, "extended", permitted | {"permission_end": "2035-12-31"}),
         (DecisionKind.REVOKE, "fraud-found", None),
         (DecisionKind.GRANT, "appeal-allowed", permitted),
         (DecisionKind.REVOKE, "permission-cancelled", None),
@@ -230,7 +235,7 @@ async def _decisions(watch: _Watch, person: bytes) -> None:
 async def _decided(
     served: SoftwareOffice, person: bytes, kind: DecisionKind, reason: str, permission: Any = PERMITTED
 ) -> Any:
-    ruling = Ruling(person, kind, reason, "Rules, part 9", permission)
+    ruling = Ruling(person, kind, reason, content(permission))
     return await served.confirmed("officer", lambda who, given: decide.decide(served.office, who, ruling, given))
 
 

@@ -28,8 +28,9 @@ from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
 from idverify.services import access, decide, people
 from idverify.services.decide import Ruling
-from idverify.services.offer import Offer, offer
+from idverify.services.offer import Offer, Wanted, offer
 from idverify.services.office import Office
+from idverify.services.sealed import DecisionContent
 
 _DESKS: Final = 32
 _SHOWN: Final = ("family_name", "given_name", "work")
@@ -90,10 +91,11 @@ async def _served(free: asyncio.Queue[SoftwareOfficer]) -> Offer:
 async def _person_with_offer(officer: SoftwareOfficer) -> Offer:
     office = officer.office
     person = await people.create(office, officer.principal, PersonDetails.model_validate(_DETAILS))
-    granted = Ruling(person, DecisionKind.GRANT, "application-granted", "Rules, part 1", _PERMISSION)
+    content = DecisionContent(legal_basis="Rules, part 1", permissions={IMMIGRATION_STATUS.id: _PERMISSION})
+    granted = Ruling(person, DecisionKind.GRANT, "application-granted", content)
     await officer.confirm(lambda principal, given: decide.decide(office, principal, granted, given))
     return await officer.confirm(
-        lambda principal, given: offer(office, principal, person, IMMIGRATION_STATUS.vct, given)
+        lambda principal, given: offer(office, principal, person, Wanted(IMMIGRATION_STATUS.id), given)
     )
 
 

@@ -115,7 +115,7 @@ async def _answers(bench: Bench, holders: Sequence[Holder]) -> Row:
         f"{_BARE} 2 ECDSA verifications; {_ROWS}",
         0.5,
     )
-    asked = {"type": IMMIGRATION_STATUS.vct}
+    asked = {"type": IMMIGRATION_STATUS.id}
     key, port = bench.deployment.api_key, bench.deployment.config.service.port
     wanted = [_post("/api/v1/verification-requests", asked, bearer=key)] * len(holders)
     requests = []

@@ -1,15 +1,29 @@
-"""``urn:idverify:immigration-status:1``: permission to be in a country, and what it allows."""
+"""``urn:idverify:immigration-status:1``: permission to be in a country, and what it allows.
+
+Ours: no rulebook of anybody else's describes it. An mdoc says the same by the same names.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from idverify.core.credential_type import CredentialType, Declared, Purpose, Runs
-from idverify.core.person import PersonDetails
+from idverify.core import assurance
+from idverify.core.credential_type import CredentialType, Facts, Form, Purpose, Runs, days
+from idverify.core.declared import Declared
+from idverify.core.form_parts import (
+    MDOC,
+    SD_JWT_VC,
+    assurance_claims,
+    assurance_elements,
+    claim_views,
+    element_views,
+)
+from idverify.core.values import element_values, jpeg, json_values
 
 AGE_OF_MAJORITY = 18
 NINETY_DAYS = 90 * 86_400
@@ -87,53 +101,70 @@ class ImmigrationPermission(Declared):
         return self
 
 
-def _years_between(born: dt.date, on: dt.date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+NAMESPACE: Final = "org.idverify.immigration.1"
+# What of a person it says; the rest of their details is nobody's business here.
+_PERSON: Final = frozenset({"family_name", "given_name", "birthdate", "nationalities", "picture", "travel_document"})
+_DISCLOSABLE: Final = (
+    _PERSON
+    | frozenset(ImmigrationPermission.model_fields)
+    | {"age_over_18", "status_reference", "decision_date", assurance.CLAIM}
+)
 
 
-def _claims(details: BaseModel, permission: BaseModel, at: int) -> dict[str, Any]:
-    if not isinstance(details, PersonDetails) or not isinstance(permission, ImmigrationPermission):
-        raise TypeError(f"expected PersonDetails and ImmigrationPermission, got {details!r}, {permission!r}")
-    today = dt.datetime.fromtimestamp(at, dt.UTC).date()
-    said = details.model_dump(mode="json", exclude_none=True)
-    said |= permission.model_dump(mode="json", exclude_none=True)
-    said["permission_end"] = permission.permission_end.isoformat() if permission.permission_end else None
-    said["age_over_18"] = _years_between(details.birthdate, today) >= AGE_OF_MAJORITY
-    return said
+def _said(facts: Facts) -> dict[str, Any]:
+    """All of it, by the names of the SD-JWT VC."""
+    said = facts.details.model_dump(include=set(_PERSON), exclude_none=True)
+    said |= facts.permission.model_dump(exclude_none=True)
+    return said | {
+        "permission_end": facts.permission.permission_end,
+        "age_over_18": facts.is_over(AGE_OF_MAJORITY),
+        "status_reference": facts.status_reference,
+        "decision_date": facts.decided_on,
+        "issuing_authority": facts.issuing_authority,
+        "issuing_country": facts.issuing_country,
+    }
 
 
-def _runs(permission: BaseModel) -> Runs:
-    """From the first second of the first day to the last second of the last day (UTC)."""
-    if not isinstance(permission, ImmigrationPermission):
-        raise TypeError(f"expected an ImmigrationPermission, got {permission!r}")
-    end = permission.permission_end
-    return Runs(
-        _moment(permission.permission_start, dt.time()), None if end is None else _moment(end, dt.time(23, 59, 59))
-    )
+def _claims(facts: Facts) -> dict[str, Any]:
+    return json_values(_said(facts)) | assurance_claims(facts)
 
 
-def _moment(day: dt.date, time: dt.time) -> int:
-    return int(dt.datetime.combine(day, time, dt.UTC).timestamp())
+def _elements(facts: Facts) -> dict[str, dict[str, Any]]:
+    """The same; an mdoc has no null, so that a permission has no end is an element of its own."""
+    said = _said(facts)
+    said["permission_indefinite"] = said["permission_end"] is None
+    if "picture" in said:
+        said["picture"] = jpeg(said["picture"])
+    return {NAMESPACE: element_values(said), **assurance_elements(facts)}
 
 
-_WHO = frozenset({"family_name", "given_name", "picture"})
+def _runs(permission: ImmigrationPermission) -> Runs:
+    return days(permission.permission_start, permission.permission_end)
+
+
+_WHO: Final = frozenset({"family_name", "given_name", "picture", assurance.CLAIM})
+_ENDS: Final = frozenset({"permission_end", "permission_indefinite"})
+_VIEWS: Final[Mapping[Purpose, frozenset[str]]] = {
+    Purpose.WORK: _WHO | _ENDS | {"work"},
+    Purpose.RENT: _WHO | _ENDS | {"rent"},
+    Purpose.TRAVEL: frozenset({"family_name", "given_name", "travel_document", "travel", assurance.CLAIM}),
+    Purpose.AGE: frozenset({"age_over_18", assurance.CLAIM}),
+}
 
 IMMIGRATION_STATUS = CredentialType(
-    vct="urn:idverify:immigration-status:1",
+    id="urn:idverify:immigration-status:1",
     name="Immigration status",
     key_role="document-signer/immigration-status",
     valid_for=NINETY_DAYS,
-    disclosable=frozenset(PersonDetails.model_fields)
-    | frozenset(ImmigrationPermission.model_fields)
-    | {"age_over_18", "status_reference", "decision_date"},
-    views={
-        Purpose.WORK: _WHO | {"work", "permission_end"},
-        Purpose.RENT: _WHO | {"rent", "permission_end"},
-        Purpose.TRAVEL: frozenset({"family_name", "given_name", "travel_document", "travel"}),
-        Purpose.AGE: frozenset({"age_over_18"}),
-        Purpose.CHOSEN: None,
-    },
     permission=ImmigrationPermission,
-    claims=_claims,
     runs=_runs,
+    forms={
+        SD_JWT_VC: Form(
+            type="urn:idverify:immigration-status:1",
+            claims=_claims,
+            views=claim_views(_VIEWS),
+            disclosable=frozenset((name,) for name in _DISCLOSABLE),
+        ),
+        MDOC: Form(type=NAMESPACE, claims=_elements, views=element_views(NAMESPACE, _VIEWS)),
+    },
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core import erasure
 from idverify.core.action import Action
+from idverify.core.assurance import CLAIM
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.key_order import Replacement
@@ -50,8 +51,8 @@ PURPOSES: Final[Mapping[Purpose, str]] = {
     Purpose.AGE: N_("Over 18"),
     Purpose.CHOSEN: N_("Whatever the holder chooses to show"),
 }
-TYPES: Final[Mapping[str, str]] = {"urn:idverify:immigration-status:1": N_("Immigration status")}
-assert TYPES.keys() == CREDENTIAL_TYPES.keys()
+# The names are in the catalogue: they are those of the declarations
+TYPES: Final[Mapping[str, str]] = {kind.id: kind.name for kind in CREDENTIAL_TYPES.values()}
 
 # What an act is called in a list of those that were confirmed
 ACTS: Final[Mapping[str, str]] = {
@@ -82,7 +83,7 @@ SUSPENSIONS: Final[Mapping[Suspension, str]] = {
 
 # What the service's own keys sign, by their roles
 SIGNING_KEYS: Final[Mapping[str, str]] = {
-    "document-signer/immigration-status": N_("Signs documents: immigration status"),
+    **{kind.key_role: kind.name for kind in CREDENTIAL_TYPES.values()},
     STATUS_SIGNER: N_("Signs which documents are withdrawn"),
     TRUST_SIGNER: N_("Signs whom checkers without a network may trust"),
     ENTRIES_SIGNER: N_("Signs what the ledger holds about somebody"),
@@ -100,6 +101,7 @@ NOT_ASKED: Final = N_("Not asked for")
 _REFERENCE: Final = N_("Person's reference")
 _KEY: Final = N_("Security key")
 _KEYS_REFERENCE: Final = N_("Key's reference")
+_DOCUMENT: Final = N_("Document")
 _PURPOSE: Final = N_("Purpose")
 _REASON: Final = N_("Reason")
 _LEGAL_BASIS: Final = N_("Legal basis")
@@ -130,7 +132,19 @@ def _decision(action: Action) -> list[Said]:
         Said(_REASON, REASONS[kind][content["reason"]], translated=True),
         Said(_LEGAL_BASIS, content["legal_basis"]),
     ]
-    return lines if content["permission"] is None else lines + list(said(content["permission"]))
+    return lines + list(_given(content))
+
+
+def _given(content: Mapping[str, Any]) -> Iterator[Said]:
+    """What a decision gives, type by type. Those of before knew one, which stood there by itself."""
+    if "permission" in content:
+        yield from said(content["permission"] or {})
+        return
+    for type_id, part in (content["permissions"] or {}).items():
+        yield Said(_DOCUMENT, TYPES[type_id], translated=True)
+        yield from said(part)
+    if content["identity_assurance"] is not None:
+        yield from said({CLAIM: content["identity_assurance"]})
 
 
 def _enrolment(action: Action) -> list[Said]:
@@ -230,7 +244,7 @@ def _slip(action: Action) -> list[Said]:
 
 
 def _document(action: Action) -> Said:
-    return Said(N_("Document"), TYPES[action.content["type"]], translated=True)
+    return Said(_DOCUMENT, TYPES[action.content["type"]], translated=True)
 
 
 def _offer(action: Action) -> list[Said]:

@@ -17,14 +17,14 @@ from idverify.web.pages.standing import standing
 from idverify.web.pages.wallet_words import wallet_words
 
 # A copy speaks of the one status that there is; another type would be chosen here.
-_COLLECTED: Final = IMMIGRATION_STATUS.vct
+_COLLECTED: Final = offer.Wanted(IMMIGRATION_STATUS.id)
 
 
 async def desk(call: PageCall) -> Html:
     """Everything that is held on the visitor."""
     held = await people.own_record(call.office, call.caller)
     today = dt.datetime.fromtimestamp(call.office.clock.now(), dt.UTC).date()
-    now = standing(call.language, PersonStatus(held["status"]), held["permission"], today)
+    now = standing(call.language, PersonStatus(held["status"]), held["permissions"].get(IMMIGRATION_STATUS.id), today)
     held_keys, codes = await keys.mine(call.office, call.caller), await recovery_codes.left(call.office, call.caller)
     context = {"record": in_words(held), "standing": now, "has_one_way_in": len(held_keys) == 1 and not codes}
     return Html("citizen/desk.html", {**context, "notices": await notices.shown(call)})

@@ -11,7 +11,8 @@ from idverify.services.offer import Offer
 
 def as_wallets_read(offer: Offer) -> dict[str, str]:
     """The members that a wallet needs."""
-    return {"issuer": offer.issuer, "type": offer.type, "code": offer.code, "nonce": offer.nonce}
+    names = ("issuer", "type", "format", "code", "nonce")
+    return {name: getattr(offer, name) for name in names}
 
 
 def data_url(offer: Offer) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from idverify.core.decision import EFFECTS, REASONS, DecisionKind, PersonStatus, transition
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.services import decide as service
 from idverify.services import people
 from idverify.services.decide import Decided, Ruling
+from idverify.services.sealed import DecisionContent
 from idverify.web.pages.act_words import DECISIONS
 from idverify.web.pages.call import PageCall
 from idverify.web.pages.forms import Filled
@@ -34,7 +36,9 @@ async def decide(call: PageCall) -> Html:
         form = form.with_error("reason", _REASON)
     if form.model is None:
         return await _form(call, form)
-    ruling = Ruling(call.handle("person"), kind, form.model.reason, form.model.legal_basis, permission)
+    given = None if permission is None else {IMMIGRATION_STATUS.id: permission}
+    content = DecisionContent(legal_basis=form.model.legal_basis, permissions=given)
+    ruling = Ruling(call.handle("person"), kind, form.model.reason, content)
     outcome = await service.decide(call.office, call.caller, ruling, call.given)
     if isinstance(outcome, Decided):
         return decided(outcome)
@@ -64,7 +68,7 @@ async def _form(call: PageCall, form: Filled[Any] | None) -> Html:
     held = await people.overview(call.office, call.caller, call.handle("person"))
     effect = transition(kind, PersonStatus(held["status"]))
     if form is None:
-        form = typed_from(held["permission"]) if kind is DecisionKind.VARY else Filled()
+        form = typed_from(held["permissions"][IMMIGRATION_STATUS.id]) if kind is DecisionKind.VARY else Filled()
     context = {
         "form": form,
         "title": DECISIONS[kind],

@@ -43,11 +43,11 @@ async def show(call: PageCall) -> Html:
     """What is held on a person, and what can be done for somebody of this status."""
     held = await people.overview(call.office, call.caller, call.handle("person"))
     record = in_words(held)
-    gone = _out_of_period(held["permission"], call.office.clock.now())
+    gone = _out_of_period(held["permissions"].get(IMMIGRATION_STATUS.id), call.office.clock.now())
     context = {
         "record": record,
         "out_of_period": gone,
-        "permission": said(held["permission"] or {}),
+        "permission": said(held["permissions"].get(IMMIGRATION_STATUS.id) or {}),
         "decisions": [
             (kind, DECISIONS[kind]) for kind, effect in EFFECTS.items() if record.status in effect.starts_from
         ],

@@ -97,8 +97,8 @@ async def hand_out(call: PageCall) -> Html:
     """The one-time right to collect a document into a wallet."""
     person = call.handle("person")
     form = call.read(OfferForm)
-    vct = "" if form.model is None else form.model.type
-    made = await offer.offer(call.office, call.caller, person, vct, call.given)
+    wanted = offer.Wanted("" if form.model is None else form.model.type)
+    made = await offer.offer(call.office, call.caller, person, wanted, call.given)
     context = {
         "title": TYPES[made.type],
         "offered": as_wallets_read(made),

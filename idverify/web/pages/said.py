@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from pydantic import BaseModel
+
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.web.pages.words import N_
 
 
@@ -25,13 +29,58 @@ NONE: Final = N_("None")
 NOT_STATED: Final = N_("Not stated")
 _ANSWERS: Final = {True: N_("Yes"), False: N_("No"), "yes": N_("Yes"), "no": N_("No"), "limited": N_("With limits")}
 
-# By path, in the order in which people read them (core.person, core.types.immigration_status)
+
+def _titles(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, str]]:
+    """Path and title of the fields that a declaration gives a title (``core.types``)."""
+    for name, field in model.model_fields.items():
+        if field.title is not None:
+            yield within + name, field.title
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _titles(part, f"{within}{name}.")
+
+
+# By path, in the order in which people read them (core.person, core.types.immigration_status). Elements of an mdoc
+# have no path of their own: they are found by their names.
 LABELS: Final[Mapping[str, str]] = {
     "family_name": N_("Family name"),
     "given_name": N_("Given names"),
     "birthdate": N_("Date of birth"),
     "age_over_18": N_("Over 18"),
     "nationalities": N_("Nationalities"),
+    "title": N_("Title"),
+    "sex": N_("Sex (code)"),
+    "birth_family_name": N_("Family name at birth"),
+    "birth_given_name": N_("Given names at birth"),
+    "place_of_birth.locality": N_("Place of birth"),
+    "place_of_birth.region": N_("Region of birth"),
+    "place_of_birth.country": N_("Country of birth"),
+    "address.formatted": N_("Address"),
+    "address.street_address": N_("Street"),
+    "address.house_number": N_("House number"),
+    "address.postal_code": N_("Postcode"),
+    "address.locality": N_("Town"),
+    "address.region": N_("Region"),
+    "address.country": N_("Country"),
+    "personal_administrative_number": N_("Administrative number"),
+    # Elements of an mdoc that are called otherwise
+    "birth_date": N_("Date of birth"),
+    "age_over_21": N_("Over 21"),
+    "age_over_25": N_("Over 25"),
+    "nationality": N_("Nationalities"),
+    "birth_place": N_("Place of birth"),
+    "family_name_birth": N_("Family name at birth"),
+    "given_name_birth": N_("Given names at birth"),
+    "resident_address": N_("Address"),
+    "resident_street": N_("Street"),
+    "resident_house_number": N_("House number"),
+    "resident_postal_code": N_("Postcode"),
+    "resident_city": N_("Town"),
+    "resident_state": N_("Region"),
+    "resident_country": N_("Country"),
+    "un_distinguishing_sign": N_("Distinguishing sign of vehicles"),
+    "permission_indefinite": N_("Without an end date"),
+    "issuance_date": N_("First day"),
     "travel_document.type": N_("Travel document: kind"),
     "travel_document.number": N_("Travel document: number"),
     "travel_document.issuing_state": N_("Travel document: issued by"),
@@ -51,21 +100,62 @@ LABELS: Final[Mapping[str, str]] = {
     "public_funds.recourse": N_("Public funds"),
     "public_funds.benefits_text": N_("Benefits"),
     "sponsor_ref": N_("Sponsor's reference"),
+    **dict(pair for kind in CREDENTIAL_TYPES.values() for pair in _titles(kind.permission)),
     "status_reference": N_("Reference of the status"),
     "decision_date": N_("Decided on"),
     "issuing_authority": N_("Issued by"),
     "issuing_country": N_("Issuing country"),
+    "attestation_legal_category": N_("Legal category"),
+    "identity_assurance.time": N_("Identity checked on"),
+    "identity_assurance.checked_on": N_("Identity checked on"),
+    "identity_assurance.assurance_level": N_("Confidence in the identity (GPG 45)"),
+    "identity_assurance.confidence": N_("Confidence in the identity (GPG 45)"),
+    "identity_assurance.profile": N_("Identity profile (GPG 45)"),
+    "identity_assurance.assurance_process.procedure": N_("Identity profile (GPG 45)"),
+    "identity_assurance.authentication": N_("Authentication when it was collected (GPG 44)"),
+    "identity_assurance.authentication.assurance_level": N_("Authentication when it was collected (GPG 44)"),
+    "identity_assurance.eidas": N_("Assurance level (eIDAS)"),
+    "identity_assurance.eidas_level": N_("Assurance level (eIDAS)"),
+}
+_LEVELS: Final[Mapping[str, str]] = {
+    "low": N_("Low"),
+    "medium": N_("Medium"),
+    "substantial": N_("Substantial"),
+    "high": N_("High"),
+    "very_high": N_("Very high"),
+    "not_stated": NOT_STATED,
 }
 _DATES: Final = frozenset(
-    {"birthdate", "travel_document.expiry", "permission_start", "permission_end", "decision_date"}
+    {
+        "birthdate",
+        "travel_document.expiry",
+        "permission_start",
+        "permission_end",
+        "decision_date",
+        "date_of_issuance",
+        "date_of_expiry",
+        "issue_date",
+        "expiry_date",
+        "identity_assurance.time",
+        "identity_assurance.checked_on",
+    }
 )
-_PHOTO: Final = "picture"  # shown as a picture, not as a line
+_PHOTOS: Final = frozenset({"picture", "portrait"})  # shown as a picture, not as a line
+# How a check was made in full, for machines: whoever reads wants the levels
+_FOR_MACHINES: Final = frozenset(
+    {
+        "identity_assurance.trust_framework",
+        "identity_assurance.assurance_process.policy",
+        "identity_assurance.assurance_process.assurance_details",
+        "identity_assurance.authentication.policy",
+    }
+)
 _PLACES: Final = {path: place for place, path in enumerate(LABELS)}
 
 
 def said(claims: Mapping[str, Any]) -> tuple[Said, ...]:
     """Every claim as a line. One that has no label here is shown under its own name, last: nothing goes unsaid."""
-    leaves = [(path, value) for path, value in _leaves(claims, "") if path != _PHOTO]
+    leaves = [(path, value) for path, value in _leaves(claims, "") if path not in _PHOTOS | _FOR_MACHINES]
     leaves.sort(key=lambda leaf: _PLACES.get(leaf[0], len(_PLACES)))
     return tuple(_line(path, value) for path, value in leaves)
 
@@ -73,23 +163,41 @@ def said(claims: Mapping[str, Any]) -> tuple[Said, ...]:
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and (value or not path):
         for name, inner in value.items():
-            yield from _leaves(inner, f"{path}.{name}" if path else str(name))
+            namespace = not path and "." in str(name) and isinstance(inner, Mapping)
+            yield from _leaves(inner, "" if namespace else f"{path}.{name}" if path else str(name))
     else:
         yield path, value
 
 
+def _element(item: Any) -> str:
+    """One of several, such as a category of vehicles with its dates and codes."""
+    if isinstance(item, Mapping):
+        return " ".join(_element(value) for value in item.values() if value not in (None, [], ()))
+    if isinstance(item, list | tuple):
+        return ", ".join(_element(value) for value in item)
+    return str(item)
+
+
 def _line(path: str, value: Any) -> Said:
     label = LABELS.get(path, path)
+    word = _word(path, label, value)
+    if word is not None:
+        return Said(label, word, translated=True)
+    shown = value.hex() if isinstance(value, bytes) else _element(value)
+    return Said(label, shown, is_date=path in _DATES or isinstance(value, dt.date))
+
+
+def _word(path: str, label: str, value: Any) -> str | None:
+    """The catalogue's word for a value that has one."""
     match value:
         case None:
-            return Said(label, _NO_END if label == _ENDS else NOT_STATED, translated=True)
+            return _NO_END if label == _ENDS else NOT_STATED
         case [] | ():
-            return Said(label, NONE, translated=True)
+            return NONE
         case bool():
-            return Said(label, _ANSWERS[value], translated=True)
-        case str() if path.endswith(".allowed") and value in _ANSWERS:
-            return Said(label, _ANSWERS[value], translated=True)
-        case list() | tuple():
-            return Said(label, ", ".join(map(str, value)))
-        case _:
-            return Said(label, str(value), is_date=path in _DATES)
+            return _ANSWERS[value]
+        case str() if path.endswith(".allowed"):
+            return _ANSWERS.get(value)
+        case str() if path.startswith("identity_assurance."):
+            return _LEVELS.get(value)
+    return None

@@ -46,7 +46,7 @@ async def ask(call: PageCall) -> Html:
 
 async def ask_wallet(call: PageCall) -> Html:
     """Make a verification request for the person's wallet, and ask for its answer."""
-    made = await present.request_presentation(call.office, call.caller, IMMIGRATION_STATUS.vct)
+    made = await present.request_presentation(call.office, call.caller, IMMIGRATION_STATUS.id)
     handle = made.handle.hex()
     asked = {"verification_request": handle, "type": made.type, "nonce": made.nonce, "audience": made.audience}
     if call.caller.purpose is not None:  # from which a wallet sees what there is a need to show

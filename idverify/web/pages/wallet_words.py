@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from idverify.core.credential_type import Purpose
+from idverify.core.credential_type import Form
+from idverify.core.form_parts import SD_JWT_VC
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.web.pages.act_words import PURPOSES, TYPES
 from idverify.web.pages.permission_form import ALLOWED, YES_NO
@@ -28,7 +29,13 @@ MESSAGES: Final[Mapping[str, str]] = {
     "removed-everything": N_("Nothing of yours is left in this browser. Now sign out."),
 }
 # Claims that are a picture, or made of lines none of which has the whole claim's name
-_TITLES: Final[Mapping[str, str]] = {"picture": N_("Photo"), "travel_document": N_("Travel document")}
+_TITLES: Final[Mapping[str, str]] = {
+    "picture": N_("Photo"),
+    "travel_document": N_("Travel document"),
+    "place_of_birth": N_("Place of birth"),
+    "address": N_("Address"),
+    "identity_assurance": N_("How the identity was checked"),
+}
 # By the text that JavaScript makes of a value; of an empty list it makes an empty one
 _VALUES: Final[Mapping[str, str]] = {
     **ALLOWED,
@@ -53,7 +60,7 @@ def wallet_words(language: Language, holder: str) -> dict[str, Any]:
         "messages": translated(MESSAGES),
         "types": translated(TYPES),
         "purposes": translated(PURPOSES),
-        "views": {kind.vct: _needed(kind.views) for kind in CREDENTIAL_TYPES.values()},
+        "views": {kind.id: _needed(form) for kind in CREDENTIAL_TYPES.values() if (form := kind.forms.get(SD_JWT_VC))},
         "titles": translated(named),
         "order": list(named),
         "lines": translated(LABELS),
@@ -72,6 +79,6 @@ def titles() -> dict[str, str]:
     return {**first, **_TITLES}
 
 
-def _needed(views: Mapping[Purpose, frozenset[str] | None]) -> dict[str, list[str]]:
+def _needed(form: Form) -> dict[str, list[str]]:
     """What each purpose needs. One that leaves the choice to the holder needs nothing."""
-    return {str(purpose): sorted(view or ()) for purpose, view in views.items()}
+    return {str(purpose): sorted({str(path[0]) for path in view or ()}) for purpose, view in form.views.items()}

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from idverify.core.credential_type import Purpose, visible_claims
+from idverify.core.credential_type import Facts, Form, Purpose, visible_claims
+from idverify.core.form_parts import MDOC, SD_JWT_VC
 from idverify.core.person import PersonDetails
-from idverify.core.types import CREDENTIAL_TYPES, credential_type
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
-from idverify.errors import Unprocessable
 from tests.simulators.service import DETAILS, PERMISSION
 
 
@@ -21,10 +20,26 @@ def at(date: str) -> int:
     return int(dt.datetime.fromisoformat(f"{date}T12:00:00+00:00").timestamp())
 
 
+FORM: Form = IMMIGRATION_STATUS.forms[SD_JWT_VC]
+
+
+def facts(on: str = "2026-09-22", details: dict[str, Any] | None = None, **permission: Any) -> Facts:
+    """What a copy speaks of that is issued on a day about the usual person, changed."""
+    return Facts(
+        details=PersonDetails.model_validate(DETAILS | (details or {})),
+        permission=ImmigrationPermission.model_validate(PERMISSION | permission),
+        assurance=None,
+        status_reference="ab" * 16,
+        decided_on=dt.date(2026, 5, 3),
+        issuing_authority="Utopia Immigration Authority",
+        issuing_country="UT",
+        issued_at=at(on),
+    )
+
+
 def claims(on: str = "2026-09-22", details: dict[str, Any] | None = None, **permission: Any) -> dict[str, Any]:
-    """The claims made on a day about the usual person, changed."""
-    person = PersonDetails.model_validate(DETAILS | (details or {}))
-    return IMMIGRATION_STATUS.claims(person, ImmigrationPermission.model_validate(PERMISSION | permission), at(on))
+    """The claims of the SD-JWT VC."""
+    return dict(FORM.claims(facts(on, details, **permission)))
 
 
 @pytest.mark.parametrize(
@@ -53,11 +68,12 @@ def test_what_is_not_known_is_not_said() -> None:
 
 
 def test_everything_about_a_person_is_disclosed_one_by_one() -> None:
-    """No claim about a person stands open in the credential: each can be shown or kept back."""
+    """No claim about a person stands open: each can be shown or kept back. Who issued it is for everybody."""
     passport = {"type": "P", "number": "X1", "issuing_state": "UTO", "expiry": "2031-01-01"}
     said = claims(details={"travel_document": passport, "picture": "data:image/jpeg;base64,AAAA"}, sponsor_ref="S1")
 
-    assert said.keys() <= IMMIGRATION_STATUS.disclosable
+    places = FORM.places(said)
+    assert said.keys() - {place[0] for place in places} == {"issuing_authority", "issuing_country"}
 
 
 @pytest.mark.parametrize(
@@ -119,43 +135,41 @@ def test_people_who_cannot_be(changes: dict[str, Any], place: tuple[str | int, .
 @pytest.mark.parametrize(
     ("purpose", "seen"),
     [
-        (Purpose.WORK, {"family_name", "given_name", "work", "permission_end"}),
-        (Purpose.RENT, {"family_name", "given_name", "rent", "permission_end"}),
-        (Purpose.TRAVEL, {"family_name", "given_name", "travel"}),
-        (Purpose.AGE, {"age_over_18"}),
+        (Purpose.WORK, {"family_name", "given_name", "work", "permission_end", "identity_assurance"}),
+        (Purpose.RENT, {"family_name", "given_name", "rent", "permission_end", "identity_assurance"}),
+        (Purpose.TRAVEL, {"family_name", "given_name", "travel", "identity_assurance"}),
+        (Purpose.AGE, {"age_over_18", "identity_assurance"}),
     ],
 )
 def test_a_purpose_has_a_view(purpose: Purpose, seen: set[str]) -> None:
     """Of everything that a holder might show, a purpose lets through its own view only."""
-    assert visible_claims(IMMIGRATION_STATUS, purpose, claims()).keys() == seen
+    assert visible_claims(FORM, purpose, claims()).keys() == seen
 
 
 @pytest.mark.parametrize("purpose", [Purpose.CHOSEN, None])
 def test_no_view_no_limit(purpose: Purpose | None) -> None:
     """With the holder's own choice, or no purpose at all, what was shown is what is seen."""
-    assert visible_claims(IMMIGRATION_STATUS, purpose, claims()) == claims()
+    assert visible_claims(FORM, purpose, claims()) == claims()
 
 
-def test_every_type_has_a_view_for_every_purpose() -> None:
-    """No purpose falls through to seeing everything, and no view names a claim that cannot be disclosed."""
-    for kind in CREDENTIAL_TYPES.values():
-        assert kind.views.keys() == set(Purpose)
-        assert all(view is None or view <= kind.disclosable for view in kind.views.values())
-        assert [purpose for purpose, view in kind.views.items() if view is None] == [Purpose.CHOSEN]
+def test_an_mdoc_says_the_same() -> None:
+    """By the same names, in a namespace of its own, with dates and bytes as CBOR has them and nothing that is null."""
+    picture = "data:image/jpeg;base64,/9j/"
+    spaces = IMMIGRATION_STATUS.forms[MDOC].claims(facts(details={"picture": picture}))
+    said = spaces["org.idverify.immigration.1"]
+
+    assert said.keys() == (claims(details={"picture": picture}).keys() - {"permission_end", "identity_assurance"}) | {
+        "permission_indefinite"
+    }
+    assert said["permission_indefinite"] is True
+    assert said["permission_start"] == dt.date(2024, 1, 15)
+    assert said["picture"] == bytes.fromhex("ffd8ff")
+    assert said["work"] == {"allowed": "limited", "occupations_text": "Sponsored occupation only"}
+    assert spaces["org.idverify.assurance.1"] == {"identity_assurance": {"assurance_level": "not_stated"}}
 
 
-def test_types_are_a_closed_list() -> None:
-    """A type that is not issued here is refused, with those that are."""
-    assert credential_type(IMMIGRATION_STATUS.vct) is IMMIGRATION_STATUS
-    with pytest.raises(Unprocessable, match=IMMIGRATION_STATUS.vct):
-        credential_type("urn:example:library-card:1")
+def test_what_else_is_kept_of_a_person_stays_out() -> None:
+    """An immigration status says nothing of where somebody lives, or what is kept for other documents."""
+    more = {"sex": 2, "title": "Dr", "address": {"locality": "Utopia City"}, "place_of_birth": {"country": "QU"}}
 
-
-def test_claims_of_something_else() -> None:
-    """Details and permission of another type are a mistake in our own code, and loud."""
-    permission = ImmigrationPermission.model_validate(PERMISSION)
-
-    with pytest.raises(TypeError, match="expected PersonDetails"):
-        IMMIGRATION_STATUS.claims(permission, permission, at("2026-09-22"))
-    with pytest.raises(TypeError, match="expected an ImmigrationPermission"):
-        IMMIGRATION_STATUS.runs(PersonDetails.model_validate(DETAILS))
+    assert claims(details=more) == claims()

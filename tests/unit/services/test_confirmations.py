@@ -90,7 +90,13 @@ async def test_both_files_stand_on_their_own(revoked: Revoked) -> None:
     assert first["action"] == {
         "act": "decide",
         "subject": revoked.person,
-        "content": {"kind": "revoke", "reason": "fraud-found", "legal_basis": "Rules, part 9", "permission": None},
+        "content": {
+            "kind": "revoke",
+            "reason": "fraud-found",
+            "legal_basis": "Rules, part 9",
+            "permissions": None,
+            "identity_assurance": None,
+        },
     }
     for name in ("account", "security_key", "session", "cose_key_sha256"):
         assert len({(each[CheckId.SIGNATURE].evidence or {})[name] for each in told}) == 2

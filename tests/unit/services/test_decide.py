@@ -24,6 +24,7 @@ from idverify.services.sealed import unseal_content
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.holder import holding
+from tests.simulators.rulings import content
 from tests.simulators.service import PERMISSION
 from tests.simulators.software_office import SoftwareOffice
 
@@ -31,8 +32,11 @@ MOVED_ON = "The person's permission has changed since this was proposed; it must
 PERMITTED: dict[str, Any] = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
 
 
+EXTENDED = PERMITTED | {"permission_end": "2035-12-31"}
+
+
 def ruling(person: bytes, kind: DecisionKind, reason: str, permission: dict[str, Any] | None = None) -> Ruling:
-    return Ruling(person, kind, reason, "Rules, part 9", permission)
+    return Ruling(person, kind, reason, content(permission))
 
 
 @pytest.fixture
@@ -241,7 +245,7 @@ async def test_every_copy_changes_with_the_decision(served: SoftwareOffice) -> N
     """Suspended copies come back; a copy that was invalid before stays invalid through it all."""
     old = await holding(served.api)
     person = bytes.fromhex(old.person)
-    varied = await _proposed(served, person, DecisionKind.VARY, "extended", PERMITTED)
+    varied = await _proposed(served, person, DecisionKind.VARY, "extended", EXTENDED)
     await _approved(served, varied)
     for _ in range(2):
         await holding(served.api, old.person)

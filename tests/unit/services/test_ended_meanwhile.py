@@ -35,6 +35,7 @@ from idverify.services.office import Office
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, WriteSet
+from tests.simulators.rulings import content
 from tests.simulators.service import DETAILS, PERMISSION
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice, software_office
@@ -43,7 +44,7 @@ from tests.simulators.two_parts import FIRST_HASH
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PERMITTED: Final = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
-VCT: Final = IMMIGRATION_STATUS.vct
+WANTED: Final = offer.Wanted(IMMIGRATION_STATUS.id)
 # What acts leave behind
 LEFT_BEHIND: Final = (
     tables.authorisation,
@@ -99,11 +100,11 @@ Act = Callable[[Town, Office, Principal, Given | None], Awaitable[Any]]
 
 
 def _grant(town: Town) -> Ruling:
-    return Ruling(town.newcomer, DecisionKind.GRANT, "application-granted", "Rules, part 1", PERMITTED)
+    return Ruling(town.newcomer, DecisionKind.GRANT, "application-granted", content(PERMITTED))
 
 
 def _revocation(town: Town) -> Ruling:
-    return Ruling(town.person, DecisionKind.REVOKE, "fraud-found", "Rules, part 9")
+    return Ruling(town.person, DecisionKind.REVOKE, "fraud-found", content())
 
 
 PARTNER: Final = Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT)
@@ -114,8 +115,8 @@ ACTS: Final[dict[str, tuple[str, Act]]] = {
     "decide": ("officer", lambda town, office, who, given: decide.decide(office, who, _grant(town), given)),
     "propose": ("officer", lambda town, office, who, given: decide.decide(office, who, _revocation(town), given)),
     "approve": ("second", lambda town, office, who, given: decide.approve(office, who, town.proposal, given)),
-    "offer": ("officer", lambda town, office, who, given: offer.offer(office, who, town.person, VCT, given)),
-    "collect": ("citizen", lambda _, office, who, given: offer.offer_to_self(office, who, VCT, given)),
+    "offer": ("officer", lambda town, office, who, given: offer.offer(office, who, town.person, WANTED, given)),
+    "collect": ("citizen", lambda _, office, who, given: offer.offer_to_self(office, who, WANTED, given)),
     "slip": ("officer", lambda town, office, who, given: invite.invite_citizen(office, who, town.person, given)),
     "link": ("admin", lambda _, office, who, given: invite.invite_organisation(office, who, PARTNER, given)),
     "proposal by an admin": ("admin", lambda _, office, who, given: administration.propose(office, who, LINK, given)),

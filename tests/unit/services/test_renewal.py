@@ -18,7 +18,7 @@ from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import Conflict, IdverifyError, NotAuthenticated
 from idverify.services import keys, new_shard, sessions, sign_in, staff, step_up
 from idverify.services.ceremonies import Given, Renewal
-from idverify.services.offer import Offer, offer
+from idverify.services.offer import Offer, Wanted, offer
 from idverify.services.sessions import Opened, recognise
 from idverify.stores import queries, tables
 from tests.simulators.signed_in import PersonalKey
@@ -58,7 +58,7 @@ async def _is_over(served: SoftwareOffice, token: str) -> bool:
 async def offering(served: SoftwareOffice) -> Act:
     """To offer a credential to a person who may have one."""
     person = bytes.fromhex(await served.api.person_with_status())
-    return lambda who, given: offer(served.office, who, person, IMMIGRATION_STATUS.vct, given)
+    return lambda who, given: offer(served.office, who, person, Wanted(IMMIGRATION_STATUS.id), given)
 
 
 async def test_the_token_is_new_and_the_session_is_the_same(served: SoftwareOffice, offering: Act) -> None:

@@ -19,17 +19,18 @@ from idverify.errors import CeremonyRefused, Conflict, Gone, IdverifyError, NotF
 from idverify.services import sign_in, step_up
 from idverify.services.ceremonies import SECONDS, Beginning, Ceremony, Given
 from idverify.services.decide import Ruling, approve, decide
-from idverify.services.offer import Offer, offer
+from idverify.services.offer import Offer, Wanted, offer
 from idverify.services.people import read
 from idverify.services.proposals import Proposed
 from idverify.services.records import opening_place, split_opening
 from idverify.services.sessions import recognise
 from idverify.stores import queries, tables
 from tests.simulators.authenticator import UP
+from tests.simulators.rulings import content
 from tests.simulators.service import PERMISSION
 from tests.simulators.software_office import SoftwareOffice
 
-SUSPEND = Ruling(bytes(16), DecisionKind.SUSPEND, "under-review", "Rules, part 9")
+SUSPEND = Ruling(bytes(16), DecisionKind.SUSPEND, "under-review", content())
 
 
 @pytest.fixture
@@ -64,7 +65,13 @@ async def test_an_act_asks_to_be_confirmed(served: SoftwareOffice, ruling: Rulin
     assert asked.value.action.to_json() == {
         "act": "decide",
         "subject": ruling.person.hex(),
-        "content": {"kind": "suspend", "reason": "under-review", "legal_basis": "Rules, part 9", "permission": None},
+        "content": {
+            "kind": "suspend",
+            "reason": "under-review",
+            "legal_basis": "Rules, part 9",
+            "permissions": None,
+            "identity_assurance": None,
+        },
     }
     assert len(begun.options["allowCredentials"]) == 1
     assert begun.options["userVerification"] == "required"
@@ -76,7 +83,7 @@ async def test_an_act_asks_to_be_confirmed(served: SoftwareOffice, ruling: Rulin
     "swapped",
     [
         {"kind": DecisionKind.REVOKE, "reason": "fraud-found"},
-        {"legal_basis": "Rules, part 10"},
+        {"content": content(legal_basis="Rules, part 10")},
         {"person": "another"},
     ],
     ids=lambda swapped: next(iter(swapped)),
@@ -100,14 +107,14 @@ async def test_a_swapped_permission_is_refused(served: SoftwareOffice, ruling: R
     """What a decision permits is part of the act, to the last condition."""
     olive = await served.principal("officer")
     permission = ImmigrationPermission.model_validate(PERMISSION).model_dump(mode="json")
-    vary = replace(ruling, kind=DecisionKind.VARY, reason="extended", permission=permission)
+    vary = replace(ruling, kind=DecisionKind.VARY, reason="extended", content=content(permission))
     more = {"work": {**permission["work"], "allowed": "yes"}, "permission_end": "2099-12-31"}
 
     with pytest.raises(Conflict, match="not the act that was to be confirmed"):
         await decide(
             served.office,
             olive,
-            replace(vary, permission=permission | {field: more[field]}),
+            replace(vary, content=content(permission | {field: more[field]})),
             _given(served, await _begun(served, olive, vary)),
         )
 
@@ -119,12 +126,12 @@ async def test_a_confirmation_is_for_one_act(served: SoftwareOffice) -> None:
     person = bytes.fromhex(await served.api.person_with_status())
     olive = await served.principal("officer")
     with pytest.raises(StepUpRequired) as asked:
-        await offer(served.office, olive, person, IMMIGRATION_STATUS.vct, None)
+        await offer(served.office, olive, person, Wanted(IMMIGRATION_STATUS.id), None)
     begun = await step_up.begin(served.office, olive, asked.value.action)
     given = _given(served, begun)
 
     outcomes = await asyncio.gather(
-        *(offer(served.office, olive, person, IMMIGRATION_STATUS.vct, given) for _ in range(20)),
+        *(offer(served.office, olive, person, Wanted(IMMIGRATION_STATUS.id), given) for _ in range(20)),
         return_exceptions=True,
     )
 

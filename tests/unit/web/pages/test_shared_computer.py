@@ -144,7 +144,13 @@ async def test_the_browsers_wallet_is_closed(people: People) -> None:
         assert "Save the offer on a USB stick of your own" in page.text
         assert "<script" not in page.html
         assert "connect-src" not in page.headers["Content-Security-Policy"]
-    assert orjson.loads(base64.b64decode(file.partition(",")[2])).keys() == {"issuer", "type", "code", "nonce"}
+    assert orjson.loads(base64.b64decode(file.partition(",")[2])).keys() == {
+        "issuer",
+        "type",
+        "format",
+        "code",
+        "nonce",
+    }
 
 
 async def test_signing_out_leaves_nothing_behind(people: People) -> None:

@@ -31,7 +31,7 @@ def answer(*failing: Check, claims: dict[str, Any] | None = None) -> Answer:
     """An answer in which all checks pass but those given."""
     odd = {check.id: check for check in failing}
     checks = [odd.get(check, Check(check, Result.PASS, "As it must be.")) for check in CHECKS[Channel.DOCUMENT]]
-    return Answer(fold(checks, Channel.DOCUMENT), IMMIGRATION_STATUS.vct, claims)
+    return Answer(fold(checks, Channel.DOCUMENT), IMMIGRATION_STATUS.id, claims)
 
 
 def shown(asked: Answer, language: Language = Language.EN) -> str:

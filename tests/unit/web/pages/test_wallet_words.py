@@ -6,11 +6,14 @@ import re
 
 import pytest
 
+from idverify.core.credential_type import Form
+from idverify.core.form_parts import SD_JWT_VC
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.web.assets import STATIC
 from idverify.web.pages.wallet_words import MESSAGES, wallet_words
 from idverify.web.pages.words import Language
 
+FORMS = {kind.id: kind.forms[SD_JWT_VC] for kind in CREDENTIAL_TYPES.values() if SD_JWT_VC in kind.forms}
 _SAID = re.compile(r'(?:say|NotCollected|NotAnswered)\("([a-z-]+)"')
 
 
@@ -20,20 +23,20 @@ def test_every_message_is_said_by_a_script_and_every_script_has_its_messages() -
     assert set(_SAID.findall(scripts)) == MESSAGES.keys()
 
 
-@pytest.mark.parametrize("kind", CREDENTIAL_TYPES.values(), ids=lambda kind: kind.vct)
-def test_every_claim_that_can_be_shown_has_a_name(kind: object) -> None:
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_claim_that_can_be_shown_has_a_name(form: Form) -> None:
     """A holder never has to choose by a code."""
     words = wallet_words(Language.EN, "00")
-    assert kind.disclosable <= words["titles"].keys()  # type: ignore[attr-defined]
+    assert {path[0] for path in form.disclosable} <= words["titles"].keys()
     assert sorted(words["order"]) == sorted(words["titles"])
 
 
 def test_a_purpose_ticks_its_view_and_the_holders_choice_ticks_nothing() -> None:
     """What is ticked beforehand is what the asker may learn at most."""
-    for vct, kind in CREDENTIAL_TYPES.items():
-        views = wallet_words(Language.CY, "00")["views"][vct]
+    for type_id, form in FORMS.items():
+        views = wallet_words(Language.CY, "00")["views"][type_id]
         assert {purpose: set(claims) for purpose, claims in views.items()} == {
-            purpose.value: view or set() for purpose, view in kind.views.items()
+            purpose.value: {path[0] for path in view or ()} for purpose, view in form.views.items()
         }
 
 
