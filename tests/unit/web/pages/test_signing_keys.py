@@ -32,9 +32,9 @@ async def test_two_administrators_order_another_key(people: People) -> None:
     (path, *others) = PAGE.findall(desk.html)
     assert len(others) == len(CERTIFIED_ROLES) - 1
     form = await ada.open(path)
-    assert "Signs documents: immigration status" in form.text
+    assert "Immigration status" in form.text
     asked = await ada.fill(form, path, reason="compromised")
-    for said in ("another signing key takes the place of this one", "Signs documents", path[-16:], REJECTED):
+    for said in ("another signing key takes the place of this one", "Immigration status", path[-16:], REJECTED):
         assert said in asked.text
     proposed = await ada.confirm(asked)
     proposal = PROPOSAL.search(proposed.html)
