@@ -7,19 +7,27 @@ from collections.abc import Callable, Mapping
 
 from idverify.errors import DocumentError
 from idverify.formats.base import CredentialFormat
+from idverify.formats.mdoc.credential import Mdoc
 from idverify.formats.sdjwt_vc import SdJwtVc
 
 MAX_DOCUMENT = 64 * 1024
 
 _SD_JWT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*~")
 
+_CBOR_MAP = re.compile(rb"[\xa0-\xbf]")
+_CBOR_MAP_IN_TEXT = re.compile(rb"[o-v][A-Za-z0-9_-]{99,}={0,2}")  # the same, in base64url
+
 _JSON_JWS = re.compile(rb"""\s*\{.{0,65536}?"signatures?"\s*:""", re.DOTALL)
 _JWT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\s*")
 
-FORMATS: Mapping[str, CredentialFormat] = {form.name: form for form in (SdJwtVc(),)}
+FORMATS: Mapping[str, CredentialFormat] = {form.name: form for form in (SdJwtVc(), Mdoc())}
 
 # (looks like it, name in FORMATS)
-SIGNS: tuple[tuple[Callable[[bytes], object], str], ...] = ((_SD_JWT.match, "dc+sd-jwt"),)
+SIGNS: tuple[tuple[Callable[[bytes], object], str], ...] = (
+    (_SD_JWT.match, "dc+sd-jwt"),
+    (_CBOR_MAP.match, "mso_mdoc"),
+    (_CBOR_MAP_IN_TEXT.fullmatch, "mso_mdoc"),
+)
 
 # What people may well bring and nobody reads here: (looks like it, its rule, the sentence that says so).
 REFUSED: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
@@ -42,4 +50,4 @@ def sniff(document: bytes) -> CredentialFormat:
     for looks_like, rule, sentence in REFUSED:
         if looks_like(document):
             raise DocumentError(rule, sentence)
-    raise DocumentError("unknown-format", "This is no credential in a format known here (SD-JWT VC).")
+    raise DocumentError("unknown-format", "This is no credential in a format known here (SD-JWT VC, mdoc).")

@@ -57,7 +57,7 @@ _RESTS_ON: Final[Mapping[CheckId, CheckId]] = {
     CheckId.HOLDER_BINDING: CheckId.ISSUER_TRUSTED,
     CheckId.AUDIENCE: CheckId.HOLDER_BINDING,
 }
-_PASSED: Final[Mapping[CheckId, str]] = {
+_HOLDS: Final[Mapping[CheckId, str]] = {
     CheckId.SIGNATURE: "The signature matches the document.",
     CheckId.ISSUER_TRUSTED: "The signer is certified for an issuer that is relied on here.",
     CheckId.TYPE_ALLOWED: "The issuer is relied on for documents of this type.",
@@ -65,6 +65,7 @@ _PASSED: Final[Mapping[CheckId, str]] = {
     CheckId.HOLDER_BINDING: "The wallet that presented the document holds its key.",
     CheckId.AUDIENCE: "The presentation was made for this verifier and this request.",
 }
+_PASSED: Final = {check: Check(check, Result.PASS, said) for check, said in _HOLDS.items()}
 _NOT_ASKED: Final[Mapping[CheckId, str]] = {
     CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
     CheckId.AUDIENCE: "The document was not presented in answer to a request.",
@@ -80,7 +81,7 @@ def _look(seen: Examination, rules: Rules, check: CheckId) -> Check:
         return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
     if not seen.asked and check in _NOT_ASKED:
         return Check(check, Result.UNKNOWN, _OTHER_REQUEST if seen.answers else _NOT_ASKED[check])
-    return Check(check, Result.PASS, _PASSED[check])
+    return _PASSED[check]
 
 
 def examine(seen: Examination, rules: Rules, well_formed: str) -> Iterator[Check]:

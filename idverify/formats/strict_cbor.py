@@ -10,7 +10,7 @@ cover the bytes that were received, which a second encoding need not give back (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,13 +26,23 @@ TDATE, EMBEDDED, FULL_DATE = 0, 24, 1004
 _BYTES, _TEXT, _ARRAY, _MAP, _TAG = 2, 3, 4, 5, 6
 # The tags of ISO/IEC 18013-5 (RFC 8949 section 3.4, RFC 8943), and the major type of what each holds: no other tag.
 _TAGS: Final = {TDATE: _TEXT, EMBEDDED: _BYTES, FULL_DATE: _TEXT}
-_KEYS: Final = frozenset({0, 1, _TEXT})
 _SIMPLE: Final = frozenset({0xF4, 0xF5, 0xF6})  # false, true, null
 # The exponents of floats that are no number (RFC 8949 section 3.3): infinite, or none at all.
 _NOT_FINITE: Final = {25: 0x7C00, 26: 0x7F80_0000, 27: 0x7FF0_0000_0000_0000}
 
 
-@dataclass(frozen=True, slots=True)
+def _whole(first: int) -> int:
+    """How many bytes an item has that is told by its first byte alone, and may be a key: short text, or 32 bits."""
+    major, info = first >> 5, first & 31
+    if major == _TEXT:
+        return 1 + info if info < 24 else 0
+    return {24: 2, 25: 3, 26: 5}.get(info, 1 if info < 24 else 0) if major < _BYTES else 0
+
+
+_WHOLE: Final = bytes(map(_whole, range(256)))
+
+
+@dataclass(slots=True)  # not frozen: that would cost as much as reading what is in it
 class Embedded:
     """A data item inside a byte string (RFC 8949 section 3.4.5.1): the whole tag as received, and what is in it."""
 
@@ -40,11 +50,18 @@ class Embedded:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A data item that is encoded already, to go out as it is."""
+
+    encoded: bytes
+
+
 def encode(value: Any) -> bytes:
     """CBOR of integers, strings, booleans, null, dates, ``Embedded``, and lists and maps of them, in shortest heads.
 
     Maps stay in the order given. A ``datetime.date`` is a full-date (tag 1004), a ``datetime.datetime`` in UTC a tdate
-    (tag 0). An ``Embedded`` goes out as it came in.
+    (tag 0). ``Embedded`` and ``Encoded`` go out as they came in.
     """
     return cbor2.dumps(value, default=_as_received)
 
@@ -55,7 +72,7 @@ def embed(content: bytes) -> Embedded:
 
 
 def _as_received(encoder: cbor2.CBOREncoder, value: Any) -> None:
-    if type(value) is not Embedded:
+    if type(value) not in {Embedded, Encoded}:
         raise TypeError(f"expected a value that CBOR has, got {type(value).__name__}")
     encoder.write(value.encoded)
 
@@ -67,7 +84,21 @@ def decode(data: bytes, what: str) -> Any:
     ``cbor-duplicate-key``, ``cbor-key``, ``cbor-length``, ``cbor-number``, ``cbor-simple``, ``cbor-tag``,
     ``cbor-trailing``.
     """
-    hook = _embedded(data, iter(_walk(data, what)))
+    return _loads(data, _walk(data, what), what)
+
+
+def decode_each(parts: Sequence[bytes], what: str) -> list[Any]:
+    """``decode`` of many short items in one go. Raises as it does."""
+    if any(_walk(part, what) for part in parts):  # something is embedded, whose place is known in its part alone
+        return [decode(part, what) for part in parts]
+    # Each is known to be one item, so that together they are the items of one array.
+    head = b"\x9a" + len(parts).to_bytes(4, "big")
+    together: list[Any] = _loads(head + b"".join(parts), [], what)
+    return together
+
+
+def _loads(data: bytes, spans: list[tuple[int, int]], what: str) -> Any:
+    hook = _embedded(data, iter(spans)) if spans else None
     try:
         return cbor2.loads(data, tag_hook=hook, allow_indefinite=False, allow_duplicate_keys=False)
     except (cbor2.CBORError, ValueError, OverflowError) as wrong:
@@ -85,11 +116,11 @@ def _embedded(data: bytes, spans: Iterator[tuple[int, int]]) -> Callable[[cbor2.
     return hook
 
 
-def _walk(data: bytes, what: str) -> list[tuple[int, int]]:  # noqa: C901, PLR0912  a call per head would cost a head
+def _walk(data: bytes, what: str) -> list[tuple[int, int]]:  # noqa: C901, PLR0912, PLR0915  calls would double its cost
     """Hold every head against the caps and against what is there; where the embedded items lie."""
     spans: list[tuple[int, int]] = []
     levels: list[tuple[int, bool]] = []  # around this one: how many items are to come, and whether of a map
-    position, left, in_map, items, tag_start = 0, 1, False, 1, -1
+    position, left, in_map, items, tag_start, whole = 0, 1, False, 1, -1, _WHOLE
     try:
         while True:
             while not left:
@@ -98,19 +129,26 @@ def _walk(data: bytes, what: str) -> list[tuple[int, int]]:  # noqa: C901, PLR09
                     return spans
                 left, in_map = levels.pop()
             left -= 1
-            start, first = position, data[position]
+            first = data[position]
+            if step := whole[first]:
+                position += step
+                continue
+            start = position
             position += 1
             major, argument = first >> 5, first & 31
-            if argument > 23:
+            if argument == 24:
+                argument = data[position]
+                position += 1
+            elif argument > 24:
                 if argument > 27:
                     raise DocumentError("cbor-length", f"{what} must be CBOR with definite lengths.")
                 width = 1 << argument - 24
                 argument = int.from_bytes(data[position : position + width], "big")
                 position += width
-            if in_map and left & 1 and major not in _KEYS:  # of a map's items, every first is a key
-                raise DocumentError("cbor-key", f"The keys of maps in {what} must be integers or text.")
             if major == _TEXT:
                 position += argument
+            elif in_map and left & 1 and major >= _BYTES:  # of a map's items, every first is a key
+                raise DocumentError("cbor-key", f"The keys of maps in {what} must be integers or text.")
             elif major == _BYTES:
                 position += argument
                 if tag_start >= 0:
@@ -120,10 +158,12 @@ def _walk(data: bytes, what: str) -> list[tuple[int, int]]:  # noqa: C901, PLR09
                 if argument + major > MAX_INTEGER:  # -1 - argument, where it is negative
                     raise DocumentError("cbor-number", f"Whole numbers in {what} must be at most 2^53-1.")
             elif major < _TAG:
-                items += argument if major == _ARRAY else 2 * argument
                 levels.append((left, in_map))
-                _require_caps(items, len(levels), what)
-                left, in_map = (argument, False) if major == _ARRAY else (2 * argument, True)
+                in_map = major == _MAP
+                left = 2 * argument if in_map else argument
+                items += left
+                if items > MAX_ITEMS or len(levels) > MAX_DEPTH:
+                    raise _beyond_caps(items, what)
             elif major == _TAG:
                 if _TAGS.get(argument) != data[position] >> 5:
                     raise DocumentError("cbor-tag", f"{what} has a tag {argument}, which has no place there.")
@@ -135,11 +175,10 @@ def _walk(data: bytes, what: str) -> list[tuple[int, int]]:  # noqa: C901, PLR09
         raise DocumentError("cbor-length", f"{what} ends too early.") from None
 
 
-def _require_caps(items: int, depth: int, what: str) -> None:
+def _beyond_caps(items: int, what: str) -> DocumentError:
     if items > MAX_ITEMS:
-        raise DocumentError("size", f"{what} may have {MAX_ITEMS} items; it claims more.")
-    if depth > MAX_DEPTH:
-        raise DocumentError("cbor-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
+        return DocumentError("size", f"{what} may have {MAX_ITEMS} items; it claims more.")
+    return DocumentError("cbor-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
 
 
 def _require_finite(info: int, bits: int, what: str) -> None:

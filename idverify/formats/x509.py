@@ -281,6 +281,12 @@ def key_id(der: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1024)
+def not_before(der: bytes) -> int:
+    """When a certificate begins, Unix seconds."""
+    return int(read_certificate(der).not_valid_before_utc.timestamp())
+
+
+@lru_cache(maxsize=1024)
 def not_after(der: bytes) -> int:
     """When a certificate ends, Unix seconds."""
     return int(read_certificate(der).not_valid_after_utc.timestamp())

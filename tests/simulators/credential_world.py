@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from idverify.core.credential import Credential, Issuer, StatusReference, day_rounded
 from idverify.core.trust import TrustedIssuer, TrustStore
@@ -92,14 +93,22 @@ def leaf(
     return x509_build.seal_certificate(tbs, sign(root_key, tbs))
 
 
-def unusual_leaf(extensions: Iterable[tuple[cryptography_x509.ExtensionType, bool]]) -> bytes:
-    """A leaf under our root whose extensions are given, for what our own profile would never build."""
-    usual, authority = x509.read_certificate(CHAIN[0]), x509.read_certificate(ROOT)
+def unusual_leaf(
+    extensions: Iterable[tuple[cryptography_x509.ExtensionType, bool]],
+    *,
+    key: ec.EllipticCurvePrivateKey = ISSUER_KEY,
+    root_key: ec.EllipticCurvePrivateKey = ROOT_KEY,
+    root_name: str = "Example Root",
+    country: str = "XU",
+) -> bytes:
+    """A leaf whose extensions, key, root or country are given, for what our own profile would never build."""
+    usual, authority = x509.read_certificate(CHAIN[0]), x509.read_certificate(root(root_key, root_name))
+    named = cryptography_x509.NameAttribute(NameOID.COUNTRY_NAME, country)
     builder = (
         cryptography_x509.CertificateBuilder()
-        .subject_name(usual.subject)
+        .subject_name(cryptography_x509.Name([named, *list(usual.subject)[1:]]))
         .issuer_name(authority.subject)
-        .public_key(ISSUER_KEY.public_key())
+        .public_key(key.public_key())
         .serial_number(3)
         .not_valid_before(usual.not_valid_before_utc)
         .not_valid_after(usual.not_valid_after_utc)
@@ -107,7 +116,7 @@ def unusual_leaf(extensions: Iterable[tuple[cryptography_x509.ExtensionType, boo
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     unsigned = builder.sign(private_key(1), hashes.SHA256()).tbs_certificate_bytes
-    return x509_build.seal_certificate(unsigned, sign(ROOT_KEY, unsigned))
+    return x509_build.seal_certificate(unsigned, sign(root_key, unsigned))
 
 
 ROOT, CHAIN = root(), (leaf(),)
