@@ -8,6 +8,7 @@ document signers (critical extended key usage, no host name), so what a leaf mus
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -35,6 +36,10 @@ _MALFORMED = (
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
+)
+# RFC 5280 section 4.1.2.2, at the start of a certificate; cryptography only warns of it, until a future release.
+_NO_POSITIVE_SERIAL = re.compile(
+    rb"(?:\x30(?:[\x00-\x7f]|\x81.|\x82..)){2}(?:\xa0\x03\x02\x01.)?\x02(?:.[\x80-\xff]|\x01\x00)", re.DOTALL
 )
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -128,6 +133,8 @@ def read_certificate(der: bytes) -> x509.Certificate:
     """A certificate as received: parsed, not believed. Raises ``DocumentError`` (``certificate``, ``size``)."""
     if len(der) > MAX_CERTIFICATE:
         raise DocumentError("size", f"A certificate may be {MAX_CERTIFICATE} bytes long; got {len(der)}.")
+    if _NO_POSITIVE_SERIAL.match(der):
+        raise DocumentError("certificate", "The serial number of a certificate must be positive.")
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
