@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from idverify.core.credential import Credential, Issuer, StatusReference
 from idverify.core.trust import TrustedIssuer, TrustStore
@@ -39,8 +39,7 @@ class HolderBindingExpected:
     response_uri: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """A document as read: parsed, not believed.
 
     ``issuer_signed`` is the exact byte string that the issuer's commitment on the ledger covers. ``claims`` are the

@@ -57,20 +57,29 @@ _RESTS_ON: Final[Mapping[CheckId, CheckId]] = {
     CheckId.HOLDER_BINDING: CheckId.ISSUER_TRUSTED,
     CheckId.AUDIENCE: CheckId.HOLDER_BINDING,
 }
-_HOLDS: Final[Mapping[CheckId, str]] = {
-    CheckId.SIGNATURE: "The signature matches the document.",
-    CheckId.ISSUER_TRUSTED: "The signer is certified for an issuer that is relied on here.",
-    CheckId.TYPE_ALLOWED: "The issuer is relied on for documents of this type.",
-    CheckId.VALIDITY: "The document is within its dates.",
-    CheckId.HOLDER_BINDING: "The wallet that presented the document holds its key.",
-    CheckId.AUDIENCE: "The presentation was made for this verifier and this request.",
+# Made once: most documents get these
+_PASSED: Final[Mapping[CheckId, Check]] = {
+    check: Check(check, Result.PASS, sentence)
+    for check, sentence in {
+        CheckId.SIGNATURE: "The signature matches the document.",
+        CheckId.ISSUER_TRUSTED: "The signer is certified for an issuer that is relied on here.",
+        CheckId.TYPE_ALLOWED: "The issuer is relied on for documents of this type.",
+        CheckId.VALIDITY: "The document is within its dates.",
+        CheckId.HOLDER_BINDING: "The wallet that presented the document holds its key.",
+        CheckId.AUDIENCE: "The presentation was made for this verifier and this request.",
+    }.items()
 }
-_PASSED: Final = {check: Check(check, Result.PASS, said) for check, said in _HOLDS.items()}
-_NOT_ASKED: Final[Mapping[CheckId, str]] = {
-    CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
-    CheckId.AUDIENCE: "The document was not presented in answer to a request.",
+_NOT_ASKED: Final[Mapping[CheckId, Check]] = {
+    check: Check(check, Result.UNKNOWN, sentence)
+    for check, sentence in {
+        CheckId.HOLDER_BINDING: "Nobody was asked to prove that the document is theirs.",
+        CheckId.AUDIENCE: "The document was not presented in answer to a request.",
+    }.items()
 }
-_OTHER_REQUEST: Final = "Not checked: the document answers a request, and which one was not given."
+_OTHER_REQUEST: Final[Mapping[CheckId, Check]] = {
+    check: Check(check, Result.UNKNOWN, "Not checked: the document answers a request, and which one was not given.")
+    for check in _NOT_ASKED
+}
 
 
 def _look(seen: Examination, rules: Rules, check: CheckId) -> Check:
@@ -80,7 +89,7 @@ def _look(seen: Examination, rules: Rules, check: CheckId) -> Check:
     except DocumentError as broken:
         return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
     if not seen.asked and check in _NOT_ASKED:
-        return Check(check, Result.UNKNOWN, _OTHER_REQUEST if seen.answers else _NOT_ASKED[check])
+        return (_OTHER_REQUEST if seen.answers else _NOT_ASKED)[check]
     return _PASSED[check]
 
 

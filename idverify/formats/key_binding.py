@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -33,8 +32,7 @@ MAX_AGE = 300
 MAX_SKEW = 60
 
 
-@dataclass(frozen=True, slots=True)
-class KeyBinding:
+class KeyBinding(NamedTuple):
     """A KB-JWT as received, next to what it must fit. ``presented`` ends with a tilde; ``at`` is Unix seconds."""
 
     token: Jws

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from idverify.core.credential import Place
@@ -22,6 +21,7 @@ MAX_DOCUMENT = 64 * 1024
 MAX_DISCLOSURES = 256
 SD, ELLIPSIS, SD_ALG = "_sd", "...", "_sd_alg"
 RESERVED = frozenset({SD, ELLIPSIS, SD_ALG})
+_TEXT, _CONTAINERS = frozenset({str}), frozenset({dict, list})
 
 
 class Disclosure(NamedTuple):
@@ -32,8 +32,7 @@ class Disclosure(NamedTuple):
     elements: list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SdJwt:
+class SdJwt(NamedTuple):
     """An SD-JWT or SD-JWT+KB, split. ``presented`` is what ``sd_hash`` covers: all up to and with the last tilde."""
 
     issuer_signed: bytes
@@ -42,8 +41,7 @@ class SdJwt:
     key_binding: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosed:
+class Disclosed(NamedTuple):
     """The processed payload, and where each embedded digest stood (an undisclosed one: the place it is listed)."""
 
     claims: dict[str, Any]
@@ -80,7 +78,7 @@ def level_sd_is_digests(level: Mapping[str, Any], _path: Place) -> None:
     """4.1 rule 7 and 4.2.4.1: ``_sd`` is an array of strings or is not there."""
     if SD not in level:
         return
-    if type(level[SD]) is not list or not all(type(digest) is str for digest in level[SD]):
+    if type(level[SD]) is not list or not _TEXT.issuperset(map(type, level[SD])):
         raise DocumentError("level-sd-is-digests", "_sd must be an array of digests.")
 
 
@@ -132,9 +130,9 @@ def element_shape(disclosure: Disclosure) -> None:
         raise DocumentError("element-shape", "The disclosure of an array element must be [salt, value].")
 
 
-def all_referenced(disclosures: Iterable[Disclosure], places: Mapping[str, Place]) -> None:
-    """7.1 step 5: no disclosure without its digest in what was signed."""
-    if any(disclosure.digest not in places for disclosure in disclosures):
+def all_referenced(disclosures: Mapping[str, Disclosure], places: Mapping[str, Place]) -> None:
+    """7.1 step 5: no disclosure without its digest in what was signed. Both are by digest."""
+    if not disclosures.keys() <= places.keys():
         raise DocumentError("all-referenced", "A disclosure belongs to nothing that the issuer signed.")
 
 
@@ -154,7 +152,7 @@ PROPERTY_RULES: tuple[Callable[[Disclosure, Mapping[str, Any]], None], ...] = (
     property_is_new,
 )
 ELEMENT_RULES: tuple[Callable[[Disclosure], None], ...] = (element_shape,)
-WHOLE_RULES: tuple[Callable[[Iterable[Disclosure], Mapping[str, Place]], None], ...] = (all_referenced,)
+WHOLE_RULES: tuple[Callable[[Mapping[str, Disclosure], Mapping[str, Place]], None], ...] = (all_referenced,)
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -178,7 +176,7 @@ def read(document: bytes) -> SdJwt:
         raise DocumentError("size", f"An SD-JWT may have {MAX_DISCLOSURES} disclosures; got {tildes - 1}.")
     issuer_signed, *encoded, key_binding = document.split(b"~")
     presented = document[: len(document) - len(key_binding)]
-    return SdJwt(issuer_signed, tuple(_disclosure(part) for part in encoded), presented, key_binding or None)
+    return SdJwt(issuer_signed, tuple(map(_disclosure, encoded)), presented, key_binding or None)
 
 
 class _Disclosing:
@@ -192,43 +190,47 @@ class _Disclosing:
                 rule(disclosure, self.by_digest)
             self.by_digest[disclosure.digest] = disclosure
 
-    def value(self, value: Any, path: Place, step: str | int) -> Any:
-        container = type(value)
-        if container is not dict and container is not list:
-            return value
+    def inside(self, container: Any, path: Place, step: str | int) -> Any:
+        """What is shown of an object or array at ``step`` below ``path``."""
         place = (*path, step)
         for rule in NESTING_RULES:
             rule(place)
-        return self.members(value, place) if container is dict else self.elements(value, place)
+        return self.members(container, place) if type(container) is dict else self.elements(container, place)
 
     def members(self, level: dict[str, Any], path: Place) -> dict[str, Any]:
-        for level_rule in LEVEL_RULES:
-            level_rule(level, path)
-        shown = {name: self.value(value, path, name) for name, value in level.items() if name != SD}
-        for digest in level.get(SD, ()):
+        if not RESERVED.isdisjoint(level):
+            for level_rule in LEVEL_RULES:
+                level_rule(level, path)
+        shown = dict(level)
+        digests = shown.pop(SD, ())
+        for name, value in shown.items():
+            if type(value) in _CONTAINERS:
+                shown[name] = self.inside(value, path, name)
+        for digest in digests:
             disclosure = self.find(digest, path)
             if disclosure is None:
                 continue
             for rule in PROPERTY_RULES:
                 rule(disclosure, shown)
-            name = disclosure.elements[1]
+            name, value = disclosure.elements[1], disclosure.elements[-1]
             self.places[digest] = (*path, name)
-            shown[name] = self.value(disclosure.elements[-1], path, name)
+            shown[name] = self.inside(value, path, name) if type(value) in _CONTAINERS else value
         return shown
 
     def elements(self, elements: list[Any], path: Place) -> list[Any]:
         shown = []
         for index, element in enumerate(elements):
-            if type(element) is not dict or ELLIPSIS not in element:
-                shown.append(self.value(element, path, index))
-                continue
-            for array_rule in ARRAY_RULES:
-                array_rule(element)
-            disclosure = self.find(element[ELLIPSIS], (*path, index))
-            if disclosure is not None:
+            value = element
+            if type(element) is dict and ELLIPSIS in element:
+                for array_rule in ARRAY_RULES:
+                    array_rule(element)
+                disclosure = self.find(element[ELLIPSIS], (*path, index))
+                if disclosure is None:
+                    continue
                 for rule in ELEMENT_RULES:
                     rule(disclosure)
-                shown.append(self.value(disclosure.elements[-1], path, index))
+                value = disclosure.elements[-1]
+            shown.append(self.inside(value, path, index) if type(value) in _CONTAINERS else value)
         return shown
 
     def find(self, digest: str, place: Place) -> Disclosure | None:
@@ -245,7 +247,7 @@ def disclose(payload: dict[str, Any], disclosures: Sequence[Disclosure]) -> Disc
     disclosing = _Disclosing(disclosures)
     claims = disclosing.members(payload, ())
     for rule in WHOLE_RULES:
-        rule(disclosures, disclosing.places)
+        rule(disclosing.by_digest, disclosing.places)
     claims.pop(SD_ALG, None)
     return Disclosed(claims, disclosing.places)
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from idverify.core.credential import Credential, Issuer, Place, StatusReference
 from idverify.core.trust import TrustedIssuer, TrustStore
@@ -17,15 +16,16 @@ from idverify.errors import DocumentError
 from idverify.formats import examination, jose, key_binding, sdjwt, sdjwt_vc_draft, x509
 from idverify.formats.base import CredentialFormat, Entropy, HolderBindingExpected, Presented, ToBeSigned
 from idverify.formats.examination import examine, type_allowed
+from idverify.formats.key_binding import KeyBinding
 from idverify.formats.sdjwt_conceal import conceal
 from idverify.formats.sdjwt_vc_draft import METADATA, NAME, PROFILE, WHAT
 from idverify.formats.strict_json import encode_json, parse_object
 
 MAX_SKEW = 60
+_DOCUMENTS = frozenset({x509.Purpose.DOCUMENT})
 
 
-@dataclass(frozen=True, slots=True)
-class SdJwtVcDetail:
+class SdJwtVcDetail(NamedTuple):
     """What ``check`` needs of a read document: its parts, and the processed payload with the metadata."""
 
     sd_jwt: sdjwt.SdJwt
@@ -100,9 +100,15 @@ class Examination(examination.Examination):
             raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
         return issuer
 
-    @cached_property
-    def key_binding(self) -> key_binding.KeyBinding | None:
-        """The key binding as read, if there is one. Raises ``DocumentError``."""
+    @property
+    def key_binding(self) -> KeyBinding | None:
+        """The key binding as read, once, if there is one. Raises ``DocumentError``."""
+        kept = self.__dict__  # functools.cached_property takes a lock, which costs as much as reading
+        if "_binding" not in kept:
+            kept["_binding"] = self._read_binding()
+        return kept["_binding"]  # type: ignore[no-any-return]
+
+    def _read_binding(self) -> KeyBinding | None:
         sd_jwt, jwk = self.detail.sd_jwt, self.presented.holder_key
         if sd_jwt.key_binding is None:
             return None
@@ -119,8 +125,7 @@ def issuer_signature(seen: Examination) -> None:
 def issuer_certified(seen: Examination) -> None:
     """RFC 9901 section 7.1 step 2.3: the key belongs to the issuer, under a root that we chose for it."""
     issuer = seen.issuer
-    purposes = frozenset({x509.Purpose.DOCUMENT})
-    signer = x509.SignerExpected(issuer.iss, issuer.roots, purposes, seen.trust.revoked_serials, seen.at)
+    signer = x509.SignerExpected(issuer.iss, issuer.roots, _DOCUMENTS, seen.trust.revoked_serials, seen.at)
     x509.verify_signer(seen.presented.signing_chain, signer)
 
 
@@ -146,7 +151,7 @@ def issued_in_past(seen: Examination) -> None:
 
 def binding_given(seen: Examination) -> None:
     """RFC 9901 section 7.3 steps 1 and 2: the verifier's policy demands it, not the document."""
-    if seen.expected is not None and seen.key_binding is None:
+    if seen.asked and not seen.answers:
         raise DocumentError("binding-given", "The wallet must prove that it holds the document's key; it did not.")
 
 

@@ -44,17 +44,7 @@ def _integer(digits: str) -> int:
 _decode_json = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer).decode
 
 
-def _writes_back(value: Any, text: bytes) -> bool:
-    """Whether nothing was dropped, merged or rounded on the way from ``text``, shown by going back."""
-    try:
-        return encode_json(value) == text
-    except orjson.JSONEncodeError:
-        return False  # a whole number beyond MAX_INTEGER
-
-
 def _deeper_than(text: bytes, limit: int) -> bool:
-    if text.count(b"{") + text.count(b"[") <= limit:
-        return False
     depth = 0
     for bracket in _NOT_A_BRACKET.sub(b"", _STRING.sub(b"", text)):
         depth += 1 if bracket in b"[{" else -1
@@ -68,11 +58,16 @@ def parse_json(text: bytes, what: str) -> Any:
 
     Raises ``DocumentError`` with ``json``, ``json-depth``, ``json-duplicate-name`` or ``json-number``.
     """
-    if _deeper_than(text, MAX_DEPTH):
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _deeper_than(text, MAX_DEPTH):
         raise DocumentError("json-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
     try:
         value = orjson.loads(text)  # UTF-8, whole surrogates, finite numbers; but the last of two same names wins
-        return value if _writes_back(value, text) else _decode_json(text.decode("utf-8"))
+        try:
+            # Nothing was dropped, merged or rounded on the way from the text, if it is what comes of going back
+            same = orjson.dumps(value, None, orjson.OPT_STRICT_INTEGER) == text
+        except orjson.JSONEncodeError:
+            same = False  # a whole number beyond MAX_INTEGER
+        return value if same else _decode_json(text.decode("utf-8"))
     except ValueError as wrong:
         raise DocumentError("json", f"{what} must be JSON in UTF-8: {wrong}.") from None
 

@@ -82,8 +82,7 @@ class VerifiedLeaf:
     root_region: Region
 
 
-@dataclass(frozen=True, slots=True)
-class SignerExpected:
+class SignerExpected(NamedTuple):
     """Who may have signed: anybody certified for ``iss`` and ``purposes`` under ``roots`` (DER), ``at`` Unix time."""
 
     iss: str

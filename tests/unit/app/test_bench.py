@@ -114,6 +114,21 @@ async def test_webauthn_group() -> None:
         require_shape(shown)
 
 
+async def test_sdjwt_group() -> None:
+    """Against primitives, and against the library that the tests bring."""
+    rows = await groups.measure("sdjwt", TINY)
+
+    assert [shown["name"] for shown in rows] == [
+        "SD-JWT verify",
+        "SD-JWT verify with key binding",
+        "SD-JWT issue, against sd-jwt",
+        "SD-JWT verify, against sd-jwt",
+        "SD-JWT verify with key binding, against sd-jwt",
+    ]
+    for shown in rows:
+        require_shape(shown)
+
+
 def test_growth_compares_its_ends_from_ten_thousand_entries_on() -> None:
     """What comes before is warming up; twice the cost at the end is half the ratio."""
     points = [Point(5_000, 900.0, 1.0), Point(10_000, 4.0, 1.0), Point(20_000, 5.0, 1.0), Point(40_000, 8.0, 1.0)]
