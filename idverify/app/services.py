@@ -48,7 +48,6 @@ from idverify.stores.vault import Vault
 from idverify.stores.wal import write_anew
 from idverify.web.witness_transport import open_witness_transport
 
-FIRST_LIST = "1"
 log = structlog.get_logger()
 
 
@@ -89,7 +88,7 @@ async def open_office(
             told=told,
         )
         source = StatusSource(fetcher)
-        board = Board(f"{ours.status_base}/{FIRST_LIST}", keys.issuer(STATUS_SIGNER))
+        board = Board(ours.status_base, keys.issuer(STATUS_SIGNER))
         yield Office(
             deployment=ours,
             log_book=await LogBook.read(store, hands),

@@ -1,16 +1,20 @@
 """Token Status List (draft-ietf-oauth-status-list-21): the status of a million credentials in a few kilobytes.
 
-A list is packed values, lowest bits first (section 4.1), compressed and signed as a ``statuslist+jwt`` (section 5.1).
-Reading keeps it packed: a value is looked up where it stands.
+A list is packed values, lowest bits first (section 4.1), compressed once and signed as a ``statuslist+jwt`` (section
+5.1) and as a ``statuslist+cwt`` (``status_list_cwt``). Reading keeps it packed: a value is looked up where it stands.
 """
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer
@@ -21,6 +25,9 @@ from idverify.formats.strict_json import encode_json, parse_object
 
 WHAT = "A status list"
 PROFILE = jose.TokenProfile(WHAT, "statuslist+jwt", "x5c")
+MEDIA_TYPE = "application/statuslist+jwt"
+# Ours (section 5.1, rule 1: other claims may stand beside): a number that rises with every signing.
+VERSION = "urn:idverify:status-list:version"
 MAX_TOKEN = 2 * 1024 * 1024
 MAX_PACKED = 1024 * 1024
 MAX_SKEW = 60
@@ -54,6 +61,13 @@ class StatusList:
         place, offset = divmod(index * self.bits, 8)
         return self.packed[place] >> offset & ((1 << self.bits) - 1)
 
+    def places_of(self, value: int) -> Iterator[int]:
+        """Every index that has this value, which is not VALID."""
+        for place, byte in enumerate(self.packed):
+            if byte:
+                first = place * 8 // self.bits
+                yield from (index for index in range(first, first + 8 // self.bits) if self.status_at(index) == value)
+
 
 def pack(size: int, bits: int, statuses: Mapping[int, int]) -> StatusList:
     """A list of ``size`` entries, all 0 but for ``statuses`` (index to value). Raises ``ValueError``."""
@@ -72,33 +86,52 @@ def pack(size: int, bits: int, statuses: Mapping[int, int]) -> StatusList:
 
 @dataclass(frozen=True, slots=True)
 class StatusListClaims:
-    """What a status list token says besides the statuses. Times are Unix seconds, ``ttl`` is seconds."""
+    """What a status list token says besides the statuses. Times are Unix seconds, ``ttl`` is seconds.
+
+    ``version`` orders lists of the same second; of whoever numbers them.
+    """
 
     uri: str
     issued_at: int
     expires_at: int | None
     ttl: int | None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StatusListToken:
-    """A token as read: parsed and inflated, not believed until ``check``."""
+    """A token as read, in either form: parsed and inflated, not believed until ``check``.
+
+    ``verify`` raises ``DocumentError`` (``signature``) unless a key signed it.
+    """
 
     claims: StatusListClaims
     statuses: StatusList
     signing_chain: tuple[bytes, ...]
-    token: jose.Jws
+    verify: Callable[[ec.EllipticCurvePublicKey], None]
 
 
-def prepare(statuses: StatusList, claims: StatusListClaims, issuer: Issuer) -> ToBeSigned:
-    """The bytes that the status key signs. Compressing a million entries takes tens of milliseconds: off the loop."""
-    compressed = zlib.compress(statuses.packed, level=9)
+def compress(packed: bytes) -> bytes:
+    """Section 4.1 step 4. Runs are what a list is made of: looking for no other repeats takes a fiftieth of the time.
+
+    A million entries of which one in a hundred is set: 1 ms and 18 kB, instead of 63 ms and 16 kB.
+    """
+    compressor = zlib.compressobj(9, memLevel=9, strategy=zlib.Z_RLE)
+    return compressor.compress(packed) + compressor.flush()
+
+
+def prepare(
+    statuses: StatusList, claims: StatusListClaims, issuer: Issuer, compressed: bytes | None = None
+) -> ToBeSigned:
+    """The bytes that the status key signs. ``compressed``: what ``compress`` made of the list, if it is at hand."""
+    lst = compress(statuses.packed) if compressed is None else compressed
     body: dict[str, Any] = {
         "sub": claims.uri,
         "iat": claims.issued_at,
         "exp": claims.expires_at,
         "ttl": claims.ttl,
-        "status_list": {"bits": statuses.bits, "lst": jose.b64url_encode(compressed)},
+        VERSION: claims.version,
+        "status_list": {"bits": statuses.bits, "lst": jose.b64url_encode(lst)},
     }
     header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
     said = {name: value for name, value in body.items() if value is not None}
@@ -108,6 +141,11 @@ def prepare(statuses: StatusList, claims: StatusListClaims, issuer: Issuer) -> T
 def seal(unsigned: ToBeSigned, signature: bytes) -> bytes:
     """The finished token."""
     return jose.jws(unsigned.payload, signature)
+
+
+def content_digest(uri: str, statuses: StatusList) -> bytes:
+    """What the ledger holds of a published list: SHA-256 over its URI, a zero byte and the packed values."""
+    return hashlib.sha256(uri.encode() + b"\0" + statuses.packed).digest()
 
 
 def inflate(compressed: bytes) -> bytes:
@@ -124,13 +162,18 @@ def inflate(compressed: bytes) -> bytes:
     return packed
 
 
+def statuses_of(bits: Any, compressed: bytes) -> StatusList:
+    """The list of a token. Raises ``DocumentError`` (``status-bits``, or what ``inflate`` raises)."""
+    if type(bits) is not int or bits not in {1, 2, 4, 8}:
+        raise DocumentError("status-bits", "bits must be 1, 2, 4 or 8.")
+    return StatusList(bits, inflate(compressed))
+
+
 def _statuses(body: Mapping[str, Any]) -> StatusList:
     listed = body.get("status_list")
     if type(listed) is not dict or type(listed.get("lst")) is not str:
         raise DocumentError("status-list", "status_list must be an object with bits and lst.")
-    if type(listed.get("bits")) is not int or listed["bits"] not in {1, 2, 4, 8}:
-        raise DocumentError("status-bits", "bits must be 1, 2, 4 or 8.")
-    return StatusList(listed["bits"], inflate(jose.b64url_decode(listed["lst"].encode("ascii", "replace"), "lst")))
+    return statuses_of(listed.get("bits"), jose.b64url_decode(listed["lst"].encode("ascii", "replace"), "lst"))
 
 
 def read(encoded: bytes) -> StatusListToken:
@@ -142,8 +185,10 @@ def read(encoded: bytes) -> StatusListToken:
         issued_at=jose.numeric_date(body, "iat", WHAT),
         expires_at=jose.numeric_date(body, "exp", WHAT) if "exp" in body else None,
         ttl=jose.numeric_date(body, "ttl", WHAT) if "ttl" in body else None,
+        version=jose.numeric_date(body, VERSION, WHAT) if VERSION in body else None,
     )
-    return StatusListToken(claims, _statuses(body), jose.x5c(token.header), token)
+    verify = partial(jose.verify_signature, token, what="the status list")
+    return StatusListToken(claims, _statuses(body), jose.x5c(token.header), verify)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +203,7 @@ class StatusExpected:
 
 def list_signature(listed: StatusListToken, _expected: StatusExpected) -> None:
     """Section 5.1 rule 2."""
-    jose.verify_signature(listed.token, x509.signing_key(listed.signing_chain[0]), "the status list")
+    listed.verify(x509.signing_key(listed.signing_chain[0]))
 
 
 def list_issuer(listed: StatusListToken, expected: StatusExpected) -> None:

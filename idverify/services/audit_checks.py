@@ -39,7 +39,6 @@ from idverify.services.records import split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
 from idverify.services.sealed import ONE_PERMISSION, DecisionContent, unseal_content
 from idverify.services.security_acts import BOUND, REINSTATED, REMOVED, SUSPENDED
-from idverify.services.status_lists import content_digest
 from idverify.services.step_up import action_place
 from idverify.stores import audit_queries, queries
 from idverify.stores.vault import SealBroken
@@ -337,11 +336,15 @@ async def public_object(office: Office, entry: Entry, kind: str) -> Found:
     if kind != "status-list.published":
         yield said, None
         return
-    published: Any = await office.store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": office.board.uri})
-    listed = None if published is None else status_list.read(published["token"])
+    published = {digest async for digest in _published_lists(office)}
     newest: Any = await office.store.fetch_one(queries.NEWEST_OF_TYPE, {"type": kind})
-    last = listed is not None and newest["handle"] == entry.handle
-    yield said, content_digest(office.board.uri, listed.statuses) == entry.digest if listed and last else None
+    last = newest["handle"] == entry.handle
+    yield said, entry.digest in published if last or entry.digest in published else None
+
+
+async def _published_lists(office: Office) -> AsyncIterator[bytes]:
+    for row in await office.store.fetch(queries.STATUS_PUBLICATIONS, {}):
+        yield status_list.content_digest(row["status_list"], status_list.read(row["token"]).statuses)
 
 
 def _signed(opened: Opened, row: Any) -> bool | None:

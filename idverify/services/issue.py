@@ -18,6 +18,7 @@ is marked invalid and the offer can be used again. After 7 a repeat returns the 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -49,6 +50,7 @@ from idverify.stores.vault import PersonKey, place
 from idverify.stores.writes import Change, Consume, IndexOf, Insert, ShardOf, WriteSet
 
 RECEIPT_TOKEN_BYTES: Final = 20
+PLACES_TRIED: Final = 50
 
 _UNKNOWN_OFFER: Final = "There is no such offer. Ask the officer for a new one."
 _USED_OFFER: Final = "This offer was used already. Ask the officer for a new one."
@@ -190,14 +192,13 @@ class _PlaceTaken(Conflict):
 
 
 async def _intended(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
-    plan = _plan(office, row, key, request)
-    try:
-        await _commit_intent(office, plan, request)
-    except _PlaceTaken:
-        await office.board.reload()
+    """Each plan has another place in the status list; other processes take places that this one does not know of."""
+    for _ in range(PLACES_TRIED):
         plan = _plan(office, row, key, request)
-        await _commit_intent(office, plan, request)
-    return plan
+        with suppress(_PlaceTaken):
+            await _commit_intent(office, plan, request)
+            return plan
+    raise Unavailable("No free place in the status list was found. Ask again.")
 
 
 async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest) -> None:

@@ -1,65 +1,67 @@
-"""Our own status list: which indices are taken, what each says, and its signed form for the world.
+"""Our own status lists: which indices are taken, what each says, and their signed forms for the world.
 
-The list is a function of the rows in ``status_entry``. It is signed when it changes and at least every
-``REFRESH_SECONDS``, so that a verifier's copy is never old for want of a newer one; signing runs off the event
-loop where it is heavy. Of several processes on one database each signs only after what another one published, so that
-none takes back what another decided. A changed list goes on the ledger by its digest; while the ledger is halted, that
-waits, and the list says all the same what was decided.
+A list is a function of the rows in ``status_entry`` and of its decoys. It is signed when it changes and at least every
+``REFRESH_SECONDS``, so that a verifier's copy is never old for want of a newer one. Of several processes on one
+database each signs only after what another one published, so that none takes back what another decided, and shows what
+another published. When a list has little room left, the next is opened; whoever has room gives indices.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Iterable, Mapping
+import bisect
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 import structlog
 
-from idverify.core.credential import Issuer, StatusReference
+from idverify.core.credential import StatusReference
 from idverify.errors import Conflict, IdverifyError, SetupError, Unavailable
-from idverify.formats import status_list
-from idverify.formats.status_list import StatusList, StatusListClaims, StatusValue
-from idverify.ledger.entry import EntryType
+from idverify.formats.status_decoys import SEED_BYTES
+from idverify.formats.status_list import StatusValue
 from idverify.ports import Clock, Entropy, Signer
-from idverify.services.records import public_object
-from idverify.services.status_source import KeptList, StatusSource
-from idverify.services.waiting import commit_or_wait
+from idverify.services.own_list import MOST_TAKEN, OPEN_NEXT_AT, SIZE, OwnList
+from idverify.services.status_publication import (
+    LIFE_SECONDS,
+    REFRESH_SECONDS,
+    TTL_SECONDS,
+    Board,
+    Press,
+    PublishedMeanwhile,
+    kept_list,
+)
+from idverify.services.status_source import StatusSource
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
-from idverify.stores.writes import Change, Insert, Recorded, Write, WriteSet
+from idverify.stores.writes import Insert, WriteSet
 
-SIZE: Final = 2**20
-BITS: Final = 2
-TTL_SECONDS: Final = 300
-LIFE_SECONDS: Final = 24 * 3600
-REFRESH_SECONDS: Final = 120
-MOST_TAKEN: Final = SIZE * 3 // 4
+__all__ = [
+    "LIFE_SECONDS",
+    "MOST_TAKEN",
+    "REFRESH_SECONDS",
+    "SIZE",
+    "TTL_SECONDS",
+    "Board",
+    "StatusBoard",
+]
+
+POLL_SECONDS: Final = 5
+"""How soon a process shows what another one published."""
 GATHER_SECONDS: Final = 0.05
 JITTER_SECONDS: Final = 0.2
 PUBLISH_DEADLINE: Final = 3.0
 ATTEMPTS: Final = 5
+COVER_ONE_IN: Final = 32
+"""Of the signings that nothing changed, one in so many moves decoys, so that a change tells of no decision."""
 
 log = structlog.get_logger()
 Flip = tuple[str, int, StatusValue]
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Where the list is published, and who signs it."""
-
-    uri: str
-    issuer: Issuer
-
-
-class _PublishedMeanwhile(Conflict):
-    pass
-
-
 class StatusBoard:
-    """One list. ``load`` first; ``run`` keeps it published; ``apply`` after the commit of what changed."""
+    """Our lists. ``load`` first; ``run`` keeps them published; ``apply`` after the commit of what changed."""
 
     def __init__(
         self,
@@ -70,80 +72,100 @@ class StatusBoard:
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self.uri = board.uri
-        self._board, self._store, self._signer = board, store, signer
-        self._source, self._clock, self._entropy = source, clock, entropy
-        self._values: dict[int, StatusValue] = {}
-        self._taken: set[int] = set()
-        self._digest: bytes | None = None
+        self._board, self._store, self._source = board, store, source
+        self._clock, self._entropy = clock, entropy
+        self._press = Press(board, store, signer, clock, entropy)
+        self._lists: dict[str, OwnList] = {}
         self._changed = asyncio.Event()
         self._published = asyncio.Condition()
-        self._generation = 0
-        self._shown = 0
+
+    @property
+    def uri(self) -> str:
+        """Where the newest list is published."""
+        return next(reversed(self._lists), self._board.uri(1))
+
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """Where each list is published, the oldest first."""
+        return tuple(self._lists)
+
+    def list_at(self, uri: str) -> OwnList | None:
+        """One of our lists, or ``None``."""
+        return self._lists.get(uri)
+
+    def room(self) -> int:
+        """For how many more documents the lists have room, as far as this process knows."""
+        return sum(max(0, MOST_TAKEN - listed.taken) for listed in self._lists.values())
 
     async def load(self) -> None:
-        """Read the rows that the list is a function of, and publish once: no status address is ever dead."""
-        await self.reload()
+        """Read the rows that the lists are functions of, and publish each: no status address is ever dead."""
+        await self._learn_of_lists()
+        if not self._lists or self._newest().seed is None:
+            await self._open_next()
         await self.publish()
 
-    async def reload(self) -> None:
-        """Read the rows again: another process on the same database may have added to them."""
-        rows = await self._store.fetch(queries.STATUS_ENTRIES, {"status_list": self.uri})
-        self._values = {row["status_index"]: StatusValue(row["value"]) for row in rows}
-        taken = await self._store.fetch(queries.STATUS_INDICES_TAKEN, {"status_list": self.uri})
-        self._taken |= {row["status_index"] for row in taken} | self._values.keys()  # whose copy is erased, keeps it
-
     async def show_published(self) -> None:
-        """Show the list as it was last published, without signing one: the service alone does that.
+        """Show the lists as they were last published, without signing any: the service alone does that.
 
-        Raises ``SetupError`` if there is none that still holds.
+        Raises ``SetupError`` if one of them does not hold any more.
         """
-        row: Any = await self._store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": self.uri})
-        listed = None if row is None else status_list.read(row["token"])
-        expires = None if listed is None else listed.claims.expires_at
-        if listed is None or expires is None or expires <= self._clock.now():
-            raise SetupError("The newest status list has expired.", "Start the service; it signs a fresh one.")
-        kept = KeptList(listed.statuses, listed.claims.issued_at, expires, TTL_SECONDS, row["token"])
-        self._source.keep_verified(kept, self.uri)
+        for row in await self._store.fetch(queries.STATUS_LISTS, {}):
+            if not await self._show(row["status_list"]):
+                raise SetupError("The newest status list has expired.", "Start the service; it signs a fresh one.")
+
+    async def find(self, uri: str) -> None:
+        """Show a list that another process opened, if there is one at this address."""
+        if uri not in self._lists:
+            await self._show(uri)
 
     def allocate(self) -> StatusReference:
-        """A random index that was never used. Raises ``Unavailable`` when the list is three quarters full."""
-        if len(self._taken) >= MOST_TAKEN:
+        """A random index that was never used, of a list that has room. Raises ``Unavailable`` when none has."""
+        shown = [listed for listed in self._lists.values() if self._source.kept_at(listed.uri) is not None]
+        rooms = list(accumulate(max(0, MOST_TAKEN - listed.taken) for listed in shown))
+        if not rooms or not rooms[-1]:
             raise Unavailable("The status list is full; a new one must be opened.")
+        drawn = int.from_bytes(self._entropy(4), "big") % rooms[-1] if len(rooms) > 1 else 0
+        listed = shown[bisect.bisect_right(rooms, drawn)]
         while True:
             index = int.from_bytes(self._entropy(4), "big") % SIZE
-            if index not in self._taken:
-                self._taken.add(index)
-                return StatusReference(self.uri, index)
+            if listed.take(index):
+                return StatusReference(listed.uri, index)
 
     async def apply(self, flips: Iterable[Flip]) -> None:
-        """Show what was committed; returns when the signed list says it, or after ``PUBLISH_DEADLINE``."""
-        ours = {index: value for uri, index, value in flips if uri == self.uri}
-        if not ours:
+        """Show what was committed; returns when the signed lists say it, or after ``PUBLISH_DEADLINE``."""
+        awaited: dict[str, int] = {}
+        committed = tuple(flips)
+        if any(uri not in self._lists for uri, _, _ in committed):
+            await self._learn_of_lists()
+        for uri, index, value in committed:
+            if (listed := self._lists.get(uri)) is not None:
+                listed.say(index, value)
+                listed.generation += uri not in awaited
+                awaited[uri] = listed.generation
+        if not awaited:
             return
-        self._values |= ours
-        self._generation += 1
-        awaited = self._generation
         self._changed.set()
         async with self._published:
             try:
                 async with asyncio.timeout(PUBLISH_DEADLINE):
-                    await self._published.wait_for(lambda: self._shown >= awaited)
+                    await self._published.wait_for(
+                        lambda: all(self._lists[uri].shown >= wanted for uri, wanted in awaited.items())
+                    )
             except TimeoutError:
-                log.warning("status_list_late", awaited=awaited, shown=self._shown)
+                log.warning("status_list_late", lists=sorted(awaited))
 
     async def run(self) -> None:
         """Publish on change, in jittered batches so that their time tells nothing of one decision, and on age."""
         while True:
             try:
-                async with asyncio.timeout(REFRESH_SECONDS):
+                async with asyncio.timeout(POLL_SECONDS):
                     await self._changed.wait()
                 jitter = int.from_bytes(self._entropy(2), "big") / 65536
                 await asyncio.sleep(GATHER_SECONDS + JITTER_SECONDS * jitter)
             except TimeoutError:
-                log.debug("status_list_refreshed")
+                log.debug("status_lists_looked_at")
             try:
-                await self.publish()
+                await self._keep_up()
             except IdverifyError as error:
                 if self._store.stopped_by() is not None:  # for good: the process must end, a restart reads the truth
                     raise
@@ -152,59 +174,93 @@ class StatusBoard:
                 self._changed.set()
 
     async def publish(self) -> None:
-        """Sign the list as it is now, commit it, then show it; again, if another process published one meanwhile."""
+        """Sign every list as it is now, commit it, then show it."""
+        for listed in tuple(self._lists.values()):
+            await self._publish(listed)
+
+    async def _keep_up(self) -> None:
+        """Publish what changed or is old, show what others published, and open the next list where room gets short."""
+        self._changed.clear()
+        await self._learn_of_lists()
+        for listed in tuple(self._lists.values()):
+            if listed.generation == listed.shown and not self._is_due(listed.uri):
+                await self._show_newer(listed)
+            if listed.generation != listed.shown:
+                await self._publish(listed)
+            elif self._is_due(listed.uri):
+                await self._publish(listed, cover=self._entropy(1)[0] < 256 // COVER_ONE_IN)
+                (counted,) = await self._store.fetch(queries.STATUS_INDICES_COUNTED, {"status_list": listed.uri})
+                listed.count(counted["taken"])
+        if self._newest().taken >= OPEN_NEXT_AT:
+            await self._open_next()
+            await self._publish(self._newest())
+
+    def _newest(self) -> OwnList:
+        return next(reversed(self._lists.values()))
+
+    def _is_due(self, uri: str) -> bool:
+        kept = self._source.kept_at(uri)
+        return kept is None or self._clock.now() - kept.issued_at >= REFRESH_SECONDS
+
+    async def _learn_of_lists(self) -> None:
+        """Read what lists there are, with what is taken of those that are new here."""
+        for row in await self._store.fetch(queries.STATUS_LISTS, {}):
+            if row["status_list"] not in self._lists:
+                listed = await asyncio.to_thread(OwnList, row["status_list"], row["number"], row["seed"])
+                taken: list[Any] = await self._store.fetch(queries.STATUS_INDICES_TAKEN, {"status_list": listed.uri})
+                for one in taken:
+                    listed.take(one["status_index"])
+                self._lists[listed.uri] = listed
+
+    async def _open_next(self) -> None:
+        """Open a list with decoys of its own. Another process may have been faster: then there is one."""
+        number = self._newest().number + 1 if self._lists else 1
+        row = {
+            "status_list": self._board.uri(number),
+            "number": number,
+            "seed": self._entropy(SEED_BYTES),
+            "opened_at": self._clock.now(),
+        }
+        with suppress(_OpenedMeanwhile):
+            await self._store.commit(WriteSet((Insert(tables.status_list, row, _OpenedMeanwhile("It is open.")),)))
+            log.info("status_list_opened", number=number)
+        await self._learn_of_lists()
+
+    async def _publish(self, listed: OwnList, *, cover: bool = False) -> None:
+        """Sign one list; again, if another process published it meanwhile."""
         for _ in range(ATTEMPTS):
-            before: Any = await self._store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": self.uri})
-            if before is not None and before["content_digest"] != self._digest:
-                await self.reload()
-            with suppress(_PublishedMeanwhile):
-                return await self._publish_after(before)
+            await self._read_again(listed)
+            generation = listed.generation
+            with suppress(PublishedMeanwhile):
+                self._source.keep_verified(await self._press.publish(listed, cover=cover), listed.uri)
+                async with self._published:
+                    listed.shown = max(listed.shown, generation)
+                    self._published.notify_all()
+                return
         raise Unavailable("Other processes were always faster to publish the status list.")
 
-    async def _publish_after(self, before: Any) -> None:
-        self._changed.clear()
-        generation, now = self._generation, self._clock.now()
-        values = {index: value for index, value in self._values.items() if value is not StatusValue.VALID}
-        statuses = await asyncio.to_thread(status_list.pack, SIZE, BITS, values)
-        claims = StatusListClaims(self.uri, now, now + LIFE_SECONDS, TTL_SECONDS)
-        unsigned = await asyncio.to_thread(status_list.prepare, statuses, claims, self._board.issuer)
-        signature = await self._signer.sign(self._board.issuer.key_id, unsigned.payload)
-        token = status_list.seal(unsigned, signature)
-        await self._commit(before, statuses, token, now)
-        fresh = KeptList(statuses, now, claims.expires_at, TTL_SECONDS, token)
-        self._source.keep_verified(fresh, self.uri)
-        async with self._published:
-            self._shown = generation
-            self._published.notify_all()
+    async def _read_again(self, listed: OwnList) -> None:
+        """Read the rows again if there are others than this list knows: another process added to them."""
+        asked = {"status_list": listed.uri}
+        (mark,) = await self._store.fetch(queries.STATUS_MARK, asked)
+        if tuple(int(mark[name]) for name in ("counted", "summed", "placed")) != listed.mark:
+            listed.read(await self._store.fetch(queries.STATUS_ENTRIES, asked))
 
-    async def _commit(self, before: Any, statuses: StatusList, token: bytes, now: int) -> None:
-        digest = content_digest(self.uri, statuses)
-        changed = before is None or before["content_digest"] != digest
-        version = 1 if before is None else before["version"] + changed
-        row = {
-            "status_list": self.uri,
-            "version": version,
-            "content_digest": digest,
-            "token": token,
-            "signed_at": now,
-        }
-        entries: tuple[Recorded, ...] = ()
-        if changed:
-            handle = self._entropy(16)
-            entries = (public_object(EntryType.STATUS_LIST, "status-list.published", handle, digest),)
-        await commit_or_wait(self._store, WriteSet((_in_place_of(before, row),), entries))
-        self._digest = digest
+    async def _show_newer(self, listed: OwnList) -> None:
+        version: Any = await self._store.fetch_one(queries.STATUS_VERSION, {"status_list": listed.uri})
+        kept = self._source.kept_at(listed.uri)
+        if version is not None and (kept is None or version["version"] > kept.version):
+            await self._show(listed.uri)
+
+    async def _show(self, uri: str) -> bool:
+        """Show a list as it was last published; whether there is one that still holds."""
+        row: Any = await self._store.fetch_one(queries.STATUS_PUBLICATION, {"status_list": uri})
+        kept = None if row is None else await asyncio.to_thread(kept_list, row)
+        if kept is None or not kept.usable(self._clock.now()):
+            return False
+        self._source.keep_verified(kept, uri)
+        return True
 
 
-def _in_place_of(before: Any, row: Mapping[str, Any]) -> Write:
-    """The row of a publication, unless it is another one by now that this takes the place of."""
-    meanwhile = _PublishedMeanwhile("Another process published the status list.")
-    if before is None:
-        return Insert(tables.status_publication, row, meanwhile)
-    known = {name: before[name] for name in ("status_list", "version", "content_digest")}
-    return Change(tables.status_publication, known, row, meanwhile)
-
-
-def content_digest(uri: str, statuses: StatusList) -> bytes:
-    """What the ledger holds of a published list: SHA-256 over its URI, a zero byte and the packed values."""
-    return hashlib.sha256(uri.encode() + b"\0" + statuses.packed).digest()
+class _OpenedMeanwhile(Conflict):
+    pass

@@ -1,24 +1,32 @@
 """What the status of a presented credential is, as far as this verifier can know.
 
-Lists are fetched only from the issuer's registered address, verified, kept, and replaced only by newer ones:
-an older list, however valid, never replaces a newer one. No look-up names a credential to anybody.
+Lists are fetched only from the issuer's registered address, verified, kept, and replaced only by newer ones: an older
+list, however valid, is never taken, also after a restart. No look-up names a credential to anybody.
 """
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from idverify.core.credential import StatusReference
 from idverify.core.trust import TrustedIssuer
 from idverify.errors import DocumentError, Unavailable
 from idverify.formats import status_list
-from idverify.formats.status_list import StatusList, StatusListToken
+from idverify.formats.status_list import MAX_SKEW, StatusList, StatusListToken
 from idverify.ports import StatusFetcher
 
 DEFAULT_TTL: Final = 300
+# Section 11.5 of the draft: whatever an issuer says, a list is not asked for all the time, nor relied on for ever.
+LEAST_TTL: Final = 30
+MOST_TTL: Final = 24 * 3600
 RETRY_SECONDS: Final = 10.0
+
+Age = tuple[int, int]
+"""When a list was signed (Unix seconds) and its version, 0 where there is none: what orders the lists at an address."""
 
 
 class StatusUnknown(Exception):
@@ -27,13 +35,20 @@ class StatusUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeptList:
-    """A verified list. Times are Unix seconds; ``token`` is what was verified."""
+    """A verified list. Times are Unix seconds; ``token`` is what was verified, ``cwt`` its other form, if there is."""
 
     statuses: StatusList
     issued_at: int
     expires_at: int | None
     ttl: int
     token: bytes
+    version: int = 0
+    cwt: bytes | None = None
+
+    @property
+    def age(self) -> Age:
+        """Where it stands in the order of the lists at its address."""
+        return self.issued_at, self.version
 
     def usable(self, at: int) -> bool:
         """Whether the list may still be relied on at all."""
@@ -43,12 +58,26 @@ class KeptList:
         """Whether it is young enough that nobody need ask again."""
         return at - self.issued_at <= self.ttl
 
+    def speaks_of(self, at: int) -> bool:
+        """Whether it can say anything about that time: a list tells how things stand, never how they stood."""
+        return self.issued_at <= at + MAX_SKEW
+
+
+class SeenLists(Protocol):
+    """Remembers, across restarts, how new the newest list was that was relied on at each address."""
+
+    async def newest(self, uri: str) -> Age | None:
+        """How new it was; ``None`` where none was seen."""
+
+    async def remember(self, uri: str, age: Age) -> None:
+        """It was so new; nothing is forgotten where a newer one was seen."""
+
 
 class StatusSource:
     """Verified status lists by URI. Without a fetcher it answers from what it was given: offline."""
 
-    def __init__(self, fetcher: StatusFetcher | None) -> None:
-        self._fetcher = fetcher
+    def __init__(self, fetcher: StatusFetcher | None, seen: SeenLists | None = None) -> None:
+        self._fetcher, self._seen = fetcher, seen
         self._kept: dict[str, KeptList] = {}
         self._not_before: dict[str, float] = {}
         self.refused: dict[str, str] = {}
@@ -56,26 +85,34 @@ class StatusSource:
     def keep_snapshot(
         self, token: bytes, issuers: tuple[TrustedIssuer, ...], revoked: frozenset[tuple[str, int]], at: int
     ) -> None:
-        """Keep a list from a bundle if one of the issuers signed it; one that has expired is left out."""
+        """Keep a list from a bundle if one of the issuers signed it; one that has expired is left out.
+
+        A list that is younger than ``at`` is kept, too: it cannot speak of that time, and ``find`` says so.
+        """
         listed = status_list.read(token)
+        uri, verified_at = listed.claims.uri, max(at, listed.claims.issued_at)
         for issuer in issuers:
-            if not under(listed.claims.uri, issuer.status_base):
+            if not under(uri, issuer.status_base):
                 continue
             try:
-                self.keep_verified(_verified(token, listed, issuer, revoked, at), listed.claims.uri)
+                self.keep_verified(_verified(token, listed, issuer, revoked, verified_at), uri)
             except DocumentError as refused:
-                self.refused[listed.claims.uri] = str(refused)
+                self.refused[uri] = str(refused)
 
     def keep_verified(self, fresh: KeptList, uri: str) -> KeptList:
-        """Keep a list that was verified, or that this service signed itself."""
+        """Keep a list that was verified, or that this service signed itself, unless a newer one is kept."""
         kept = self._kept.get(uri)
-        if kept is None or fresh.issued_at >= kept.issued_at:
+        if kept is None or fresh.age >= kept.age:
             self._kept[uri] = kept = fresh
         return kept
 
     def kept(self) -> dict[str, KeptList]:
         """Every list that is kept, by URI: what an offline bundle carries."""
         return dict(self._kept)
+
+    def kept_at(self, uri: str) -> KeptList | None:
+        """The list that is kept of one address."""
+        return self._kept.get(uri)
 
     async def find(
         self, reference: StatusReference, issuer: TrustedIssuer, revoked: frozenset[tuple[str, int]], at: int
@@ -87,6 +124,12 @@ class StatusSource:
         if kept is None:
             why = self.refused.get(reference.uri, "none of this issuer could be had")
             raise StatusUnknown(f"No status list to look in: {why}.")
+        if not kept.speaks_of(at):
+            signed = dt.datetime.fromtimestamp(kept.issued_at, dt.UTC)
+            raise StatusUnknown(
+                f"The status list at hand is of {signed:%Y-%m-%dT%H:%M:%SZ}, after the time that was asked about: "
+                "what the status was then, it does not tell."
+            )
         if not kept.usable(at):
             raise StatusUnknown("The newest status list that could be had has expired.")
         return kept.statuses.status_at(reference.index), kept
@@ -98,16 +141,30 @@ class StatusSource:
             return None
         try:
             token = await self._fetcher.fetch(uri, issuer.status_base)
-            listed = status_list.read(token)
+            listed = await asyncio.to_thread(status_list.read, token)
             fresh = _verified(token, listed, issuer, revoked, at)
             if listed.claims.uri != uri:
                 raise DocumentError("list-uri", f"it says it is the list {listed.claims.uri[:200]}")
+            await self._require_newest(uri, fresh)
         except (Unavailable, DocumentError) as refused:
             self._not_before[uri] = time.monotonic() + RETRY_SECONDS
             self.refused[uri] = str(refused)
             return None
+        if not fresh.fresh(at):  # whoever serves an old list is not asked again for each document
+            self._not_before[uri] = time.monotonic() + LEAST_TTL
         self.refused.pop(uri, None)
         return self.keep_verified(fresh, uri)
+
+    async def _require_newest(self, uri: str, fresh: KeptList) -> None:
+        """Raises ``DocumentError`` (``list-newest``) for a list that is older than one that was relied on."""
+        kept = self._kept.get(uri)
+        newest = None if kept is None else kept.age
+        if newest is None and self._seen is not None:
+            newest = await self._seen.newest(uri)
+        if newest is not None and fresh.age < newest:
+            raise DocumentError("list-newest", "The status list is older than one that was seen before.")
+        if self._seen is not None and fresh.age != newest:
+            await self._seen.remember(uri, fresh.age)
 
 
 def under(uri: str, base: str) -> bool:
@@ -120,4 +177,5 @@ def _verified(
 ) -> KeptList:
     claims = listed.claims
     statuses = status_list.check(listed, status_list.StatusExpected(claims.uri, issuer, revoked, at))
-    return KeptList(statuses, claims.issued_at, claims.expires_at, claims.ttl or DEFAULT_TTL, token)
+    ttl = min(max(claims.ttl or DEFAULT_TTL, LEAST_TTL), MOST_TTL)
+    return KeptList(statuses, claims.issued_at, claims.expires_at, ttl, token, claims.version or 0)

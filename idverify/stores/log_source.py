@@ -11,6 +11,7 @@ from idverify.stores.evidence import evidence_findings
 from idverify.stores.published_rows import Believed, published_findings
 from idverify.stores.row_rules import ROW_RULES
 from idverify.stores.shard_rules import shard_findings
+from idverify.stores.status_rules import status_findings
 from idverify.stores.store import FIRST_SHARD
 
 HANDLE: Final = slice(51, 67)  # of an entry's bytes: docs/ledger-format.md section 2
@@ -78,6 +79,7 @@ class StoredLog:
                 yield row[0], rule
         yield from evidence_findings(self._snapshot.rows)
         yield from shard_findings(self._snapshot.rows)
+        yield from status_findings(self._snapshot.rows)
 
     def deployment(self) -> Row:
         """Whose log it is."""

@@ -37,7 +37,9 @@ from idverify.stores.tables import (
     shard_proposal,
     signing_key,
     status_entry,
+    status_list,
     status_publication,
+    status_seen,
     trusted_issuer,
     verification_request,
 )
@@ -463,7 +465,22 @@ RECEIPT: Final = (
 STATUS_ENTRIES: Final = select(status_entry.c.status_index, status_entry.c.value).where(
     status_entry.c.status_list == bindparam("status_list")
 )
+# Which rows a list is a function of, in three numbers: whoever has others must read them again.
+STATUS_MARK: Final = select(
+    func.count().label("counted"),
+    func.coalesce(func.sum(status_entry.c.value), 0).label("summed"),
+    func.coalesce(func.sum(status_entry.c.value * status_entry.c.status_index), 0).label("placed"),
+).where(status_entry.c.status_list == bindparam("status_list"))
+STATUS_LISTS: Final = select(status_list).order_by(status_list.c.number)
+STATUS_INDICES_COUNTED: Final = select(func.count().label("taken")).where(
+    issuance.c.status_list == bindparam("status_list")
+)
+STATUS_SEEN: Final = select(status_seen).where(status_seen.c.status_list == bindparam("status_list"))
+STATUS_VERSION: Final = select(status_publication.c.version).where(
+    status_publication.c.status_list == bindparam("status_list")
+)
 STATUS_INDICES_TAKEN: Final = select(issuance.c.status_index).where(issuance.c.status_list == bindparam("status_list"))
+STATUS_PUBLICATIONS: Final = select(status_publication).order_by(status_publication.c.status_list)
 STATUS_PUBLICATION: Final = select(status_publication).where(
     status_publication.c.status_list == bindparam("status_list")
 )

@@ -410,6 +410,8 @@ offer = Table(
     _text("nonce"),
     _text("created_by"),
     Column("authorisation_id", LargeBinary, nullable=True),
+    # The copy that is retired when this one is collected.
+    Column("replaces", LargeBinary, ForeignKey("credential.id"), nullable=True),
     _int("expires_at"),
     _int("consumed_at", null=True),
 )
@@ -454,6 +456,10 @@ credential = Table(
     _int("status_index"),
     _text("status"),
     Column("changed_by", LargeBinary, ForeignKey("decision.id"), nullable=True),
+    # By its holder, or by the copy that took its place: no decision, and none brings it back.
+    _int("retired_at", null=True),
+    _text("retired_for", null=True),
+    Column("retirement_id", LargeBinary, ForeignKey("authorisation.id"), nullable=True),
     _int("issued_at"),
     _int("expires_at"),
     _int("ledger_shard"),
@@ -471,7 +477,17 @@ status_entry = Table(
     _int("value"),
 )
 
-# The newest signed list per URI.
+# Our lists, one after the other. ``seed`` is what its decoys follow from; of a list without one, there are none.
+status_list = Table(
+    "status_list",
+    metadata,
+    Column("status_list", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    _bytes("seed", null=True),
+    _int("opened_at"),
+)
+
+# The newest signed list per URI, as a JWT (``token``) and a CWT; ``decoys`` is how often its decoys had moved.
 status_publication = Table(
     "status_publication",
     metadata,
@@ -480,6 +496,17 @@ status_publication = Table(
     _bytes("content_digest"),
     _bytes("token"),
     _int("signed_at"),
+    _int("decoys", null=True),
+    _bytes("cwt", null=True),
+)
+
+# How new the newest list of somebody else's was that we relied on: an older one is never taken again.
+status_seen = Table(
+    "status_seen",
+    metadata,
+    Column("status_list", Text, primary_key=True),
+    _int("issued_at"),
+    _int("version"),
 )
 
 verification_request = Table(

@@ -44,8 +44,12 @@ STAGES: Final = ("proposed", "made")
 
 
 async def _status_list_age(office: Office) -> float:
-    listed = office.statuses.kept()[office.board.uri]
-    return office.clock.now() - listed.issued_at
+    kept = (office.statuses.kept_at(uri) for uri in office.board.uris)
+    return office.clock.now() - min((listed.issued_at for listed in kept if listed is not None), default=0)
+
+
+async def _status_indices_left(office: Office) -> float:
+    return office.board.room()
 
 
 async def _ledger_entries(office: Office) -> float:
@@ -68,7 +72,8 @@ async def _ledger_halted(office: Office) -> float:
 
 # Name: what it says, and how it is read when somebody asks
 GAUGES: Final[Mapping[str, tuple[str, Callable[[Office], Awaitable[float]]]]] = {
-    "idverify_status_list_age_seconds": ("Time since our status list was last signed", _status_list_age),
+    "idverify_status_list_age_seconds": ("Time since that of our status lists was signed that waits", _status_list_age),
+    "idverify_status_indices_left": ("Documents that our status lists have room for", _status_indices_left),
     "idverify_ledger_entries": ("Entries on the ledger, published or not yet", _ledger_entries),
     "idverify_ledger_signed_entries": ("Entries under the latest checkpoint", _signed_entries),
     "idverify_ledger_witnessed_entries": ("Entries under the checkpoint that receipts rest on", _witnessed_entries),

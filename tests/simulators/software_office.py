@@ -213,7 +213,7 @@ class Premises:
         """The office over an open store, with nothing running: as another process has it."""
         ours, token, clock = await load_deployment(store), self.token, self.clock
         keys, source = await load_keys(store, ours.iss), StatusSource(None)
-        board = Board(f"{ours.status_base}/1", keys.issuer(STATUS_SIGNER))
+        board = Board(ours.status_base, keys.issuer(STATUS_SIGNER))
         return Office(
             deployment=ours,
             log_book=await LogBook.read(store, self._hands(store, ours.iss, keys)),

@@ -194,7 +194,9 @@ async def test_an_index_is_never_used_again(served: SoftwareOffice, life: Life) 
     await served.office.board.load()
 
     after = await _rows(served, tables.status_publication)
-    assert copy["status_index"] in served.office.board._taken
+    listed = served.office.board.list_at(copy["status_list"])
+    assert listed is not None
+    assert listed.is_taken(copy["status_index"])
     assert [row["content_digest"] for row in after] == [row["content_digest"] for row in before]
 
 

@@ -16,8 +16,8 @@ from idverify.formats.status_list import StatusValue
 from idverify.services.issue import Collected, CollectionRequest, collect
 from idverify.services.offer import OFFER_SECONDS
 from idverify.services.office import Office
+from idverify.services.own_list import MOST_TAKEN, OwnList
 from idverify.services.recover import close_open_issuances
-from idverify.services.status_lists import MOST_TAKEN
 from idverify.stores import tables
 from tests.simulators.holder import asked, failed
 from tests.simulators.service import DETAILS, PERMISSION
@@ -259,7 +259,7 @@ async def test_nothing_outlives_its_certificate(served: SoftwareOffice) -> None:
 async def test_a_full_status_list(served: SoftwareOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     """At three quarters of the list no index is given any more, and nothing was begun."""
     request = await _request(served, await _person(served))
-    monkeypatch.setattr(served.office.board, "_taken", range(MOST_TAKEN))
+    monkeypatch.setattr(OwnList, "taken", MOST_TAKEN)
 
     with pytest.raises(Unavailable, match="status list is full"):
         await collect(served.office, request)

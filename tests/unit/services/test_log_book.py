@@ -181,7 +181,7 @@ async def test_a_status_list_says_what_was_decided_also_while_it_is_halted(house
     """A list that changed is signed and shown; its digest is recorded once the log goes on."""
     await halt(house)
     async with house.open() as served:
-        board, index = served.office.board, 17
+        board, index = served.office.board, served.office.board.allocate().index
         row = {"status_list": board.uri, "status_index": index, "value": int(StatusValue.INVALID)}
         await served.office.store.commit(WriteSet((Put(tables.status_entry, row),)))
         await board.apply([(board.uri, index, StatusValue.INVALID)])

@@ -77,7 +77,7 @@ async def test_a_list_published_meanwhile_is_read_first(house: Premises) -> None
         async def revoke() -> None:
             await decided_by_two(served.api, two.person, "revoke", "fraud-found")
 
-        other.board._signer = Slow(house.token, revoke)  # type: ignore[assignment]
+        other.board._press._signer = Slow(house.token, revoke)  # type: ignore[assignment]
         await other.board.publish()
 
         assert [_listed(other, index) for index in await _places(other)] == [StatusValue.INVALID] * 2
@@ -89,7 +89,9 @@ async def test_a_place_that_the_other_took_is_not_given_again(house: Premises) -
         held, office = await holding(served.api), served.office
         (taken,) = await _places(other)
         draws = iter([taken, taken, taken + 1])
-        office.board._taken.clear()
+        listed = office.board.list_at(office.board.uri)
+        assert listed is not None
+        listed._taken[taken] = 0
         office.board._entropy = lambda _: next(draws).to_bytes(4, "big")
         again = await holding(served.api, held.person)
 
