@@ -15,6 +15,8 @@ IdverifyError
 │   │   ├── SecondKeyNeeded     403  the account does nothing before it has as many keys as its role needs
 │   │   └── CrossSite           403  a request that another site made the browser send
 │   ├── NotFound                404
+│   ├── NotAcceptable           406  it is there, in no form that the caller takes
+│   ├── NotOffered              501  a part of a standard that is left out here
 │   ├── Conflict                409  used already, or the state has moved on
 │   │   ├── CeremonyUsed        409  a challenge is good once
 │   │   ├── KeyAlreadyRegistered 409
@@ -185,6 +187,18 @@ class NotFound(ClientError):
     """There is no such thing, or the caller may not know of it."""
 
     slug, status, title = "not-found", 404, "There is no such thing"
+
+
+class NotAcceptable(ClientError):
+    """It is there, in no form that the caller takes."""
+
+    slug, status, title = "not-acceptable", 406, "There is no such form of it"
+
+
+class NotOffered(ClientError):
+    """A part of a standard that this service leaves out, and says so."""
+
+    slug, status, title = "not-offered", 501, "This is not offered here"
 
 
 class Conflict(ClientError):

@@ -176,19 +176,23 @@ def _statuses(body: Mapping[str, Any]) -> StatusList:
     return statuses_of(listed.get("bits"), jose.b64url_decode(listed["lst"].encode("ascii", "replace"), "lst"))
 
 
-def read(encoded: bytes) -> StatusListToken:
-    """Parse and inflate, with caps; trusts nothing. Raises ``DocumentError``."""
-    token = jose.read_jws(encoded, PROFILE, MAX_TOKEN)
-    body = parse_object(token.payload, WHAT)
-    claims = StatusListClaims(
+def claims_of(body: Mapping[str, Any]) -> StatusListClaims:
+    """The claims by their names in a JWT. Raises ``DocumentError`` (the name of what is not as it must be)."""
+    return StatusListClaims(
         uri=jose.text_claim(body, "sub", WHAT),
         issued_at=jose.numeric_date(body, "iat", WHAT),
         expires_at=jose.numeric_date(body, "exp", WHAT) if "exp" in body else None,
         ttl=jose.numeric_date(body, "ttl", WHAT) if "ttl" in body else None,
         version=jose.numeric_date(body, VERSION, WHAT) if VERSION in body else None,
     )
+
+
+def read(encoded: bytes) -> StatusListToken:
+    """Parse and inflate, with caps; trusts nothing. Raises ``DocumentError``."""
+    token = jose.read_jws(encoded, PROFILE, MAX_TOKEN)
+    body = parse_object(token.payload, WHAT)
     verify = partial(jose.verify_signature, token, what="the status list")
-    return StatusListToken(claims, _statuses(body), jose.x5c(token.header), verify)
+    return StatusListToken(claims_of(body), _statuses(body), jose.x5c(token.header), verify)
 
 
 @dataclass(frozen=True, slots=True)

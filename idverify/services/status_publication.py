@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from idverify.core.credential import Issuer
 from idverify.errors import Conflict
-from idverify.formats import status_list
+from idverify.formats import status_list, status_list_cwt
 from idverify.formats.base import ToBeSigned
 from idverify.formats.status_list import StatusList, StatusListClaims, content_digest
 from idverify.ledger.entry import EntryType
@@ -58,7 +58,7 @@ class _Printed:
     statuses: StatusList
     digest: bytes
     moves: int
-    unsigned: ToBeSigned
+    unsigned: tuple[ToBeSigned, ToBeSigned]  # as a JWT and as a CWT
 
 
 class Press:
@@ -78,8 +78,10 @@ class Press:
         version = 1 if before is None else before["version"] + 1
         claims = StatusListClaims(listed.uri, now, now + LIFE_SECONDS, TTL_SECONDS, version)
         printed = await self._print(listed, before, claims, cover=cover)
-        issuer = self._board.issuer
-        token = status_list.seal(printed.unsigned, await self._signer.sign(issuer.key_id, printed.unsigned.payload))
+        signing = (self._signer.sign(self._board.issuer.key_id, one.payload) for one in printed.unsigned)
+        signatures = await asyncio.gather(*signing)
+        jwt, cwt = printed.unsigned
+        token, cwt_token = status_list.seal(jwt, signatures[0]), status_list_cwt.seal(cwt, signatures[1])
         row = {
             "status_list": listed.uri,
             "version": version,
@@ -87,11 +89,11 @@ class Press:
             "token": token,
             "signed_at": now,
             "decoys": printed.moves,
-            "cwt": None,
+            "cwt": cwt_token,
         }
         await self._commit(before, row)
         listed.move_to(printed.moves)
-        return KeptList(printed.statuses, now, claims.expires_at, TTL_SECONDS, token, version)
+        return KeptList(printed.statuses, now, claims.expires_at, TTL_SECONDS, token, version, cwt_token)
 
     async def _print(self, listed: OwnList, before: Any, claims: StatusListClaims, *, cover: bool) -> _Printed:
         """Decoys move at the first time, with whatever changed since the list was last published, and for cover."""
@@ -102,7 +104,7 @@ class Press:
             moves = min(moves + self._drawn(first=before is None, cover=cover), listed.decoys.most())
             statuses = listed.packed(moves)
             digest = await asyncio.to_thread(content_digest, listed.uri, statuses)
-        unsigned = await asyncio.to_thread(_prepared, statuses, claims, self._board.issuer)
+        unsigned = await asyncio.to_thread(prepared, statuses, claims, self._board.issuer)
         return _Printed(statuses, digest, moves, unsigned)
 
     def _drawn(self, *, first: bool, cover: bool) -> int:
@@ -119,9 +121,11 @@ class Press:
         await commit_or_wait(self._store, WriteSet((_in_place_of(before, row),), entries))
 
 
-def _prepared(statuses: StatusList, claims: StatusListClaims, issuer: Issuer) -> ToBeSigned:
+def prepared(statuses: StatusList, claims: StatusListClaims, issuer: Issuer) -> tuple[ToBeSigned, ToBeSigned]:
+    """One list in both forms, compressed once."""
     compressed = status_list.compress(statuses.packed)
-    return status_list.prepare(statuses, claims, issuer, compressed)
+    as_jwt = status_list.prepare(statuses, claims, issuer, compressed)
+    return as_jwt, status_list_cwt.prepare(statuses, claims, issuer, compressed)
 
 
 def _in_place_of(before: Any, row: Mapping[str, Any]) -> Write:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from idverify.core.credential import StatusReference
 from idverify.core.trust import TrustedIssuer
 from idverify.errors import DocumentError, Unavailable
-from idverify.formats import status_list
+from idverify.formats import status_list, status_list_cwt
 from idverify.formats.status_list import MAX_SKEW, StatusList, StatusListToken
 from idverify.ports import StatusFetcher
 
@@ -35,7 +35,10 @@ class StatusUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeptList:
-    """A verified list. Times are Unix seconds; ``token`` is what was verified, ``cwt`` its other form, if there is."""
+    """A verified list. Times are Unix seconds; ``token`` is what was verified, in either form.
+
+    ``cwt`` is the same list as a CWT, of those that this service signs.
+    """
 
     statuses: StatusList
     issued_at: int
@@ -89,7 +92,7 @@ class StatusSource:
 
         A list that is younger than ``at`` is kept, too: it cannot speak of that time, and ``find`` says so.
         """
-        listed = status_list.read(token)
+        listed = status_list_cwt.read_either(token)
         uri, verified_at = listed.claims.uri, max(at, listed.claims.issued_at)
         for issuer in issuers:
             if not under(uri, issuer.status_base):
@@ -141,7 +144,7 @@ class StatusSource:
             return None
         try:
             token = await self._fetcher.fetch(uri, issuer.status_base)
-            listed = await asyncio.to_thread(status_list.read, token)
+            listed = await asyncio.to_thread(status_list_cwt.read_either, token)
             fresh = _verified(token, listed, issuer, revoked, at)
             if listed.claims.uri != uri:
                 raise DocumentError("list-uri", f"it says it is the list {listed.claims.uri[:200]}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from idverify.errors import DocumentError
-from idverify.formats import status_list
+from idverify.formats import status_list, status_list_cwt
 from idverify.formats.status_decoys import NO_DECOYS, Decoys, decoys_of
 from idverify.formats.status_list import StatusList, StatusValue
 from idverify.stores.connection import Row
@@ -49,6 +49,7 @@ def _statuses(row: Any) -> StatusList | None:
     """What a publication says, if its forms say the same as its digest."""
     try:
         forms = [status_list.read(row["token"])]
+        forms += [] if row["cwt"] is None else [status_list_cwt.read(row["cwt"])]
     except DocumentError:
         return None
     digests = {status_list.content_digest(form.claims.uri, form.statuses) for form in forms}

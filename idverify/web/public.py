@@ -1,4 +1,4 @@
-"""Routes for everybody: status lists, certificates, the trust bundle, health, the API's description."""
+"""Routes for everybody: certificates, the trust bundle, health, the API's description."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from idverify.errors import IdverifyError, NotFound
+from idverify.errors import IdverifyError
 from idverify.ports import uuid7
 from idverify.services import trust
-from idverify.services.status_lists import REFRESH_SECONDS
 from idverify.stores import queries, tables
 from idverify.stores.writes import Remove, WriteSet
 from idverify.web import schema
@@ -17,15 +16,6 @@ from idverify.web.endpoint import Call, Reply
 from idverify.web.representation import Representation
 
 OPENAPI = web.AppKey("openapi", bytes)
-
-
-async def status_list(call: Call) -> Reply:
-    """A signed Token Status List (application/statuslist+jwt)."""
-    uri = f"{call.office.deployment.status_base}/{call.request.match_info['list']}"
-    listed = call.office.statuses.kept().get(uri)
-    if listed is None:
-        raise NotFound("There is no such status list here.")
-    return cached(call, listed.token, "application/statuslist+jwt", REFRESH_SECONDS)
 
 
 async def root_certificate(call: Call) -> Reply:

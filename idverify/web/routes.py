@@ -25,6 +25,7 @@ from idverify.web import (
     schema,
     shards,
     signing_in,
+    status_lists,
     verify,
 )
 from idverify.web.endpoint import Caller, Endpoint
@@ -124,7 +125,7 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", V1 + "/verify", verify.verify, KNOWN, {200: schema.VerdictView}, schema.Submitted),
     # everybody
     Endpoint("GET", V1 + "/trust-bundle", public.trust_bundle, ANY, OTHER_MEDIA),
-    Endpoint("GET", "/status/{list:[0-9]{1,9}}", public.status_list, ANY, OTHER_MEDIA),
+    Endpoint("GET", "/status/{list:[1-9][0-9]{0,8}}", status_lists.status_list, ANY, OTHER_MEDIA),
     Endpoint("GET", SHARD + "/checkpoint", log.checkpoint, ANY, OTHER_MEDIA),
     Endpoint("GET", SHARD + "/checkpoint.quorum", log.quorum_checkpoint, ANY, OTHER_MEDIA),
     Endpoint("GET", SHARD + "/log.json", log.description, ANY, OTHER_MEDIA),

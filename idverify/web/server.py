@@ -11,7 +11,7 @@ from aiohttp import web
 from idverify.services.access import Gate
 from idverify.services.office import Office
 from idverify.services.published import PublishedShards
-from idverify.web import assets
+from idverify.web import assets, status_lists
 from idverify.web import log as published
 from idverify.web.body import MAX_BODY
 from idverify.web.docs import docs_page
@@ -51,7 +51,7 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     app = web.Application(middlewares=[observe, problems], client_max_size=MAX_BODY)
     assert isinstance(office.tally, Metrics)  # whoever serves an office counts what it does
     app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store), office.tally
-    app[OPENAPI], app[assets.ASSETS] = describe(ROUTES), assets.load()
+    app[OPENAPI], app[assets.ASSETS], app[status_lists.PRINTED] = describe(ROUTES), assets.load(), {}
     app[published.SHARDS], app[published.RENDERED] = PublishedShards(office), Kept(published.RENDERED_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.respond)

@@ -98,6 +98,8 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Start again. You have two minutes to confirm something, and at least five for anything else."),
     ),
     "expired": (N_("This has expired"), N_("Start again.")),
+    "not-acceptable": (N_("This is not there in a form for people"), N_("Programs read it. Go back.")),
+    "not-offered": (N_("This is not offered here"), N_("Go back.")),
     "too-large": (N_("This is too large"), N_("Send a smaller file. One megabyte is the most.")),
     "unprocessable": (N_("A rule does not allow this"), N_("Go back, change what the rule is about, and try again.")),
     "too-many-attempts": (
