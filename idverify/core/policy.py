@@ -41,6 +41,7 @@ class Act(StrEnum):
     ERASE = "erase"
     KEEP_LEDGER = "keep-ledger"
     EXPORT_EVIDENCE = "export-evidence"
+    RETIRE_COPY = "retire-copy"
     PRINT_CODES = "print-codes"
     RESTORE_COLLEAGUES = "restore-colleagues"
     ADMINISTER = "administer"
@@ -81,7 +82,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.KEEP_AUTHENTICATORS,
         }
     ),
-    Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT, Act.PRINT_CODES}),
+    Role.CITIZEN: frozenset({Act.SEE_OWN_RECORD, Act.COLLECT, Act.RETIRE_COPY, Act.PRINT_CODES}),
 }
 
 

@@ -18,6 +18,7 @@ from idverify.auth.step_up import Confirmation, verify_evidence
 from idverify.core import security_act
 from idverify.core.assurance import CLAIM
 from idverify.core.decision import EFFECTS, CopyStatus, DecisionKind
+from idverify.core.retirement import Retirement
 from idverify.core.types import credential_type
 from idverify.core.verdict import CheckId, Result
 from idverify.errors import DocumentError, IdverifyError
@@ -26,7 +27,7 @@ from idverify.formats.carriers import FORMATS
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import Entry
 from idverify.ledger.identity import LogIdentity
-from idverify.services import reinstate
+from idverify.services import reinstate, retire
 from idverify.services.credential_text import as_document
 from idverify.services.decide import LIST_VALUE, Ruling, object_digest
 from idverify.services.erase import erasure_digest, read_counts
@@ -37,6 +38,7 @@ from idverify.services.permissions import facts_of
 from idverify.services.policy_record import POLICY_CHANGED, digest, policy
 from idverify.services.records import split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
+from idverify.services.retire import RETIRED
 from idverify.services.sealed import ONE_PERMISSION, DecisionContent, unseal_content
 from idverify.services.security_acts import BOUND, REINSTATED, REMOVED, SUSPENDED
 from idverify.services.step_up import action_place
@@ -100,8 +102,27 @@ async def status_changed(opened: Opened) -> Found:
         return
     yield "it is what such a decision does", EFFECTS[DecisionKind(decision["kind"])].copies is status
     yield "the reason is the decision's", record.reason == decision["reason"]
-    last = row["changed_by"] == decision["id"]
+    last = row["changed_by"] == decision["id"] and row["retired_at"] is None
     yield "the status list says so", _listed(row) and row["status"] == status.value if last else None
+
+
+async def retired(opened: Opened) -> Found:
+    """A copy that was retired: the copy, and that its holder confirmed it or that another took its place."""
+    uri, index = opened.record.status or ("", 0)
+    row = await opened.row(audit_queries.CREDENTIAL_OF_STATUS, status_list=uri, status_index=index)
+    record, whose = opened.record, None if opened.person is None else opened.person.id
+    known = row is not None and (row["issuer_signed_digest"], row["key_id"]) == (record.object_digest, record.kid)
+    yield "there is such a credential", known and row["person_id"] == whose
+    if row is None or not known:
+        return
+    yield "its row says why", row["retired_at"] is not None and row["retired_for"] == record.reason
+    yield "the status list says so", row["listed"] == int(LIST_VALUE[CopyStatus.INVALID])
+    if record.reason == Retirement.REPLACED:
+        yield "another took its place", await opened.row(audit_queries.COLLECTED_FOR, replaces=row["id"]) is not None
+        return
+    confirmed = await opened.row(audit_queries.AUTHORISATION_BY_ID, id=row["retirement_id"])
+    digest = retire.action(retire.copy_of(row), Retirement(row["retired_for"])).digest()
+    yield "its holder confirmed it", confirmed is not None and _confirms(opened, confirmed, digest)
 
 
 async def voided(opened: Opened) -> Found:
@@ -308,6 +329,7 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "credential.suspended": status_changed,
     "credential.valid": status_changed,
     "credential.invalid": status_changed,
+    RETIRED: retired,
     "issuance.void": voided,
     "key.active": signing_key,
     "key.retired": signing_key,

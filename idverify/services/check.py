@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.policy import Act, Principal, Role, require_may
+from idverify.core.retirement import REASONS as RETIREMENTS
+from idverify.core.retirement import Retirement
 from idverify.core.verdict import CheckId, Result, Verdict
 from idverify.services.office import Office
 from idverify.services.present import Awaited, awaited
@@ -15,6 +17,7 @@ from idverify.services.verify import Submission, Verified, Verifier, verify
 from idverify.stores import queries, tables
 from idverify.stores.writes import Insert, Write, WriteSet
 
+RETIRED: Final = "retire"
 # What became of earlier copies, by the decision that did it.
 WITHDRAWN: Final = {
     DecisionKind.GRANT: "Replaced",
@@ -68,13 +71,10 @@ async def _with_reason(office: Office, verified: Verified) -> Verdict:
     if presented is None or presented.status is None or presented.iss != office.deployment.iss:
         return verdict
     copy = {"status_list": presented.status.uri, "status_index": presented.status.index}
-    row = await office.store.fetch_one(queries.DECISION_BEHIND_COPY, copy)
-    if row is None:
+    told = await _withdrawal(office, copy)
+    if told is None:
         return verdict
-    day = dt.datetime.fromtimestamp(row["decided_at"], dt.UTC).date()
-    kind = DecisionKind(row["kind"])
-    said = f"{WITHDRAWN[kind]} on {day:%-d %B %Y} by decision. {REASONS[kind][row['reason']]}"
-    withdrawal = {"kind": kind.value, "on": day.isoformat(), "reason": row["reason"]}
+    said, withdrawal = told
     checks = tuple(
         replace(c, detail=said, evidence={**(c.evidence or {}), "withdrawn": withdrawal})
         if c.id is CheckId.STATUS
@@ -82,6 +82,25 @@ async def _with_reason(office: Office, verified: Verified) -> Verdict:
         for c in verdict.checks
     )
     return replace(verdict, checks=checks)
+
+
+async def _withdrawal(office: Office, copy: dict[str, Any]) -> tuple[str, dict[str, str]] | None:
+    """In a sentence and as evidence: who withdrew a copy, its holder or the decision that changed it last."""
+    retired: Any = await office.store.fetch_one(queries.RETIREMENT_OF_COPY, copy)
+    if retired is not None:
+        day, why = _day(retired["retired_at"]), Retirement(retired["retired_for"])
+        said = f"Withdrawn on {day:%-d %B %Y}, not by decision. {RETIREMENTS[why]}"
+        return said, {"kind": RETIRED, "on": day.isoformat(), "reason": why.value}
+    row: Any = await office.store.fetch_one(queries.DECISION_BEHIND_COPY, copy)
+    if row is None:
+        return None
+    day, kind = _day(row["decided_at"]), DecisionKind(row["kind"])
+    said = f"{WITHDRAWN[kind]} on {day:%-d %B %Y} by decision. {REASONS[kind][row['reason']]}"
+    return said, {"kind": kind.value, "on": day.isoformat(), "reason": row["reason"]}
+
+
+def _day(at: int) -> dt.date:
+    return dt.datetime.fromtimestamp(at, dt.UTC).date()
 
 
 async def _record_look(

@@ -18,6 +18,7 @@ is marked invalid and the offer can be used again. After 7 a repeat returns the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,7 +43,9 @@ from idverify.services.office import Office
 from idverify.services.permissions import facts_of
 from idverify.services.records import about_person
 from idverify.services.recover import void
+from idverify.services.retire import supersede
 from idverify.services.sealed import unseal_content, unseal_details
+from idverify.services.status_lists import Flip
 from idverify.stores import queries, tables
 from idverify.stores.connection import Row
 from idverify.stores.transaction import Transaction
@@ -257,17 +260,22 @@ async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: b
     entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
     once = replace(entry, once=plan.issuance_id)
     rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
-    shard, index = await office.store.write(partial(_carry_out, WriteSet(rows, (once,))))
+    about = row["person_id"], plan.key
+    superseding = partial(supersede, office, about, row["replaces"])
+    shard, index, flips = await office.store.write(partial(_carry_out, WriteSet(rows, (once,)), superseding))
+    await office.board.apply(flips)
     office.tally.issued(plan.kind.id)
     text = as_text(plan.carrier.name, document)
     return Collected(text, plan.carrier.name, plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
 
 
-async def _carry_out(work: WriteSet, transaction: Transaction) -> tuple[int, int]:
-    """Runs on the writer: shard and index of the entry."""
+async def _carry_out(
+    work: WriteSet, superseding: Callable[[Transaction], Awaitable[tuple[Flip, ...]]], transaction: Transaction
+) -> tuple[int, int, tuple[Flip, ...]]:
+    """Runs on the writer: shard and index of the entry, and what becomes of a copy that this one replaces."""
     shard, _ = await transaction.log()
     (index,) = await transaction.apply(work)
-    return shard, index
+    return shard, index, await superseding(transaction)
 
 
 def _still_entitled(row: Any) -> Change:

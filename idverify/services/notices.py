@@ -33,6 +33,7 @@ class NoticeKind(StrEnum):
     RE_PROOFING_USED = "re-proofing-used"
     ACCESS_RESTORED = "access-restored"
     STAFF_ENROLLED = "staff-enrolled"
+    COPY_RETIRED = "copy-retired"
     SIGNED_OUT_EVERYWHERE = "signed-out-everywhere"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from idverify.core.action import Action
 from idverify.core.credential_type import CredentialType
@@ -18,6 +18,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.people import Person, decision_in_force, look, own_person, read, record_view
 from idverify.services.permissions import permission_for
+from idverify.services.retire import replaceable
 from idverify.stores import tables
 from idverify.stores.writes import Insert, WriteSet
 
@@ -54,14 +55,24 @@ async def offer(office: Office, officer: Principal, person: bytes, wanted: Wante
     return await _make(office, officer, holder, wanted, given, (look(office, officer, holder.id, "offer", "made"),))
 
 
-async def offer_to_self(office: Office, citizen: Principal, wanted: Wanted, given: Given | None) -> Offer:
-    """A citizen makes an offer for themselves."""
+async def offer_to_self(
+    office: Office, citizen: Principal, wanted: Wanted, given: Given | None, replaces: bytes | None = None
+) -> Offer:
+    """A citizen makes an offer for themselves. ``replaces``: the copy that is retired when this one is collected."""
     require_may(citizen, Act.COLLECT)
-    return await _make(office, citizen, await own_person(office, citizen), wanted, given, ())
+    holder = await own_person(office, citizen)
+    replaced = None if replaces is None else await replaceable(office, holder.id, replaces, wanted.type)
+    return await _make(office, citizen, holder, wanted, given, (), replaced)
 
 
 async def _make(
-    office: Office, maker: Principal, holder: Person, wanted: Wanted, given: Given | None, looks: tuple[Insert, ...]
+    office: Office,
+    maker: Principal,
+    holder: Person,
+    wanted: Wanted,
+    given: Given | None,
+    looks: tuple[Insert, ...],
+    replaced: Any = None,
 ) -> Offer:
     kind, now = credential_type(wanted.type), office.clock.now()
     format_name = _format(kind, wanted.format)
@@ -72,7 +83,9 @@ async def _make(
         if looks:
             await record_view(office, maker, holder.id)
         raise
-    action = Action("offer-credential", holder.handle.hex(), {"type": kind.id, "format": format_name})
+    instead = {} if replaced is None else {"replaces": replaced["handle"].hex(), "collected_at": replaced["issued_at"]}
+    said = {"type": kind.id, "format": format_name, **instead}
+    action = Action("offer-credential", holder.handle.hex(), said)
     confirmed = await step_up.require(office, maker, action, given)
     code, nonce = random_text(office, CODE_BYTES), random_text(office, NONCE_BYTES)
     row = {
@@ -84,6 +97,7 @@ async def _make(
         "nonce": nonce,
         "created_by": maker.actor,
         "authorisation_id": confirmed.id,
+        "replaces": None if replaced is None else replaced["id"],
         "expires_at": now + OFFER_SECONDS,
         "consumed_at": None,
     }

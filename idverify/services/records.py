@@ -27,6 +27,7 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "credential.suspended": EntryType.STATUS,
     "credential.valid": EntryType.STATUS,
     "credential.invalid": EntryType.STATUS,
+    "credential.retired": EntryType.STATUS,
     "issuance.void": EntryType.STATUS,
     "key.active": EntryType.KEY,
     "authenticator.bound": EntryType.KEY,

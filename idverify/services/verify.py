@@ -29,7 +29,7 @@ from idverify.services.status_source import StatusSource, StatusUnknown
 
 STATUS_SENTENCES: Final[Mapping[int, str]] = {
     StatusValue.VALID: "Not revoked and not suspended.",
-    StatusValue.INVALID: "Revoked: this document was withdrawn by a recorded decision, or replaced by a newer one.",
+    StatusValue.INVALID: "Revoked: it was withdrawn by a decision or by its holder, or replaced by a newer one.",
     StatusValue.SUSPENDED: "Suspended by a recorded decision; it may be reinstated.",
 }
 _UNWITNESSED: Final = "Its receipt is older than the witnesses that are asked for now. The holder can fetch it anew."

@@ -15,6 +15,7 @@ from idverify.stores.tables import (
     enrolment,
     issuance,
     ledger_record,
+    offer,
     person,
     security_key,
     status_entry,
@@ -53,6 +54,12 @@ CREDENTIAL_OF_ENTRY: Final = _CREDENTIAL.where(
 )
 CREDENTIAL_OF_STATUS: Final = _CREDENTIAL.where(
     credential.c.status_list == bindparam("status_list"), credential.c.status_index == bindparam("status_index")
+)
+# The copy that was collected in the place of another.
+COLLECTED_FOR: Final = (
+    select(issuance.c.id)
+    .join(offer, offer.c.id == issuance.c.offer_id)
+    .where(offer.c.replaces == bindparam("replaces"), issuance.c.state == "issued")
 )
 VOID_OF_STATUS: Final = (
     select(issuance, status_entry.c.value.label("listed"))

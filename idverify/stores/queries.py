@@ -322,6 +322,12 @@ DECISION_BEHIND_COPY: Final = (
     .join(credential, credential.c.changed_by == decision.c.id)
     .where(credential.c.status_list == bindparam("status_list"), credential.c.status_index == bindparam("status_index"))
 )
+# How a copy was retired, if it was.
+RETIREMENT_OF_COPY: Final = select(credential.c.retired_at, credential.c.retired_for).where(
+    credential.c.status_list == bindparam("status_list"),
+    credential.c.status_index == bindparam("status_index"),
+    credential.c.retired_at.is_not(None),
+)
 LOOKS_AT_PERSON: Final = (
     select(look.c.looked_at, look.c.actor, look.c.role, look.c.purpose, look.c.channel, look.c.verdict)
     .outerjoin(
@@ -395,6 +401,7 @@ COLLECTION: Final = (
         offer.c.type,
         offer.c.format,
         offer.c.nonce,
+        offer.c.replaces,
         offer.c.consumed_at,
         offer.c.expires_at,
         person.c.id.label("person_id"),

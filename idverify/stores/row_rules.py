@@ -128,8 +128,27 @@ ROW_RULES: Final[Mapping[str, str]] = {
         WHERE i.state = 'void' AND s.value IS DISTINCT FROM 1""",
     "a copy is as the decision that last changed it left it": """
         SELECT c.ledger_index FROM credential c JOIN decision d ON d.id = c.changed_by
-        WHERE c.status <> CASE d.kind
+        WHERE c.retired_at IS NULL AND c.status <> CASE d.kind
             WHEN 'suspend' THEN 'suspended' WHEN 'reinstate' THEN 'valid' ELSE 'invalid' END""",
-    "a copy that no decision changed is valid": """
-        SELECT ledger_index FROM credential WHERE changed_by IS NULL AND status <> 'valid'""",
+    "a copy that no decision changed is valid, or was retired": """
+        SELECT ledger_index FROM credential WHERE changed_by IS NULL AND retired_at IS NULL AND status <> 'valid'""",
+    "a copy that was retired stays withdrawn": """
+        SELECT ledger_index FROM credential WHERE retired_at IS NOT NULL AND status <> 'invalid'
+        OR (retired_at IS NULL) <> (retired_for IS NULL)""",
+    "whoever retires a copy confirms it": """
+        SELECT c.ledger_index FROM credential c LEFT JOIN authorisation a ON a.id = c.retirement_id
+        AND a.person_id = c.person_id AND a.act = 'retire-copy'
+        WHERE c.retired_for IN ('lost', 'unwanted') AND a.id IS NULL""",
+    "a confirmation retires one copy": """
+        SELECT max(ledger_index) FROM credential WHERE retirement_id IS NOT NULL
+        GROUP BY retirement_id HAVING count(*) > 1""",
+    "a copy that was replaced has one in its place": """
+        SELECT c.ledger_index FROM credential c WHERE c.retired_for = 'replaced' AND NOT EXISTS (
+            SELECT 1 FROM offer o JOIN issuance i ON i.offer_id = o.id AND i.state = 'issued'
+            WHERE o.replaces = c.id AND o.person_id = c.person_id)""",
+    "each copy that was retired has an entry": """
+        SELECT max(n.ledger_index) FROM (
+            SELECT person_id, ledger_index, 1 AS retired FROM credential WHERE retired_at IS NOT NULL
+            UNION ALL SELECT person_id, ledger_index, -1 FROM ledger_record WHERE type = 'credential.retired'
+        ) AS n GROUP BY n.person_id HAVING sum(n.retired) <> 0""",
 }

@@ -18,6 +18,7 @@ from idverify.web import (
     log,
     metrics,
     own_account,
+    own_copies,
     own_entries,
     own_keys,
     people,
@@ -40,6 +41,7 @@ NOTICE: Final = V1 + "/notices/{notice:[0-9a-f]{32}}"
 ADMIN_PROPOSALS: Final = V1 + "/administration/proposals"
 SHARDS: Final = V1 + "/ledger/shards"
 SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
+OWN_COPY: Final = V1 + "/own-copies/{copy:[0-9a-f]{32}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
 Answers = dict[int, type[BaseModel] | None]
 HEALTH: Final[Answers] = {200: schema.Health, 503: schema.Health}
@@ -119,6 +121,8 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", V1 + "/own-entries", own_entries.statement, KNOWN, OTHER_MEDIA),
     Endpoint("GET", V1 + "/own-entries/{shard:[0-9]{1,9}}/{index:[0-9]{1,15}}/receipt", own_entries.receipt, KNOWN,
              OTHER_MEDIA),
+    Endpoint("GET", V1 + "/own-copies", own_copies.list_copies, KNOWN, {200: schema.OwnCopies}),
+    Endpoint("POST", OWN_COPY + "/retirement", own_copies.retire_copy, KNOWN, GONE, schema.NewRetirement, CONFIRMED),
     # verifiers
     Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KNOWN, REQUESTED,
              schema.NewVerificationRequest),

@@ -9,9 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model,
 
 from idverify.core.action import canonical_json
 from idverify.core.assurance import IdentityAssurance
-from idverify.core.decision import DecisionKind, PersonStatus
+from idverify.core.decision import CopyStatus, DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails, TravelDocument
 from idverify.core.policy import Role
+from idverify.core.retirement import Retirement
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.services.ceremonies import Given
@@ -74,6 +75,30 @@ class CredentialView(Model):
     expires_at: Instant
     ledger_shard: int
     ledger_index: int
+
+
+class OwnCopyView(Model):
+    """A copy of the caller's status; ``retired`` is why it was withdrawn, if its holder or another copy did that."""
+
+    copy_reference: Handle
+    type: str
+    format: str
+    status: CopyStatus
+    issued_at: Instant
+    expires_at: Instant
+    retired: Retirement | None
+
+
+class OwnCopies(Model):
+    """The caller's copies, newest first."""
+
+    copies: list[OwnCopyView]
+
+
+class NewRetirement(Model):
+    """Why a copy is withdrawn by its holder."""
+
+    reason: Literal[Retirement.LOST, Retirement.UNWANTED]
 
 
 class LookView(Model):

@@ -17,6 +17,7 @@ from idverify.core.action import Action
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind
 from idverify.core.policy import Role
+from idverify.core.retirement import Retirement
 from idverify.core.suspension import Suspension
 from idverify.core.trust import TrustStore
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
@@ -38,6 +39,7 @@ from idverify.services import (
     recovery_codes,
     reinstate,
     reproofing,
+    retire,
     sessions,
     staff,
     suspension,
@@ -47,6 +49,7 @@ from idverify.services.decide import Ruling
 from idverify.services.erase import Erasure
 from idverify.services.invite import Invited
 from idverify.services.office import ENTRIES_SIGNER, Office
+from idverify.services.people import read
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES
 from idverify.stores import queries, tables
@@ -118,6 +121,7 @@ async def every_act(served: SoftwareOffice, *, erase_another: bool = False) -> l
         await served.api.identity(who)
     person = await _about_a_person(watch)
     citizen = await _about_keys(watch, person)
+    await _retirements(watch, person, citizen)
     await _decisions(watch, person)
     await _about_access(watch)
     await watch("signed out everywhere", sessions.end_all(served.office, await served.principal("officer")))
@@ -134,6 +138,31 @@ async def load_metadata(office: Office, **changes: Any) -> Metadata:
     """As the operator does, on a day on which the test's are current."""
     roots, said = (makers.ROOT.certificate,), blob(**changes).encode()
     return await authenticators.load_metadata(office.store, office.entropy, roots, makers.AT_TIME, said, "test")
+
+
+async def _retirements(watch: _Watch, person: bytes, citizen: str) -> None:
+    """One copy is withdrawn by its holder, another by the one that takes its place."""
+    served, office = watch.served, watch.served.office
+    held = await read(office, person)
+    copies: list[Any] = await office.store.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": held.id})
+    first = copies[0]["handle"]
+
+    async def offered(replaces: bytes | None) -> dict[str, str]:
+        made = await served.confirmed(
+            citizen,
+            lambda who, given: offer.offer_to_self(office, who, WANTED, given, replaces),
+        )
+        return {"issuer": made.issuer, "code": made.code, "nonce": made.nonce}
+
+    replacing = await watch("offered in the place of another", offered(first))
+    await watch("collected in the place of another", _collected(served, replacing))
+    (newest, *_) = await retire.own_copies(office, await served.principal(citizen))
+    await watch(
+        "a copy was withdrawn by its holder",
+        served.confirmed(citizen, lambda who, given: retire.retire(office, who, newest.handle, Retirement.LOST, given)),
+    )
+    again = await watch("offered again", offered(None))
+    await watch("collected again", _collected(served, again))
 
 
 async def _about_a_person(watch: _Watch) -> bytes:

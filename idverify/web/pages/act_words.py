@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idverify.core import erasure
+from idverify.core import erasure, retirement
 from idverify.core.action import Action
 from idverify.core.assurance import CLAIM
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.key_order import Replacement
 from idverify.core.policy import Role
+from idverify.core.retirement import Retirement
 from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.services.establish import CERTIFIED_ROLES
@@ -74,6 +75,7 @@ ACTS: Final[Mapping[str, str]] = {
     "export-evidence": N_("Evidence downloaded"),
     "restore-access": N_("Link to an account whose keys were lost"),
     "make-recovery-codes": N_("Recovery codes made"),
+    "retire-copy": N_("Copy of a document withdrawn"),
 }
 SUSPENSIONS: Final[Mapping[Suspension, str]] = {
     Suspension.CLONE: N_("Its counter did not rise: there may be a copy of it"),
@@ -119,7 +121,7 @@ def in_words(action: Action, role: Role) -> ActInWords:
     """The act in words. Raises ``KeyError`` for an act that this table does not know: it cannot be confirmed."""
     question, lines = _ACTS[action.act]
     if action.act == "offer-credential" and role is Role.CITIZEN:  # to themselves, so whose it is needs no reference
-        return ActInWords(_COLLECT, (_document(action),))
+        return ActInWords(_COLLECT, (_document(action), *_in_place_of(action)))
     return ActInWords(question, tuple(lines(action)))
 
 
@@ -247,6 +249,26 @@ def _document(action: Action) -> Said:
     return Said(_DOCUMENT, TYPES[action.content["type"]], translated=True)
 
 
+def _in_place_of(action: Action) -> list[Said]:
+    """The copy that is withdrawn when this one is collected, if there is one."""
+    collected_at = action.content.get("collected_at")
+    if collected_at is None:
+        return []
+    day = dt.datetime.fromtimestamp(collected_at, dt.UTC).date().isoformat()
+    return [Said(N_("In the place of the copy that was collected on"), day, is_date=True)]
+
+
+def _copy(action: Action) -> list[Said]:
+    content = action.content
+    day = dt.datetime.fromtimestamp(content["issued_at"], dt.UTC).date().isoformat()
+    return [
+        _document(action),
+        Said(N_("Collected on"), day, is_date=True),
+        Said(_REASON, retirement.REASONS[Retirement(content["reason"])], translated=True),
+        Said(N_("Copy's reference"), str(action.subject)),
+    ]
+
+
 def _offer(action: Action) -> list[Said]:
     return [_document(action), Said(_REFERENCE, str(action.subject))]
 
@@ -298,6 +320,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     ),
     "restore-access": (N_("Do you confirm that whoever has this account gets a link to add a key to it?"), _account),
     "make-recovery-codes": (N_("Do you confirm that you want new recovery codes?"), lambda _: [_REPLACED]),
+    "retire-copy": (N_("Do you confirm that nobody may accept this copy any more?"), _copy),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),

@@ -28,6 +28,7 @@ WORDS: Final[Mapping[NoticeKind, str]] = {
         "%(name)s registered a security key with a code that you proposed. If you handed your part to nobody, tell the "
         "other administrators."
     ),
+    NoticeKind.COPY_RETIRED: N_("A copy of a document of yours was withdrawn from your account."),
     NoticeKind.SIGNED_OUT_EVERYWHERE: N_("Every session of your account was ended."),
 }
 assert WORDS.keys() == set(NoticeKind)

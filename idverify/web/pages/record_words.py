@@ -10,6 +10,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, CopyStatus, DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails
 from idverify.core.policy import Role
+from idverify.core.retirement import Retirement
 from idverify.core.verdict import Channel
 from idverify.web.pages.act_words import PURPOSES, ROLES, TYPES
 from idverify.web.pages.verdict_words import WORDS
@@ -32,6 +33,16 @@ COPIES: Final[Mapping[CopyStatus, str]] = {
     CopyStatus.VALID: N_("In force"),
     CopyStatus.INVALID: N_("Withdrawn"),
     CopyStatus.SUSPENDED: N_("Suspended"),
+}
+# What a copy is made for, by its format
+FORMATS: Final[Mapping[str, str]] = {
+    "dc+sd-jwt": N_("Websites and apps that check documents (SD-JWT)"),
+    "mso_mdoc": N_("Showing it face to face with a phone (mdoc)"),
+}
+_RETIRED: Final[Mapping[Retirement, str]] = {
+    Retirement.LOST: N_("Withdrawn by its holder: lost"),
+    Retirement.UNWANTED: N_("Withdrawn by its holder"),
+    Retirement.REPLACED: N_("Withdrawn: another copy took its place"),
 }
 _TOGETHER: Final = 3600  # seconds within which an officer who opens a record again is shown once, with how often
 # How somebody looked: ``look.channel``
@@ -80,6 +91,7 @@ class DecisionShown:
 class CopyShown:
     """A copy of a credential; times in Unix seconds. One that was withdrawn is good no longer."""
 
+    handle: str
     type: str
     status: str
     issued_at: int
@@ -147,7 +159,8 @@ def _decision(row: Any, legal_basis: str) -> DecisionShown:
 def _copy(row: Any) -> CopyShown:
     status = CopyStatus(row["status"])
     good_until = None if status is CopyStatus.INVALID else row["expires_at"]
-    return CopyShown(TYPES[row["type"]], COPIES[status], row["issued_at"], good_until)
+    said = COPIES[status] if row["retired_for"] is None else _RETIRED[Retirement(row["retired_for"])]
+    return CopyShown(row["handle"].hex(), TYPES[row["type"]], said, row["issued_at"], good_until)
 
 
 def _look(row: Any) -> LookShown:

@@ -26,6 +26,7 @@ from idverify.web.pages import (
     officer_people,
     officer_proposals,
     officer_slips,
+    own_copies,
     recovery_codes,
     relying_party,
     sign_in,
@@ -55,6 +56,7 @@ ADMIN_PROPOSAL: Final = admin_proposals.PATH + "/{admin_proposal:[0-9a-f]{32}}"
 SUSPENDED_KEY: Final = authenticators.PATH + "/suspended/{suspended_key:[0-9a-f]{32}}"
 SIGNING_KEY: Final = signing_keys.PATH + "/{signing_key:[0-9a-f]{16}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
+COPY: Final = own_copies.PATH + "/{copy:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,40}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
 
@@ -119,6 +121,8 @@ PAGES: Final[tuple[Page, ...]] = (
     # citizens
     Page("GET", "/citizen", citizen.desk, CITIZEN),
     Page("POST", "/citizen/collect", citizen.collect, CITIZEN),
+    Page("GET", COPY, own_copies.show, CITIZEN),
+    Page("POST", COPY, own_copies.withdraw, CITIZEN),
     Page("GET", "/citizen/wallet", citizen.wallet, CITIZEN),
     # organisations that check
     Page("GET", "/relying-party", relying_party.desk, RELYING_PARTY),

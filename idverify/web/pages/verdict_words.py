@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.retirement import REASONS as RETIREMENTS
+from idverify.core.retirement import Retirement
 from idverify.core.verdict import UNPROVEN, Check, CheckId, Outcome, Result, Verdict
-from idverify.services.check import Answer
+from idverify.services.check import RETIRED, Answer
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.said import Said, said
 from idverify.web.pages.words import N_, Language, date_in_words, translate
@@ -91,6 +93,8 @@ WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
     DecisionKind.REVOKE: N_("Revoked on %(date)s by decision."),
 }
 
+_RETIRED: Final = N_("Withdrawn on %(date)s, not by decision.")
+
 
 @dataclass(frozen=True, slots=True)
 class ShownCheck:
@@ -167,8 +171,10 @@ def _sentence_that_matters(language: Language, check: Check) -> tuple[str, str]:
     withdrawn = (check.evidence or {}).get("withdrawn")
     if withdrawn is None:
         return translate(language, SENTENCES[check.id, check.result]), ""
-    kind = DecisionKind(withdrawn["kind"])
     on = {"date": date_in_words(language, withdrawn["on"])}
+    if withdrawn["kind"] == RETIRED:
+        return translate(language, _RETIRED) % on, translate(language, RETIREMENTS[Retirement(withdrawn["reason"])])
+    kind = DecisionKind(withdrawn["kind"])
     return translate(language, WITHDRAWN[kind]) % on, translate(language, REASONS[kind][withdrawn["reason"]])
 
 

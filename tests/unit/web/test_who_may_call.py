@@ -56,6 +56,8 @@ NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/authorisations/{authorisation}/evidence": Act.EXPORT_EVIDENCE,
     "GET /api/v1/own-entries": Act.SEE_OWN_RECORD,
     "GET /api/v1/own-entries/{shard}/{index}/receipt": Act.SEE_OWN_RECORD,
+    "GET /api/v1/own-copies": Act.SEE_OWN_RECORD,
+    "POST /api/v1/own-copies/{copy}/retirement": Act.RETIRE_COPY,
     "GET /api/v1/ledger/shards": Act.KEEP_LEDGER,
     "POST /api/v1/ledger/shards": Act.KEEP_LEDGER,
     "POST /api/v1/ledger/shards/{proposal}/approval": Act.KEEP_LEDGER,
@@ -83,6 +85,7 @@ BODIES: Final[dict[str, Any]] = {
     },
     "POST /api/v1/people/{person}/offers": {"type": VCT},
     "POST /api/v1/people/{person}/erasure": {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"},
+    "POST /api/v1/own-copies/{copy}/retirement": {"reason": "lost"},
     "POST /api/v1/security-keys/{key}/name": {"key_name": "blue key"},
     "POST /api/v1/authenticators/dry-run": {"document": EMPTY.to_json()},
     "POST /api/v1/administration/proposals": enrol_staff.action(
@@ -144,6 +147,7 @@ class Town:
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
         path = path.replace("{authorisation}", self.confirmed).replace("{session}", "0" * 32)
         path = path.replace("{notice}", "0" * 32).replace("{key}", "0" * 32)
+        path = path.replace("{copy}", self.held.answer["handle"])
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
         status, answer, _ = await self.served.api.send(method, path, self.body(name), headers)
@@ -231,8 +235,11 @@ async def test_a_key_session_or_notice_that_is_not_there(town: Town, name: str, 
     assert (status, problem["type"]) == (404, "/problems/not-found")
 
 
+# Citizens have copies of their own: ``tests/unit/services/test_retire.py``.
 @pytest.mark.parametrize("program", [False, True])
-@pytest.mark.parametrize("name", [name for name, act in NEEDS.items() if "{" in name and act is not None])
+@pytest.mark.parametrize(
+    "name", [name for name, act in NEEDS.items() if "{" in name and act not in (None, Act.RETIRE_COPY)]
+)
 async def test_what_is_not_there(town: Town, name: str, *, program: bool) -> None:
     """A reference that was made up finds nothing; a program that may not act on it anyway is told that alone."""
     method, path = name.split(" ")

@@ -6,6 +6,7 @@ import base64
 
 import orjson
 
+from tests.simulators.holder import holding
 from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.simulators.service import DETAILS, VCT
 from tests.simulators.soft_wallet import SoftWallet
@@ -119,3 +120,46 @@ def _script(page: Shown, name: str) -> dict[str, str]:
     text = page.html.partition(f'id="{name}">')[2].partition("</script>")[0]
     found: dict[str, str] = orjson.loads(text)
     return found
+
+
+async def test_a_lost_copy_is_withdrawn(people: People) -> None:
+    """From the desk to the copy, why, the security key, and back to a desk that says so."""
+    api = people.served.api
+    held = await holding(api)
+    citizen = await people.citizen(held.person)
+    path = f"/citizen/copies/{held.answer['handle']}"
+    assert path in (await citizen.open("/citizen")).links
+    page = await citizen.open(path)
+    assert "Websites and apps that check documents" in page.text
+
+    refused = await citizen.fill(page, path)
+    assert "Choose why you withdraw this copy" in refused.text
+    asked = await citizen.fill(refused, path, reason="lost")
+    assert "Do you confirm that nobody may accept this copy any more?" in asked.text
+    assert "The device that it was on is lost" in asked.text
+    desk = await citizen.confirm(asked)
+
+    assert "The copy is withdrawn." in desk.text
+    assert "Withdrawn by its holder: lost" in desk.text
+    assert path not in desk.links
+    assert "Nobody accepts this copy any more" in (await citizen.open(path)).text
+    verdict = await api.ok("POST", "/api/v1/verify", "officer", {"document": held.credential})
+    assert verdict["verdict"] == "reject"
+
+
+async def test_a_copy_is_replaced(people: People) -> None:
+    """The holder confirms which copy the new one takes the place of, by its day; the offer is like any other."""
+    held = await holding(people.served.api)
+    citizen = await people.citizen(held.person, "cy")
+    page = await citizen.open(f"/citizen/copies/{held.answer['handle']}")
+    asked = await citizen.fill(page, "/citizen/collect")
+
+    assert "Yn lle'r copi a gasglwyd ar" in asked.text
+    assert _downloaded(await citizen.confirm(asked))["code"]
+
+
+async def test_another_s_copy_has_no_page(people: People) -> None:
+    """A reference of somebody else's copy leads nowhere."""
+    held = await holding(people.served.api)
+    citizen = await people.citizen(await people.served.api.person_with_status())
+    assert (await citizen.open(f"/citizen/copies/{held.answer['handle']}")).status == 404

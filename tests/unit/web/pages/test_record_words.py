@@ -66,7 +66,14 @@ def test_registering_a_key_is_the_persons_own_act() -> None:
 @pytest.mark.parametrize(("status", "good_until"), [("valid", NOON), ("invalid", None), ("suspended", NOON)])
 def test_a_withdrawn_copy_is_good_no_longer(status: str, good_until: int | None) -> None:
     """One that is suspended may be in force again before its day."""
-    copy = {"type": VCT, "status": status, "issued_at": 0, "expires_at": NOON}
+    copy = {
+        "handle": bytes(16),
+        "type": VCT,
+        "status": status,
+        "issued_at": 0,
+        "expires_at": NOON,
+        "retired_for": None,
+    }
 
     assert [each.good_until for each in record(copies=(copy,)).copies] == [good_until]
 
