@@ -36,6 +36,7 @@ from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deploymen
 from idverify.services.outside import Nobody, WitnessesOutside
 from idverify.services.policy_record import record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
+from idverify.services.seen_lists import StoredSeenLists
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries, retention
@@ -87,7 +88,7 @@ async def open_office(
             outside=Nobody() if transport is None else WitnessesOutside(policies, transport),
             told=told,
         )
-        source = StatusSource(fetcher)
+        source = StatusSource(fetcher, StoredSeenLists(store))
         board = Board(ours.status_base, keys.issuer(STATUS_SIGNER))
         yield Office(
             deployment=ours,

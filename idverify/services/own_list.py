@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from idverify.formats.status_decoys import NO_DECOYS, decoys_of
 from idverify.formats.status_list import StatusList, StatusValue
+from idverify.stores.queries import STATUS_PART_BITS
 
 SIZE: Final = 2**20
 BITS: Final = 2
@@ -15,7 +16,7 @@ OPEN_NEXT_AT: Final = SIZE * 5 // 8
 """So many indices are taken, decoys' among them, when the next list is opened."""
 
 Mark = tuple[int, int, int]
-"""How many rows there are, the sum of their values, and that of value times index (``queries.STATUS_MARK``)."""
+"""How many rows a part has, the sum of their values, and that of value times index (``queries.STATUS_MARKS``)."""
 
 
 class OwnList:
@@ -27,7 +28,7 @@ class OwnList:
         self.generation = self.shown = 0
         self.moves = 0
         self._rows: dict[int, int] = {}
-        self._sums = [0, 0]
+        self._marks: dict[int, Mark] = {}
         self._packed = bytearray(SIZE * BITS // 8)
         self._taken = bytearray(SIZE)  # a byte of 0 or 1 for each index
         self._own = 0
@@ -40,10 +41,9 @@ class OwnList:
         """How many indices nobody can get any more, as far as this process knows."""
         return max(self._own, self._counted) + len(self.decoys.indices)
 
-    @property
-    def mark(self) -> Mark:
-        """That of the rows that this list knows."""
-        return len(self._rows), self._sums[0], self._sums[1]
+    def unlike(self, marks: Mapping[int, Mark]) -> list[int]:
+        """The parts of which there are other rows than this list knows."""
+        return [part for part, mark in marks.items() if self._marks.get(part) != mark]
 
     def take(self, index: int) -> bool:
         """Take an index; ``False`` if it is taken, or a decoy's."""
@@ -69,10 +69,10 @@ class OwnList:
 
     def say(self, index: int, value: int) -> None:
         """What a row says of one index."""
-        before = self._rows.get(index, 0)
+        part, more = index >> STATUS_PART_BITS, value - self._rows.get(index, 0)
+        counted, summed, placed = self._marks.get(part, (0, 0, 0))
+        self._marks[part] = counted + (index not in self._rows), summed + more, placed + more * index
         self._rows[index] = value
-        self._sums[0] += value - before
-        self._sums[1] += (value - before) * index
         _put(self._packed, index, value)
 
     def move_to(self, moves: int) -> None:

@@ -240,11 +240,14 @@ class StatusBoard:
         raise Unavailable("Other processes were always faster to publish the status list.")
 
     async def _read_again(self, listed: OwnList) -> None:
-        """Read the rows again if there are others than this list knows: another process added to them."""
+        """Read rows again where there are others than this list knows: another process added to them."""
         asked = {"status_list": listed.uri}
-        (mark,) = await self._store.fetch(queries.STATUS_MARK, asked)
-        if tuple(int(mark[name]) for name in ("counted", "summed", "placed")) != listed.mark:
-            listed.read(await self._store.fetch(queries.STATUS_ENTRIES, asked))
+        rows: list[Any] = await self._store.fetch(queries.STATUS_MARKS, asked)
+        marks = {row["part"]: (row["counted"], int(row["summed"]), int(row["placed"])) for row in rows}
+        for part in listed.unlike(marks):
+            first, beyond = part << queries.STATUS_PART_BITS, part + 1 << queries.STATUS_PART_BITS
+            bounds = {**asked, "first": first, "beyond": beyond}
+            listed.read(await self._store.fetch(queries.STATUS_ENTRIES_OF_PART, bounds))
 
     async def _show_newer(self, listed: OwnList) -> None:
         version: Any = await self._store.fetch_one(queries.STATUS_VERSION, {"status_list": listed.uri})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select
 
 from idverify.stores.tables import (
     account,
@@ -469,15 +469,24 @@ RECEIPT: Final = (
     .where(credential.c.handle == bindparam("handle"), person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
 )
 
-STATUS_ENTRIES: Final = select(status_entry.c.status_index, status_entry.c.value).where(
-    status_entry.c.status_list == bindparam("status_list")
+# Which rows each part of a list is a function of, in three numbers: whoever has others must read the part again.
+STATUS_PART_BITS: Final = 14
+_part = status_entry.c.status_index.op(">>")(literal_column(str(STATUS_PART_BITS)))  # one expression wherever it stands
+STATUS_MARKS: Final = (
+    select(
+        _part.label("part"),
+        func.count().label("counted"),
+        func.sum(status_entry.c.value).label("summed"),
+        func.sum(status_entry.c.value * status_entry.c.status_index).label("placed"),
+    )
+    .where(status_entry.c.status_list == bindparam("status_list"))
+    .group_by(_part)
 )
-# Which rows a list is a function of, in three numbers: whoever has others must read them again.
-STATUS_MARK: Final = select(
-    func.count().label("counted"),
-    func.coalesce(func.sum(status_entry.c.value), 0).label("summed"),
-    func.coalesce(func.sum(status_entry.c.value * status_entry.c.status_index), 0).label("placed"),
-).where(status_entry.c.status_list == bindparam("status_list"))
+STATUS_ENTRIES_OF_PART: Final = select(status_entry.c.status_index, status_entry.c.value).where(
+    status_entry.c.status_list == bindparam("status_list"),
+    status_entry.c.status_index >= bindparam("first"),
+    status_entry.c.status_index < bindparam("beyond"),
+)
 STATUS_LISTS: Final = select(status_list).order_by(status_list.c.number)
 STATUS_INDICES_COUNTED: Final = select(func.count().label("taken")).where(
     issuance.c.status_list == bindparam("status_list")

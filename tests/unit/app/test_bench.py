@@ -67,6 +67,13 @@ def require_shape(shown: Row) -> None:
     ("group", "names"),
     [
         ("hsm", ["HSM signs, verified", "HSM signs EdDSA, verified"]),
+        (
+            "status",
+            [
+                "status list of 1,048,576 entries signed again, both forms",
+                "HTTP verify, 4 connections, while the list is signed again all the time",
+            ],
+        ),
         ("http", ["HTTP verify with key binding", "HTTP verify without key binding", "HTTP issue"]),
     ],
 )

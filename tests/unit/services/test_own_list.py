@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from idverify.formats import status_list
 from idverify.services.own_list import BITS, SIZE, OwnList
+from idverify.stores.queries import STATUS_PART_BITS
 
 SEED = bytes(32)
 
@@ -24,11 +25,15 @@ def test_flipping_bits_is_packing_anew(flips: list[tuple[int, int]]) -> None:
         listed.say(index, value)
     said = dict(flips)
     assert listed.packed(0) == status_list.pack(SIZE, BITS, said)
-    assert listed.mark == (
-        len(said),
-        sum(said.values()),
-        sum(index * value for index, value in said.items()),
-    )
+    parts: dict[int, dict[int, int]] = {}
+    for index, value in said.items():
+        parts.setdefault(index >> STATUS_PART_BITS, {})[index] = value
+    marks = {
+        part: (len(rows), sum(rows.values()), sum(index * value for index, value in rows.items()))
+        for part, rows in parts.items()
+    }
+    assert listed.unlike(marks) == []
+    assert listed.unlike({part: (counted + 1, 0, 0) for part, (counted, _, _) in marks.items()}) == list(marks)
 
 
 def test_decoys_are_shown_and_never_given_away() -> None:

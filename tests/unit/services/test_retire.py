@@ -242,8 +242,8 @@ async def test_a_copy_that_is_gone_needs_no_replacing(home: Household) -> None:
 
     assert (await home.row(home.lost))["retired_for"] == "lost"
     assert len(await rows(home.served, tables.ledger_record, type="credential.retired")) == 1
+    citizen = await home.served.principal(home.who)
     with pytest.raises(Conflict, match="withdrawn before"):
-        citizen = await home.served.principal(home.who)
         await offer_to_self(home.served.office, citizen, Wanted(VCT), None, of(home.lost)[0])
 
 

@@ -10,7 +10,7 @@ import pytest
 from idverify.core.credential import Issuer, StatusReference
 from idverify.core.trust import TrustedIssuer
 from idverify.errors import DocumentError, Unavailable
-from idverify.formats import status_list, x509
+from idverify.formats import status_list, status_list_cwt, x509
 from idverify.formats.status_list import StatusListClaims, StatusValue
 from idverify.services import status_source
 from idverify.services.status_source import KeptList, StatusSource, StatusUnknown, under
@@ -171,3 +171,88 @@ def test_a_list_s_ages() -> None:
     assert [kept.fresh(NOW + TTL), kept.fresh(NOW + TTL + 1)] == [True, False]
     assert [kept.usable(NOW + DAY - 1), kept.usable(NOW + DAY)] == [True, False]
     assert KeptList(kept.statuses, NOW, None, TTL, b"").usable(NOW + 10_000 * DAY)
+
+
+class Remembering:
+    """``SeenLists`` in memory, which outlives a source."""
+
+    def __init__(self) -> None:
+        self.ages: dict[str, tuple[int, int]] = {}
+
+    async def newest(self, uri: str) -> tuple[int, int] | None:
+        """What was seen."""
+        return self.ages.get(uri)
+
+    async def remember(self, uri: str, age: tuple[int, int]) -> None:
+        """The newest stays."""
+        self.ages[uri] = max(age, self.ages.get(uri, age))
+
+
+async def test_an_older_list_is_not_taken_after_a_restart() -> None:
+    """A new process has no list, and still takes none that is older than what the one before it relied on."""
+    seen, older = Remembering(), token({}, NOW - 3600)
+    assert await value(StatusSource(Issuing(token({5: StatusValue.INVALID})), seen)) == StatusValue.INVALID
+    assert seen.ages == {URI: (NOW, 0)}
+
+    with pytest.raises(StatusUnknown, match="older than one that was seen before"):
+        await value(StatusSource(Issuing(older), seen))
+    assert await value(StatusSource(Issuing(token({5: StatusValue.INVALID})), seen)) == StatusValue.INVALID
+
+
+@pytest.mark.parametrize("at", [NOW, NOW - 1])
+async def test_versions_order_lists_of_one_second(at: int) -> None:
+    """Within a second, or should a clock go back, the version says which list is newer; time goes first."""
+    first, second = numbered(7, NOW, {5: StatusValue.INVALID}), numbered(6, at, {})
+    source = StatusSource(Issuing(first, second))
+
+    assert await value(source) == StatusValue.INVALID
+    assert await value(source, NOW + TTL + 1) == StatusValue.INVALID
+    assert source.refused[URI].startswith("The status list is older")
+
+
+def numbered(version: int, at: int, values: Mapping[int, int]) -> bytes:
+    """A list with a version."""
+    claims = StatusListClaims(URI, at, at + DAY, TTL, version)
+    unsigned = status_list.prepare(status_list.pack(64, 2, values), claims, SIGNER)
+    return status_list.seal(unsigned, world.sign(world.ISSUER_KEY, unsigned.payload))
+
+
+async def test_a_cwt_does_as_well() -> None:
+    """Whatever form an issuer serves, the list in it tells the same."""
+    statuses, claims = status_list.pack(64, 2, {5: StatusValue.SUSPENDED}), StatusListClaims(URI, NOW, NOW + DAY, TTL)
+    unsigned = status_list_cwt.prepare(statuses, claims, SIGNER, status_list.compress(statuses.packed))
+    served = status_list_cwt.seal(unsigned, world.sign(world.ISSUER_KEY, unsigned.payload))
+    offline = StatusSource(None)
+    offline.keep_snapshot(served, (world.TRUSTED,), NOBODY, NOW)
+
+    assert await value(StatusSource(Issuing(served))) == await value(offline) == StatusValue.SUSPENDED
+
+
+async def test_a_list_does_not_speak_of_the_past() -> None:
+    """Asked how things stood at a time before the list: that is not known, online and from a bundle, and it says so."""
+    online, offline = StatusSource(Issuing(token())), StatusSource(None)
+    offline.keep_snapshot(token(), (world.TRUSTED,), NOBODY, NOW - DAY)
+    assert await value(online) == StatusValue.VALID
+
+    for source in (online, offline):
+        with pytest.raises(StatusUnknown, match=r"is of 2026-09-\d\dT[\d:]+Z, after the time that was asked about"):
+            await value(source, NOW - DAY)
+        assert await value(source, NOW) == StatusValue.VALID
+
+
+@pytest.mark.parametrize(("ttl", "kept"), [(1, 30), (300, 300), (10**9, 86_400)])
+async def test_no_issuer_says_how_often_it_is_asked(ttl: int, kept: int) -> None:
+    """Section 11.5: bounds of our own on both sides."""
+    claims = StatusListClaims(URI, NOW, NOW + 400 * DAY, ttl)
+    unsigned = status_list.prepare(status_list.pack(64, 2, {}), claims, SIGNER)
+    source = StatusSource(Issuing(status_list.seal(unsigned, world.sign(world.ISSUER_KEY, unsigned.payload))))
+    _, listed = await source.find(REFERENCE, world.TRUSTED, NOBODY, NOW)
+    assert listed.ttl == kept
+
+
+async def test_an_issuer_that_serves_an_old_list_is_not_pressed() -> None:
+    """A genuine list that nobody signs anew is asked for once in a while, not for each document."""
+    issuer = Issuing(token(issued_at=NOW - 3600))
+    source = StatusSource(issuer)
+    assert [await value(source) for _ in range(5)] == [StatusValue.VALID] * 5
+    assert issuer.asked == 1
