@@ -140,5 +140,5 @@ def _in_place_of(before: Any, row: Mapping[str, Any]) -> Write:
 def kept_list(row: Any) -> KeptList:
     """A published list from its row."""
     listed = status_list.read(row["token"])
-    claims = listed.claims
-    return KeptList(listed.statuses, claims.issued_at, claims.expires_at, TTL_SECONDS, row["token"], row["version"])
+    times = listed.claims.issued_at, listed.claims.expires_at, TTL_SECONDS
+    return KeptList(listed.statuses, *times, row["token"], row["version"], row["cwt"])
