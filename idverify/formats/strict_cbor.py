@@ -10,7 +10,7 @@ cover the bytes that were received, which a second encoding need not give back (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,24 +22,40 @@ MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 8192
 MAX_INTEGER: Final = 2**53 - 1  # the bound of strict_json: what is verified here is told in JSON
 
-TDATE, EMBEDDED, FULL_DATE = 0, 24, 1004
-_BYTES, _TEXT, _ARRAY, _MAP, _TAG = 2, 3, 4, 5, 6
-# The tags of ISO/IEC 18013-5 (RFC 8949 section 3.4, RFC 8943), and the major type of what each holds: no other tag.
-_TAGS: Final = {TDATE: _TEXT, EMBEDDED: _BYTES, FULL_DATE: _TEXT}
-_SIMPLE: Final = frozenset({0xF4, 0xF5, 0xF6})  # false, true, null
+TDATE, BIGNUM, EMBEDDED, FULL_DATE = 0, 2, 24, 1004
+_BYTES, _TEXT, _TAG, _SIMPLE_TYPE = 2, 3, 6, 7
+# The tags of ISO/IEC 18013-5 (RFC 8949 section 3.4, RFC 8943), each around a string. What is embedded is known by the
+# two bytes of its tag; longer spellings of it have no place.
+_DATES: Final = frozenset({TDATE, FULL_DATE})
+_MAP_HEAD: Final = 0xA0
+_TAG_HEAD: Final = 0xD8
+_SIMPLE: Final = frozenset({0xF4, 0xF5, 0xF6})  # false, true, null, of major type 7
 # The exponents of floats that are no number (RFC 8949 section 3.3): infinite, or none at all.
 _NOT_FINITE: Final = {25: 0x7C00, 26: 0x7F80_0000, 27: 0x7FF0_0000_0000_0000}
 
 
-def _whole(first: int) -> int:
-    """How many bytes an item has that is told by its first byte alone, and may be a key: short text, or 32 bits."""
-    major, info = first >> 5, first & 31
-    if major == _TEXT:
+def _short(majors: Container[int]) -> bytes:
+    """By its first byte, how many bytes an item of these major types has, where that byte tells; otherwise 0."""
+    of_numbers = {24: 2, 25: 3, 26: 5}
+
+    def length(first: int) -> int:
+        major, info = first >> 5, first & 31
+        if major not in majors or (major == _SIMPLE_TYPE and first not in _SIMPLE):
+            return 0
+        if major == _SIMPLE_TYPE:
+            return 1
+        if major < _BYTES:
+            return of_numbers.get(info, 1 if info < 24 else 0)
         return 1 + info if info < 24 else 0
-    return {24: 2, 25: 3, 26: 5}.get(info, 1 if info < 24 else 0) if major < _BYTES else 0
+
+    return bytes(map(length, range(256)))
 
 
-_WHOLE: Final = bytes(map(_whole, range(256)))
+# A call per head would cost more than the head: most are told by these tables.
+_KEYS: Final = _short({0, 1, _TEXT})
+_VALUES: Final = _short({0, 1, _BYTES, _TEXT, _SIMPLE_TYPE})
+_LONG_STRINGS: Final = frozenset({0x58, 0x78})  # of up to 255 bytes
+_CONTAINERS: Final = frozenset(range(0x80, 0xC0))
 
 
 @dataclass(slots=True)  # not frozen: that would cost as much as reading what is in it
@@ -77,19 +93,34 @@ def _as_received(encoder: cbor2.CBOREncoder, value: Any) -> None:
     encoder.write(value.encoded)
 
 
-def decode(data: bytes, what: str) -> Any:
-    """The one value that ``data`` spells; tag 24 is an ``Embedded``, tags 0 and 1004 are dates.
+def decode(data: bytes, what: str, *, items: int = MAX_ITEMS, bignums: bool = False) -> Any:
+    """The one value that ``data`` spells, of so many ``items`` at most; tag 24 is an ``Embedded``, 0 and 1004 dates.
+
+    With ``bignums`` tag 2 is a whole number of any size (RFC 8949 section 3.4.3), as serial numbers are.
 
     Raises ``DocumentError``: ``size``, ``cbor`` (text that is not UTF-8, a day that is none), ``cbor-depth``,
     ``cbor-duplicate-key``, ``cbor-key``, ``cbor-length``, ``cbor-number``, ``cbor-simple``, ``cbor-tag``,
     ``cbor-trailing``.
     """
-    return _loads(data, _walk(data, what), what)
+    return _loads(data, _walk(data, what, items, bignums=bignums), what)
+
+
+def unwrap(data: bytes, what: str) -> bytes:
+    """What is embedded in ``data``, which is one item in its tag and nothing else. Raises as ``decode`` does."""
+    if data[:2] != b"\xd8\x18" or len(data) < 3:
+        raise DocumentError("cbor-tag", f"{what} must be embedded with tag 24.")
+    start, end = _embedded(data, 2, what)
+    if end != len(data):
+        raise _ends(what, early=end > len(data))
+    return data[start:]
 
 
 def decode_each(parts: Sequence[bytes], what: str) -> list[Any]:
     """``decode`` of many short items in one go. Raises as it does."""
-    if any(_walk(part, what) for part in parts):  # something is embedded, whose place is known in its part alone
+    embedded = False
+    for part in parts:
+        embedded = bool(_walk(part, what)) or embedded
+    if embedded:  # its place is known in its part alone
         return [decode(part, what) for part in parts]
     # Each is known to be one item, so that together they are the items of one array.
     head = b"\x9a" + len(parts).to_bytes(4, "big")
@@ -98,7 +129,7 @@ def decode_each(parts: Sequence[bytes], what: str) -> list[Any]:
 
 
 def _loads(data: bytes, spans: list[tuple[int, int]], what: str) -> Any:
-    hook = _embedded(data, iter(spans)) if spans else None
+    hook = _hook(data, iter(spans)) if spans else None
     try:
         return cbor2.loads(data, tag_hook=hook, allow_indefinite=False, allow_duplicate_keys=False)
     except (cbor2.CBORError, ValueError, OverflowError) as wrong:
@@ -106,7 +137,7 @@ def _loads(data: bytes, spans: list[tuple[int, int]], what: str) -> Any:
         raise DocumentError(rule, f"{what} must be CBOR: {wrong}.") from None
 
 
-def _embedded(data: bytes, spans: Iterator[tuple[int, int]]) -> Callable[[cbor2.CBORTag, bool], Embedded]:
+def _hook(data: bytes, spans: Iterator[tuple[int, int]]) -> Callable[[cbor2.CBORTag, bool], Embedded]:
     """cbor2 comes across the tags in the order in which the walk did."""
 
     def hook(tag: cbor2.CBORTag, _immutable: bool) -> Embedded:  # noqa: FBT001  as cbor2 calls it
@@ -116,68 +147,103 @@ def _embedded(data: bytes, spans: Iterator[tuple[int, int]]) -> Callable[[cbor2.
     return hook
 
 
-def _walk(data: bytes, what: str) -> list[tuple[int, int]]:  # noqa: C901, PLR0912, PLR0915  calls would double its cost
+def _walk(data: bytes, what: str, most: int = MAX_ITEMS, *, bignums: bool = False) -> list[tuple[int, int]]:  # noqa: C901  in parts it would cost double
     """Hold every head against the caps and against what is there; where the embedded items lie."""
     spans: list[tuple[int, int]] = []
-    levels: list[tuple[int, bool]] = []  # around this one: how many items are to come, and whether of a map
-    position, left, in_map, items, tag_start, whole = 0, 1, False, 1, -1, _WHOLE
+    levels: list[tuple[int, bool]] = []  # around this one: how many items or pairs are to come, and whether of a map
+    position, left, in_map, items = 0, 1, False, 1
     try:
-        while True:
-            while not left:
-                if not levels:
-                    _require_end(position, len(data), what)
-                    return spans
+        while left or levels:
+            if not left:
                 left, in_map = levels.pop()
-            left -= 1
-            first = data[position]
-            if step := whole[first]:
-                position += step
                 continue
-            start = position
-            position += 1
-            major, argument = first >> 5, first & 31
-            if argument == 24:
-                argument = data[position]
-                position += 1
-            elif argument > 24:
-                if argument > 27:
-                    raise DocumentError("cbor-length", f"{what} must be CBOR with definite lengths.")
-                width = 1 << argument - 24
-                argument = int.from_bytes(data[position : position + width], "big")
-                position += width
-            if major == _TEXT:
-                position += argument
-            elif in_map and left & 1 and major >= _BYTES:  # of a map's items, every first is a key
-                raise DocumentError("cbor-key", f"The keys of maps in {what} must be integers or text.")
-            elif major == _BYTES:
-                position += argument
-                if tag_start >= 0:
-                    spans.append((tag_start, position))
-                    tag_start = -1
-            elif major < _BYTES:
-                if argument + major > MAX_INTEGER:  # -1 - argument, where it is negative
-                    raise DocumentError("cbor-number", f"Whole numbers in {what} must be at most 2^53-1.")
-            elif major < _TAG:
+            left -= 1
+            if in_map:
+                position += _KEYS[data[position]] or _long_key(data, position, what)
+            first = data[position]
+            if step := _VALUES[first]:
+                position += step
+            elif first in _LONG_STRINGS:
+                position += 2 + data[position + 1]
+            elif first in _CONTAINERS:
                 levels.append((left, in_map))
-                in_map = major == _MAP
-                left = 2 * argument if in_map else argument
-                items += left
-                if items > MAX_ITEMS or len(levels) > MAX_DEPTH:
-                    raise _beyond_caps(items, what)
-            elif major == _TAG:
-                if _TAGS.get(argument) != data[position] >> 5:
-                    raise DocumentError("cbor-tag", f"{what} has a tag {argument}, which has no place there.")
-                left += 1
-                tag_start = start if argument == EMBEDDED else -1
-            elif first not in _SIMPLE:
-                _require_finite(first & 31, argument, what)
+                left, position = (first & 31, position + 1) if first & 31 < 24 else _argument(data, position, what)
+                in_map = first >= _MAP_HEAD
+                items += 2 * left if in_map else left
+                if items > most or len(levels) > MAX_DEPTH:
+                    raise _beyond_caps(most if items > most else None, what)
+            elif first == _TAG_HEAD and data[position + 1] == EMBEDDED:
+                start, (_, position) = position, _embedded(data, position + 2, what)
+                spans.append((start, position))
+            else:
+                position = _other(data, position, what, bignums=bignums)
     except IndexError:
-        raise DocumentError("cbor-length", f"{what} ends too early.") from None
+        position = len(data) + 1
+    if position != len(data):
+        raise _ends(what, early=position > len(data))
+    return spans
 
 
-def _beyond_caps(items: int, what: str) -> DocumentError:
-    if items > MAX_ITEMS:
-        return DocumentError("size", f"{what} may have {MAX_ITEMS} items; it claims more.")
+def _argument(data: bytes, position: int, what: str) -> tuple[int, int]:
+    """The number in the head at ``position``, and where the head ends."""
+    info = data[position] & 31
+    if info < 24:
+        return info, position + 1
+    if info == 24:
+        return data[position + 1], position + 2
+    if info > 27:
+        raise DocumentError("cbor-length", f"{what} must be CBOR with definite lengths.")
+    end = position + 1 + (1 << info - 24)
+    return int.from_bytes(data[position + 1 : end], "big"), end
+
+
+def _long_key(data: bytes, position: int, what: str) -> int:
+    """How many bytes a key has that is no short one."""
+    argument, end = _argument(data, position, what)
+    major = data[position] >> 5
+    if major < _BYTES:
+        _require_whole_number(argument + major, what)
+        return end - position
+    if major != _TEXT:
+        raise DocumentError("cbor-key", f"The keys of maps in {what} must be integers or text.")
+    return end + argument - position
+
+
+def _embedded(data: bytes, position: int, what: str) -> tuple[int, int]:
+    """Where the content of the byte string at ``position``, as it must be, starts and ends."""
+    length, start = _argument(data, position, what)
+    if data[position] >> 5 != _BYTES:
+        raise DocumentError("cbor-tag", f"{what} has a tag 24 around something else than bytes.")
+    return start, start + length
+
+
+def _other(data: bytes, position: int, what: str, *, bignums: bool) -> int:
+    """Where the item at ``position`` ends, which is a long string or number, a tag, a float, or has no place here."""
+    argument, end = _argument(data, position, what)
+    major = data[position] >> 5
+    if major in {_BYTES, _TEXT}:
+        return end + argument
+    if major < _BYTES:
+        _require_whole_number(argument + major, what)  # a negative one is -1 - argument
+    elif major == _TAG:
+        bignum = bignums and argument == BIGNUM and data[end] >> 5 == _BYTES
+        if not bignum and (argument not in _DATES or data[end] >> 5 != _TEXT):
+            raise DocumentError("cbor-tag", f"{what} has a tag {argument}, which has no place there.")
+        length, start = _argument(data, end, what)
+        end = start + length
+    else:
+        _require_finite(data[position] & 31, argument, what)
+    return end
+
+
+def _require_whole_number(size: int, what: str) -> None:
+    if size > MAX_INTEGER:
+        raise DocumentError("cbor-number", f"Whole numbers in {what} must be at most 2^53-1.")
+
+
+def _beyond_caps(most: int | None, what: str) -> DocumentError:
+    if most is not None:
+        return DocumentError("size", f"{what} may have {most} items; it claims more.")
     return DocumentError("cbor-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
 
 
@@ -189,8 +255,7 @@ def _require_finite(info: int, bits: int, what: str) -> None:
         raise DocumentError("cbor-number", f"Numbers in {what} must be finite.")
 
 
-def _require_end(position: int, length: int, what: str) -> None:
-    if position > length:
-        raise DocumentError("cbor-length", f"{what} ends too early.")
-    if position < length:
-        raise DocumentError("cbor-trailing", f"Bytes follow after the end of {what}.")
+def _ends(what: str, *, early: bool) -> DocumentError:
+    if early:
+        return DocumentError("cbor-length", f"{what} ends too early.")
+    return DocumentError("cbor-trailing", f"Bytes follow after the end of {what}.")

@@ -8,7 +8,7 @@ from typing import Final
 import hsm.bench
 from hsm import HsmError
 from hsm.rows import Row
-from idverify.app.bench import http, ledger, sdjwt, status, webauthn
+from idverify.app.bench import http, ledger, mdoc, sdjwt, status, webauthn
 from idverify.app.bench.effort import FULL, Effort
 from idverify.app.tokens import at_start
 
@@ -24,6 +24,7 @@ GROUPS: Final[Mapping[str, Callable[[Effort], Awaitable[list[Row]]]]] = {
     "ledger": ledger.measure,
     "webauthn": webauthn.measure,
     "sdjwt": sdjwt.measure,
+    "mdoc": mdoc.measure,
     "status": status.measure,
     "http": http.measure,
 }

@@ -21,6 +21,7 @@ from idverify.formats.mdoc.session_transcript import Session, of_request
 
 NAME: Final = "mso_mdoc"
 MAX_DOCUMENT: Final = 64 * 1024
+MAX_ITEMS: Final = 2048  # of CBOR, elements counted as one: some hundred elements
 _PROTECTED: Final = strict_cbor.encode({cose.ALG: cose.ES256})
 
 
@@ -53,7 +54,7 @@ class Mdoc(CredentialFormat):
 
         Raises ``DocumentError`` with the broken rule: of ``strict_cbor``, ``cose``, or of this package's ``..._RULES``.
         """
-        value = strict_cbor.decode(_bytes(document), "An mdoc")
+        value = strict_cbor.decode(_bytes(document), "An mdoc", items=MAX_ITEMS)
         shown = None if type(value) is dict and "issuerAuth" in value else device_response.parse(_map(value))
         signed = issuer_signed.parse(value) if shown is None else shown.issuer_signed
         mso, chain = mobile_security_object.read(signed.auth.payload), cose.x5chain(signed.auth, "issuerAuth")

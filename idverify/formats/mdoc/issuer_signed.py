@@ -109,10 +109,12 @@ def _items(space: str, listed: Any) -> list[Item]:
     decoded = strict_cbor.decode_each([embedded.content for embedded in listed], "An element")
     for rule in ITEM_RULES:
         rule(decoded)
-    return [
-        Item(space, item["digestID"], item["elementIdentifier"], _raw(item["elementValue"]), embedded.encoded)
-        for item, embedded in zip(decoded, listed, strict=True)
-    ]
+    items = []
+    for item, embedded in zip(decoded, listed, strict=True):
+        value = item["elementValue"]
+        value = _raw(value) if type(value) in _NESTED else value
+        items.append(Item(space, item["digestID"], item["elementIdentifier"], value, embedded.encoded))
+    return items
 
 
 def _raw(value: Any) -> Any:

@@ -33,6 +33,7 @@ AUTHORISED: Final[Mapping[str, tuple[str, ...]]] = {
     "org.iso.18013.5.1.mDL": ("org.iso.18013.5.1.GB", "org.iso.18013.5.1"),
 }
 
+_UTC = dt.timedelta()
 _READABLE_VERSION = re.compile(r"1\.[0-9]{1,3}")
 
 
@@ -100,9 +101,10 @@ def device_key_info(mso: Mapping[str, Any]) -> None:
 def validity_info(mso: Mapping[str, Any]) -> None:
     """9.1.2.4: tdate, in UTC and without parts of seconds."""
     info = mso.get("validityInfo")
-    times = [info.get(name) for name in ("signed", "validFrom", "validUntil")] if type(info) is dict else [None]
-    if not all(type(at) is dt.datetime and at.utcoffset() == dt.timedelta() and not at.microsecond for at in times):
-        raise DocumentError("validity-info", "signed, validFrom and validUntil must be times in UTC and whole seconds.")
+    for name in ("signed", "validFrom", "validUntil"):
+        at = info.get(name) if type(info) is dict else None
+        if type(at) is not dt.datetime or at.utcoffset() != _UTC or at.microsecond:
+            raise DocumentError("validity-info", f"{name} must be a time in UTC and whole seconds.")
 
 
 def validity_in_order(mso: Mapping[str, Any]) -> None:
@@ -130,10 +132,9 @@ def read(payload: bytes | None) -> MobileSecurityObject:
 
     Raises ``DocumentError``: ``mso``, ``digest-algorithm``, a rule of ``MSO_RULES``, ``cose-key``, ``status``.
     """
-    embedded = strict_cbor.decode(payload or b"", WHAT)
-    mso = strict_cbor.decode(embedded.content, WHAT) if type(embedded) is strict_cbor.Embedded else None
+    mso = strict_cbor.decode(strict_cbor.unwrap(payload or b"", WHAT), WHAT)
     if type(mso) is not dict:
-        raise DocumentError("mso", f"{WHAT} must be a map, embedded with tag 24.")
+        raise DocumentError("mso", f"{WHAT} must be a map.")
     algorithm = _digest_algorithm(mso)
     for rule in MSO_RULES:
         rule(mso)

@@ -94,15 +94,16 @@ def trusted_issuer(chain: tuple[bytes, ...], trust: TrustStore) -> TrustedIssuer
 
 def issuer_signature(seen: Examination) -> None:
     """9.3.1 step 2: over the mobile security object as received."""
-    auth, key = seen.detail.issuer_signed.auth, x509.signing_key(seen.presented.signing_chain[0])
-    cose.verify_signature(auth, auth.payload or b"", key, "the document")
+    presented = seen.presented
+    key = x509.signing_key(presented.signing_chain[0])
+    cose.verify_signed(presented.issuer_signed, seen.detail.issuer_signed.auth.tag, key, "the document")
 
 
 def elements_listed(seen: Examination) -> None:
     """9.3.1 step 3: what the issuer made no digest of, the issuer did not say."""
     digests = seen.detail.mso.digests
     for item in seen.detail.issuer_signed.items:
-        if item.digest_id not in digests.get(item.name_space, {}):
+        if item.digest_id not in digests.get(item.name_space, ()):
             named = f"{item.element[:80]} in {item.name_space[:80]}"
             raise DocumentError("elements-listed", f"The issuer signed no digest of the element {named}.")
 
@@ -110,9 +111,9 @@ def elements_listed(seen: Examination) -> None:
 def digests_match(seen: Examination) -> None:
     """9.3.1 step 3: over the bytes as received. A digest belongs to one element, so its number cannot serve for two."""
     mso = seen.detail.mso
-    hash_function = DIGESTS[mso.digest_algorithm]
+    digests, hash_function = mso.digests, DIGESTS[mso.digest_algorithm]
     for item in seen.detail.issuer_signed.items:
-        signed = mso.digests.get(item.name_space, {}).get(item.digest_id)
+        signed = digests[item.name_space].get(item.digest_id) if item.name_space in digests else None
         if signed is not None and hash_function(item.encoded).digest() != signed:
             raise DocumentError("digests-match", f"The element {item.element[:80]} is not the one that was signed.")
 

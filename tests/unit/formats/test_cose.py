@@ -42,6 +42,7 @@ def test_a_signed_message_holds(tag: bytes) -> None:
     ("encoded", "rule"),
     [
         (signed(bytes.fromhex("a10127")), "header-alg"),
+        (signed(bytes.fromhex("a101fbc01c000000000000")), "header-alg"),  # -7.0
         (signed(b""), "header-alg"),
         (signed(b"", {1: -7}), "header-alg"),
         (signed(bytes.fromhex("a2012602811863")), "header-crit"),
@@ -129,6 +130,8 @@ GOOD = cose.cose_key(jose.public_jwk(KEY.public_key()))
         ({1: 2, -1: 1, -2: GOOD[-2]}, "cose-key"),
         (GOOD | {1: 1}, "cose-key"),
         (GOOD | {-1: 2}, "cose-key"),
+        (GOOD | {-1: True}, "cose-key"),
+        (GOOD | {1: 2.0}, "cose-key"),
         (GOOD | {-3: True}, "cose-key"),
         (GOOD | {-2: "x"}, "cose-key"),
         (GOOD | {-2: GOOD[-2][1:]}, "jwk"),

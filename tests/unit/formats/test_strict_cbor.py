@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idverify.errors import DocumentError
-from idverify.formats.strict_cbor import MAX_DEPTH, MAX_INTEGER, MAX_ITEMS, Embedded, decode, embed, encode
+from idverify.formats.strict_cbor import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    MAX_ITEMS,
+    Embedded,
+    decode,
+    decode_each,
+    embed,
+    encode,
+    unwrap,
+)
 
 CBOR = st.recursive(
     st.none()
@@ -167,3 +177,49 @@ def test_what_cbor_has_not_is_our_own_mistake() -> None:
     """A value that no format of ours writes is refused loudly."""
     with pytest.raises(TypeError, match="object"):
         encode(object())
+
+
+@given(st.lists(CBOR.map(encode), max_size=6))
+def test_many_are_read_as_one_by_one(parts: list[bytes]) -> None:
+    """In one go or in turn: the same values, wherever something is embedded."""
+    assert decode_each(parts, "The example") == [decode(part, "The example") for part in parts]
+
+
+def test_parts_do_not_lend_each_other_their_ends() -> None:
+    """Two parts that are items only together are none."""
+    with pytest.raises(DocumentError, match="too early"):
+        decode_each([b"\x82\x01", b"\x02"], "The example")
+    with pytest.raises(DocumentError, match="follow"):
+        decode_each([b"\x01\x02", b"\x03"], "The example")
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (b"", "cbor-tag"),
+        (b"\xd8\x18", "cbor-tag"),
+        (b"\xf6", "cbor-tag"),
+        (b"\xd8\x18\x61x", "cbor-tag"),
+        (b"\xd8\x18\x42x", "cbor-length"),
+        (b"\xd8\x18\x41xy", "cbor-trailing"),
+        (b"\xd8\x18\x5f\x41x\xff", "cbor-length"),
+    ],
+)
+def test_what_is_not_embedded_is_refused(data: bytes, rule: str) -> None:
+    """One byte string in its tag, and nothing else."""
+    assert unwrap(b"\xd8\x18\x41x", "The example") == b"x"
+    with pytest.raises(DocumentError) as refused:
+        unwrap(data, "The example")
+    assert refused.value.rule == rule
+
+
+def test_bignums_where_they_are_asked_for() -> None:
+    """A serial number has up to 20 bytes; around anything else the tag has no place."""
+    serial = 2**150 + 1
+    encoded = cbor2.dumps([serial])
+
+    assert decode(encoded, "The example", bignums=True) == [serial]
+    for data, bignums in ((encoded, False), (b"\xc2\x61x", True), (b"\xc3\x41\x01", True)):
+        with pytest.raises(DocumentError) as refused:
+            decode(data, "The example", bignums=bignums)
+        assert refused.value.rule == "cbor-tag"
