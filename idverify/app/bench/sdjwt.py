@@ -12,33 +12,24 @@ import importlib
 import importlib.util
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsm.cost import cpu_of
 from hsm.rows import Pair, Row, row
 from idverify.app.bench.effort import Effort
-from idverify.core.credential import Credential, Issuer, StatusReference, day_rounded
-from idverify.core.trust import TrustedIssuer, TrustStore
-from idverify.core.verdict import Result
-from idverify.errors import IdverifyError
-from idverify.formats import jose, key_binding, x509, x509_build
+from idverify.app.bench.stage import ES256, ISS, Call, Stage, sign, verifying
+from idverify.app.bench.stage import stage as made_stage
+from idverify.core.credential import Credential
+from idverify.formats import jose, key_binding
 from idverify.formats.base import HolderBindingExpected
 from idverify.formats.sdjwt_vc import SdJwtVc
 
-_ISS: Final = "https://bench.example"
 _TYPE: Final = "urn:example:bench:1"
-_DAY: Final = 86_400
 _ASKED: Final = HolderBindingExpected("https://verifier.example", "n-0S6_WzA2Mj")
-_ES256: Final = ec.ECDSA(hashes.SHA256())
 _OF_PRIMITIVES: Final = 0.35
 _OF_LIBRARY: Final = 2.0
 _CLAIMS: Final[Mapping[str, Any]] = {
@@ -54,40 +45,15 @@ _CLAIMS: Final[Mapping[str, Any]] = {
     "permission_end": None,
 }
 
-Call = Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """An issuer with its certificate, a holder, a verifier who relies on the issuer, and the time."""
-
-    issuer_key: ec.EllipticCurvePrivateKey
-    holder_key: ec.EllipticCurvePrivateKey
-    issuer: Issuer
-    trust: TrustStore
-    now: int
-
-    def credential(self) -> Credential:
-        """What is issued, each claim of it to be shown by itself."""
-        return Credential(
-            type=_TYPE,
-            claims=_CLAIMS,
-            disclosable=frozenset((name,) for name in _CLAIMS),
-            issued_at=day_rounded(self.now),
-            expires_at=self.now + 90 * _DAY,
-            status=StatusReference(f"{_ISS}/status/1", 5),
-            holder_key=jose.public_jwk(self.holder_key.public_key()),
-        )
-
 
 async def measure(effort: Effort) -> list[Row]:
     """Issue, verify, and verify with a key binding."""
-    stage, form = _stage(), SdJwtVc()
+    stage, form = made_stage(_TYPE), SdJwtVc()
     issue = _issuing(stage, form)
     document = issue()
     presented = document + _bound(stage, document)
-    verify = _verifying(stage, form, document, None)
-    verify_bound = _verifying(stage, form, presented, _ASKED)
+    verify = verifying(stage, form, document, None)
+    verify_bound = verifying(stage, form, presented, _ASKED)
 
     def measured(name: str, limit_is: str, target: float, ours: Call, least: Call) -> Row:
         seconds = effort.probe_seconds
@@ -112,65 +78,36 @@ async def measure(effort: Effort) -> list[Row]:
     return rows
 
 
-def _stage() -> _Stage:
-    root_key, issuer_key, holder_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-    now = int(time.time())
-
-    def certified(name: str, key: ec.EllipticCurvePrivateKey, serial: int) -> x509_build.Certified:
-        spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return x509_build.Certified("XU", name, spki, (1 << 100) + serial, now - _DAY, now + 400 * _DAY)
-
-    unsigned = x509_build.tbs_root(certified("Bench Root", root_key, 1), uri=_ISS, crl_uri=f"{_ISS}/crl")
-    root = x509_build.seal_certificate(unsigned, _sign(root_key, unsigned))
-    subject = certified("Bench Signer", issuer_key, 2)
-    unsigned = x509_build.tbs_leaf(subject, x509.Purpose.DOCUMENT, root, iss=_ISS, crl_uri=f"{_ISS}/crl")
-    chain = (x509_build.seal_certificate(unsigned, _sign(root_key, unsigned)),)
-    trusted = TrustedIssuer(_ISS, "Bench", (root,), frozenset({_TYPE}), f"{_ISS}/status/")
-    return _Stage(issuer_key, holder_key, Issuer(_ISS, chain, x509.key_id(chain[0])), TrustStore({_ISS: trusted}), now)
+def _credential(stage: Stage) -> Credential:
+    """What is issued, each claim of it to be shown by itself."""
+    return stage.credential(_CLAIMS, frozenset((name,) for name in _CLAIMS))
 
 
-def _sign(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
-    r, s = decode_dss_signature(key.sign(message, _ES256))
-    return r.to_bytes(jose.P256_BYTES, "big") + s.to_bytes(jose.P256_BYTES, "big")
-
-
-def _issuing(stage: _Stage, form: SdJwtVc) -> Callable[[], bytes]:
-    credential = stage.credential()
+def _issuing(stage: Stage, form: SdJwtVc) -> Callable[[], bytes]:
+    credential = _credential(stage)
 
     def issue() -> bytes:
         unsigned = form.prepare(credential, stage.issuer, os.urandom)
-        return form.seal(unsigned, _sign(stage.issuer_key, unsigned.payload))
+        return form.seal(unsigned, sign(stage.issuer_key, unsigned.payload))
 
     return issue
 
 
-def _bound(stage: _Stage, document: bytes) -> bytes:
+def _bound(stage: Stage, document: bytes) -> bytes:
     unsigned = key_binding.prepare(document, _ASKED, stage.now)
-    return jose.jws(unsigned, _sign(stage.holder_key, unsigned))
+    return jose.jws(unsigned, sign(stage.holder_key, unsigned))
 
 
-def _verifying(stage: _Stage, form: SdJwtVc, document: bytes, expected: HolderBindingExpected | None) -> Call:
-    """Reads and checks; an error where it does not hold, so that nothing else is ever measured."""
-
-    def verify() -> None:
-        presented = form.read(document)
-        for check in form.check(presented, stage.trust, stage.now, expected):
-            if check.result is Result.FAIL:
-                raise IdverifyError(f"The document of the benchmark must hold: {check.detail}")
-
-    return verify
-
-
-def _primitives(stage: _Stage, document: bytes, signatures: int) -> Call:
+def _primitives(stage: Stage, document: bytes, signatures: int) -> Call:
     """What no verification can do without."""
     signed, *disclosures, _ = document.split(b"~")
     payload = signed.split(b".")[1]
-    r, s = decode_dss_signature(stage.issuer_key.sign(signed, _ES256))
+    r, s = decode_dss_signature(stage.issuer_key.sign(signed, ES256))
     public = stage.issuer_key.public_key()
 
     def least() -> None:
         for _ in range(signatures):
-            public.verify(encode_dss_signature(r, s), signed, _ES256)
+            public.verify(encode_dss_signature(r, s), signed, ES256)
         orjson.loads(jose.b64url_decode(payload, "the payload"))
         for disclosure in disclosures:
             hashlib.sha256(disclosure).digest()
@@ -179,15 +116,15 @@ def _primitives(stage: _Stage, document: bytes, signatures: int) -> Call:
     return least
 
 
-def _library(stage: _Stage, document: bytes, presented: bytes) -> dict[str, Call]:
+def _library(stage: Stage, document: bytes, presented: bytes) -> dict[str, Call]:
     """The library's own calls, which the product does not install."""
     logging.getLogger("sd_jwt").setLevel(logging.ERROR)  # it would warn of every unused option
     issuer, verifier = importlib.import_module("sd_jwt.issuer"), importlib.import_module("sd_jwt.verifier")
     hidden, jwk = importlib.import_module("sd_jwt.common").SDObj, importlib.import_module("jwcrypto.jwk").JWK
     private, public = jwk.from_pyca(stage.issuer_key), jwk.from_pyca(stage.issuer_key.public_key())
-    credential = stage.credential()
+    credential = _credential(stage)
     said = {
-        "iss": _ISS,
+        "iss": ISS,
         "iat": credential.issued_at,
         "exp": credential.expires_at,
         "vct": credential.type,

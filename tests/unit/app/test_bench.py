@@ -136,6 +136,15 @@ async def test_sdjwt_group() -> None:
         require_shape(shown)
 
 
+async def test_mdoc_group() -> None:
+    """Issued, and verified as an issuer and as a wallet gives it."""
+    rows = await groups.measure("mdoc", TINY)
+
+    assert [shown["name"] for shown in rows] == ["mdoc issue", "mdoc verify, as issued", "mdoc verify, presented"]
+    for shown in rows:
+        require_shape(shown)
+
+
 def test_growth_compares_its_ends_from_ten_thousand_entries_on() -> None:
     """What comes before is warming up; twice the cost at the end is half the ratio."""
     points = [Point(5_000, 900.0, 1.0), Point(10_000, 4.0, 1.0), Point(20_000, 5.0, 1.0), Point(40_000, 8.0, 1.0)]
