@@ -98,7 +98,7 @@ class StatusSource:
             if not under(uri, issuer.status_base):
                 continue
             try:
-                self.keep_verified(_verified(token, listed, issuer, revoked, verified_at), uri)
+                self.keep_verified(_verified(token, listed, uri, issuer, revoked, verified_at), uri)
             except DocumentError as refused:
                 self.refused[uri] = str(refused)
 
@@ -145,9 +145,7 @@ class StatusSource:
         try:
             token = await self._fetcher.fetch(uri, issuer.status_base)
             listed = await asyncio.to_thread(status_list_cwt.read_either, token)
-            fresh = _verified(token, listed, issuer, revoked, at)
-            if listed.claims.uri != uri:
-                raise DocumentError("list-uri", f"it says it is the list {listed.claims.uri[:200]}")
+            fresh = _verified(token, listed, uri, issuer, revoked, at)
             await self._require_newest(uri, fresh)
         except (Unavailable, DocumentError) as refused:
             self._not_before[uri] = time.monotonic() + RETRY_SECONDS
@@ -176,9 +174,14 @@ def under(uri: str, base: str) -> bool:
 
 
 def _verified(
-    token: bytes, listed: StatusListToken, issuer: TrustedIssuer, revoked: frozenset[tuple[str, int]], at: int
+    token: bytes,
+    listed: StatusListToken,
+    uri: str,
+    issuer: TrustedIssuer,
+    revoked: frozenset[tuple[str, int]],
+    at: int,
 ) -> KeptList:
     claims = listed.claims
-    statuses = status_list.check(listed, status_list.StatusExpected(claims.uri, issuer, revoked, at))
+    statuses = status_list.check(listed, status_list.StatusExpected(uri, issuer, revoked, at))
     ttl = min(max(claims.ttl or DEFAULT_TTL, LEAST_TTL), MOST_TTL)
     return KeptList(statuses, claims.issued_at, claims.expires_at, ttl, token, claims.version or 0)
