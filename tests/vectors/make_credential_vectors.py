@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from idverify.core.credential import Issuer
-from idverify.formats import jose, key_proof, status_list, x509
+from idverify.formats import jose, key_proof
 from tests.simulators import credential_world as world
 
 FOLDER = Path(__file__).parent / "credentials"
@@ -57,29 +56,8 @@ def key_proof_cases() -> Iterator[Case]:
         yield _case(name, world.jwt(head | changed_head, whole | changed, key), breaks)
 
 
-def status_list_cases() -> Iterator[Case]:
-    """Token Status List section 8.3."""
-    statuses = status_list.pack(16, 2, {5: status_list.StatusValue.INVALID})
-    whole = status_list.StatusListClaims(world.STATUS_URI, world.NOW, world.NOW + 3600, 300)
-
-    def listed(key: Any = world.ISSUER_KEY, chain: tuple[bytes, ...] = world.CHAIN, **changes: Any) -> bytes:
-        claims = status_list.StatusListClaims(**(asdict(whole) | changes))
-        unsigned = status_list.prepare(statuses, claims, Issuer(world.ISS, chain, b""))
-        return status_list.seal(unsigned, world.sign(key, unsigned.payload))
-
-    yield _case("as issued", listed())
-    yield _case("by a statement signer", listed(chain=(world.leaf(x509.Purpose.STATEMENT),)))
-    yield _case("another key", listed(world.STRANGER_KEY), "signature")
-    yield _case("another root", listed(chain=(world.leaf(root_key=world.STRANGER_KEY),)), "path")
-    yield _case("another list", listed(uri=f"{world.ISS}/status/2"), "list-uri")
-    yield _case("from the future", listed(issued_at=world.NOW + 61), "list-issued")
-    yield _case("expired", listed(expires_at=world.NOW), "list-not-expired")
-    yield _case("no time to live", listed(ttl=0), "list-ttl")
-
-
 FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "key_proof": key_proof_cases,
-    "status_list": status_list_cases,
 }
 
 
