@@ -1,0 +1,61 @@
+"""Documents that somebody without the issuer's and the holder's keys can make: none is accepted, none is a fault."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.judged import KINDS, Tally, judge
+from tests.simulators.choices import Choices
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT, LONG = 2_000, 1_000_000
+EXAMPLES = 1_000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_choices_of_hypothesis(kind: str) -> None:
+    """Zero accepted, zero faults, and at least half get past parsing."""
+    tally = Tally()
+
+    @given(st.binary(min_size=8, max_size=128))
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True)
+    def judged(chosen: bytes) -> None:
+        judge(KINDS[kind], Choices(chosen), tally)
+
+    judged()
+    require_reached(tally, EXAMPLES / 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_guided_by_coverage(kind: str) -> None:
+    """The same, chosen by what leads to lines that were not reached before."""
+    require_reached(guided(kind, SHORT), SHORT / 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_million_guided_by_coverage(kind: str) -> None:
+    """The same for as long as it takes."""
+    require_reached(guided(kind, LONG), LONG / 2)
+
+
+def require_reached(tally: Tally, least: float) -> None:
+    """Enough mutants, of which at least half could be read: the rules behind the parser had something to do."""
+    assert tally.mutants >= least
+    assert tally.read >= tally.mutants / 2, tally
+
+
+def guided(kind: str, runs: int) -> Tally:
+    """What the fuzzer counted in a process of its own, which libFuzzer ends."""
+    pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 alone")
+    command = [sys.executable, "-m", "tests.fuzz.guided", kind, str(runs)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    return Tally(**json.loads(done.stdout.splitlines()[-1]))
