@@ -23,7 +23,7 @@ from idverify.formats.jose import (
     text_claim,
     verify_signature,
 )
-from idverify.formats.sdjwt import digest_of
+from idverify.formats.sdjwt import MAX_CONTAINERS, digest_of
 from idverify.formats.strict_json import encode_json, parse_object
 
 WHAT = "A key binding"
@@ -51,7 +51,7 @@ def prepare(presented: bytes, expected: HolderBindingExpected, at: int) -> bytes
 def read(encoded: bytes, presented: bytes, holder_key: ec.EllipticCurvePublicKey, at: int) -> KeyBinding:
     """Parse, with the header rules of ``jose`` (7.3 steps 5.2 and 5.4). Raises ``DocumentError``."""
     token = read_jws(encoded, PROFILE)
-    return KeyBinding(token, parse_object(token.payload, WHAT), presented, holder_key, at)
+    return KeyBinding(token, parse_object(token.payload, WHAT, MAX_CONTAINERS), presented, holder_key, at)
 
 
 def binding_signature(binding: KeyBinding) -> None:

@@ -19,6 +19,7 @@ from idverify.formats.strict_json import MAX_DEPTH, parse_json, parse_object
 
 MAX_DOCUMENT = 64 * 1024
 MAX_DISCLOSURES = 256
+MAX_CONTAINERS = 1024  # objects and arrays, of the payload and of all disclosures: each is walked, and has two bytes
 SD, ELLIPSIS, SD_ALG = "_sd", "...", "_sd_alg"
 RESERVED = frozenset({SD, ELLIPSIS, SD_ALG})
 _TEXT, _CONTAINERS = frozenset({str}), frozenset({dict, list})
@@ -158,8 +159,8 @@ WHOLE_RULES: tuple[Callable[[Mapping[str, Disclosure], Mapping[str, Place]], Non
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _disclosure(encoded: bytes) -> Disclosure:
-    elements = parse_json(b64url_decode(encoded, "A disclosure"), "A disclosure")
+def _disclosure(encoded: bytes, text: bytes) -> Disclosure:
+    elements = parse_json(text, "A disclosure")
     if type(elements) is not list or len(elements) not in {2, 3} or type(elements[0]) is not str:
         raise DocumentError("disclosure", "A disclosure must be an array of a salt and two or one more elements.")
     return Disclosure(encoded, digest_of(encoded), elements)
@@ -175,8 +176,11 @@ def read(document: bytes) -> SdJwt:
     if tildes - 1 > MAX_DISCLOSURES:
         raise DocumentError("size", f"An SD-JWT may have {MAX_DISCLOSURES} disclosures; got {tildes - 1}.")
     issuer_signed, *encoded, key_binding = document.split(b"~")
+    texts = [b64url_decode(part, "A disclosure") for part in encoded]
+    if sum(text.count(b"{") + text.count(b"[") for text in texts) > MAX_CONTAINERS:
+        raise DocumentError("size", f"Disclosures may have {MAX_CONTAINERS} objects and arrays in all; got more.")
     presented = document[: len(document) - len(key_binding)]
-    return SdJwt(issuer_signed, tuple(map(_disclosure, encoded)), presented, key_binding or None)
+    return SdJwt(issuer_signed, tuple(map(_disclosure, encoded, texts)), presented, key_binding or None)
 
 
 class _Disclosing:
@@ -271,7 +275,7 @@ def select(document: bytes, wishes: Iterable[Place]) -> bytes:
     payload = sd_jwt.issuer_signed.split(b".")[1:2]
     if not payload:
         raise DocumentError("jws", "The signed part must be three parts with dots between them.")
-    signed = parse_object(b64url_decode(payload[0], "The payload"), "The payload")
+    signed = parse_object(b64url_decode(payload[0], "The payload"), "The payload", MAX_CONTAINERS)
     places = disclose(signed, sd_jwt.disclosures).places
     kept = [part.encoded for part in sd_jwt.disclosures if any(_wanted(places[part.digest], wish) for wish in asked)]
     return b"~".join([sd_jwt.issuer_signed, *kept, b""])

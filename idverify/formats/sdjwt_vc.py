@@ -229,7 +229,7 @@ class SdJwtVc(CredentialFormat):
         """
         sd_jwt = sdjwt.read(document)
         token = jose.read_jws(sd_jwt.issuer_signed, PROFILE)
-        disclosed = sdjwt.disclose(parse_object(token.payload, WHAT), sd_jwt.disclosures)
+        disclosed = sdjwt.disclose(parse_object(token.payload, WHAT, sdjwt.MAX_CONTAINERS), sd_jwt.disclosures)
         payload = disclosed.claims
         for rule in (*sdjwt_vc_draft.FORMAT_RULES, *FORMAT_RULES):
             rule(payload, disclosed.places)

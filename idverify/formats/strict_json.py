@@ -41,7 +41,14 @@ def _integer(digits: str) -> int:
     return value
 
 
-_decode_json = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer).decode
+_decode = json.JSONDecoder(object_pairs_hook=_members).decode
+_decode_long = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer).decode
+_LONG = re.compile(r"[0-9]{16}")  # what is shorter is below MAX_INTEGER
+
+
+def _decode_json(text: str) -> Any:
+    """One name, one value; a whole number that every parser reads alike."""
+    return _decode_long(text) if _LONG.search(text) else _decode(text)
 
 
 def _deeper_than(text: bytes, limit: int) -> bool:
@@ -53,12 +60,16 @@ def _deeper_than(text: bytes, limit: int) -> bool:
     return False
 
 
-def parse_json(text: bytes, what: str) -> Any:
-    """Strict JSON (RFC 8259, RFC 7493): at most 16 deep, counted before parsing.
+def parse_json(text: bytes, what: str, containers: int | None = None) -> Any:
+    """Strict JSON (RFC 8259, RFC 7493): at most 16 deep, and of at most so many objects and arrays (``None``: any
+    number), both counted before parsing.
 
-    Raises ``DocumentError`` with ``json``, ``json-depth``, ``json-duplicate-name`` or ``json-number``.
+    Raises ``DocumentError`` with ``size``, ``json``, ``json-depth``, ``json-duplicate-name`` or ``json-number``.
     """
-    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _deeper_than(text, MAX_DEPTH):
+    opened = text.count(b"{") + text.count(b"[")
+    if containers is not None and opened > containers:
+        raise DocumentError("size", f"{what} may have {containers} objects and arrays; got {opened}.")
+    if opened > MAX_DEPTH and _deeper_than(text, MAX_DEPTH):
         raise DocumentError("json-depth", f"{what} may be nested {MAX_DEPTH} deep; got more.")
     try:
         value = orjson.loads(text)  # UTF-8, whole surrogates, finite numbers; but the last of two same names wins
@@ -72,9 +83,9 @@ def parse_json(text: bytes, what: str) -> Any:
         raise DocumentError("json", f"{what} must be JSON in UTF-8: {wrong}.") from None
 
 
-def parse_object(text: bytes, what: str) -> dict[str, Any]:
+def parse_object(text: bytes, what: str, containers: int | None = None) -> dict[str, Any]:
     """Strict JSON that is an object. Raises ``DocumentError``."""
-    value = parse_json(text, what)
+    value = parse_json(text, what, containers)
     if type(value) is not dict:
         raise DocumentError("json", f"{what} must be a JSON object; got {type(value).__name__}.")
     return value

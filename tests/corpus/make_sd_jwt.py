@@ -171,6 +171,8 @@ def framing_cases() -> Iterator[Case]:
     yield _case((CheckId.FORMAT, "json-serialization"), "general", encode_json(general))
     yield _case((CheckId.SIZE, "size"), "257 disclosures", whole + b"AA~" * (sdjwt.MAX_DISCLOSURES + 1))
     large = world.header(x=["A" * jose.MAX_HEADER])
+    many = _payload(x=[{}] * sdjwt.MAX_CONTAINERS)
+    yield _presented((CheckId.SIZE, "size"), "a thousand objects", world.sd_jwt(many))
     yield _presented((CheckId.SIZE, "size"), "a large header", world.sd_jwt(_payload(), head=large))
     for name, document in (
         ("four parts", b".".join([header, payload, signature, signature]) + b"~"),
@@ -274,6 +276,9 @@ def disclosure_cases() -> Iterator[Case]:
         yield _presented(None, f"{name} nested 10 deep", sd_jwt(_payload(x=value), disclosures))
         value, disclosures = _nested(20, wrap, *names)
         yield _malformed("nesting-depth", f"{name} nested 20 deep", sd_jwt(_payload(x=value), disclosures))
+    crowds = [world.disclosure(name, [{}] * (sdjwt.MAX_CONTAINERS // 2)) for name in ("x", "y")]
+    crowded = _payload(_sd=[world.digest(crowd) for crowd in crowds])
+    yield _presented((CheckId.SIZE, "size"), "two crowds of objects", sd_jwt(crowded, crowds))
     for name, elements in (
         ("an object", {"salt": "x", "name": "age", "value": 41}),
         ("a text", "salt"),
