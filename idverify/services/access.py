@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from idverify.auth import api_keys
 from idverify.core import security_act
@@ -22,10 +21,8 @@ from idverify.services.security_acts import deed
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
-from idverify.stores.writes import Change, Insert, WriteSet
+from idverify.stores.writes import Change, Insert, Require, Write, WriteSet
 
-# A key revoked by another process stops working within this time; in this process at once.
-REMEMBERED_SECONDS: Final = 1.0
 _REFUSED = "The API key is unknown or was revoked. Make one with: idverify apikey create"
 
 
@@ -114,9 +111,18 @@ def _unknown(key_id: str) -> NotFound:
     return NotFound(f"There is no API key in use with the id {key_id!r}.")
 
 
+def still_in_use(asker: Principal) -> tuple[Write, ...]:
+    """What a program's API key must still be in the transaction that records what it asked for; of people nothing.
+
+    Raises ``NotAuthenticated`` there: so ``Gate.recall`` may remember a key that another process revokes.
+    """
+    if asker.signed_in is not None:
+        return ()
+    return (Require(tables.api_key, {"id": asker.id, "revoked_at": None}, NotAuthenticated(_REFUSED)),)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    until: float
     secret_hash: bytes
     principal: Principal
 
@@ -129,18 +135,18 @@ class Gate:
         self._known: dict[str, _Known] = {}
 
     async def recognise(self, token: str) -> Principal:
-        """The principal behind an API key. Raises ``NotAuthenticated``."""
+        """The principal behind an API key, as the database has it now. Raises ``NotAuthenticated``."""
+        presented = api_keys.parse(token)
+        return _matched(presented, await self._look_up(presented.id))
+
+    async def recall(self, token: str) -> Principal:
+        """``recognise``, but of a key that was seen before from memory.
+
+        Only for what commits ``still_in_use`` before it answers: nothing of a key changes but that it is revoked.
+        """
         presented = api_keys.parse(token)
         known = self._known.get(presented.id)
-        if known is None or known.until < time.monotonic():
-            known = await self._look_up(presented.id)
-        if not presented.matches(known.secret_hash):
-            raise NotAuthenticated(_REFUSED)
-        return known.principal
-
-    def forget(self, key_id: str) -> None:
-        """Look a key up again the next time: it was revoked."""
-        self._known.pop(key_id, None)
+        return _matched(presented, await self._look_up(presented.id) if known is None else known)
 
     async def _look_up(self, key_id: str) -> _Known:
         row: Any = await self._store.fetch_one(queries.API_KEY, {"id": key_id})
@@ -149,6 +155,11 @@ class Gate:
             raise NotAuthenticated(_REFUSED)
         purpose = None if row["purpose"] is None else Purpose(row["purpose"])
         principal = Principal(row["id"], row["actor"], Role(row["role"]), purpose)
-        known = _Known(time.monotonic() + REMEMBERED_SECONDS, row["secret_hash"], principal)
-        self._known[key_id] = known
+        known = self._known[key_id] = _Known(row["secret_hash"], principal)
         return known
+
+
+def _matched(presented: api_keys.PresentedKey, known: _Known) -> Principal:
+    if not presented.matches(known.secret_hash):
+        raise NotAuthenticated(_REFUSED)
+    return known.principal

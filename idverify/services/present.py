@@ -9,6 +9,7 @@ from idverify.core.policy import Act, Principal, require_may
 from idverify.core.types import credential_type
 from idverify.errors import Conflict, Gone, NotFound
 from idverify.formats.base import HolderBindingExpected
+from idverify.services.access import still_in_use
 from idverify.services.offer import NONCE_BYTES, random_text
 from idverify.services.office import Office
 from idverify.stores import queries, tables
@@ -56,7 +57,7 @@ async def request_presentation(office: Office, asker: Principal, vct: str) -> Ve
         "expires_at": made.expires_at,
         "consumed_at": None,
     }
-    await office.store.commit(WriteSet((Insert(tables.verification_request, row),)))
+    await office.store.commit(WriteSet((*still_in_use(asker), Insert(tables.verification_request, row))))
     return made
 
 

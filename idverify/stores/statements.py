@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    literal_column,
     select,
     text,
     update,
@@ -96,6 +97,12 @@ class Statements:
     def delete(self, table: Table, condition: tuple[str, ...]) -> Sql:
         """Delete where every column of ``condition`` equals."""
         return self._remember(("delete", table.name, condition), lambda: delete(table).where(_equal(table, condition)))
+
+    def found(self, table: Table, condition: tuple[str, ...]) -> Sql:
+        """One row for each where every column of ``condition`` equals."""
+        return self._remember(
+            ("found", table.name, condition), lambda: select(literal_column("1")).where(_equal(table, condition))
+        )
 
     def consume(self, table: Table) -> Sql:
         """Mark a single-use row as used: only if it is unused and has not expired."""

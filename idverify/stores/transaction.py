@@ -14,7 +14,20 @@ from idverify.ledger.sequencer import TreeState, encode_bundle, sequence_all
 from idverify.stores import tables
 from idverify.stores.connection import NOTHING, Connection, Query, Refused, Row
 from idverify.stores.statements import where
-from idverify.stores.writes import Change, Consume, IndexOf, Insert, Put, Recorded, Remove, ShardOf, Write, WriteSet
+from idverify.stores.writes import (
+    Change,
+    Consume,
+    IndexOf,
+    Insert,
+    InsertMany,
+    Put,
+    Recorded,
+    Remove,
+    Require,
+    ShardOf,
+    Write,
+    WriteSet,
+)
 
 T = TypeVar("T")
 
@@ -191,14 +204,14 @@ class Transaction:
     async def _write(self, write: Write, places: Sequence[Place]) -> None:
         connection, statements = self.connection, self.connection.statements
         match write:
-            case Insert(table, row, conflict):
-                values = _resolved(row, places)
-                try:
-                    await connection.run(statements.insert(table, tuple(values)), values)
-                except Refused as taken:
-                    if conflict is None:
-                        raise
-                    raise conflict from taken
+            case Insert():
+                await self._insert(write, places)
+            case InsertMany(table, columns, rows):
+                await connection.insert_many(table.name, columns, rows)
+            case Require(table, condition, otherwise):
+                found = await connection.fetch(statements.found(table, tuple(condition)), where(condition))
+                if len(found) != 1:
+                    raise otherwise
             case Put(table, row):
                 values = _resolved(row, places)
                 await connection.run(statements.put(table, tuple(values)), values)
@@ -211,6 +224,15 @@ class Transaction:
                 await connection.run(statements.delete(table, tuple(condition)), where(condition))
             case Consume():
                 await self._consume(write)
+
+    async def _insert(self, new: Insert, places: Sequence[Place]) -> None:
+        values = _resolved(new.row, places)
+        try:
+            await self.connection.run(self.connection.statements.insert(new.table, tuple(values)), values)
+        except Refused as taken:
+            if new.conflict is None:
+                raise
+            raise new.conflict from taken
 
     async def _consume(self, single_use: Consume) -> None:
         connection, statements = self.connection, self.connection.statements

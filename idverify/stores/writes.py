@@ -42,6 +42,24 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
+class InsertMany:
+    """Insert rows of one shape by few statements; a unique constraint that is taken fails the set."""
+
+    table: Table
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """Nothing is written unless exactly one row is such that every column equals, as of this very transaction."""
+
+    table: Table
+    where: Mapping[str, Any]
+    otherwise: IdverifyError
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """Insert one row or replace the one with the same primary key."""
 
@@ -79,7 +97,7 @@ class Consume:
     unknown: IdverifyError
 
 
-Write = Insert | Put | Change | Remove | Consume
+Write = Insert | InsertMany | Require | Put | Change | Remove | Consume
 
 
 @dataclass(frozen=True, slots=True)

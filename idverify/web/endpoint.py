@@ -5,24 +5,24 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from idverify.auth.session_tokens import csrf_matches
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
-from idverify.errors import CrossSite, DocumentError, MalformedRequest, NotAuthenticated
+from idverify.errors import CrossSite, DocumentError, IdverifyError, MalformedRequest, NotAuthenticated
 from idverify.formats.strict_json import parse_json
 from idverify.services import sessions, step_up
 from idverify.services.access import Gate
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.web import schema
-from idverify.web.body import read_body
+from idverify.web.body import MAX_BODY, read_body
 from idverify.web.problems import problem_response, told
 from idverify.web.same_origin import require_same_origin
 from idverify.web.session_cookie import renewable, renewed, token_of
@@ -31,6 +31,7 @@ OFFICE: Final = web.AppKey("office", Office)
 GATE: Final = web.AppKey("gate", Gate)
 MAX_STEP_UP: Final = 8000
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_HINT: Final = "Send one header 'Authorization: Bearer idv_...' with an API key of this service, or sign in."
 _BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
 
 
@@ -78,8 +79,23 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A media type that a route takes besides JSON: how it is read, and its JSON Schema for whoever calls.
+
+    ``read`` gets the body, capped, and raises ``MalformedRequest`` or ``TooLarge``; what it gives is ``Call.body``.
+    """
+
+    read: Callable[[bytes, web.Request], Any]
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One route. ``answers`` maps a status to its model (``None``: other media, as the handler's docstring says)."""
+    """One route. ``answers`` maps a status to its model (``None``: other media, as the handler's docstring says).
+
+    ``also`` are media types that it takes besides JSON, ``most`` the bytes of a body. Where ``recalls`` is set, its
+    service commits ``access.still_in_use`` before it answers.
+    """
 
     method: str
     path: str
@@ -90,6 +106,9 @@ class Endpoint:
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     optional_query: tuple[str, ...] = ()
+    also: Mapping[str, Media] = field(default_factory=dict)
+    most: int = MAX_BODY
+    recalls: bool = False
 
     @property
     def summary(self) -> str:
@@ -98,8 +117,8 @@ class Endpoint:
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Recognise the caller, read the body, do the work, answer."""
-        office, principal = request.app[OFFICE], await _principal(request, self.caller)
-        body = await _body(request, self.takes) if self.takes is not None else None
+        office, principal = request.app[OFFICE], await _principal(request, self)
+        body = await _body(request, self) if self.takes is not None else None
         given = _given(request) if "Step-Up" in self.headers else None
         if principal is not None and principal.signed_in is not None:
             given = renewable(office, given, token_of(request))
@@ -109,9 +128,19 @@ class Endpoint:
             return await _ask_to_confirm(office, principal, asked)
         # What failed may have come after the act, which renewed the session
         except Exception as error:  # noqa: BLE001  told, and logged there
-            response = told(request, error)
+            response = told(request, await self._refusal(request, error))
         await renewed(office, given, response)
         return response
+
+    async def _refusal(self, request: web.Request, error: Exception) -> Exception:
+        """What failed, but of a caller who was only recalled first whether they may call at all."""
+        if not self.recalls:
+            return error
+        try:
+            await _principal(request, replace(self, recalls=False))
+        except IdverifyError as not_known:
+            return not_known
+        return error
 
 
 def _written(reply: BaseModel | Reply) -> web.Response:
@@ -134,14 +163,14 @@ def bearer_token(request: web.Request, hint: str) -> str:
     return form[1]
 
 
-async def _principal(request: web.Request, caller: Caller) -> Principal | None:
-    if caller is Caller.ANYBODY:
+async def _principal(request: web.Request, route: Endpoint) -> Principal | None:
+    if route.caller is Caller.ANYBODY:
         return None
     token = token_of(request)
-    if caller is Caller.PERSON or (token is not None and "Authorization" not in request.headers):
+    if route.caller is Caller.PERSON or (token is not None and "Authorization" not in request.headers):
         return await _person(request, token)
-    hint = "Send one header 'Authorization: Bearer idv_...' with an API key of this service, or sign in."
-    return await request.app[GATE].recognise(bearer_token(request, hint))
+    gate, key = request.app[GATE], bearer_token(request, _HINT)
+    return await (gate.recall(key) if route.recalls else gate.recognise(key))
 
 
 async def _person(request: web.Request, token: str | None) -> Principal:
@@ -184,23 +213,32 @@ def needs_body(model: type[BaseModel]) -> bool:
     return any(field.is_required() for field in model.model_fields.values())
 
 
-async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
+async def _body(request: web.Request, route: Endpoint) -> Any:
+    model = route.takes
+    assert model is not None
     if not request.body_exists and not needs_body(model):
         return model()
-    if request.content_type != "application/json":
-        raise MalformedRequest(f"The body must be application/json; got {request.content_type}.")
-    raw = await read_body(request)
+    media = request.content_type
+    if media != "application/json" and media not in route.also:
+        known = " or ".join(("application/json", *route.also))
+        raise MalformedRequest(f"The body must be {known}; got {media}.")
+    raw = await read_body(request, route.most)
+    return _json(raw, model) if media == "application/json" else route.also[media].read(raw, request)
+
+
+def _json(raw: bytes, model: type[BaseModel]) -> BaseModel:
     try:
         parse_json(raw, "The body")  # one reading only: no name twice, no number that parsers round
         return model.model_validate_json(raw, strict=True)
     except DocumentError as wrong:
         raise MalformedRequest("The body is not JSON as it must be.", [{"at": "/", "expected": str(wrong)}]) from wrong
     except ValidationError as error:
-        raise MalformedRequest("Some fields are not as they must be.", _places(error)) from error
+        raise MalformedRequest("Some fields are not as they must be.", _places(error, model)) from error
 
 
-def _places(error: ValidationError) -> list[dict[str, str]]:
+def _places(error: ValidationError, model: type[BaseModel]) -> list[dict[str, str]]:
+    tags = 1 if issubclass(model, RootModel) else 0  # which of its models was meant
     return [
-        {"at": "/" + "/".join(map(str, wrong["loc"])), "expected": wrong["msg"]}
+        {"at": "/" + "/".join(map(str, wrong["loc"][tags:])), "expected": wrong["msg"]}
         for wrong in error.errors(include_url=False, include_input=False, include_context=False)
     ]

@@ -78,7 +78,8 @@ def _operation(route: Endpoint) -> dict[str, Any]:
     if route.takes is not None:
         operation["requestBody"] = {
             "required": needs_body(route.takes),
-            "content": {"application/json": {"schema": _refer(route.takes)}},
+            "content": {"application/json": {"schema": _refer(route.takes)}}
+            | {name: {"schema": dict(media.schema)} for name, media in route.also.items()},
         }
     security = list(_SECURITY[route.caller])
     if security or "Authorization" in route.headers:

@@ -73,15 +73,19 @@ def _told(request: web.Request, error: IdverifyError) -> web.Response:
     return problem_response(error) if page is None else page
 
 
-def problem_response(error: IdverifyError, extension: Mapping[str, Any] | None = None) -> web.Response:
-    """One error as a response, with extension members (RFC 9457 section 3.2). Faults of ours stay in the log."""
-    body: dict[str, Any] = {
+def problem(error: IdverifyError) -> dict[str, Any]:
+    """The members that every problem has (RFC 9457 section 3.1)."""
+    return {
         "type": f"/problems/{error.slug}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
-        **(extension or {}),
     }
+
+
+def problem_response(error: IdverifyError, extension: Mapping[str, Any] | None = None) -> web.Response:
+    """One error as a response, with extension members (RFC 9457 section 3.2). Faults of ours stay in the log."""
+    body = {**problem(error), **(extension or {})}
     if isinstance(error, KeyRemoved):  # for PublicKeyCredential.signalUnknownCredential
         body["credential_id"] = base64url.encode(error.credential_id)
     headers = {}

@@ -27,6 +27,7 @@ from idverify.web import (
     shards,
     signing_in,
     status_lists,
+    submission,
     verify,
 )
 from idverify.web.endpoint import Caller, Endpoint
@@ -125,8 +126,9 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", OWN_COPY + "/retirement", own_copies.retire_copy, KNOWN, GONE, schema.NewRetirement, CONFIRMED),
     # verifiers
     Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KNOWN, REQUESTED,
-             schema.NewVerificationRequest),
-    Endpoint("POST", V1 + "/verify", verify.verify, KNOWN, {200: schema.VerdictView}, schema.Submitted),
+             schema.NewVerificationRequest, recalls=True),
+    Endpoint("POST", V1 + "/verify", verify.verify, KNOWN, {200: schema.VerifyAnswer}, schema.Submitted,
+             optional_query=submission.QUERY, also=submission.MEDIA, most=submission.MAX_BODY, recalls=True),
     # everybody
     Endpoint("GET", V1 + "/trust-bundle", public.trust_bundle, ANY, OTHER_MEDIA),
     Endpoint("GET", "/status/{list:[1-9][0-9]{0,8}}", status_lists.status_list, ANY, OTHER_MEDIA),

@@ -5,7 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    RootModel,
+    Tag,
+    create_model,
+    model_validator,
+)
 
 from idverify.core.action import canonical_json
 from idverify.core.assurance import IdentityAssurance
@@ -16,6 +26,7 @@ from idverify.core.retirement import Retirement
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.services.ceremonies import Given
+from idverify.services.check import MOST
 from idverify.services.notices import NoticeKind
 from idverify.services.sealed import DecisionContent
 
@@ -378,12 +389,39 @@ class VerificationRequestMade(Model):
     expires_at: Instant
 
 
-class Submitted(Model):
+Document = Annotated[
+    str, Field(description="As it was handed over: text, base64 of a binary document, or what a wallet printed")
+]
+LedgerReceipt = Annotated[str | None, Field(description="The document's, if it came by itself: c2sp.org/tlog-proof@v1")]
+
+
+class SubmittedDocument(Model):
     """A document to verify. ``verification_request`` if it answers one; then its key binding is required."""
 
-    document: Annotated[str, Field(max_length=400_000)]
-    receipt: Annotated[str | None, Field(max_length=200_000, description="c2sp.org/tlog-proof@v1")] = None
+    document: Document
+    receipt: LedgerReceipt = None
     verification_request: Handle | None = None
+
+
+class SubmittedDocuments(Model):
+    """Several documents to verify, each by itself."""
+
+    documents: Annotated[list[SubmittedDocument], Field(min_length=1, max_length=MOST)]
+
+
+def _how_many(sent: Any) -> str:
+    return "several" if isinstance(sent, dict) and "documents" in sent else "one"
+
+
+class Submitted(
+    RootModel[
+        Annotated[
+            Annotated[SubmittedDocument, Tag("one")] | Annotated[SubmittedDocuments, Tag("several")],
+            Discriminator(_how_many),
+        ]
+    ]
+):
+    """A document to verify, or several."""
 
 
 class CheckView(Model):
@@ -711,6 +749,22 @@ class Problem(BaseModel):
     detail: str
     errors: list[dict[str, str]] | None = None
     reason: str | None = None
+
+
+class Refused(Model):
+    """Why a document of several was not looked at: an RFC 9457 problem, as it would have been alone."""
+
+    problem: Problem
+
+
+class VerdictsView(Model):
+    """The answer on ``documents``: of each in order its verdict, or why its request cannot be answered."""
+
+    results: list[VerdictView | Refused]
+
+
+class VerifyAnswer(RootModel[VerdictView | VerdictsView]):
+    """The verdict on one document, or the verdicts on several."""
 
 
 def instant(at: int) -> dt.datetime:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
+from idverify.core.claims import as_json
+from idverify.errors import ClientError
 from idverify.services import check, present
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
+from idverify.web.problems import problem
+from idverify.web.submission import Asked, of_json
 
 
 async def request_presentation(call: Call) -> Reply:
@@ -23,14 +29,23 @@ async def request_presentation(call: Call) -> Reply:
 
 
 async def verify(call: Call) -> Reply:
-    """The verdict on a document."""
-    asked: schema.Submitted = call.body
-    answer = await check.check(
-        call.office,
-        call.caller,
-        asked.document.strip().encode(),
-        None if asked.receipt is None else asked.receipt.encode(),
-        None if asked.verification_request is None else bytes.fromhex(asked.verification_request),
-    )
-    # The busiest answer is written as it stands; that it fits schema.VerdictView is for the tests to show.
-    return Reply(orjson.dumps({**answer.verdict.to_json(), "type": answer.type, "claims": answer.claims}))
+    """The verdict on a document; of several, on each."""
+    asked: Asked = call.body if isinstance(call.body, Asked) else of_json(call.body)
+    answers = await check.check_all(call.office, call.caller, asked.given)
+    if asked.several:
+        return Reply(_dumps({"results": [_shown(answer) for answer in answers]}))
+    (answer,) = answers
+    if isinstance(answer, ClientError):
+        raise answer
+    return Reply(_dumps(_shown(answer)))
+
+
+def _shown(answer: check.Answer | ClientError) -> dict[str, Any]:
+    """The busiest answer is written as it stands; that it fits ``schema.VerifyAnswer`` is for the tests to show."""
+    if isinstance(answer, ClientError):
+        return {"problem": problem(answer)}
+    return {**answer.verdict.to_json(), "type": answer.type, "claims": answer.claims}
+
+
+def _dumps(value: Any) -> bytes:
+    return orjson.dumps(value, default=as_json)

@@ -10,7 +10,6 @@ from idverify.core.names import MOST_NAME
 from idverify.core.policy import Role
 from idverify.errors import Unprocessable
 from idverify.services import access
-from idverify.web.endpoint import GATE
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.desks import home_of
@@ -76,7 +75,6 @@ async def revoke(call: PageCall) -> Redirect:
     """Revoke a key, once confirmed."""
     key = call.request.match_info["key"]
     await access.revoke_key_for(call.office, call.caller, key, call.given)
-    call.request.app[GATE].forget(key)
     return Redirect(f"{_path(call)}?done=revoked")
 
 

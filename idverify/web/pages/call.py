@@ -12,8 +12,8 @@ from idverify.core.policy import Principal
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.sessions import Opened
+from idverify.web.form_body import Posted
 from idverify.web.pages.explanation import Explanation
-from idverify.web.pages.form_body import Posted
 from idverify.web.pages.forms import Filled, Form, fill
 from idverify.web.pages.render import Html, Renderer
 from idverify.web.pages.words import Language, translate

@@ -11,7 +11,7 @@ from idverify.auth.credential_json import credential_id_of
 from idverify.errors import CeremonyMalformed, DocumentError
 from idverify.formats.strict_json import parse_object
 from idverify.services.ceremonies import Beginning, Given
-from idverify.web.pages.form_body import Posted
+from idverify.web.form_body import Posted
 
 CEREMONY, RESPONSE, BROWSER_ERROR, CSRF = "ceremony", "response", "browser_error", "csrf"
 # Fields of the frame, not of the form in it

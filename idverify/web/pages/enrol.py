@@ -9,11 +9,11 @@ from idverify.core.policy import Principal, Role
 from idverify.errors import ClientError, Conflict, MalformedRequest, NotYet, Unprocessable
 from idverify.services import enrol as service
 from idverify.services import keys
+from idverify.web.form_body import Posted
 from idverify.web.pages import signals
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.ceremony_form import shown
 from idverify.web.pages.desks import home_of
-from idverify.web.pages.form_body import Posted
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_

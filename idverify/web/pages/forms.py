@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from idverify.errors import MalformedRequest
-from idverify.web.pages.form_body import Posted
+from idverify.web.form_body import Posted
 
 __all__ = ["Annotated", "Field", "Filled", "Form", "Says", "fill"]
 

@@ -38,10 +38,10 @@ from idverify.errors import (
     UserVerificationNeeded,
 )
 from idverify.services import sessions
-from idverify.web import session_cookie
+from idverify.web import form_body, session_cookie
 from idverify.web.body import MAX_BODY, read_body
 from idverify.web.endpoint import OFFICE
-from idverify.web.pages import ceremony_form, confirm, explanation, form_body
+from idverify.web.pages import ceremony_form, confirm, explanation
 from idverify.web.pages.call import AROUND, Answer, Download, PageCall, Redirect
 from idverify.web.pages.language import language_of
 from idverify.web.pages.local_path import local_path

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from idverify.core.types.immigration_status import Allowed, ImmigrationPermission
-from idverify.web.pages.form_body import Posted
+from idverify.web.form_body import Posted
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.words import N_
 

@@ -84,7 +84,7 @@ RESULTS: Final[Mapping[Result, str]] = {
     Result.NOT_APPLICABLE: N_("Does not apply"),
 }
 _FOLDING: Final = (Result.UNKNOWN, Result.PASS, Result.NOT_APPLICABLE)  # of what is folded away, the worst first
-# What became of a document of ours, by the decision that did it (services.check.WITHDRAWN)
+# What became of a document of ours, by the decision that did it (services.withdrawal.WITHDRAWN)
 WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
     DecisionKind.GRANT: N_("Replaced on %(date)s by decision."),
     DecisionKind.VARY: N_("Replaced on %(date)s by decision."),

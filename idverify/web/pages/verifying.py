@@ -13,12 +13,12 @@ from pydantic import ConfigDict
 
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import Conflict, Gone, NotFound
+from idverify.formats.handed_over import HandedOver, handed_over
 from idverify.services import check as service
 from idverify.services import present
 from idverify.web.body import MAX_BODY
 from idverify.web.pages.call import PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
-from idverify.web.pages.handed_over import HandedOver, handed_over
 from idverify.web.pages.render import Html
 from idverify.web.pages.verdict_words import in_words
 from idverify.web.pages.words import N_
@@ -66,7 +66,7 @@ async def check(call: PageCall) -> Html:
     on_page = form.model.verification_request
     request = given.request if on_page is None else bytes.fromhex(on_page)
     try:
-        answer = await service.check(call.office, call.caller, given.document, given.receipt, request)
+        answer = await service.check(call.office, call.caller, replace(given, request=request))
     except (NotFound, Conflict, Gone):
         return _form(call, form.with_error("document", _NOT_OURS))
     return Html("verifying/verdict.html", {"verdict": in_words(call.language, answer), "again": _path(call)})

@@ -7,10 +7,12 @@ from types import ModuleType
 
 import pytest
 
-from idverify.formats import jose, sdjwt_conceal, strict_cbor, strict_json
+from idverify.formats import handed_over, jose, sdjwt_conceal, strict_cbor, strict_json
+
+MODULES = [handed_over, jose, sdjwt_conceal, strict_cbor, strict_json]
 
 
-@pytest.mark.parametrize("module", [jose, sdjwt_conceal, strict_cbor, strict_json], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_examples(module: ModuleType) -> None:
     """Each example runs and says what it says it says."""
     found = doctest.testmod(module)

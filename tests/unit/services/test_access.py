@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from sqlalchemy import select
 
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
-from idverify.services.access import Gate, create_key, revoke_key
+from idverify.services.access import Gate, create_key, revoke_key, still_in_use
 from idverify.services.invite import Invited
+from idverify.stores import tables
 from idverify.stores.store import Store
+from idverify.stores.writes import Insert, WriteSet
 from tests.simulators.databases import everything
 from tests.simulators.software_office import SoftwareOffice
+from tests.unit.stores.rows import status_row
 
 CLOCK = SystemClock()
 
@@ -58,9 +64,8 @@ async def test_a_key_that_is_not_right(store: Store, spoilt: str) -> None:
     assert expected in refused.value.detail
 
 
-async def test_a_revoked_key(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A revoked key is refused once what was remembered of it is over, and cannot be revoked again."""
-    monkeypatch.setattr(access, "REMEMBERED_SECONDS", 0.0)
+async def test_a_revoked_key(store: Store) -> None:
+    """A revoked key is refused at once, whoever revoked it, and cannot be revoked again."""
     token, gate = await _key(store), Gate(store)
     key_id = token.split("_")[1]
     await gate.recognise(token)
@@ -71,6 +76,24 @@ async def test_a_revoked_key(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
         await gate.recognise(token)
     with pytest.raises(NotFound, match=key_id):
         await revoke_key(store, CLOCK, system_entropy, key_id)
+
+
+async def test_a_remembered_key_counts_only_with_what_it_wrote(store: Store) -> None:
+    """Whoever is recalled after another process revoked the key writes nothing, so gets no answer."""
+    token, gate = await _key(store), Gate(store)
+    await gate.recall(token)
+    work = WriteSet((*still_in_use(await gate.recall(token)), Insert(tables.status_entry, status_row(1))))
+    await store.commit(work)
+
+    await revoke_key(store, CLOCK, system_entropy, token.split("_")[1])
+
+    with pytest.raises(NotAuthenticated, match="unknown or was revoked"):
+        await store.commit(replace(work, writes=(work.writes[0], Insert(tables.status_entry, status_row(2)))))
+    assert len(await store.fetch(select(tables.status_entry), {})) == 1
+    with pytest.raises(NotAuthenticated, match="unknown or was revoked"):
+        await gate.recognise(token)
+    with pytest.raises(NotAuthenticated, match="unknown or was revoked"):
+        await gate.recall(token)
 
 
 async def test_keys_of_another_purpose_are_another_s(served: SoftwareOffice) -> None:

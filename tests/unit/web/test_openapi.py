@@ -105,7 +105,10 @@ def test_a_route_s_bodies(route: Endpoint) -> None:
         assert "requestBody" not in described
     else:
         content = described["requestBody"]["content"]
-        assert content == {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.takes.__name__}"}}}
+        json = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.takes.__name__}"}}}
+        assert content == json | {name: {"schema": media.schema} for name, media in route.also.items()}
+        for media in route.also.values():
+            Draft202012Validator.check_schema(media.schema)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)

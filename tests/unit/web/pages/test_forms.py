@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from idverify.errors import MalformedRequest
-from idverify.web.pages.form_body import Posted
+from idverify.web.form_body import Posted
 from idverify.web.pages.forms import Annotated, Field, Form, Says, fill
 
 

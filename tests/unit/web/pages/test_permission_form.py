@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idverify.core.types.immigration_status import ImmigrationPermission
-from idverify.web.pages.form_body import Posted
+from idverify.web.form_body import Posted
 from idverify.web.pages.forms import fill
 from idverify.web.pages.permission_form import Granting, typed_from, with_permission
 from tests.simulators.service import PERMISSION

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idverify.errors import ClientError, MalformedRequest, TooLarge
-from idverify.web.pages.form_body import MOST_FIELDS, Posted, read
+from idverify.web.form_body import MOST_FIELDS, Posted, read
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"

@@ -42,14 +42,17 @@ class Posted:
 
     def file(self, name: str) -> bytes | None:
         """The file chosen for this field; ``None`` where none was, which browsers send as an empty one."""
-        return next((content for key, content in self.files if key == name and content), None)
+        return next(iter(self.all_files(name)), None)
+
+    def all_files(self, name: str) -> tuple[bytes, ...]:
+        """Every file chosen for this field."""
+        return tuple(content for key, content in self.files if key == name and content)
 
 
 def read(body: bytes, content_type: str) -> Posted:
     """What a form posted. Raises ``MalformedRequest`` for what no browser sends."""
-    multipart = _MULTIPART.fullmatch(content_type)
-    if multipart is not None:
-        return _read_multipart(body, multipart[1].encode())
+    if _MULTIPART.fullmatch(content_type):
+        return read_multipart(body, content_type)
     if content_type.partition(";")[0] == "application/x-www-form-urlencoded":
         return _read_urlencoded(body)
     raise MalformedRequest("A form must be sent as application/x-www-form-urlencoded or as multipart/form-data.")
@@ -67,9 +70,13 @@ def _read_urlencoded(body: bytes) -> Posted:
     return Posted(tuple((_name(name), _text(value)) for name, value in pairs))
 
 
-def _read_multipart(body: bytes, boundary: bytes) -> Posted:
+def read_multipart(body: bytes, content_type: str, most: int = MOST_FIELDS) -> Posted:
+    """A form of ``most`` parts (RFC 7578). Raises ``MalformedRequest``, and ``TooLarge`` for more parts."""
+    form = _MULTIPART.fullmatch(content_type)
+    if form is None:
+        raise MalformedRequest("A form with files must be multipart/form-data with a boundary.")
     fields, files = [], []
-    for name, is_file, content in _parts(body, boundary):
+    for name, is_file, content in _parts(body, form[1].encode(), most):
         if is_file:
             files.append((name, content))
         else:
@@ -77,11 +84,11 @@ def _read_multipart(body: bytes, boundary: bytes) -> Posted:
     return Posted(tuple(fields), tuple(files))
 
 
-def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[str, bool, bytes]]:
+def _parts(body: bytes, boundary: bytes, most: int) -> Iterator[tuple[str, bool, bytes]]:
     """Name, whether it is a file, and content of each part between the delimiters (RFC 2046 section 5.1.1)."""
     delimiter = b"\r\n--" + boundary
-    if body.count(delimiter) > MOST_FIELDS:
-        raise TooLarge(f"A form may have {MOST_FIELDS} fields.")
+    if body.count(delimiter) > most:
+        raise TooLarge(f"A form may have {most} fields.")
     before, *parts = (b"\r\n" + body).split(delimiter)
     if before or not parts or parts.pop() not in (b"--", b"--\r\n"):
         raise MalformedRequest("The form's parts did not arrive whole.")

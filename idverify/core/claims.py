@@ -1,0 +1,26 @@
+"""Claims as JSON, where a format has values that JSON has not: the same in API, command line and receipts."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from typing import Any
+
+
+def as_json(value: Any) -> Any:
+    r"""A value that JSON has not: bytes as base64url without padding, a date as RFC 3339 full-date, a time in UTC.
+
+    Raises ``TypeError`` for anything else; so it is a ``default`` of JSON writers.
+
+    >>> as_json(b"\xff\xd8"), as_json(dt.date(1974, 8, 12))
+    ('_9g', '1974-08-12')
+    """
+    match value:
+        case bytes():
+            return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+        case dt.datetime():
+            return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case dt.date():
+            return value.isoformat()
+        case _:
+            raise TypeError(f"JSON has no {type(value).__name__}")

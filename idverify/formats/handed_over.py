@@ -1,0 +1,107 @@
+r"""What somebody handed over to be checked: a document as it is, or in what people and programs put around one.
+
+``WRAPPINGS`` is the table of what is taken off, in order, the same for API, pages and command line. Nothing here
+believes anything: what is no known wrapping is the document itself, and the verdict names what is wrong with it.
+
+>>> handed_over(b'{"document": "eyJ.eyJ.sig~", "receipt": null}').document
+b'eyJ.eyJ.sig~'
+>>> handed_over(b"b2lzc3Vlcg\n").document
+b'oissuer'
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from idverify.errors import DocumentError
+from idverify.formats.strict_json import parse_object
+
+MOST: Final = 512 * 1024  # larger is no document with something around it, and is not looked into
+_MEMBERS: Final = {"document", "receipt", "verification_request"}
+_HANDLE: Final = re.compile(r"[0-9a-f]{32}")
+_SPACE: Final = b" \t\r\n\f\v"
+_TEXT: Final = bytes(range(0x20, 0x7F)) + _SPACE
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The document's bytes, its receipt, and the handle of the verification request that it answers."""
+
+    document: bytes
+    receipt: bytes | None = None
+    request: bytes | None = None
+
+
+def handed_over(given: bytes, receipt: bytes | None = None, request: bytes | None = None) -> HandedOver:
+    """What was pasted or uploaded, unwrapped. A receipt and a request of their own go before those within."""
+    whole = HandedOver(given, receipt, request)
+    if len(given) > MOST:
+        return whole
+    for unwrap in WRAPPINGS:
+        whole = unwrap(whole)
+    return whole
+
+
+def _white_space(whole: HandedOver) -> HandedOver:
+    """Of text: line ends of e-mail, blanks of the clipboard. Bytes of a binary document are all its own."""
+    plain = whole.document.removeprefix(_BYTE_ORDER_MARK).strip(_SPACE)
+    if plain.startswith(b"{"):  # JSON says itself what its blanks mean
+        return replace(whole, document=plain)
+    if plain.translate(None, _TEXT):
+        return whole
+    return replace(whole, document=plain.translate(None, _SPACE))
+
+
+def _wallet_answer(whole: HandedOver) -> HandedOver:
+    """The file that a wallet prints: document, receipt, and the request that it answers."""
+    if not whole.document.startswith(b"{"):
+        return whole
+    try:
+        within = _of_wallet(parse_object(whole.document, "A wallet's answer"))
+    except DocumentError:
+        within = None
+    if within is None:
+        return whole
+    return HandedOver(within.document, whole.receipt or within.receipt, whole.request or within.request)
+
+
+def _base64(whole: HandedOver) -> HandedOver:
+    """Bytes written as base64 or base64url (RFC 4648), with padding or without."""
+    text = whole.document
+    if not _BASE64.fullmatch(text):
+        return whole
+    try:
+        digits = text.rstrip(b"=").translate(_TO_STANDARD)
+        return replace(whole, document=binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True))
+    except ValueError:
+        return whole
+
+
+# What is taken off, in order; each leaves alone what is not its own.
+WRAPPINGS: Final[tuple[Callable[[HandedOver], HandedOver], ...]] = (
+    _white_space,
+    _wallet_answer,
+    _base64,
+)
+
+
+def _of_wallet(answer: dict[str, Any]) -> HandedOver | None:
+    document, receipt, request = (answer.get(name) for name in ("document", "receipt", "verification_request"))
+    if not answer.keys() <= _MEMBERS or not isinstance(document, str):
+        return None
+    if not isinstance(receipt, str | None) or not isinstance(request, str | None):
+        return None
+    if request is not None and not _HANDLE.fullmatch(request):
+        return None
+    return HandedOver(
+        "".join(document.split()).encode(),
+        None if receipt is None else receipt.encode(),
+        None if request is None else bytes.fromhex(request),
+    )

@@ -1,0 +1,91 @@
+"""The looks that checks leave: durable before any answer, together with using up the requests that were answered.
+
+A look holds whose copy it was only of a genuine document: a forged one names anybody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from idverify.core.policy import Principal
+from idverify.errors import ClientError, NotAuthenticated
+from idverify.services.access import still_in_use
+from idverify.services.office import Office
+from idverify.services.present import Awaited
+from idverify.services.verify import Submission, Verified
+from idverify.stores import tables
+from idverify.stores.writes import InsertMany, WriteSet
+
+_COLUMNS: Final = (
+    "id",
+    "person_id",
+    "looked_at",
+    "actor",
+    "role",
+    "purpose",
+    "channel",
+    "verdict",
+    "status_list",
+    "status_index",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One document that was looked at, and the verification request that it answers, if it does."""
+
+    submission: Submission
+    verified: Verified
+    answered: Awaited | None
+
+
+async def record(
+    office: Office, asker: Principal, looked: Sequence[Looked | ClientError], at: int
+) -> list[Looked | ClientError]:
+    """Commit the looks; in the place of one whose request was used up meanwhile stands that.
+
+    Those that use up nothing are one write set, each other is its own; all are handed over together, so that they share
+    a commit and none of them fails another. Raises what fails them all.
+    """
+    plain = [one for one in looked if isinstance(one, Looked) and one.answered is None]
+    answers = [one for one in looked if isinstance(one, Looked) and one.answered is not None]
+    works = [_work(office, asker, plain, at)] if plain else []
+    works += [_work(office, asker, [one], at) for one in answers]
+    if len(works) == 1 and len(looked) == 1:
+        await office.store.commit(works[0])
+        return list(looked)
+    outcomes = await asyncio.gather(*map(office.store.commit, works), return_exceptions=True)
+    refused: dict[int, ClientError] = {}
+    for one, outcome in zip([None, *answers] if plain else answers, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            if one is None or isinstance(outcome, NotAuthenticated) or not isinstance(outcome, ClientError):
+                raise outcome
+            refused[id(one)] = outcome
+    return [refused.get(id(one), one) for one in looked]
+
+
+def _work(office: Office, asker: Principal, looked: Sequence[Looked], at: int) -> WriteSet:
+    used = [one.answered.consume for one in looked if one.answered is not None]
+    rows = tuple(_row(office, asker, one, at) for one in looked)
+    return WriteSet((*still_in_use(asker), *used, InsertMany(tables.look, _COLUMNS, rows)))
+
+
+def _row(office: Office, asker: Principal, looked: Looked, at: int) -> tuple[Any, ...]:
+    """In the order of ``_COLUMNS``."""
+    verified = looked.verified
+    status = verified.presented.status if verified.presented is not None and verified.genuine() else None
+    return (
+        office.new_id(),
+        None,
+        at,
+        asker.actor,
+        asker.role.value,
+        None if asker.purpose is None else asker.purpose.value,
+        looked.submission.channel.value,
+        verified.verdict.verdict.value,
+        None if status is None else status.uri,
+        None if status is None else status.index,
+    )

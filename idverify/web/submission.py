@@ -1,0 +1,112 @@
+"""What is handed over to ``POST /api/v1/verify``, in every media type that it takes: an explicit table.
+
+A media type says how the bytes came, never what they are: that is sniffed (``formats.handed_over``,
+``formats.carriers``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from idverify.errors import MalformedRequest
+from idverify.formats.handed_over import HandedOver, handed_over
+from idverify.services.check import MOST
+from idverify.web import schema
+from idverify.web.endpoint import Media
+from idverify.web.form_body import Posted, read_multipart
+
+MAX_BODY: Final = 4 * 1024 * 1024
+REQUEST: Final = "verification_request"
+QUERY: Final = (REQUEST,)
+_FIELDS: Final = frozenset({"document", "receipt", REQUEST})
+_FILES: Final = frozenset({"file", "receipt"})
+_OPTIONS: Final = 4  # parts of a form besides its documents
+_HANDLE: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was handed over; ``several``: whoever asked wants a list, even of one."""
+
+    given: tuple[HandedOver, ...]
+    several: bool
+
+
+def of_json(body: schema.Submitted) -> Asked:
+    """From the JSON of one document or of several."""
+    match body.root:
+        case schema.SubmittedDocuments(documents=documents):
+            return Asked(tuple(map(_of_json, documents)), several=True)
+        case one:
+            return Asked((_of_json(one),), several=False)
+
+
+def _of_json(one: schema.SubmittedDocument) -> HandedOver:
+    receipt = None if one.receipt is None else one.receipt.encode()
+    request = None if one.verification_request is None else bytes.fromhex(one.verification_request)
+    return handed_over(one.document.encode(), receipt, request)
+
+
+def _one(body: bytes, request: web.Request) -> Asked:
+    """The body is the document; what belongs to it is in the query."""
+    return Asked((handed_over(body, None, _handle(_option(request, REQUEST))),), several=False)
+
+
+def _form(body: bytes, request: web.Request) -> Asked:
+    """Files and texts, each a document, in that order."""
+    posted = read_multipart(body, request.headers.get("Content-Type", ""), MOST + _OPTIONS)
+    names = {name for name, _ in posted.fields}, {name for name, _ in posted.files}
+    if not (names[0] <= _FIELDS and names[1] <= _FILES):
+        raise MalformedRequest("A form has files named file or receipt, and fields document, verification_request.")
+    documents = (*posted.all_files("file"), *(text.encode() for text in posted.texts("document") if text))
+    if not 1 <= len(documents) <= MOST:
+        raise MalformedRequest(f"A form must have 1 to {MOST} documents, as file or document; got {len(documents)}.")
+    receipt, handle = _receipt(posted), _handle(posted.text(REQUEST) or _option(request, REQUEST))
+    if len(documents) > 1 and (receipt is not None or handle is not None):
+        raise MalformedRequest("A receipt or a verification_request belongs to one document; got several documents.")
+    return Asked(tuple(handed_over(one, receipt, handle) for one in documents), several=len(documents) > 1)
+
+
+def _receipt(posted: Posted) -> bytes | None:
+    return posted.file("receipt") or posted.text("receipt").encode() or None
+
+
+def _option(request: web.Request, name: str) -> str:
+    given = request.query.getall(name, [])
+    if len(given) > 1:
+        raise MalformedRequest(f"{name} must stand in the query once; got {len(given)}.")
+    return given[0] if given else ""
+
+
+def _handle(given: str) -> bytes | None:
+    if not given:
+        return None
+    if not _HANDLE.fullmatch(given):
+        raise MalformedRequest("verification_request must be 32 hex digits.")
+    return bytes.fromhex(given)
+
+
+_TEXT: Final = {"type": "string"}
+_BINARY: Final = {"description": "The bytes of one document"}
+_FORM: Final = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}},
+        "document": {"type": "array", "items": _TEXT},
+        "receipt": _TEXT,
+        REQUEST: {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}
+
+MEDIA: Final[Mapping[str, Media]] = {
+    "text/plain": Media(_one, _TEXT),
+    "application/dc+sd-jwt": Media(_one, _TEXT),
+    "application/octet-stream": Media(_one, _BINARY),
+    "application/cbor": Media(_one, _BINARY),
+    "multipart/form-data": Media(_form, _FORM),
+}
