@@ -39,7 +39,7 @@ async def carry_out_orders(
     lock = hold(config.data)
     try:
         async with AsyncExitStack() as stack:
-            root = await _root(config, stack)
+            root = await root_if_there(config, stack)
             if root is None:
                 _tell_waiting(orders, "the root's token is not there. Bring it back", told)
                 return
@@ -56,7 +56,7 @@ async def carry_out_orders(
         os.close(lock)
 
 
-async def _root(config: Config, stack: AsyncExitStack) -> Hsm | None:
+async def root_if_there(config: Config, stack: AsyncExitStack) -> Hsm | None:
     """The root's token, unless it was taken away. A PIN that is refused is for the operator, now: tokens lock."""
     if not config.root.pin_file.exists():
         return None

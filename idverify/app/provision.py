@@ -9,6 +9,7 @@ import ipaddress
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from hsm import Algorithm, Hsm, HsmError, init_token
 from hsm.softhsm import find_module, render
-from idverify.app.key_orders import carry_out_orders
+from idverify.app.key_orders import carry_out_orders, root_if_there
 from idverify.app.private import write_private
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
@@ -33,7 +34,9 @@ from idverify.services.establish import (
     SEALING_ROLE,
     WRAPPING_ROLE,
     Ceremony,
+    TokenKey,
     add_keys,
+    certify_keys,
     crl_is_due,
     establish,
     renew_crl,
@@ -219,7 +222,7 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
                 await _renew_crl(config, store, clock.now())
             else:
                 await _first_keys(config, store, clock)
-            await _further_keys(config, store, clock)
+            await _further_keys(config, store, clock, told)
             await carry_out_orders(config, store, deployment(config), clock, told)
         except HsmError as error:
             raise at_start(error) from error
@@ -236,17 +239,38 @@ async def _first_keys(config: Config, store: Store, clock: Clock) -> None:
         await establish(store, deployment(config), ceremony, clock, system_entropy)
 
 
-async def _further_keys(config: Config, store: Store, clock: Clock) -> None:
+async def _further_keys(config: Config, store: Store, clock: Clock, told: Callable[[str], None]) -> None:
     """What this version needs and the deployment has not: keys of an earlier version's, and the one in software."""
-    rows = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
-    if CHECKPOINT_COSIGNER in rows:
+    there = {row["role"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
+    missing = [role for role in (*ONLINE_KEYS, CHECKPOINT_COSIGNER) if role not in there]
+    if not missing:
         return
     async with Hsm(token_config(config.online, writable=True)) as online:
         keys = await keys_on(online, config.online.label, ONLINE_KEYS)
-        sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
-        cosigning = await make_cosigning_key(HsmSealer(online, sealing), system_entropy)
-        new = [key for key in (*keys, cosigning) if key.role not in rows]
-        await add_keys(store, new, clock, system_entropy)
+        certified = tuple(key for key in keys if key.role in missing and key.role in CERTIFIED_ROLES)
+        plain = [key for key in keys if key.role in missing and key.role not in CERTIFIED_ROLES]
+        if CHECKPOINT_COSIGNER in missing:
+            sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
+            plain.append(await make_cosigning_key(HsmSealer(online, sealing), system_entropy))
+        if plain:
+            await add_keys(store, plain, clock, system_entropy)
+        if certified:
+            await _certify(config, store, certified, clock, told)
+
+
+async def _certify(
+    config: Config, store: Store, keys: tuple[TokenKey, ...], clock: Clock, told: Callable[[str], None]
+) -> None:
+    """The root signs what further keys may sign; without it the deployment serves on, but for what they would sign."""
+    async with AsyncExitStack() as stack:
+        root = await root_if_there(config, stack)
+        if root is None:
+            roles = ", ".join(key.role for key in keys)
+            told(f"New signing keys wait for the root's token: {roles}. Bring it back, then start again.")
+            return
+        (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
+        ceremony = Ceremony(root_key, keys, HsmSigner(root, root_key.key_id))
+        await certify_keys(store, deployment(config), ceremony, clock, system_entropy)
 
 
 async def _renew_crl(config: Config, store: Store, now: int) -> None:

@@ -108,7 +108,10 @@ def serve(data: Data = DATA) -> int:
 @app.command()
 def verify(
     file: Annotated[
-        str, typer.Argument(help="A document, a wallet's presentation, the evidence of an act, or - for input.")
+        list[str],
+        typer.Argument(
+            help="Documents, a wallet's presentation, the receipt of a check, the evidence of an act, or - for input."
+        ),
     ],
     offline: Annotated[Path | None, typer.Option(help="Trust bundle (from: idverify trust export).")] = None,
     root_sha256: Annotated[str | None, typer.Option(help="Fingerprint of the root that you trust.")] = None,
@@ -120,11 +123,16 @@ def verify(
     policy: PolicyFile = None,
     json: Json = False,
 ) -> int:
-    """Verify offline, a document from a trust bundle, evidence with the log's key: 0 accept, 1 reject, 2 refer."""
+    """Verify offline, a document from a trust bundle, evidence with the log's key: 0 accept, 1 reject, 2 refer.
+
+    Nobody is asked. To have a running service check: idverify api POST URL/api/v1/verify BODY --key FILE
+    """
     from idverify.cli.auditing.trust import Trust
     from idverify.cli.verify import Question, run
 
-    return run(Question(file, offline, root_sha256, receipt, nonce, audience, at, Trust(vkey or [], policy), json))
+    return run(
+        Question(tuple(file), offline, root_sha256, receipt, nonce, audience, at, Trust(vkey or [], policy), json)
+    )
 
 
 @app.command()
@@ -213,7 +221,7 @@ def apikey_list(data: Data = DATA, json: Json = False) -> int:
 
 @apikey.command("revoke")
 def apikey_revoke(key_id: str, data: Data = DATA) -> int:
-    """Revoke an API key by its id; it stops working within a second."""
+    """Revoke an API key by its id; it stops working at once."""
     from idverify.cli.apikey import revoke
 
     return revoke(data, key_id)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from idverify.errors import IdverifyError
+from idverify.formats.claims_json import as_json
 
 MAX_INPUT = 16 * 1024 * 1024
 E = TypeVar("E", bound=StrEnum)
@@ -53,7 +54,8 @@ def one_of(kind: type[E], value: str, option: str) -> E:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+    sys.stdout.write(orjson.dumps(value, default=as_json, option=options).decode() + "\n")
     sys.stdout.flush()
 
 

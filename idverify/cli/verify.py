@@ -13,19 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.core.verdict import CheckId, Outcome, Result, Verdict
 from idverify.errors import DocumentError
+from idverify.formats import verification_receipt
 from idverify.formats.base import HolderBindingExpected
+from idverify.formats.claims_json import json_of
+from idverify.formats.handed_over import handed_over
+from idverify.formats.verification_receipt import looks_like as is_receipt
 from idverify.services.evidence_file import TYPE, is_evidence_file
 from idverify.services.reverify import reverify
 from idverify.services.trust import offline_verifier
-from idverify.services.verify import Submission, verify
+from idverify.services.verify import Submission, Verifier, verify
 
 EXIT = {Outcome.ACCEPT: 0, Outcome.REJECT: 1, Outcome.REFER: 2}
+WORST_FIRST = (Outcome.REJECT, Outcome.REFER, Outcome.ACCEPT)
 WORDS = {Outcome.ACCEPT: "ACCEPTED", Outcome.REFER: "CHECK BY HAND", Outcome.REJECT: "REJECTED"}
 MARKS = {Result.PASS: "ok", Result.FAIL: "FAIL", Result.UNKNOWN: "?", Result.NOT_APPLICABLE: "-"}
 
@@ -34,7 +37,7 @@ MARKS = {Result.PASS: "ok", Result.FAIL: "FAIL", Result.UNKNOWN: "?", Result.NOT
 class Question:
     """What was asked on the command line."""
 
-    file: str
+    files: tuple[str, ...]
     offline: Path | None
     root_sha256: str | None
     receipt: Path | None
@@ -56,11 +59,27 @@ class Answer:
 
 
 def run(question: Question) -> int:
-    """Verify and print; the exit status is the verdict."""
-    given = read_input(question.file).strip()
-    answer = next(verify_it for looks_like, verify_it in CARRIERS if looks_like(given))(question, given)
-    _show(answer, json=question.json)
-    return EXIT[answer.verdict.verdict]
+    """Verify and print; the exit status is the verdict, of several files the worst."""
+    several = len(question.files) > 1
+    if several and (question.receipt, question.nonce, question.audience) != (None, None, None):
+        raise WrongUsage("--receipt, --nonce and --audience belong to one document; give one file.")
+    answers = [_answer(question, read_input(file)) for file in question.files]
+    if question.json:
+        shown = [_as_json(answer) for answer in answers]
+        print_json(
+            [{"file": file, **one} for file, one in zip(question.files, shown, strict=True)] if several else shown[0]
+        )
+    else:
+        for file, answer in zip(question.files, answers, strict=True):
+            if several:
+                say(f"{file}:")
+            _show(answer)
+    found = {answer.verdict.verdict for answer in answers}
+    return next(EXIT[outcome] for outcome in WORST_FIRST if outcome in found)
+
+
+def _answer(question: Question, given: bytes) -> Answer:
+    return next(verify_it for looks_like, verify_it in CARRIERS if looks_like(given))(question, given)
 
 
 def _evidence(question: Question, given: bytes) -> Answer:
@@ -81,63 +100,66 @@ def _confirmed(verdict: Verdict) -> Mapping[str, Any] | None:
 
 
 def _document(question: Question, given: bytes) -> Answer:
-    if question.trust.vkeys or question.trust.policy:
-        raise WrongUsage("This is no evidence of an act: --vkey and --policy are for evidence alone.")
-    if question.offline is None or question.root_sha256 is None:
-        raise WrongUsage("Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export")
     at = _time(question.at)
-    try:
-        root = bytes.fromhex(question.root_sha256.replace(":", ""))
-        verifier = offline_verifier(read_input(str(question.offline)), root, at)
-    except (DocumentError, ValueError) as wrong:
-        raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
+    verifier = _verifier(question, at)
     verified = asyncio.run(verify(verifier, _submission(question, given), at))
     kind = None if verified.presented is None else verified.presented.type
     return Answer(verified.verdict, kind, verified.claims_for(None))
 
 
+def _receipt(question: Question, given: bytes) -> Answer:
+    if (question.receipt, question.nonce, question.audience) != (None, None, None):
+        raise WrongUsage(
+            "This is the receipt of a check: it takes --offline, --root-sha256 and --at, and nothing else."
+        )
+    at = _time(question.at)
+    verdict, said = verification_receipt.check(given.strip(), _verifier(question, at).trust, at)
+    return Answer(verdict, verification_receipt.TYPE, confirmed=said)
+
+
+def _verifier(question: Question, at: int) -> Verifier:
+    if question.trust.vkeys or question.trust.policy:
+        raise WrongUsage("This is no evidence of an act: --vkey and --policy are for evidence alone.")
+    if question.offline is None or question.root_sha256 is None:
+        raise WrongUsage("Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export")
+    try:
+        root = bytes.fromhex(question.root_sha256.replace(":", ""))
+        return offline_verifier(read_input(str(question.offline)), root, at)
+    except (DocumentError, ValueError) as wrong:
+        raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
+
+
 # (looks like it, who verifies it): tried in order; what nothing else knows is a document, which has formats of its own
 CARRIERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Question, bytes], Answer]], ...]] = (
     (is_evidence_file, _evidence),
+    (is_receipt, _receipt),
     (lambda _: True, _document),
 )
 
 
 def _submission(question: Question, given: bytes) -> Submission:
-    document, receipt = _opened(given)
-    if question.receipt is not None:
-        receipt = read_input(str(question.receipt))
+    receipt = None if question.receipt is None else read_input(str(question.receipt))
+    handed = handed_over(given, receipt)
     if (question.nonce is None) != (question.audience is None):
         raise WrongUsage("Give --nonce and --audience together: the request that the wallet answered.")
     expected = None
     if question.nonce is not None and question.audience is not None:
         expected = HolderBindingExpected(question.audience, question.nonce)
-    return Submission(document, receipt, expected)
+    return Submission(handed.document, handed.receipt, expected)
 
 
-def _opened(given: bytes) -> tuple[bytes, bytes | None]:
-    """Document and receipt: a wallet's presentation holds both, anything else is the document itself."""
-    if not given.startswith(b"{"):
-        return given, None
-    try:
-        presentation = orjson.loads(given)
-        receipt = presentation.get("receipt")
-        return presentation["document"].encode(), None if receipt is None else receipt.encode()
-    except (orjson.JSONDecodeError, KeyError, AttributeError):
-        return given, None
+def _as_json(answer: Answer) -> dict[str, Any]:
+    return answer.verdict.to_json() | {"type": answer.type, "claims": answer.claims}
 
 
-def _show(answer: Answer, *, json: bool) -> None:
-    if json:
-        print_json(answer.verdict.to_json() | {"type": answer.type, "claims": answer.claims})
-        return
+def _show(answer: Answer) -> None:
     say(WORDS[answer.verdict.verdict])
     for check in answer.verdict.checks:
         say(f"  {MARKS[check.result]:>4}  {check.id:<15} {check.detail}")
     if answer.confirmed is not None:
         say("What was confirmed:")
     for name, value in (*_shown(answer.claims).items(), *(answer.confirmed or {}).items()):
-        say(f"        {name}: {value if isinstance(value, str) else orjson.dumps(value).decode()}")
+        say(f"        {name}: {value if isinstance(value, str) else json_of(value).decode()}")
     say(answer.verdict.next_step)
 
 

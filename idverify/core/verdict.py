@@ -70,6 +70,7 @@ class Channel(StrEnum):
 
     PRESENTATION = "presentation"  # a wallet answered our verification request: nonce and audience are ours
     DOCUMENT = "document"  # somebody handed over the bytes
+    RECEIPT = "receipt"  # no document: what a check found, as it was signed for a case file
     EVIDENCE = "evidence"  # no document: what was kept of an act that somebody confirmed with a security key
 
 
@@ -112,10 +113,13 @@ _OF_EVIDENCE = (
 )
 _OF_DOCUMENTS = tuple(check for check in CheckId if check not in (CheckId.ACTION, CheckId.KEY))
 
+_OF_RECEIPTS = (CheckId.SIZE, CheckId.FORMAT, CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.VALIDITY)
+
 # What is looked at, per channel.
 CHECKS: Mapping[Channel, tuple[CheckId, ...]] = {
     Channel.PRESENTATION: _OF_DOCUMENTS,
     Channel.DOCUMENT: _OF_DOCUMENTS,
+    Channel.RECEIPT: _OF_RECEIPTS,
     Channel.EVIDENCE: _OF_EVIDENCE,
 }
 
@@ -125,6 +129,7 @@ CHECKS: Mapping[Channel, tuple[CheckId, ...]] = {
 REQUIRED: Mapping[Channel, frozenset[CheckId]] = {
     Channel.PRESENTATION: _GENUINE | {CheckId.HOLDER_BINDING, CheckId.AUDIENCE},
     Channel.DOCUMENT: _GENUINE | {CheckId.HOLDER_BINDING},
+    Channel.RECEIPT: frozenset(_OF_RECEIPTS),
     Channel.EVIDENCE: frozenset(_OF_EVIDENCE),
 }
 
@@ -143,6 +148,10 @@ _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.HOLDER_BINDING: UNPROVEN,
 }
 _OF_EVIDENCE_THAT_FAILS = "Do not rely on this evidence. Ask for the file again; if it is the same, tell an auditor."
+_ALL_FAIL_ALIKE: Mapping[Channel, str] = {
+    Channel.EVIDENCE: _OF_EVIDENCE_THAT_FAILS,
+    Channel.RECEIPT: "Do not rely on this receipt. Ask for the file again, or check the document itself.",
+}
 _OF_EVIDENCE_UNPROVEN: Mapping[CheckId, str] = {
     CheckId.ACTION: "Ask for the act itself: the file holds only its digest.",
     CheckId.RECEIPT: "Give the log's verifier key. If the file has no receipt, ask for the file again.",
@@ -155,18 +164,21 @@ _REFERRED = "Check by hand what could not be told."
 def fold(checks: Iterable[Check], channel: Channel) -> Verdict:
     """Any failed check rejects; a required one that did not pass refers; otherwise accept."""
     named = tuple(checks)
+    passed = []
     for check in named:
         if check.result is Result.FAIL:
             return Verdict(Outcome.REJECT, named, _next_step_on_fail(check.id, channel))
-    passed = {check.id for check in named if check.result is Result.PASS}
+        if check.result is Result.PASS:
+            passed.append(check.id)
+    required = REQUIRED[channel]
     for missing in CHECKS[channel]:
-        if missing in REQUIRED[channel] and missing not in passed:
+        if missing in required and missing not in passed:
             unproven = _OF_EVIDENCE_UNPROVEN if channel is Channel.EVIDENCE else _NEXT_STEP_ON_UNKNOWN
             return Verdict(Outcome.REFER, named, unproven.get(missing, _REFERRED))
     return Verdict(Outcome.ACCEPT, named, _ACCEPTED)
 
 
 def _next_step_on_fail(failed: CheckId, channel: Channel) -> str:
-    if channel is Channel.EVIDENCE:
-        return _OF_EVIDENCE_THAT_FAILS
+    if channel in _ALL_FAIL_ALIKE:
+        return _ALL_FAIL_ALIKE[channel]
     return _NEXT_STEP_ON_FAIL.get(failed, _REJECTED)

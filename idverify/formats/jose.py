@@ -122,6 +122,11 @@ def _header(encoded: bytes) -> Mapping[str, Any]:
     return MappingProxyType(parse_object(b64url_decode(encoded, "The header"), "The header"))
 
 
+def header_of(encoded: bytes) -> Mapping[str, Any]:
+    """The header of what may be a compact JWS: to tell of what kind it is, before anything else is looked at."""
+    return _header(encoded.partition(b".")[0])
+
+
 def read_jws(encoded: bytes, profile: TokenProfile, limit: int = MAX_TOKEN) -> Jws:
     """Split and parse; the header must fit ``profile``. The signature is not looked at. Raises ``DocumentError``."""
     if len(encoded) > limit:

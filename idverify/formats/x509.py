@@ -54,6 +54,8 @@ class Purpose(Enum):
     TRUST_LIST = ObjectIdentifier("2.25.148177995793149423696356949372862082912")
     # Ours: whoever tells a person what the ledger holds about them says nothing else.
     ENTRIES = ObjectIdentifier("2.25.156910992779791066949173162863378590408")
+    # Ours: whoever says what a check found issues no document and names nobody as trusted.
+    VERIFICATION = ObjectIdentifier("2.25.177549816252514323708134002250486102295")
 
 
 class Region(NamedTuple):

@@ -26,6 +26,7 @@ LEAF_MAX_DAYS: Mapping[Purpose, int] = {
     Purpose.STATEMENT: 457,
     Purpose.TRUST_LIST: 457,
     Purpose.ENTRIES: 457,
+    Purpose.VERIFICATION: 457,
 }
 
 _EVERYBODYS_KEY = ec.derive_private_key(1, ec.SECP256R1())

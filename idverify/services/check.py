@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 from idverify.core.policy import Act, Principal, Role, require_may
-from idverify.core.verdict import Verdict
 from idverify.errors import ClientError, IdverifyError
 from idverify.formats.handed_over import HandedOver
-from idverify.services import looks, withdrawal
-from idverify.services.looks import Looked
+from idverify.services import looks, verification_receipts, withdrawal
+from idverify.services.looks import Answer, Looked
 from idverify.services.office import Office
 from idverify.services.present import Awaited, awaited
-from idverify.services.verify import Submission, Verifier, verify
+from idverify.services.verify import Submission, Verified, Verifier, verify
 
 MOST: Final = 256
 """Documents that are checked in one go at most."""
@@ -24,23 +23,26 @@ _BREATH: Final = 16  # documents after which others have their turn
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The verdict, the document's type, and the claims that the asker may learn (``None`` if rejected)."""
+class Wishes:
+    """What the asker wants besides the verdict: a signed receipt of it."""
 
-    verdict: Verdict
-    type: str | None
-    claims: dict[str, Any] | None
+    receipt: bool = False
 
 
-async def check(office: Office, asker: Principal, given: HandedOver) -> Answer:
+NO_WISHES: Final = Wishes()
+
+
+async def check(office: Office, asker: Principal, given: HandedOver, wishes: Wishes = NO_WISHES) -> Answer:
     """Check a document. Raises what makes the request impossible; of the document itself speaks the verdict."""
-    (answer,) = await check_all(office, asker, (given,))
+    (answer,) = await check_all(office, asker, (given,), wishes)
     if isinstance(answer, IdverifyError):
         raise answer
     return answer
 
 
-async def check_all(office: Office, asker: Principal, given: Sequence[HandedOver]) -> list[Answer | ClientError]:
+async def check_all(
+    office: Office, asker: Principal, given: Sequence[HandedOver], wishes: Wishes = NO_WISHES
+) -> list[Answer | ClientError]:
     """Check documents, each by itself; their looks are committed together before any of them is answered.
 
     In the place of one whose request cannot be answered any more stands why: the others are none the worse for it.
@@ -52,8 +54,10 @@ async def check_all(office: Office, asker: Principal, given: Sequence[HandedOver
         looked.append(await _looked_at(office, asker, verifier, one, at))
         if number % _BREATH == 0:
             await asyncio.sleep(0)
+    if wishes.receipt:
+        looked = await asyncio.gather(*(_with_receipt(office, asker, one) for one in looked))
     recorded = await looks.record(office, asker, looked, at)
-    return [one if isinstance(one, ClientError) else await _answered(office, asker, one) for one in recorded]
+    return [one if isinstance(one, ClientError) else _counted(office, one) for one in recorded]
 
 
 async def _looked_at(
@@ -64,7 +68,8 @@ async def _looked_at(
     except ClientError as refused:
         return refused
     submission = _submission(given, answered)
-    return Looked(submission, await verify(verifier, submission, at), answered)
+    verified = await verify(verifier, submission, at)
+    return Looked(submission, verified, answered, await _answer(office, asker, verified))
 
 
 def _submission(given: HandedOver, answered: Awaited | None) -> Submission:
@@ -73,14 +78,23 @@ def _submission(given: HandedOver, answered: Awaited | None) -> Submission:
     return Submission(given.document, given.receipt, answered.expected, answered.type)
 
 
-async def _answered(office: Office, asker: Principal, looked: Looked) -> Answer:
-    verified = looked.verified
-    office.tally.checked(verified.verdict.verdict, looked.submission.channel)
+async def _answer(office: Office, asker: Principal, verified: Verified) -> Answer:
     kind = None if verified.presented is None else verified.presented.type
-    verdict = verified.verdict
-    if asker.role is Role.OFFICER:
-        verdict = await withdrawal.with_reason(office, verified)
+    verdict = await withdrawal.with_reason(office, verified) if asker.role is Role.OFFICER else verified.verdict
     return Answer(verdict, kind, verified.claims_for(asker.purpose))
+
+
+async def _with_receipt(office: Office, asker: Principal, looked: Looked | ClientError) -> Looked | ClientError:
+    """Signed before the look is committed, which keeps the receipt's digest: neither is there without the other."""
+    if isinstance(looked, ClientError):
+        return looked
+    made = await verification_receipts.make(office, asker, looked)
+    return replace(looked, answer=replace(looked.answer, receipt=made))
+
+
+def _counted(office: Office, looked: Looked) -> Answer:
+    office.tally.checked(looked.verified.verdict.verdict, looked.submission.channel)
+    return looked.answer
 
 
 def online_verifier(office: Office) -> Verifier:

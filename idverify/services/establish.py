@@ -25,7 +25,7 @@ from idverify.ledger.entry import EntryType
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.sequencer import genesis
 from idverify.ports import Clock, Entropy, Signer
-from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, Deployment
+from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, VERIFICATION_SIGNER, Deployment
 from idverify.services.records import LOG_START, about_ourselves, public_object
 from idverify.stores import queries, tables
 from idverify.stores.store import FIRST_SHARD, Store
@@ -52,6 +52,7 @@ CERTIFIED_ROLES: Final = {
     STATUS_SIGNER: Purpose.STATEMENT,
     TRUST_SIGNER: Purpose.TRUST_LIST,
     ENTRIES_SIGNER: Purpose.ENTRIES,
+    VERIFICATION_SIGNER: Purpose.VERIFICATION,
 }
 
 
@@ -105,6 +106,18 @@ async def add_keys(store: Store, keys: Iterable[TokenKey], clock: Clock, entropy
     added = tuple(keys)
     writes = tuple(Insert(tables.signing_key, key_row(key, None, clock.now())) for key in added)
     await store.commit(WriteSet(writes, tuple(key_entry(key, None, entropy) for key in added)))
+
+
+async def certify_keys(
+    store: Store, deployment: Deployment, ceremony: Ceremony, clock: Clock, entropy: Entropy
+) -> None:
+    """Take further keys into use that the root certifies: those of roles that an earlier version did not know."""
+    rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
+    root = next(row["certificate"] for row in rows if row["role"] == ROOT_ROLE)
+    maker = Maker(deployment, ceremony, clock.now(), entropy)
+    made = [(key, await maker.leaf_certificate(key, CERTIFIED_ROLES[key.role], root)) for key in ceremony.online]
+    writes = tuple(Insert(tables.signing_key, key_row(key, leaf, maker.now)) for key, leaf in made)
+    await store.commit(WriteSet(writes, tuple(key_entry(key, leaf, entropy) for key, leaf in made)))
 
 
 async def crl_is_due(store: Store, at: int) -> bool:

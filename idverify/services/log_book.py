@@ -80,6 +80,7 @@ class LogBook:
     def __init__(self, store: Store, hands: Hands) -> None:
         self._store, self._hands = store, hands
         self.logs: tuple[Log, ...] = ()
+        self._policy: tuple[tuple[Log, ...], Policies] | None = None
         self._publishers: dict[int, Publisher] = {}
         self._awaiting: dict[int, Publisher] = {}  # of closed logs that wait for witnesses alone
         self._stored: dict[int, StoredSnapshots] = {}
@@ -110,7 +111,9 @@ class LogBook:
     @property
     def policy(self) -> Policies:
         """What readers of receipts of any shard rely on."""
-        return Policies(tuple(one.policy for one in self.policies()))
+        if self._policy is None or self._policy[0] is not self.logs:  # every check asks, shards are few and stay
+            self._policy = self.logs, Policies(tuple(one.policy for one in self.policies()))
+        return self._policy[1]
 
     def policies(self) -> tuple[LogPolicy, ...]:
         """The policy of every shard, oldest first, also of one that a new shard names and that is lost."""

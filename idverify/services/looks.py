@@ -6,11 +6,13 @@ A look holds whose copy it was only of a genuine document: a forged one names an
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.policy import Principal
+from idverify.core.verdict import Verdict
 from idverify.errors import ClientError, NotAuthenticated
 from idverify.services.access import still_in_use
 from idverify.services.office import Office
@@ -30,16 +32,31 @@ _COLUMNS: Final = (
     "verdict",
     "status_list",
     "status_index",
+    "receipt_digest",
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict, the document's type, and the claims that the asker may learn (``None`` if rejected).
+
+    ``receipt`` is the signed receipt, where one was wished for.
+    """
+
+    verdict: Verdict
+    type: str | None
+    claims: dict[str, Any] | None
+    receipt: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
-    """One document that was looked at, and the verification request that it answers, if it does."""
+    """One document that was looked at, the verification request that it answers, if it does, and what is told."""
 
     submission: Submission
     verified: Verified
     answered: Awaited | None
+    answer: Answer
 
 
 async def record(
@@ -88,4 +105,5 @@ def _row(office: Office, asker: Principal, looked: Looked, at: int) -> tuple[Any
         verified.verdict.verdict.value,
         None if status is None else status.uri,
         None if status is None else status.index,
+        None if looked.answer.receipt is None else hashlib.sha256(looked.answer.receipt).digest(),
     )

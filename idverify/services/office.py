@@ -30,6 +30,7 @@ from idverify.stores.vault import PersonKey, Vault
 STATUS_SIGNER: Final = "status-list-signer"
 TRUST_SIGNER: Final = "trust-list-signer"
 ENTRIES_SIGNER: Final = "entries-signer"
+VERIFICATION_SIGNER: Final = "verification-signer"
 RECEIPT_SIGNER: Final = "receipt-signer"
 HANDLE_BYTES: Final = 16
 

@@ -33,6 +33,14 @@ STATUS_SENTENCES: Final[Mapping[int, str]] = {
     StatusValue.SUSPENDED: "Suspended by a recorded decision; it may be reinstated.",
 }
 _UNWITNESSED: Final = "Its receipt is older than the witnesses that are asked for now. The holder can fetch it anew."
+_WITHIN_LIMITS: Final = Check(CheckId.SIZE, Result.PASS, "Within the limits.")
+_NO_RECEIPT: Final = Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
+_STALE: Final = Check(
+    CheckId.ISSUER_TRUSTED,
+    Result.UNKNOWN,
+    "The list of revoked certificates is out of date, so the signer may have been revoked since.",
+    {"rule": "crl-next-update"},
+)
 _OTHER_STATUS: Final = "The status list holds a value that this type of credential does not use."
 
 
@@ -69,8 +77,8 @@ class Verified:
 
     def genuine(self) -> bool:
         """Whether the issuer's signature and its trust held: only then is it known whose document this is."""
-        held = {check.id for check in self.verdict.checks if check.result is Result.PASS}
-        return {CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED} <= held
+        held = [check.id for check in self.verdict.checks if check.result is Result.PASS]
+        return CheckId.SIGNATURE in held and CheckId.ISSUER_TRUSTED in held
 
     def claims_for(self, purpose: Purpose | None) -> dict[str, Any] | None:
         """What an asker with this purpose may learn; nothing of a rejected document."""
@@ -87,8 +95,7 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         presented = carrier.read(submission.document)
     except DocumentError as wrong:
         return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None)
-    checks = [Check(CheckId.SIZE, Result.PASS, "Within the limits.")]
-    checks += _asked_type(carrier, verifier, submission, presented, at)
+    checks = [_WITHIN_LIMITS, *_asked_type(carrier, verifier, submission, presented, at)]
     issuer = carrier.issuer(presented, verifier.trust)
     checks += await _status(verifier, presented, issuer, checks, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
@@ -110,18 +117,19 @@ def _asked_type(
     carrier: CredentialFormat, verifier: Verifier, submission: Submission, presented: Presented, at: int
 ) -> Iterable[Check]:
     """The format's own checks; a type that is trusted but was not asked for does not answer the request."""
-    for check in carrier.check(presented, verifier.trust, at, submission.expected):
-        wrong_type = submission.requested_type not in (None, type_id(presented))
-        stale = verifier.trust.revocations_until is not None and verifier.trust.revocations_until <= at
-        if check.id is CheckId.ISSUER_TRUSTED and check.result is Result.PASS and stale:
-            old = "The list of revoked certificates is out of date, so the signer may have been revoked since."
-            yield Check(check.id, Result.UNKNOWN, old, {"rule": "crl-next-update"})
-            continue
-        if check.id is CheckId.TYPE_ALLOWED and check.result is Result.PASS and wrong_type:
-            asked = f"The request was for {submission.requested_type}; this is another type of document."
-            yield Check(check.id, Result.FAIL, asked, {"rule": "type-requested"})
-        else:
-            yield check
+    checks = carrier.check(presented, verifier.trust, at, submission.expected)
+    until = verifier.trust.revocations_until
+    if until is not None and until <= at:
+        checks = [_STALE if _passed(check, CheckId.ISSUER_TRUSTED) else check for check in checks]
+    if submission.requested_type not in (None, type_id(presented)):
+        asked = f"The request was for {submission.requested_type}; this is another type of document."
+        wrong = Check(CheckId.TYPE_ALLOWED, Result.FAIL, asked, {"rule": "type-requested"})
+        checks = [wrong if _passed(check, CheckId.TYPE_ALLOWED) else check for check in checks]
+    return checks
+
+
+def _passed(check: Check, wanted: CheckId) -> bool:
+    return check.id is wanted and check.result is Result.PASS
 
 
 def type_id(presented: Presented) -> str:
@@ -133,8 +141,7 @@ def type_id(presented: Presented) -> str:
 async def _status(
     verifier: Verifier, presented: Presented, issuer: TrustedIssuer | None, so_far: list[Check], at: int
 ) -> list[Check]:
-    trusted = any(check.id is CheckId.ISSUER_TRUSTED and check.result is Result.PASS for check in so_far)
-    if issuer is None or not trusted:
+    if issuer is None or not any(_passed(check, CheckId.ISSUER_TRUSTED) for check in so_far):
         return _status_unknown("Not looked at: the issuer is not trusted, so nobody is asked about it.")
     if presented.status is None:
         return _status_unknown("The document names no status list, so whether it was revoked cannot be known.")
@@ -164,7 +171,7 @@ def _status_unknown(why: str) -> list[Check]:
 
 def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) -> Check:
     if receipt is None:
-        return Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
+        return _NO_RECEIPT
     status = None if presented.status is None else (presented.status.uri, presented.status.index)
     try:
         held = verify_receipt(

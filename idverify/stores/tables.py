@@ -536,6 +536,7 @@ look = Table(
     _text("verdict"),
     _text("status_list", null=True),
     Column("status_index", BigInteger, nullable=True),
+    Column("receipt_digest", LargeBinary, nullable=True),  # SHA-256 of the signed receipt, where one was asked for
     Index("look_at_copy", "status_list", "status_index"),
     Index("look_at_person", "person_id"),
     Index("look_of_actor", "actor", "looked_at"),

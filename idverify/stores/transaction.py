@@ -65,6 +65,8 @@ class Transaction:
         self._pending: list[tuple[bytes, bytes]] = []
         self._records: list[tuple[Any, ...]] = []
         self._claims: list[tuple[bytes, int, int]] | None = None
+        self._rows: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+        self._held: set[object] = set()  # what ``Require`` asked, and nothing was written since
 
     async def log(self) -> tuple[int, TreeState]:
         """The shard that is written to, and the state that its next entry continues.
@@ -94,7 +96,7 @@ class Transaction:
             self._shard, self._tree, self._first_index = log
             self._pending = pending
             del pending[kept:]
-            self._records = []
+            self._records, self._rows, self._held = [], {}, set()
             await self.connection.undo()
             raise
         await self.connection.keep()
@@ -170,6 +172,9 @@ class Transaction:
         if self._records:
             await self.connection.insert_many("ledger_record", _RECORD, self._records)
             self._records = []
+        for (table, columns), rows in self._rows.items():
+            await self.connection.insert_many(table, columns, rows)
+        self._rows = {}
 
     async def _append(self, entries: Sequence[Recorded]) -> list[Place] | None:
         """``extend`` the log, and keep the private rows for ``_settle``."""
@@ -207,11 +212,11 @@ class Transaction:
             case Insert():
                 await self._insert(write, places)
             case InsertMany(table, columns, rows):
-                await connection.insert_many(table.name, columns, rows)
-            case Require(table, condition, otherwise):
-                found = await connection.fetch(statements.found(table, tuple(condition)), where(condition))
-                if len(found) != 1:
-                    raise otherwise
+                self._rows.setdefault((table.name, columns), []).extend(rows)  # for ``_settle``, with those of others
+                return
+            case Require():
+                await self._require(write)
+                return
             case Put(table, row):
                 values = _resolved(row, places)
                 await connection.run(statements.put(table, tuple(values)), values)
@@ -224,6 +229,16 @@ class Transaction:
                 await connection.run(statements.delete(table, tuple(condition)), where(condition))
             case Consume():
                 await self._consume(write)
+        self._held.clear()
+
+    async def _require(self, needed: Require) -> None:
+        asked = (needed.table.name, *needed.where.items())
+        if asked in self._held:
+            return
+        sql = self.connection.statements.found(needed.table, tuple(needed.where))
+        if len(await self.connection.fetch(sql, where(needed.where))) != 1:
+            raise needed.otherwise
+        self._held.add(asked)
 
     async def _insert(self, new: Insert, places: Sequence[Place]) -> None:
         values = _resolved(new.row, places)

@@ -43,7 +43,10 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class InsertMany:
-    """Insert rows of one shape by few statements; a unique constraint that is taken fails the set."""
+    """Insert rows of one shape, together with those of others; nothing of the same transaction reads them.
+
+    A unique constraint that is taken fails the set.
+    """
 
     table: Table
     columns: tuple[str, ...]

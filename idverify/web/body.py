@@ -22,14 +22,19 @@ async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
         raise TooLarge(f"The body may be {limit} bytes long; got {request.content_length}.")
     if "Content-Encoding" in request.headers:  # nothing is unpacked for a client: a bomb stays as small as it came
         raise MalformedRequest("The body must be sent as it is, without Content-Encoding.")
+    if request.content.is_eof():  # all of it came with the head: nothing to wait for
+        body = request.content.read_nowait()
+        if len(body) > limit:
+            raise TooLarge(f"The body may be {limit} bytes long; got {len(body)}.")
+        return body
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = bytearray()
+            read = bytearray()
             async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
+                read += chunk
+                if len(read) > limit:
                     raise TooLarge(f"The body may be {limit} bytes long; it is longer.")
-            return bytes(body)
+            return bytes(read)
     except TimeoutError as late:
         raise MalformedRequest(f"The body must arrive within {BODY_SECONDS:g} seconds.") from late
     except (ConnectionError, ClientPayloadError) as gone:

@@ -403,7 +403,17 @@ class SubmittedDocument(Model):
     verification_request: Handle | None = None
 
 
-class SubmittedDocuments(Model):
+class Wanted(Model):
+    """What whoever asks wants besides the verdict."""
+
+    verification_receipt: Annotated[bool, Field(description="A signed receipt of the check, for the case file")] = False
+
+
+class SubmittedAlone(SubmittedDocument, Wanted):
+    """One document to verify."""
+
+
+class SubmittedDocuments(Wanted):
     """Several documents to verify, each by itself."""
 
     documents: Annotated[list[SubmittedDocument], Field(min_length=1, max_length=MOST)]
@@ -416,7 +426,7 @@ def _how_many(sent: Any) -> str:
 class Submitted(
     RootModel[
         Annotated[
-            Annotated[SubmittedDocument, Tag("one")] | Annotated[SubmittedDocuments, Tag("several")],
+            Annotated[SubmittedAlone, Tag("one")] | Annotated[SubmittedDocuments, Tag("several")],
             Discriminator(_how_many),
         ]
     ]
@@ -441,6 +451,9 @@ class VerdictView(Model):
     next_step: str
     type: str | None
     claims: dict[str, Any] | None
+    verification_receipt: Annotated[
+        str | None, Field(description="A JWS, if one was asked for: docs/verification-receipts.md")
+    ] = None
 
 
 class SignInAsked(Model):

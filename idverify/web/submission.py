@@ -15,15 +15,17 @@ from aiohttp import web
 
 from idverify.errors import MalformedRequest
 from idverify.formats.handed_over import HandedOver, handed_over
-from idverify.services.check import MOST
+from idverify.services.check import MOST, NO_WISHES, Wishes
 from idverify.web import schema
 from idverify.web.endpoint import Media
 from idverify.web.form_body import Posted, read_multipart
 
 MAX_BODY: Final = 4 * 1024 * 1024
 REQUEST: Final = "verification_request"
-QUERY: Final = (REQUEST,)
-_FIELDS: Final = frozenset({"document", "receipt", REQUEST})
+RECEIPT: Final = "verification_receipt"
+QUERY: Final = (REQUEST, RECEIPT)
+_YES_OR_NO: Final = {"": False, "0": False, "false": False, "1": True, "true": True}
+_FIELDS: Final = frozenset({"document", "receipt", REQUEST, RECEIPT})
 _FILES: Final = frozenset({"file", "receipt"})
 _OPTIONS: Final = 4  # parts of a form besides its documents
 _HANDLE: Final = re.compile(r"[0-9a-f]{32}")
@@ -35,15 +37,16 @@ class Asked:
 
     given: tuple[HandedOver, ...]
     several: bool
+    wishes: Wishes = NO_WISHES
 
 
 def of_json(body: schema.Submitted) -> Asked:
     """From the JSON of one document or of several."""
-    match body.root:
-        case schema.SubmittedDocuments(documents=documents):
-            return Asked(tuple(map(_of_json, documents)), several=True)
-        case one:
-            return Asked((_of_json(one),), several=False)
+    asked = body.root
+    wishes = Wishes(receipt=True) if asked.verification_receipt else NO_WISHES
+    if isinstance(asked, schema.SubmittedDocuments):
+        return Asked(tuple(map(_of_json, asked.documents)), several=True, wishes=wishes)
+    return Asked((_of_json(asked),), several=False, wishes=wishes)
 
 
 def _of_json(one: schema.SubmittedDocument) -> HandedOver:
@@ -54,7 +57,8 @@ def _of_json(one: schema.SubmittedDocument) -> HandedOver:
 
 def _one(body: bytes, request: web.Request) -> Asked:
     """The body is the document; what belongs to it is in the query."""
-    return Asked((handed_over(body, None, _handle(_option(request, REQUEST))),), several=False)
+    given = handed_over(body, None, _handle(_option(request, REQUEST)))
+    return Asked((given,), several=False, wishes=_wishes(_option(request, RECEIPT)))
 
 
 def _form(body: bytes, request: web.Request) -> Asked:
@@ -62,14 +66,22 @@ def _form(body: bytes, request: web.Request) -> Asked:
     posted = read_multipart(body, request.headers.get("Content-Type", ""), MOST + _OPTIONS)
     names = {name for name, _ in posted.fields}, {name for name, _ in posted.files}
     if not (names[0] <= _FIELDS and names[1] <= _FILES):
-        raise MalformedRequest("A form has files named file or receipt, and fields document, verification_request.")
+        raise MalformedRequest(f"A form has files named file or receipt, and fields document, {REQUEST}, {RECEIPT}.")
     documents = (*posted.all_files("file"), *(text.encode() for text in posted.texts("document") if text))
     if not 1 <= len(documents) <= MOST:
         raise MalformedRequest(f"A form must have 1 to {MOST} documents, as file or document; got {len(documents)}.")
     receipt, handle = _receipt(posted), _handle(posted.text(REQUEST) or _option(request, REQUEST))
     if len(documents) > 1 and (receipt is not None or handle is not None):
         raise MalformedRequest("A receipt or a verification_request belongs to one document; got several documents.")
-    return Asked(tuple(handed_over(one, receipt, handle) for one in documents), several=len(documents) > 1)
+    wishes = _wishes(posted.text(RECEIPT) or _option(request, RECEIPT))
+    given = tuple(handed_over(one, receipt, handle) for one in documents)
+    return Asked(given, several=len(given) > 1, wishes=wishes)
+
+
+def _wishes(receipt: str) -> Wishes:
+    if receipt not in _YES_OR_NO:
+        raise MalformedRequest(f"{RECEIPT} must be 1 or 0; got {receipt[:20]!r}.")
+    return Wishes(receipt=True) if _YES_OR_NO[receipt] else NO_WISHES
 
 
 def _receipt(posted: Posted) -> bytes | None:
@@ -100,6 +112,7 @@ _FORM: Final = {
         "document": {"type": "array", "items": _TEXT},
         "receipt": _TEXT,
         REQUEST: {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        RECEIPT: {"enum": ["0", "1"]},
     },
 }
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from idverify.core.claims import as_json
 from idverify.errors import ClientError
+from idverify.formats.claims_json import json_of
 from idverify.services import check, present
+from idverify.services.looks import Answer
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
 from idverify.web.problems import problem
@@ -31,21 +30,18 @@ async def request_presentation(call: Call) -> Reply:
 async def verify(call: Call) -> Reply:
     """The verdict on a document; of several, on each."""
     asked: Asked = call.body if isinstance(call.body, Asked) else of_json(call.body)
-    answers = await check.check_all(call.office, call.caller, asked.given)
+    answers = await check.check_all(call.office, call.caller, asked.given, asked.wishes)
     if asked.several:
-        return Reply(_dumps({"results": [_shown(answer) for answer in answers]}))
+        return Reply(json_of({"results": [_shown(answer) for answer in answers]}))
     (answer,) = answers
     if isinstance(answer, ClientError):
         raise answer
-    return Reply(_dumps(_shown(answer)))
+    return Reply(json_of(_shown(answer)))
 
 
-def _shown(answer: check.Answer | ClientError) -> dict[str, Any]:
+def _shown(answer: Answer | ClientError) -> dict[str, Any]:
     """The busiest answer is written as it stands; that it fits ``schema.VerifyAnswer`` is for the tests to show."""
     if isinstance(answer, ClientError):
         return {"problem": problem(answer)}
-    return {**answer.verdict.to_json(), "type": answer.type, "claims": answer.claims}
-
-
-def _dumps(value: Any) -> bytes:
-    return orjson.dumps(value, default=as_json)
+    shown = {**answer.verdict.to_json(), "type": answer.type, "claims": answer.claims}
+    return shown if answer.receipt is None else {**shown, "verification_receipt": answer.receipt.decode()}

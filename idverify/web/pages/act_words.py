@@ -19,7 +19,7 @@ from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Kind
-from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER
+from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, VERIFICATION_SIGNER
 from idverify.web.pages.said import Said, said
 from idverify.web.pages.words import N_
 
@@ -89,6 +89,7 @@ SIGNING_KEYS: Final[Mapping[str, str]] = {
     STATUS_SIGNER: N_("Signs which documents are withdrawn"),
     TRUST_SIGNER: N_("Signs whom checkers without a network may trust"),
     ENTRIES_SIGNER: N_("Signs what the ledger holds about somebody"),
+    VERIFICATION_SIGNER: N_("Signs what a check found, for case files"),
 }
 assert SIGNING_KEYS.keys() == CERTIFIED_ROLES.keys()
 REPLACEMENTS: Final[Mapping[Replacement, str]] = {

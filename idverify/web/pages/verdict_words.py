@@ -10,7 +10,8 @@ from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.retirement import REASONS as RETIREMENTS
 from idverify.core.retirement import Retirement
 from idverify.core.verdict import UNPROVEN, Check, CheckId, Outcome, Result, Verdict
-from idverify.services.check import RETIRED, Answer
+from idverify.services.looks import Answer
+from idverify.services.withdrawal import RETIRED
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.said import Said, said
 from idverify.web.pages.words import N_, Language, date_in_words, translate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from idverify.app import private, provision
 from idverify.app.provision import Wishes, require_public_url
 from idverify.config import DATABASE, FILE_NAME, Config
 from idverify.errors import SetupError
+from idverify.services.establish import PROBE_ROLE
+from idverify.services.office import VERIFICATION_SIGNER
 
 WISHES = Wishes("http://localhost:8080", 8080, demo=False)
 
@@ -70,6 +74,34 @@ async def test_a_token_that_a_database_needs_is_never_cleared(
 
     assert (tmp_path / DATABASE).exists()
     assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.softhsm
+async def test_a_deployment_of_an_earlier_version_gets_what_it_lacks(softhsm: None, tmp_path: Path) -> None:
+    """A role that it did not know gets a key that the root certifies; without the root's token it waits for it."""
+    config = await provision.provision(tmp_path, WISHES)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database:
+        database.execute("DELETE FROM signing_key WHERE role IN (?, ?)", (VERIFICATION_SIGNER, PROBE_ROLE))
+        database.commit()
+    told: list[str] = []
+    pin = config.root.pin_file
+    away = pin.rename(pin.with_suffix(".away"))
+
+    await provision.provision(tmp_path, WISHES, told.append)
+    assert ["wait for the root's token: verification-signer" in line for line in told] == [True]
+    assert _roles(tmp_path) == {PROBE_ROLE: False}
+
+    away.rename(pin)
+    await provision.provision(tmp_path, WISHES, told.append)
+    assert len(told) == 1
+    assert _roles(tmp_path) == {PROBE_ROLE: False, VERIFICATION_SIGNER: True}
+
+
+def _roles(data: Path) -> dict[str, bool]:
+    """Of both roles that were taken away, those that are there; whether they have a certificate."""
+    with closing(sqlite3.connect(data / DATABASE)) as database:
+        sql = "SELECT role, certificate IS NOT NULL FROM signing_key WHERE role IN (?, ?) AND state = 'active'"
+        return {role: bool(certified) for role, certified in database.execute(sql, (VERIFICATION_SIGNER, PROBE_ROLE))}
 
 
 def test_a_private_file_is_its_owners_and_whole(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from idverify.core.policy import Role
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, fold
 from idverify.services import administration
-from idverify.services.check import Answer
+from idverify.services.looks import Answer
 from idverify.services.withdrawal import WITHDRAWN as WITHDRAWN_THERE
 from idverify.web.pages import act_words, verdict_words
 from idverify.web.pages.render import Frame, Renderer

@@ -7,7 +7,7 @@ import doctest
 
 import pytest
 
-from idverify.core import claims
+from idverify.formats import claims_json as claims
 
 
 def test_examples() -> None:

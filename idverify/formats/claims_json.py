@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-from typing import Any
+import hashlib
+from typing import Any, Final
+
+import orjson
+
+_PLAIN: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME  # an mdoc's maps may have numbers for names
 
 
 def as_json(value: Any) -> Any:
@@ -24,3 +29,13 @@ def as_json(value: Any) -> Any:
             return value.isoformat()
         case _:
             raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def json_of(value: Any) -> bytes:
+    """Compact JSON of claims, or of what holds some."""
+    return orjson.dumps(value, default=as_json, option=_PLAIN)
+
+
+def claims_digest(claims: Any) -> bytes:
+    """SHA-256 of the JSON of claims whose members are in the order of their names, without blanks, in UTF-8."""
+    return hashlib.sha256(orjson.dumps(claims, default=as_json, option=_PLAIN | orjson.OPT_SORT_KEYS)).digest()

@@ -1,0 +1,88 @@
+"""Signed receipts of checks, for whoever asked for one: made before the look is committed, which keeps their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from idverify.core.action import canonical_json
+from idverify.core.policy import Principal, Role
+from idverify.core.trust import TrustStore
+from idverify.formats import jose, verification_receipt
+from idverify.formats.claims_json import claims_digest
+from idverify.formats.verification_receipt import MAX_RECEIPT, PROFILE, Relied, VerificationReceipt
+from idverify.formats.x509 import signing_key
+from idverify.services.looks import Looked
+from idverify.services.office import VERIFICATION_SIGNER, Office
+from idverify.services.verify import Verified
+
+
+async def make(office: Office, asker: Principal, looked: Looked) -> bytes:
+    """The receipt of one check.
+
+    Raises ``Unavailable`` where the HSM is away, or the deployment has no key for it yet.
+    """
+    said = _said(office, asker, looked)
+    signer = office.keys.issuer(VERIFICATION_SIGNER)
+    unsigned = verification_receipt.prepare(said, signer)
+    return verification_receipt.seal(unsigned, await office.signer.sign(signer.key_id, unsigned.payload))
+
+
+def require_ours(office: Office, encoded: bytes) -> None:
+    """Raises ``DocumentError`` unless this service signed the bytes with the key that it has for receipts now."""
+    (leaf,) = office.keys.issuer(VERIFICATION_SIGNER).chain
+    jose.verify_signature(jose.read_jws(encoded, PROFILE, MAX_RECEIPT), signing_key(leaf), "the receipt")
+
+
+def _said(office: Office, asker: Principal, looked: Looked) -> VerificationReceipt:
+    submission, answer = looked.submission, looked.answer
+    ours, presented, expected = office.deployment, looked.verified.presented, submission.expected
+    return VerificationReceipt(
+        iss=ours.iss,
+        issued_at=office.clock.now(),
+        organisation=asker.actor if asker.role is Role.RELYING_PARTY else ours.name,
+        role=asker.role.value,
+        purpose=None if asker.purpose is None else asker.purpose.value,
+        channel=submission.channel.value,
+        format=None if presented is None else presented.format,
+        type=None if presented is None else presented.type,
+        document=hashlib.sha256(submission.document).digest(),
+        claims=None if answer.claims is None else claims_digest(answer.claims),
+        verdict=answer.verdict.to_json(),
+        relied=_relied(office, looked.verified),
+        request=None if expected is None else (expected.audience, hashlib.sha256(expected.nonce.encode()).digest()),
+    )
+
+
+def _relied(office: Office, verified: Verified) -> Relied:
+    status = None if verified.presented is None else verified.presented.status
+    kept = None if status is None else office.statuses.kept().get(status.uri)
+    listed = None
+    if status is not None and kept is not None:
+        listed = status.uri, kept.issued_at, hashlib.sha256(kept.token).digest()
+    return Relied(trust_digest(office.trust), office.trust.revocations_until, listed)
+
+
+def trust_digest(trust: TrustStore) -> bytes:
+    """SHA-256 of whom a verifier relies on for what, and which certificates it knows to be revoked."""
+    return _trust_digest(tuple(sorted(trust.issuers)), trust.revoked_serials, _roots(trust))
+
+
+def _roots(trust: TrustStore) -> tuple[tuple[tuple[bytes, ...], frozenset[str]], ...]:
+    return tuple((trust.issuers[iss].roots, trust.issuers[iss].types) for iss in sorted(trust.issuers))
+
+
+@lru_cache(maxsize=8)  # trust changes by two admins' act, checks are many
+def _trust_digest(
+    names: tuple[str, ...],
+    revoked: frozenset[tuple[str, int]],
+    relied: tuple[tuple[tuple[bytes, ...], frozenset[str]], ...],
+) -> bytes:
+    said = {
+        "issuers": [
+            {"iss": iss, "roots": sorted(hashlib.sha256(root).hexdigest() for root in roots), "types": sorted(types)}
+            for iss, (roots, types) in zip(names, relied, strict=True)
+        ],
+        "revoked": sorted([issuer, f"{serial:x}"] for issuer, serial in revoked),
+    }
+    return hashlib.sha256(canonical_json(said)).digest()

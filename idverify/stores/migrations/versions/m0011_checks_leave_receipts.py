@@ -1,0 +1,14 @@
+"""Whoever checks a document may ask for a signed receipt, whose digest stays with the look"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Forward only: a restore goes back, a migration never does."""
+    op.add_column("look", sa.Column("receipt_digest", sa.LargeBinary(), nullable=True))

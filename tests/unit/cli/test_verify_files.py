@@ -1,0 +1,122 @@
+"""``idverify verify``: whatever file it is, several at once, and nobody is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from idverify.cli import app
+from idverify.cli.output import WrongUsage
+from idverify.services import trust
+from tests.simulators.holder import Holding, asked, holding_with_receipt
+from tests.simulators.software_office import SoftwareOffice
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    status: int
+    said: str
+
+    def json(self) -> Any:
+        """What it printed for machines."""
+        return orjson.loads(self.said)
+
+
+class Desk:
+    """A verifier without a network, with a bundle and a credential in files."""
+
+    def __init__(self, place: Path, held: Holding, root: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+        self.place, self.held, self.root, self._capsys = place, held, hashlib.sha256(root).hexdigest(), capsys
+
+    def file(self, name: str, content: bytes) -> str:
+        """A file with this content."""
+        (self.place / name).write_bytes(content)
+        return str(self.place / name)
+
+    async def verify(self, *arguments: str) -> Done:
+        """The command with the bundle."""
+        bundle = str(self.place / "bundle.jwt")
+        return await self.run(*arguments, "--offline", bundle, "--root-sha256", self.root)
+
+    async def run(self, *arguments: str) -> Done:
+        """The command, on a thread: it has an event loop of its own."""
+        self._capsys.readouterr()
+        try:
+            status = await asyncio.to_thread(app, ["verify", *arguments], standalone_mode=False)
+        except WrongUsage:
+            status = 64
+        return Done(status, self._capsys.readouterr().out)
+
+
+@pytest.fixture
+async def desk(served: SoftwareOffice, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """With a credential whose status is in the bundle, and its receipt."""
+    held = await holding_with_receipt(served)
+    (tmp_path / "bundle.jwt").write_bytes(await trust.export(served.office))
+    return Desk(tmp_path, held, served.office.trust.issuers[served.office.deployment.iss].roots[0], capsys)
+
+
+async def test_one_file_however_it_is_written(desk: Desk) -> None:
+    """In lines, as base64, as a wallet prints it with its receipt."""
+    credential = desk.held.credential.encode()
+    printed = orjson.dumps({"document": credential.decode(), "receipt": desk.held.answer["receipt"]})
+    ways = [credential + b"\n", credential[:50] + b"\n" + credential[50:], base64.b64encode(credential), printed]
+
+    for number, way in enumerate(ways):
+        result = await desk.verify(desk.file(f"file {number}", way), "--json")
+        assert (result.status, result.json()["verdict"]) == (2, "refer"), result.said
+
+
+async def test_several_files_and_the_worst_decides(desk: Desk) -> None:
+    """Each has its verdict, by its name; bytes that are no document are one of them."""
+    good, junk = desk.file("good", desk.held.credential.encode()), desk.file("junk", b"\xa2\x00\xff\n")
+
+    result = await desk.verify(good, junk, "--json")
+    assert [(one["file"], one["verdict"]) for one in result.json()] == [(good, "refer"), (junk, "reject")]
+    assert result.status == 1
+    assert (await desk.verify(good, good)).status == 2
+    said = (await desk.verify(good, junk)).said
+    assert all(f"{name}:" in said for name in (good, junk))
+    assert (await desk.verify(good, junk, "--nonce", "n", "--audience", "a")).status == 64
+
+
+async def test_standard_input(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dash is what comes in, whatever its bytes."""
+    for given, status in ((desk.held.credential.encode(), 2), (b"\x00\xff", 1)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        assert (await desk.verify("-")).status == status
+
+
+async def test_the_receipt_of_a_check(desk: Desk, served: SoftwareOffice) -> None:
+    """It is a carrier like any other: accepted offline, told what it says; changed by one byte it is rejected."""
+    request = await asked(served.api, "employer")
+    document = desk.held.present(request, ["work"])
+    body = {
+        "document": document,
+        "verification_request": request["verification_request"],
+        "verification_receipt": True,
+    }
+    receipt = (await served.api.ok("POST", "/api/v1/verify", "employer", body))["verification_receipt"].encode()
+    later = ("--at", "2026-12-01T00:00:00Z")
+
+    accepted = await desk.verify(desk.file("receipt", receipt + b"\n"), *later)
+    assert accepted.status == 0, accepted.said
+    assert "Example Employer Ltd" in accepted.said
+    assert hashlib.sha256(document.encode()).hexdigest() in accepted.said
+
+    changed = receipt[:-9] + (b"A" if receipt[-9:-8] != b"A" else b"B") + receipt[-8:]
+    result = await desk.verify(desk.file("changed", changed), *later)
+    assert (result.status, "Example Employer Ltd" in result.said) == (1, False)
+    assert (await desk.verify(desk.file("receipt", receipt), "--nonce", "n", "--audience", "a")).status == 64
+    assert (await desk.run(str(desk.place / "receipt"))).status == 64
