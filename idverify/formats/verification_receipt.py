@@ -46,7 +46,7 @@ class Relied:
 class VerificationReceipt:
     """What is said. Digests are SHA-256, times Unix seconds.
 
-    ``claims`` is the digest of what was told (``formats.claims_json.claims_digest``), ``None`` if nothing was. ``request`` is
+    ``claims`` is the digest of what was told (``claims_json.claims_digest``), ``None`` if nothing was. ``request`` is
     (audience, digest of the nonce) of the request that was answered, if it was one.
     """
 
