@@ -113,6 +113,16 @@ class Minimum(Declared):
     authentication: Protection | None = None
     eidas: Eidas | None = None
 
+    def demands(self) -> dict[str, Level]:
+        """What is demanded, by name."""
+        return {name: least for name, least in self if least is not None}
+
+    def raised_by(self, other: Minimum) -> Minimum:
+        """What meets both: of each demand the higher."""
+        mine, theirs = self.demands(), other.demands()
+        higher = {name: mine[name] for name in mine.keys() & theirs.keys() if mine[name].reaches(theirs[name])}
+        return Minimum.model_validate(mine | theirs | higher)
+
     def unmet(self, held: IdentityAssurance | None) -> tuple[str, ...]:
         """The names of those demands that ``held`` does not reach; of an assurance that is not stated, all."""
         return tuple(name for name, least in self if least is not None and not _reaches(held, name, least))

@@ -36,6 +36,7 @@ class CheckId(StrEnum):
     HOLDER_BINDING = "holder_binding"
     AUDIENCE = "audience"
     RECEIPT = "receipt"
+    ASSURANCE = "assurance"
     ACTION = "action"
     KEY = "key"
 
@@ -141,11 +142,13 @@ _NEXT_STEP_ON_FAIL: Mapping[CheckId, str] = {
     CheckId.STATUS: "Do not rely on this document. The person can ask the issuer for the decision and contest it.",
     CheckId.HOLDER_BINDING: "The document may be someone else's. Ask the person to present it from their own wallet.",
     CheckId.AUDIENCE: "This answer was made for another request. Start a new verification request.",
+    CheckId.ASSURANCE: "The person's identity was not checked as well as you demand. Check it yourself, or decline.",
 }
 UNPROVEN = "The person is not proven: compare the photo, or ask for a presentation."
 _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
     CheckId.HOLDER_BINDING: UNPROVEN,
+    CheckId.ASSURANCE: "Ask the person to show how their identity was checked, or check it by hand.",
 }
 _OF_EVIDENCE_THAT_FAILS = "Do not rely on this evidence. Ask for the file again; if it is the same, tell an auditor."
 _ALL_FAIL_ALIKE: Mapping[Channel, str] = {
@@ -161,8 +164,11 @@ _ACCEPTED = "Nothing more to do."
 _REFERRED = "Check by hand what could not be told."
 
 
-def fold(checks: Iterable[Check], channel: Channel) -> Verdict:
-    """Any failed check rejects; a required one that did not pass refers; otherwise accept."""
+def fold(checks: Iterable[Check], channel: Channel, demanded: frozenset[CheckId] = frozenset()) -> Verdict:
+    """Any failed check rejects; a required one that did not pass refers; otherwise accept.
+
+    ``demanded`` are required besides, because whoever asks demands it.
+    """
     named = tuple(checks)
     passed = []
     for check in named:
@@ -170,7 +176,7 @@ def fold(checks: Iterable[Check], channel: Channel) -> Verdict:
             return Verdict(Outcome.REJECT, named, _next_step_on_fail(check.id, channel))
         if check.result is Result.PASS:
             passed.append(check.id)
-    required = REQUIRED[channel]
+    required = REQUIRED[channel] | demanded
     for missing in CHECKS[channel]:
         if missing in required and missing not in passed:
             unproven = _OF_EVIDENCE_UNPROVEN if channel is Channel.EVIDENCE else _NEXT_STEP_ON_UNKNOWN

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from idverify.core.assurance import Minimum
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import ClientError, IdverifyError
 from idverify.formats.handed_over import HandedOver
@@ -14,7 +15,7 @@ from idverify.services import looks, verification_receipts, withdrawal
 from idverify.services.looks import Answer, Looked
 from idverify.services.office import Office
 from idverify.services.present import Awaited, awaited
-from idverify.services.verify import Submission, Verified, Verifier, verify
+from idverify.services.verify import NO_MINIMUM, Submission, Verified, Verifier, verify
 
 MOST: Final = 256
 """Documents that are checked in one go at most."""
@@ -24,9 +25,10 @@ _BREATH: Final = 16  # documents after which others have their turn
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the asker wants besides the verdict: a signed receipt of it."""
+    """What the asker wants besides the verdict: a signed receipt of it, and some least assurance of the identity."""
 
     receipt: bool = False
+    least_assurance: Minimum = NO_MINIMUM
 
 
 NO_WISHES: Final = Wishes()
@@ -51,7 +53,7 @@ async def check_all(
     verifier, at = online_verifier(office), office.clock.now()
     looked: list[Looked | ClientError] = []
     for number, one in enumerate(given, 1):
-        looked.append(await _looked_at(office, asker, verifier, one, at))
+        looked.append(await _looked_at(office, asker, verifier, one, wishes, at))
         if number % _BREATH == 0:
             await asyncio.sleep(0)
     if wishes.receipt:
@@ -61,21 +63,22 @@ async def check_all(
 
 
 async def _looked_at(
-    office: Office, asker: Principal, verifier: Verifier, given: HandedOver, at: int
+    office: Office, asker: Principal, verifier: Verifier, given: HandedOver, wishes: Wishes, at: int
 ) -> Looked | ClientError:
     try:
         answered = None if given.request is None else await awaited(office, asker, given.request)
     except ClientError as refused:
         return refused
-    submission = _submission(given, answered)
+    submission = _submission(given, answered, wishes.least_assurance)
     verified = await verify(verifier, submission, at)
     return Looked(submission, verified, answered, await _answer(office, asker, verified))
 
 
-def _submission(given: HandedOver, answered: Awaited | None) -> Submission:
+def _submission(given: HandedOver, answered: Awaited | None, least: Minimum) -> Submission:
     if answered is None:
-        return Submission(given.document, given.receipt)
-    return Submission(given.document, given.receipt, answered.expected, answered.type)
+        return Submission(given.document, given.receipt, least_assurance=least)
+    both = answered.least_assurance.raised_by(least)
+    return Submission(given.document, given.receipt, answered.expected, answered.type, both)
 
 
 async def _answer(office: Office, asker: Principal, verified: Verified) -> Answer:

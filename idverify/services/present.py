@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idverify.core.assurance import Minimum
 from idverify.core.policy import Act, Principal, require_may
 from idverify.core.types import credential_type
 from idverify.errors import Conflict, Gone, NotFound
@@ -37,10 +38,13 @@ class Awaited:
     expected: HolderBindingExpected
     type: str
     consume: Consume
+    least_assurance: Minimum
 
 
-async def request_presentation(office: Office, asker: Principal, vct: str) -> VerificationRequest:
-    """Make a verification request."""
+async def request_presentation(
+    office: Office, asker: Principal, vct: str, least: Minimum | None = None
+) -> VerificationRequest:
+    """Make a verification request; ``least`` is what its answer must say of how the person's identity was checked."""
     require_may(asker, Act.REQUEST_PRESENTATION)
     kind, now = credential_type(vct), office.clock.now()
     handle = office.new_handle()
@@ -56,6 +60,7 @@ async def request_presentation(office: Office, asker: Principal, vct: str) -> Ve
         "created_by": asker.id,
         "expires_at": made.expires_at,
         "consumed_at": None,
+        "least_assurance": None if least is None else least.model_dump_json(exclude_none=True),
     }
     await office.store.commit(WriteSet((*still_in_use(asker), Insert(tables.verification_request, row))))
     return made
@@ -74,4 +79,5 @@ async def awaited(office: Office, asker: Principal, handle: bytes) -> Awaited:
         expired=Gone("This verification request has expired. Make a new one."),
         unknown=NotFound(_UNKNOWN),
     )
-    return Awaited(HolderBindingExpected(row["audience"], row["nonce"]), row["type"], consume)
+    least = Minimum.model_validate_json(row["least_assurance"] or "{}")
+    return Awaited(HolderBindingExpected(row["audience"], row["nonce"]), row["type"], consume, least)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from idverify.core.assurance import Minimum, read_claims
 from idverify.core.credential_type import Purpose, visible_claims
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import declared_as, declared_form
@@ -35,6 +36,9 @@ STATUS_SENTENCES: Final[Mapping[int, str]] = {
 _UNWITNESSED: Final = "Its receipt is older than the witnesses that are asked for now. The holder can fetch it anew."
 _WITHIN_LIMITS: Final = Check(CheckId.SIZE, Result.PASS, "Within the limits.")
 _NO_RECEIPT: Final = Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
+_NO_DEMAND: Final = Check(CheckId.ASSURANCE, Result.NOT_APPLICABLE, "No minimum was demanded.")
+_DEMANDED: Final = frozenset({CheckId.ASSURANCE})
+NO_MINIMUM: Final = Minimum()
 _STALE: Final = Check(
     CheckId.ISSUER_TRUSTED,
     Result.UNKNOWN,
@@ -46,17 +50,26 @@ _OTHER_STATUS: Final = "The status list holds a value that this type of credenti
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What was handed over, and what was asked of it. ``expected`` is set for an answer to our request."""
+    """What was handed over, and what was asked of it. ``expected`` is set for an answer to our request.
+
+    ``least_assurance`` is what whoever checks demands of how well it was checked who the person is.
+    """
 
     document: bytes
     receipt: bytes | None = None
     expected: HolderBindingExpected | None = None
     requested_type: str | None = None
+    least_assurance: Minimum = NO_MINIMUM
 
     @property
     def channel(self) -> Channel:
         """How the document came to us."""
         return Channel.DOCUMENT if self.expected is None else Channel.PRESENTATION
+
+    @property
+    def demanded(self) -> frozenset[CheckId]:
+        """The checks that must pass because whoever checks says so."""
+        return _DEMANDED if self.least_assurance.demands() else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,8 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
     issuer = carrier.issuer(presented, verifier.trust)
     checks += await _status(verifier, presented, issuer, checks, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
-    return Verified(fold(checks, submission.channel), presented)
+    checks.append(_assurance(presented, submission.least_assurance, checks))
+    return Verified(fold(checks, submission.channel, submission.demanded), presented)
 
 
 def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:
@@ -188,6 +202,28 @@ def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) ->
         return Check(CheckId.RECEIPT, Result.FAIL, f"The receipt does not hold: {wrong}", {"rule": wrong.rule})
     evidence = {"origin": held.checkpoint.origin, "index": held.entry.index, "tree_size": held.checkpoint.size}
     return Check(CheckId.RECEIPT, Result.PASS, "It stands on the issuer's public ledger.", evidence)
+
+
+def _assurance(presented: Presented, least: Minimum, so_far: list[Check]) -> Check:
+    """Whether it was checked as well as demanded who the person is, by what the issuer says of it."""
+    demands = least.demands()
+    if not demands:
+        return _NO_DEMAND
+    if not any(_passed(check, CheckId.ISSUER_TRUSTED) for check in so_far):
+        return Check(CheckId.ASSURANCE, Result.UNKNOWN, "Not looked at: the issuer is not trusted.")
+    try:
+        held = read_claims(presented.claims)
+    except DocumentError as wrong:
+        return Check(CheckId.ASSURANCE, Result.UNKNOWN, wrong.detail, {"rule": wrong.rule})
+    asked = {"demanded": {name: level.value for name, level in demands.items()}}
+    if held is None:
+        unsaid = "Nothing was shown of how the person's identity was checked, and a minimum is demanded."
+        return Check(CheckId.ASSURANCE, Result.UNKNOWN, unsaid, asked)
+    unmet = least.unmet(held)
+    if unmet:
+        lower = f"The person's identity was not checked as well as is demanded: {', '.join(unmet)}."
+        return Check(CheckId.ASSURANCE, Result.FAIL, lower, {"rule": "least-assurance", **asked})
+    return Check(CheckId.ASSURANCE, Result.PASS, "The person's identity was checked as well as is demanded.", asked)
 
 
 @lru_cache(maxsize=64)  # every check against the same list says the same time

@@ -520,6 +520,7 @@ verification_request = Table(
     _text("created_by"),
     _int("expires_at"),
     _int("consumed_at", null=True),
+    _text("least_assurance", null=True),  # JSON of core.assurance.Minimum
 )
 
 # Every check made through the service and every view of a person's record, for the subject to see.

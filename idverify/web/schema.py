@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from idverify.core.action import canonical_json
-from idverify.core.assurance import IdentityAssurance
+from idverify.core.assurance import Confidence, Eidas, IdentityAssurance, Minimum, Protection
 from idverify.core.decision import CopyStatus, DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails, TravelDocument
 from idverify.core.policy import Role
@@ -373,10 +373,23 @@ class NewShard(Model):
     last_known: CheckpointView
 
 
+class LeastAssurance(Model):
+    """How well it must have been checked who the person is; what is left out is not demanded."""
+
+    confidence: Annotated[Confidence | None, Field(description="GPG 45")] = None
+    authentication: Annotated[Protection | None, Field(description="GPG 44, when the credential was collected")] = None
+    eidas: Annotated[Eidas | None, Field(description="Regulation (EU) 910/2014, article 8")] = None
+
+    def minimum(self) -> Minimum:
+        """As services take it."""
+        return Minimum(confidence=self.confidence, authentication=self.authentication, eidas=self.eidas)
+
+
 class NewVerificationRequest(Model):
-    """Which credential a wallet should present."""
+    """Which credential a wallet should present, and how well its holder's identity must have been checked."""
 
     type: CredentialTypeName
+    assurance: LeastAssurance | None = None
 
 
 class VerificationRequestMade(Model):
@@ -407,6 +420,7 @@ class Wanted(Model):
     """What whoever asks wants besides the verdict."""
 
     verification_receipt: Annotated[bool, Field(description="A signed receipt of the check, for the case file")] = False
+    assurance: LeastAssurance | None = None
 
 
 class SubmittedAlone(SubmittedDocument, Wanted):

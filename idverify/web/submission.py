@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
+from pydantic import ValidationError
 
+from idverify.core.assurance import Confidence, Eidas, Level, Minimum, Protection
 from idverify.errors import MalformedRequest
 from idverify.formats.handed_over import HandedOver, handed_over
 from idverify.services.check import MOST, NO_WISHES, Wishes
+from idverify.services.verify import NO_MINIMUM
 from idverify.web import schema
 from idverify.web.endpoint import Media
 from idverify.web.form_body import Posted, read_multipart
@@ -23,11 +26,12 @@ from idverify.web.form_body import Posted, read_multipart
 MAX_BODY: Final = 4 * 1024 * 1024
 REQUEST: Final = "verification_request"
 RECEIPT: Final = "verification_receipt"
-QUERY: Final = (REQUEST, RECEIPT)
+LEVELS: Final[Mapping[str, type[Level]]] = {"confidence": Confidence, "authentication": Protection, "eidas": Eidas}
+QUERY: Final = (REQUEST, RECEIPT, *LEVELS)
 _YES_OR_NO: Final = {"": False, "0": False, "false": False, "1": True, "true": True}
-_FIELDS: Final = frozenset({"document", "receipt", REQUEST, RECEIPT})
+_FIELDS: Final = frozenset({"document", "receipt", REQUEST, RECEIPT, *LEVELS})
 _FILES: Final = frozenset({"file", "receipt"})
-_OPTIONS: Final = 4  # parts of a form besides its documents
+_OPTIONS: Final = 8  # parts of a form besides its documents
 _HANDLE: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -43,7 +47,10 @@ class Asked:
 def of_json(body: schema.Submitted) -> Asked:
     """From the JSON of one document or of several."""
     asked = body.root
-    wishes = Wishes(receipt=True) if asked.verification_receipt else NO_WISHES
+    wishes = NO_WISHES
+    if asked.verification_receipt or asked.assurance is not None:
+        least = NO_MINIMUM if asked.assurance is None else asked.assurance.minimum()
+        wishes = Wishes(asked.verification_receipt, least)
     if isinstance(asked, schema.SubmittedDocuments):
         return Asked(tuple(map(_of_json, asked.documents)), several=True, wishes=wishes)
     return Asked((_of_json(asked),), several=False, wishes=wishes)
@@ -58,7 +65,8 @@ def _of_json(one: schema.SubmittedDocument) -> HandedOver:
 def _one(body: bytes, request: web.Request) -> Asked:
     """The body is the document; what belongs to it is in the query."""
     given = handed_over(body, None, _handle(_option(request, REQUEST)))
-    return Asked((given,), several=False, wishes=_wishes(_option(request, RECEIPT)))
+    wishes = _wishes(_option(request, RECEIPT), {name: _option(request, name) for name in LEVELS})
+    return Asked((given,), several=False, wishes=wishes)
 
 
 def _form(body: bytes, request: web.Request) -> Asked:
@@ -66,22 +74,30 @@ def _form(body: bytes, request: web.Request) -> Asked:
     posted = read_multipart(body, request.headers.get("Content-Type", ""), MOST + _OPTIONS)
     names = {name for name, _ in posted.fields}, {name for name, _ in posted.files}
     if not (names[0] <= _FIELDS and names[1] <= _FILES):
-        raise MalformedRequest(f"A form has files named file or receipt, and fields document, {REQUEST}, {RECEIPT}.")
+        raise MalformedRequest(f"A form has files named file or receipt, and fields {', '.join(sorted(_FIELDS))}.")
     documents = (*posted.all_files("file"), *(text.encode() for text in posted.texts("document") if text))
     if not 1 <= len(documents) <= MOST:
         raise MalformedRequest(f"A form must have 1 to {MOST} documents, as file or document; got {len(documents)}.")
     receipt, handle = _receipt(posted), _handle(posted.text(REQUEST) or _option(request, REQUEST))
     if len(documents) > 1 and (receipt is not None or handle is not None):
         raise MalformedRequest("A receipt or a verification_request belongs to one document; got several documents.")
-    wishes = _wishes(posted.text(RECEIPT) or _option(request, RECEIPT))
+    levels = {name: posted.text(name) or _option(request, name) for name in LEVELS}
+    wishes = _wishes(posted.text(RECEIPT) or _option(request, RECEIPT), levels)
     given = tuple(handed_over(one, receipt, handle) for one in documents)
     return Asked(given, several=len(given) > 1, wishes=wishes)
 
 
-def _wishes(receipt: str) -> Wishes:
+def _wishes(receipt: str, levels: Mapping[str, str]) -> Wishes:
     if receipt not in _YES_OR_NO:
         raise MalformedRequest(f"{RECEIPT} must be 1 or 0; got {receipt[:20]!r}.")
-    return Wishes(receipt=True) if _YES_OR_NO[receipt] else NO_WISHES
+    demanded = {name: level for name, level in levels.items() if level}
+    if not demanded and not _YES_OR_NO[receipt]:
+        return NO_WISHES
+    try:
+        return Wishes(_YES_OR_NO[receipt], Minimum.model_validate(demanded))
+    except ValidationError as wrong:
+        known = ", ".join(f"{name} ({' '.join(levels)})" for name, levels in LEVELS.items())
+        raise MalformedRequest(f"The least assurance may name {known}.") from wrong
 
 
 def _receipt(posted: Posted) -> bytes | None:
@@ -113,6 +129,7 @@ _FORM: Final = {
         "receipt": _TEXT,
         REQUEST: {"type": "string", "pattern": "^[0-9a-f]{32}$"},
         RECEIPT: {"enum": ["0", "1"]},
+        **{name: {"enum": list(levels)} for name, levels in LEVELS.items()},
     },
 }
 

@@ -16,7 +16,9 @@ from idverify.web.submission import Asked, of_json
 
 async def request_presentation(call: Call) -> Reply:
     """Make a verification request for a wallet to answer."""
-    made = await present.request_presentation(call.office, call.caller, call.body.type)
+    asked: schema.NewVerificationRequest = call.body
+    least = None if asked.assurance is None else asked.assurance.minimum()
+    made = await present.request_presentation(call.office, call.caller, asked.type, least)
     shown = schema.VerificationRequestMade(
         verification_request=made.handle.hex(),
         type=made.type,

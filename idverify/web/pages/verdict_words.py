@@ -63,6 +63,9 @@ SENTENCES: Final[Mapping[tuple[CheckId, Result], str]] = {
     (CheckId.RECEIPT, _PASS): N_("It stands on the issuer's public ledger."),
     (CheckId.RECEIPT, _FAIL): N_("The receipt that came with it does not hold."),
     (CheckId.RECEIPT, _UNKNOWN): N_("Whether it stands on the public ledger was not looked at."),
+    (CheckId.ASSURANCE, _PASS): N_("It was checked well enough who the person is."),
+    (CheckId.ASSURANCE, _FAIL): N_("It was not checked well enough who the person is."),
+    (CheckId.ASSURANCE, _UNKNOWN): N_("How well it was checked who the person is was not shown."),
 }
 _DOES_NOT_APPLY: Final = N_("This check does not apply here.")
 NAMES: Final[Mapping[CheckId, str]] = {
@@ -77,6 +80,7 @@ NAMES: Final[Mapping[CheckId, str]] = {
     CheckId.HOLDER_BINDING: N_("Who shows it"),
     CheckId.AUDIENCE: N_("Request"),
     CheckId.RECEIPT: N_("Receipt"),
+    CheckId.ASSURANCE: N_("Identity check"),
 }
 RESULTS: Final[Mapping[Result, str]] = {
     Result.PASS: N_("Holds"),
