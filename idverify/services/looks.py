@@ -71,16 +71,14 @@ async def record(
     answers = [one for one in looked if isinstance(one, Looked) and one.answered is not None]
     works = [_work(office, asker, plain, at)] if plain else []
     works += [_work(office, asker, [one], at) for one in answers]
-    if len(works) == 1 and len(looked) == 1:
-        await office.store.commit(works[0])
-        return list(looked)
     outcomes = await asyncio.gather(*map(office.store.commit, works), return_exceptions=True)
-    refused: dict[int, ClientError] = {}
+    refused = {}
     for one, outcome in zip([None, *answers] if plain else answers, outcomes, strict=True):
-        if isinstance(outcome, BaseException):
-            if one is None or isinstance(outcome, NotAuthenticated) or not isinstance(outcome, ClientError):
-                raise outcome
-            refused[id(one)] = outcome
+        if not isinstance(outcome, BaseException):
+            continue
+        if one is None or isinstance(outcome, NotAuthenticated) or not isinstance(outcome, ClientError):
+            raise outcome
+        refused[id(one)] = outcome
     return [refused.get(id(one), one) for one in looked]
 
 

@@ -19,7 +19,8 @@ from idverify.auth.software_key import SoftwareKey
 
 _CHOICES = {"radio", "checkbox", "file"}
 _VOID = {"input", "meta", "link", "br", "hr", "img", "path", "circle"}
-Fields = Mapping[str, str | bytes | tuple[str, ...]]
+Typed = str | bytes | tuple[str, ...] | tuple[bytes, ...]
+Fields = Mapping[str, Typed]
 
 
 @dataclass
@@ -99,17 +100,17 @@ class PlainBrowser:
 
     async def send(self, path: str, fields: Fields, **headers: str) -> Shown:
         """Send a form with these fields; ``bytes`` are files. Headers: underscores stand for hyphens."""
-        form = FormData(default_to_multipart=any(isinstance(value, bytes) for value in fields.values()))
-        for name, value in fields.items():
-            if isinstance(value, bytes):
-                form.add_field(name, io.BytesIO(value), filename="chosen", content_type="application/octet-stream")
+        typed = [(name, one) for name, value in fields.items() for one in (value if type(value) is tuple else (value,))]
+        form = FormData(default_to_multipart=any(isinstance(one, bytes) for _, one in typed))
+        for name, one in typed:
+            if isinstance(one, bytes):
+                form.add_field(name, io.BytesIO(one), filename="chosen", content_type="application/octet-stream")
             else:
-                for one in (value,) if isinstance(value, str) else value:
-                    form.add_field(name, one)
+                form.add_field(name, one)
         sent = {"Origin": self.origin, **{name.replace("_", "-"): value for name, value in headers.items()}}
         return await self._visit("POST", path, sent, form)
 
-    async def fill(self, page: Shown, action: str, **typed: str | bytes | tuple[str, ...]) -> Shown:
+    async def fill(self, page: Shown, action: str, **typed: Typed) -> Shown:
         """Fill in the form on a page that goes to ``action``, and send it. In names, ``__`` stands for a hyphen."""
         answers = {name.replace("__", "-"): value for name, value in typed.items()}
         return await self.send(action, {**page.form(action).fields, **answers})

@@ -9,6 +9,8 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from idverify.core import assurance
+from idverify.core.form_parts import MDOC
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.web.pages.words import N_
 
@@ -150,6 +152,14 @@ _FOR_MACHINES: Final = frozenset(
         "identity_assurance.authentication.policy",
     }
 )
+_NAMESPACES: Final = frozenset(
+    path[0]
+    for kind in CREDENTIAL_TYPES.values()
+    if MDOC in kind.forms
+    for view in kind.forms[MDOC].views.values()
+    for path in view or ()
+    if path[0] is not None
+) | {assurance.NAMESPACE}
 _PLACES: Final = {path: place for place, path in enumerate(LABELS)}
 
 
@@ -160,11 +170,24 @@ def said(claims: Mapping[str, Any]) -> tuple[Said, ...]:
     return tuple(_line(path, value) for path, value in leaves)
 
 
+def is_namespace(name: Any, inside: Any) -> bool:
+    """Whether a claim is a namespace of an mdoc, with its elements inside."""
+    return "." in str(name) and isinstance(inside, Mapping)
+
+
+def is_declared(namespace: str) -> bool:
+    """Whether the words here are those of this namespace, or of one below it: that of a type that is issued here.
+
+    Elements of any other are shown by their full names: what they mean is not ours to say.
+    """
+    return any(namespace == known or namespace.startswith(f"{known}.") for known in _NAMESPACES)
+
+
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and (value or not path):
         for name, inner in value.items():
-            namespace = not path and "." in str(name) and isinstance(inner, Mapping)
-            yield from _leaves(inner, "" if namespace else f"{path}.{name}" if path else str(name))
+            ours = not path and is_namespace(name, inner) and is_declared(name)
+            yield from _leaves(inner, "" if ours else f"{path}.{name}" if path else str(name))
     else:
         yield path, value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,7 @@ from idverify.core.verdict import UNPROVEN, Check, CheckId, Outcome, Result, Ver
 from idverify.services.looks import Answer
 from idverify.services.withdrawal import RETIRED
 from idverify.web.pages.act_words import TYPES
-from idverify.web.pages.said import Said, said
+from idverify.web.pages.said import Said, is_declared, is_namespace, said
 from idverify.web.pages.words import N_, Language, date_in_words, translate
 
 WORDS: Final[Mapping[Outcome, str]] = {
@@ -88,6 +89,8 @@ RESULTS: Final[Mapping[Result, str]] = {
     Result.UNKNOWN: N_("Could not be told"),
     Result.NOT_APPLICABLE: N_("Does not apply"),
 }
+_JPEG: Final = b"\xff\xd8\xff"
+_JPEG_URL: Final = "data:image/jpeg;base64,"
 _FOLDING: Final = (Result.UNKNOWN, Result.PASS, Result.NOT_APPLICABLE)  # of what is folded away, the worst first
 # What became of a document of ours, by the decision that did it (services.withdrawal.WITHDRAWN)
 WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
@@ -195,7 +198,15 @@ def _check_in_words(language: Language, check: Check, decisive: Check | None) ->
 
 
 def _photo(claims: Mapping[str, Any]) -> str | None:
-    """The holder's photo as its ``data:`` URL: only what ``core.person`` would take is ever put on a page."""
+    """The holder's photo as a ``data:`` URL: only a JPEG is ever put on a page, as ``core.person`` takes it.
+
+    An mdoc has it as bytes, in the namespace of its type.
+    """
     picture = claims.get("picture")
-    is_jpeg = isinstance(picture, str) and picture.startswith("data:image/jpeg;base64,")
-    return picture if is_jpeg else None
+    if isinstance(picture, str):
+        return picture if picture.startswith(_JPEG_URL) else None
+    for name, inside in claims.items():
+        portrait = inside.get("portrait") if is_namespace(name, inside) and is_declared(name) else None
+        if isinstance(portrait, bytes) and portrait.startswith(_JPEG):
+            return _JPEG_URL + base64.b64encode(portrait).decode()
+    return None

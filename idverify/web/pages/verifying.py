@@ -5,19 +5,22 @@ What the asker may learn follows from who they are (``services.check``); the pag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 from pydantic import ConfigDict
 
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
-from idverify.errors import Conflict, Gone, NotFound
+from idverify.errors import ClientError, Conflict, DocumentError, Gone, MalformedRequest, NotFound
 from idverify.formats.handed_over import HandedOver, handed_over
+from idverify.formats.verification_receipt import MAX_RECEIPT
 from idverify.services import check as service
-from idverify.services import present
+from idverify.services import present, verification_receipts
+from idverify.services.looks import Answer
 from idverify.web.body import MAX_BODY
-from idverify.web.pages.call import PageCall, Redirect
+from idverify.web.pages.call import Download, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.render import Html
 from idverify.web.pages.verdict_words import in_words
@@ -25,8 +28,12 @@ from idverify.web.pages.words import N_
 
 # What follows a verify page's own path where the wallet is asked first
 REQUEST: Final = "/request"
+# And where its receipt is kept as a file
+RECEIPT: Final = "/receipt"
+RECEIPT_FILE: Final = "verification-receipt.jwt"
 _NOTHING: Final = N_("Paste the document, or choose a file")
 _BOTH: Final = N_("Paste the document or choose a file, not both")
+_ONE: Final = N_("Choose one file alone if it answers a request or has a receipt of its own")
 _NOT_OURS: Final = N_("This verification request cannot be answered any more. Make a new one.")
 
 
@@ -37,6 +44,15 @@ class VerifyForm(Form):
 
     document: Annotated[str | None, Says(_NOTHING, _NOTHING)] = None
     verification_request: Annotated[str | None, Field(pattern=r"^[0-9a-f]{32}$"), Says(_NOT_OURS, _NOT_OURS)] = None
+    signed: Annotated[Literal["yes"] | None, Says(_NOTHING, _NOTHING)] = None
+
+
+class ReceiptForm(Form):
+    """The receipt that stands on a verdict's page."""
+
+    model_config = ConfigDict(str_max_length=MAX_RECEIPT)
+
+    receipt: Annotated[str, Says(_NOTHING, _NOTHING)]
 
 
 async def ask(call: PageCall) -> Html:
@@ -56,20 +72,60 @@ async def ask_wallet(call: PageCall) -> Html:
 
 
 async def check(call: PageCall) -> Html:
-    """The verdict."""
+    """The verdict; of several files, a verdict on each."""
     form = call.read(VerifyForm)
-    given = _given(form, call.posted.file("file"), call.posted.file("receipt"))
+    given = _given(form, call.posted.all_files("file"), call.posted.file("receipt"))
     if form.model is None or isinstance(given, str):
-        wrong = form if isinstance(given, HandedOver) else form.with_error("document", given)
+        wrong = form.with_error("document", given) if isinstance(given, str) else form
         return _form(call, wrong, form.typed.text("verification_request"))
     # The request on the page counts, not one that the answer names: somebody else may have been asked that.
     on_page = form.model.verification_request
-    request = given.request if on_page is None else bytes.fromhex(on_page)
-    try:
-        answer = await service.check(call.office, call.caller, replace(given, request=request))
-    except (NotFound, Conflict, Gone):
+    if on_page is not None:
+        given = [replace(given[0], request=bytes.fromhex(on_page))]
+    wishes = service.Wishes(receipt=bool(form.model.signed))
+    answers = await service.check_all(call.office, call.caller, given, wishes)
+    if len(answers) > 1:
+        return _several(call, answers)
+    (answer,) = answers
+    if isinstance(answer, NotFound | Conflict | Gone):
         return _form(call, form.with_error("document", _NOT_OURS))
-    return Html("verifying/verdict.html", {"verdict": in_words(call.language, answer), "again": _path(call)})
+    if isinstance(answer, ClientError):
+        raise answer
+    context = {"verdict": in_words(call.language, answer), "receipt": _receipt(answer), **_paths(call)}
+    return Html("verifying/verdict.html", context)
+
+
+def _several(call: PageCall, answers: Sequence[Answer | ClientError]) -> Html:
+    """What each file is, in their order; one that answers a request of nobody's says so."""
+    shown = [
+        {"refused": _NOT_OURS}
+        if isinstance(answer, ClientError)
+        else {"verdict": in_words(call.language, answer), "receipt": _receipt(answer)}
+        for answer in answers
+    ]
+    return Html("verifying/verdicts.html", {"shown": shown, **_paths(call)})
+
+
+def _receipt(answer: Answer) -> str:
+    return "" if answer.receipt is None else answer.receipt.decode()
+
+
+def _paths(call: PageCall) -> dict[str, str]:
+    path = _path(call)
+    return {"again": path, "download": path + RECEIPT}
+
+
+async def download_receipt(call: PageCall) -> Download | Redirect:
+    """The receipt that stands on a verdict's page, as a file: nothing but what this service signed becomes one."""
+    form = call.read(ReceiptForm)
+    if form.model is None:
+        return Redirect(_path(call))
+    encoded = form.model.receipt.encode()
+    try:
+        verification_receipts.require_ours(call.office, encoded)
+    except DocumentError as wrong:
+        raise MalformedRequest("This is no receipt of this service.") from wrong
+    return Download(RECEIPT_FILE, "application/jwt", encoded)
 
 
 async def to_form(call: PageCall) -> Redirect:
@@ -77,15 +133,16 @@ async def to_form(call: PageCall) -> Redirect:
     return Redirect(_path(call))
 
 
-def _given(form: Filled[VerifyForm], file: bytes | None, receipt: bytes | None) -> HandedOver | str:
+def _given(form: Filled[VerifyForm], files: Sequence[bytes], receipt: bytes | None) -> list[HandedOver] | str:
     """What was handed over, or the sentence that says what is wrong. A receipt of its own goes before one within."""
     pasted = form.typed.text("document").strip()
-    if pasted and file is not None:
+    if pasted and files:
         return _BOTH
-    if not pasted and file is None:
+    if not pasted and not files:
         return _NOTHING
-    given = handed_over(file or pasted.encode())
-    return given if receipt is None else replace(given, receipt=receipt)
+    if len(files) > 1 and (receipt is not None or form.typed.text("verification_request")):
+        return _ONE
+    return [handed_over(one, receipt) for one in files or [pasted.encode()]]
 
 
 def _form(call: PageCall, form: Filled[VerifyForm], request: str = "", shown: dict[str, Any] | None = None) -> Html:
@@ -95,4 +152,4 @@ def _form(call: PageCall, form: Filled[VerifyForm], request: str = "", shown: di
 
 def _path(call: PageCall) -> str:
     """The verify page of this desk."""
-    return call.request.path.removesuffix(REQUEST)
+    return call.request.path.removesuffix(REQUEST).removesuffix(RECEIPT)

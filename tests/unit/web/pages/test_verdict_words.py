@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,45 @@ def test_an_accepted_document_shows_what_it_says_and_the_photo(language: Languag
     assert 'src="data:image/jpeg;base64,/9j/"' in html
     assert "SPECIMEN" in html
     assert html.count("<details") == 1
+
+
+JPEG = b"\xff\xd8\xff\xe0jpeg"
+MDL = {
+    "org.iso.18013.5.1": {
+        "family_name": "SPECIMEN",
+        "birth_date": dt.date(1974, 8, 12),
+        "portrait": JPEG,
+    },
+    "org.iso.18013.5.1.GB": {"welsh_licence": True},
+}
+
+
+def test_an_mdoc_is_shown_by_our_words_and_its_portrait_large() -> None:
+    """Dates in words, the portrait from its bytes; neither namespaces nor bytes as lines."""
+    html = shown(answer(claims=MDL))
+
+    assert "Family name" in html
+    assert "12 August 1974" in html
+    assert f'src="data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"' in html
+    assert "org.iso.18013.5.1" not in html
+
+
+def test_a_namespace_that_is_not_ours_is_shown_raw() -> None:
+    """Its elements have their full names and no words of ours; its portrait is not the one to compare."""
+    foreign = {"com.example.gym.1": {"family_name": "SPECIMEN", "portrait": b"\xff\xd8\xff", "levels": {1: "a"}}}
+    html = shown(answer(claims=foreign))
+
+    for raw in ("com.example.gym.1.family_name", "com.example.gym.1.levels.1", "com.example.gym.1.portrait", "ffd8ff"):
+        assert raw in html
+    assert "Family name" not in html
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize("picture", [b"\x00\x00\x00\x0cjP  ", b"", "data:image/jpeg;base64,/9j/", None])
+def test_only_a_jpeg_is_put_on_the_page(picture: object) -> None:
+    """What a browser cannot show, or what is no picture, is none."""
+    html = shown(answer(claims={"org.iso.18013.5.1": {"portrait": picture}}))
+    assert "<img" not in html
 
 
 def test_an_accepted_photo_is_compared_before_there_is_nothing_more_to_do() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import re
+
 import orjson
 import pytest
 
+from idverify.formats import verification_receipt
 from tests.simulators.holder import Holding, holding, holding_with_receipt
-from tests.simulators.plain_browser import PlainBrowser, Shown
+from tests.simulators.plain_browser import PlainBrowser, Shown, Typed
 from tests.unit.web.pages.conftest import People
 
 VERIFY = "/officer/verify"
-NOT_ONE: tuple[tuple[dict[str, str | bytes], str], ...] = (
+NOT_ONE: tuple[tuple[dict[str, Typed], str], ...] = (
     ({}, "Paste the document, or choose a file"),
     ({"file": b""}, "Paste the document, or choose a file"),
     ({"document": "a", "file": b"b"}, "Paste the document or choose a file, not both"),
+    ({"file": (b"a", b"b")}, "Choose one file alone if it answers a request or has a receipt of its own"),
 )
 
 
@@ -125,6 +130,62 @@ async def test_one_document_at_a_time(people: People) -> None:
         assert again.status == 400
         assert sentence in again.text
         assert again.form(VERIFY).fields["verification_request"] == request["verification_request"]
+
+
+async def test_several_files_are_checked_each_by_itself(people: People) -> None:
+    """A credential, bytes that are none, base64, and an answer to nobody's request: four results on one page."""
+    held = await holding(people.served.api)
+    officer = await people.staff("second")
+    stray = orjson.dumps({"document": held.credential, "verification_request": "0" * 32})
+    files = (held.credential.encode(), b"\xa2\x00\x0a", base64.b64encode(held.credential.encode()), stray)
+
+    page = await officer.fill(await officer.open(VERIFY), VERIFY, file=files)
+
+    assert (page.status, page.heading) == (200, "4 documents checked")
+    words = re.findall(r'<h3 class="idv-verdict__word" id="verdict-\d">([^<]+)</h3>', page.html)
+    assert words == ["Check by hand", "Rejected", "Check by hand"]
+    assert "Document 4 of 4" in page.text
+    assert "This verification request cannot be answered any more." in page.text
+    assert page.html.count("<h1") == 1
+    desk = await officer.open("/officer")
+    assert desk.text.count("Checked a document:") == 3
+
+
+async def test_several_files_in_welsh(people: People) -> None:
+    """The same page, the same numbers."""
+    officer = await people.staff("second", "cy")
+    page = await officer.fill(await officer.open(VERIFY), VERIFY, file=(b"a", b"b"))
+    assert page.heading == "Gwiriwyd 2 ddogfen"
+
+
+@pytest.mark.parametrize(("who", "verify"), [("second", VERIFY), ("partner", "/relying-party/verify")])
+async def test_a_signed_receipt_is_saved_from_the_page(people: People, who: str, verify: str) -> None:
+    """Whoever ticks it finds the receipt below the verdict, and saves it as a file; the service keeps none."""
+    visitor = await people.staff(who)
+    verdict = await visitor.fill(await visitor.open(verify), verify, document="junk", signed="yes")
+    receipt = verdict.form(f"{verify}/receipt").fields["receipt"]
+
+    saved = await visitor.fill(verdict, f"{verify}/receipt")
+
+    assert (saved.status, saved.html) == (200, receipt)
+    assert saved.headers["Content-Disposition"] == 'attachment; filename="verification-receipt.jwt"'
+    office = people.served.office
+    word, said = verification_receipt.check(receipt.encode(), office.trust, office.clock.now())
+    assert (word.verdict.value, said is not None and said["verdict"]["verdict"]) == ("accept", "reject")
+    without = await visitor.fill(await visitor.open(verify), verify, document="junk")
+    assert all(form.action != f"{verify}/receipt" for form in without.forms)
+
+
+async def test_only_what_was_signed_here_becomes_a_file(people: People) -> None:
+    """A page of somebody else's cannot have this service hand out what they wrote."""
+    officer = await people.staff("second")
+    verdict = await officer.fill(await officer.open(VERIFY), VERIFY, document="junk", signed="yes")
+    receipt = verdict.form(f"{VERIFY}/receipt").fields["receipt"]
+
+    for forged in ("<script>", receipt[:-6] + "AAAAAA", "a.b.c", "\U0001f600", "x" * 60_000):
+        assert (await officer.fill(verdict, f"{VERIFY}/receipt", receipt=forged)).status == 400
+    assert (await officer.fill(verdict, f"{VERIFY}/receipt", receipt="")).heading == "Check a document"
+    assert (await officer.open(f"{VERIFY}/receipt")).heading == "Check a document"
 
 
 async def test_a_check_is_in_the_history_of_the_shift(people: People) -> None:
