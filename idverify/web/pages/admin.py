@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from idverify.core.credential_type import Purpose
-from idverify.core.names import MOST_NAME
+from idverify.core.names import MOST_NAME, require_name
 from idverify.core.policy import Role, require_person
-from idverify.errors import NotFound, Unprocessable
+from idverify.errors import Conflict, NotFound, Unprocessable
 from idverify.services import administration, enrol_staff, staff
 from idverify.services import invite as service
 from idverify.services import restore_access as ways_back
-from idverify.services.enrol import STAFF
+from idverify.services.enrol import STAFF, require_free
 from idverify.services.invite import Invited
 from idverify.web.pages import admin_proposals, ledger, notices, signing_keys
 from idverify.web.pages.act_words import PURPOSES, ROLES
@@ -112,14 +112,17 @@ async def invite(call: PageCall) -> Answer:
         return _form(call, form.with_error("purpose", _CHOOSE_PURPOSE))
     if asked.name is None:
         return _form(call, form.with_error("name", _GIVE_NAME))
-    invited = Invited(asked.role, asked.name, asked.purpose)
     try:
-        if asked.role is Role.RELYING_PARTY:
-            made = await service.invite_organisation(call.office, call.caller, invited, call.given)
-            return admin_proposals.link(call, made, asked.role, asked.name)
-        return await admin_proposals.propose_code(call, partial(enrol_staff.action, invited), asked.role, asked.name)
-    except Unprocessable as wrong:
+        name = require_name(asked.name)
+        if asked.role in STAFF:
+            await require_free(call.office, name)
+    except (Conflict, Unprocessable) as wrong:
         return _form(call, form.with_error("name", wrong.detail))
+    invited = Invited(asked.role, name, asked.purpose)
+    if asked.role in STAFF:
+        return await admin_proposals.propose_code(call, partial(enrol_staff.action, invited), asked.role, name)
+    made = await service.invite_organisation(call.office, call.caller, invited, call.given)
+    return admin_proposals.link(call, made, asked.role, name)
 
 
 def _form(call: PageCall, form: Filled[Any]) -> Html:

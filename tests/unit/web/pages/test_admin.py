@@ -49,6 +49,13 @@ async def test_an_officer_enrols_with_the_code_of_two_admins(people: People) -> 
     assert "Otto Officer registered a security key with a code that you proposed." in (await ada.open("/admin")).text
 
 
+async def test_spaces_more_than_one_are_tidied(people: People) -> None:
+    """What is proposed is the name as it will stand; an organisation's has one space between words, too."""
+    ada = await people.staff("admin")
+    assert "Officer: Otto Officer" in (await _link(ada, role="officer", name=" Otto  Officer ")).text
+    assert "Example Homes" in (await _link(ada, role="relying-party", name="Example  Homes", purpose="rent")).text
+
+
 async def test_a_link_is_shown_once(people: People) -> None:
     """No page that is opened later has it."""
     ada = await people.staff("admin")
@@ -87,6 +94,7 @@ async def test_a_swapped_role_is_refused(people: People) -> None:
         ({"role": "relying-party"}, "Choose a purpose for a checking organisation"),
         ({"role": "officer", "name": "x" * 101}, "Use a name of at most 100 characters"),
         ({"role": "officer", "name": "a\u202eb"}, "A name must be 1 to 100 printable characters."),
+        ({"role": "officer", "name": "ada  ADMIN"}, "Somebody with this name is enrolled already."),
     ],
 )
 async def test_a_form_that_is_wrong_says_what(people: People, typed: dict[str, str], sentence: str) -> None:
