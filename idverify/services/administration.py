@@ -26,7 +26,7 @@ from idverify.services import (
 )
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.ceremonies import Given
-from idverify.services.invite import Invitation
+from idverify.services.invite import SecondPart
 from idverify.services.office import Office
 from idverify.services.proposals import PROPOSAL_SECONDS, taken_up, waiting_columns
 from idverify.services.step_up import Authorisation
@@ -59,7 +59,7 @@ async def propose(office: Office, admin: Principal, action: Action, given: Given
     if act is None:
         raise Unprocessable(f"An act that takes two admins must be one of: {', '.join(sorted(ACTS))}.")
     person = require_person(admin)
-    await act.check(office, action)
+    await act.check(office, admin, action)
     confirmed = await step_up.require(office, admin, action, given)
     now = office.clock.now()
     row = {
@@ -91,25 +91,22 @@ async def proposal(office: Office, admin: Principal, handle: bytes) -> Waiting:
     return _waiting(await _find(office, handle))
 
 
-async def approve(office: Office, admin: Principal, handle: bytes, given: Given | None) -> Invitation | None:
-    """Carry out what another admin proposed; the one-time link that it made, if that is what it was about."""
+async def approve(office: Office, admin: Principal, handle: bytes, given: Given | None) -> SecondPart | None:
+    """Carry out what another admin proposed; the second part of a one-time code, if it made one."""
     require_may(admin, Act.ADMINISTER)
     row = await _find(office, handle)
     first: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
-    if first is None:
-        raise Conflict(_ALTERED)
-    taken = taken_up(office, admin, tables.admin_proposal, row, first)
     action, act = _waiting(row).action, ACTS[row["act"]]
-    await act.check(office, action)
+    _require_unaltered(row, first, action)
+    taken = taken_up(office, admin, tables.admin_proposal, row, first)
+    await act.check(office, admin, action)
     confirmed = await step_up.require(office, admin, action, given)
-    if (first["account_id"], first["action_digest"]) != (row["proposed_by_account"], action.digest()):
-        raise Conflict(_ALTERED)
     agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id)
     execution = _Execution(office, action, agreed, taken, confirmed)
     done: Done = await office.store.write(partial(execution.carry_out, act))
     if act.afterwards is not None:
         await act.afterwards(office)
-    return done.invitation
+    return done.second_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +125,14 @@ class _Execution:
         writes = (*self.taken, *self.confirmed.writes(None), *done.writes)
         entries = (*self.confirmed.entries(self.office, deed=done.deed), *done.changed)
         await transaction.apply(WriteSet(writes, entries))
-        for further in done.further:
-            await transaction.apply(further)
         return done
+
+
+def _require_unaltered(row: Any, first: Any, action: Action) -> None:
+    """The row of a proposal holds the act that the ``first`` confirmation is over. Raises ``Conflict``."""
+    confirmed = None if first is None else (first["account_id"], first["action_digest"])
+    if confirmed != (row["proposed_by_account"], action.digest()):
+        raise Conflict(_ALTERED)
 
 
 async def _find(office: Office, handle: bytes) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from idverify.auth.authenticator_list import AuthenticatorList, read_list
 from idverify.core import security_act
 from idverify.core.action import Action
+from idverify.core.policy import Principal
 from idverify.errors import Conflict, Unprocessable
 from idverify.services import authenticators, judgement
 from idverify.services.admin_act import AdminAct, Agreed, Done
@@ -34,7 +35,7 @@ def listed_in(wanted: Action) -> AuthenticatorList:
     return listed
 
 
-async def _check(office: Office, wanted: Action) -> None:
+async def _check(office: Office, _admin: Principal, wanted: Action) -> None:
     listed = listed_in(wanted)
     version: Any = wanted.content["version"]
     if type(version) is not int or version != (await authenticators.current(office.store)).version + 1:

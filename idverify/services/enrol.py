@@ -39,6 +39,7 @@ from idverify.services.security_acts import REMOVED, bound_entries, key_entries
 from idverify.services.sessions import Opened, ending, open_session, replaced
 from idverify.services.waiting import apply_or_wait
 from idverify.stores import queries, tables
+from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
@@ -229,13 +230,13 @@ async def _named(office: Office, enrolment: Enrolment, given: str | None) -> str
         return enrolment.invited.actor
     name = require_name(enrolment.invited.actor or given or "")
     if enrolment.invited.role is not Role.RELYING_PARTY:
-        await require_free(office, name)
+        await require_free(office.store, name)
     return name
 
 
-async def require_free(office: Office, name: str) -> None:
-    """Raises ``Conflict`` for a name that a member of staff has already."""
-    if await office.store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": name_as_read(name)}) is not None:
+async def require_free(store: Store, name: str) -> None:
+    """Raises ``Conflict`` for a name that a member of staff has, or had: records name them by it."""
+    if await store.fetch_one(queries.ACCOUNT_NAMED, {"name_as_read": name_as_read(name)}) is not None:
         raise Conflict(_TAKEN)
 
 

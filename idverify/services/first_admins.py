@@ -17,6 +17,12 @@ async def two_admins_are_active(store: Store) -> bool:
     return _two(await store.fetch(queries.ACTIVE_ADMINS, {}))
 
 
+async def others_than(store: Store, *accounts: bytes) -> bool:
+    """Whether an active admin is left who has none of these accounts."""
+    rows: list[Any] = await store.fetch(queries.ACTIVE_ADMINS, {})
+    return bool({row["id"] for row in rows} - set(accounts))
+
+
 async def end_of_the_first(transaction: Transaction, at: int) -> None:
     """What is done in the transaction in which an admin may have become the second one.
 

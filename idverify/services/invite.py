@@ -84,14 +84,22 @@ class Invited:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A one-time code, shown this once; good from ``not_before`` (if it is set) until ``expires_at`` (Unix seconds).
-
-    Where two people agreed to it, ``code`` is the second part: whoever proposed it has the first.
-    """
+    """A one-time code, shown this once; good from ``not_before`` (if it is set) until ``expires_at`` (Unix seconds)."""
 
     code: str
     expires_at: int
     not_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPart:
+    """The second part of a one-time code, shown this once: with the first, good until ``expires_at`` (Unix seconds).
+
+    Whoever proposed it to another admin has the first.
+    """
+
+    part: str
+    expires_at: int
 
 
 async def invite(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
@@ -145,21 +153,30 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
 
 
 def one_time_code(
-    clock: Clock, entropy: Entropy, kind: Kind, invited: Invited, created_by: str, first_part: bytes | None = None
+    clock: Clock, entropy: Entropy, kind: Kind, invited: Invited, created_by: str
 ) -> tuple[Invitation, dict[str, Any]]:
-    """A fresh code, and its row, which holds no more than its hash.
+    """A fresh code, and its row, which holds no more than its hash."""
+    code = enrolment_codes.make(entropy)
+    row = _row(clock, entropy, kind, invited, created_by, enrolment_codes.code_hash(code))
+    return Invitation(code, row["expires_at"], row["not_before"]), row
 
-    With ``first_part``, the hash of one that somebody else hands over, it is a second part.
-    """
+
+def second_part(
+    clock: Clock, entropy: Entropy, invited: Invited, created_by: str, first_part: bytes
+) -> tuple[SecondPart, dict[str, Any]]:
+    """A fresh second part, and the row of the whole code; ``first_part`` is the hash of another admin's."""
+    part = enrolment_codes.make_second_part(entropy)
+    code_hash = enrolment_codes.hash_of_parts(first_part, part)
+    row = _row(clock, entropy, Kind.LINK, invited, created_by, code_hash)
+    return SecondPart(part, row["expires_at"]), row
+
+
+def _row(
+    clock: Clock, entropy: Entropy, kind: Kind, invited: Invited, created_by: str, code_hash: bytes
+) -> dict[str, Any]:
     now, terms = clock.now(), TERMS[kind]
-    if first_part is None:
-        code = enrolment_codes.make(entropy)
-        code_hash = enrolment_codes.code_hash(code)
-    else:
-        code = enrolment_codes.make_second_part(entropy)
-        code_hash = enrolment_codes.hash_of_parts(first_part, code)
-    not_before, expires_at = now + terms.delay if terms.delay else None, now + terms.delay + terms.seconds
-    row = {
+    works_from = now + terms.delay
+    return {
         "id": uuid7(clock, entropy),
         "code_hash": code_hash,
         **invited.to_json(),
@@ -167,13 +184,12 @@ def one_time_code(
         "created_by": created_by,
         "authorisation_id": None,
         "created_at": now,
-        "expires_at": expires_at,
+        "expires_at": works_from + terms.seconds,
         "consumed_at": None,
         "kind": kind.value,
         "account_id": None,
-        "not_before": not_before,
+        "not_before": works_from if terms.delay else None,
     }
-    return Invitation(code, expires_at, not_before), row
 
 
 def may_wait(invited: Invited) -> bool:

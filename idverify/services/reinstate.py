@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from idverify.core.action import Action
+from idverify.core.policy import Principal
 from idverify.errors import Conflict, NotFound
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.office import Office
@@ -33,7 +34,7 @@ def action(key: Any) -> Action:
     return Action(ACT, key["handle"].hex(), content)
 
 
-async def _check(office: Office, wanted: Action) -> None:
+async def _check(office: Office, _admin: Principal, wanted: Action) -> None:
     _as_it_is(wanted, await suspended(office))
 
 

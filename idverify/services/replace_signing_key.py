@@ -52,7 +52,7 @@ async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
     ]
 
 
-async def _check(office: Office, wanted: Action) -> None:
+async def _check(office: Office, _admin: Principal, wanted: Action) -> None:
     rows = await office.store.fetch(queries.KEYS_IN_USE, {})
     _require_in_use(wanted, rows, await office.store.fetch(queries.OPEN_KEY_ORDERS, {}))
 

@@ -1,7 +1,7 @@
-"""A link for whoever lost every key and has no counter to go to: it adds a key to the account that they have.
+"""A code for whoever lost every key and has no counter to go to: it adds a key to the account that they have.
 
-For a person of an organisation somebody else of it makes the link, with the same purpose. For staff two admins do, and
-each hands over one part of its code; what they confirmed as lost goes when the new key comes (``enrol``).
+For a person of an organisation somebody else of it makes a link, with the same purpose. For staff two admins make a
+code, and each hands over one part of it; what they confirmed as lost goes when the new key comes (``enrol``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from idverify.services import enrol, notices, step_up
 from idverify.services.admin_act import AdminAct, Agreed, Done, first_part_of
 from idverify.services.cancelling import cancelling
 from idverify.services.ceremonies import Given
-from idverify.services.invite import Invitation, Invited, Kind, one_time_code
+from idverify.services.invite import Invitation, Invited, Kind, one_time_code, second_part
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.security_acts import deed
@@ -26,8 +26,7 @@ from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Recorded, Write, WriteSet
 
 ACT: Final = "restore-access"
-Restored = tuple[Invitation, tuple[Write, ...], Recorded]
-"""The link to show, the rows to commit, and the deed to record."""
+_NOT_LOST: Final = "Whoever can sign in has not lost every key."
 
 
 def action(account: Any) -> Action:
@@ -58,7 +57,8 @@ async def restore_colleague(office: Office, partner: Principal, handle: bytes, g
     if account is None:
         raise NotFound("There is no such account.")
     confirmed = await step_up.require(office, partner, action(account), given)
-    invitation, writes, done = _restored(office, account, partner.actor, confirmed.id)
+    invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, _invited(account), partner.actor)
+    writes, done = _restored(office, account, row, confirmed.id)
     await office.store.commit(WriteSet((*confirmed.writes(None), *writes), confirmed.entries(office, deed=done)))
     return invitation
 
@@ -81,33 +81,42 @@ def require_as_said(account: Any, wanted: Action) -> Any:
     return account
 
 
-async def _check(office: Office, wanted: Action) -> None:
-    await staff_account(office, wanted)
+async def _check(office: Office, admin: Principal, wanted: Action) -> None:
+    account = await staff_account(office, wanted)
+    if account["id"] == require_person(admin).account:
+        raise Conflict(_NOT_LOST)
 
 
 async def _carry_out(office: Office, wanted: Action, agreed: Agreed, transaction: Transaction) -> Done:
     rows = await transaction.fetch(queries.ACCOUNT_BY_HANDLE, _asked(wanted))
     account = require_as_said(rows[0] if rows else None, wanted)
-    invitation, writes, done = _restored(office, account, agreed.approved_by, agreed.approval, first_part_of(wanted))
-    return Done(writes, done, invitation=invitation)
+    invited, first = _invited(account), first_part_of(wanted)
+    part, row = second_part(office.clock, office.entropy, invited, agreed.approved_by, first)
+    writes, done = _restored(office, account, row, agreed.approval)
+    return Done(writes, done, second_part=part)
 
 
 def _asked(wanted: Action) -> dict[str, bytes]:
     return {"handle": bytes.fromhex(wanted.subject or "")}
 
 
-def _restored(
-    office: Office, account: Any, created_by: str, authorisation: bytes, first_part: bytes | None = None
-) -> Restored:
-    """It replaces a link that was made before, and the account's owner is told wherever they are signed in."""
+def _invited(account: Any) -> Invited:
     purpose = None if account["purpose"] is None else Purpose(account["purpose"])
-    invited = Invited(Role(account["role"]), account["actor"], purpose)
-    invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, created_by, first_part)
-    row |= {"account_id": account["id"], "authorisation_id": authorisation}
+    return Invited(Role(account["role"]), account["actor"], purpose)
+
+
+def _restored(
+    office: Office, account: Any, code: dict[str, Any], authorisation: bytes
+) -> tuple[tuple[Write, ...], Recorded]:
+    """The rows to commit, and the deed to record.
+
+    The code replaces one that was made before, and the account's owner is told wherever they are signed in.
+    """
+    row = code | {"account_id": account["id"], "authorisation_id": authorisation}
     older = cancelling({"account_id": account["id"], "kind": Kind.LINK.value}, row["created_at"])
     told = notices.telling(office, account["id"], NoticeKind.ACCESS_RESTORED, row["id"])
     done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
-    return invitation, (older, Insert(tables.enrolment, row), told), done
+    return (older, Insert(tables.enrolment, row), told), done
 
 
 RESTORE_STAFF: Final = AdminAct(_check, _carry_out)

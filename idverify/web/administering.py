@@ -32,7 +32,7 @@ async def approve(call: Call) -> schema.AdminActDone:
     made = await administration.approve(call.office, call.caller, call.handle("proposal"), call.given)
     if made is None:
         return schema.AdminActDone(enrolment=None)
-    part = schema.SecondPart(second_part=made.code, expires_at=schema.instant(made.expires_at))
+    part = schema.SecondPart(second_part=made.part, expires_at=schema.instant(made.expires_at))
     return schema.AdminActDone(enrolment=part)
 
 

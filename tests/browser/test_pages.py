@@ -118,7 +118,7 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await admin.go("/admin/enrolment")
     await admin.choose("What they do here", "Officer")
     await admin.fill("Name", "Otto Officer")
-    await admin.press("Make the link")
+    await admin.press("Continue")
     await confirm(admin)
     admin_proposal = await _last_part(admin, "/admin/proposals")
     await admin.go("/admin")

@@ -25,16 +25,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.services import running
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KeyPolicies
-from idverify.core.action import StepUpRequired
+from idverify.core.action import Action, StepUpRequired
 from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
 from idverify.ledger.guard import Guard
 from idverify.ledger.publisher import Publisher, Witnesses
 from idverify.ports import system_entropy
 from idverify.services import step_up
+from idverify.services.administration import approve, propose
 from idverify.services.ceremonies import Given
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
+from idverify.services.invite import SecondPart
 from idverify.services.key_ceremony import KeyCeremony
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_keys import CHECKPOINT_SIGNER
@@ -182,6 +184,11 @@ class SoftwareOffice:
             await act(principal, None)
         begun = await step_up.begin(self.office, principal, asked.value.action)
         return await act(principal, Given(begun.ceremony, person.key.get(begun.options, self.office.deployment.iss)))
+
+    async def agreed(self, action: Action, first: str = "admin", second: str = "abel") -> SecondPart | None:
+        """What comes of an act of administration that ``first`` has proposed and ``second`` approved."""
+        waiting = await self.confirmed(first, lambda who, given: propose(self.office, who, action, given))
+        return await self.confirmed(second, lambda who, given: approve(self.office, who, waiting.handle, given))
 
 
 @dataclass(frozen=True)

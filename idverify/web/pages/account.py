@@ -44,7 +44,7 @@ async def list_keys(call: PageCall) -> Html:
     context = {
         "keys": await _keys(call),
         "number": account["number"] if account["name_as_read"] is None else None,  # staff are asked for by name
-        "done": _DONE.get(call.request.query.get("done", "")),
+        "done": call.done(_DONE),
         "codes_left": await _codes_left(call),
         "notices": await notices.shown(call),
         "signals": signals.accepted_credentials(rp_id, account["user_handle"], ids),

@@ -10,13 +10,13 @@ from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
 LIST: Final = "/account/sessions"
-_ENDED: Final = N_("The session has ended. Whoever used it is signed out.")
+_DONE: Final = {"ended": N_("The session has ended. Whoever used it is signed out.")}
 
 
 async def list_sessions(call: PageCall) -> Html:
     """The sessions that hold now."""
-    done = _ENDED if call.request.query.get("done") == "ended" else None
-    return Html("account/sessions.html", {"sessions": await service.mine(call.office, call.caller), "done": done})
+    context = {"sessions": await service.mine(call.office, call.caller), "done": call.done(_DONE)}
+    return Html("account/sessions.html", context)
 
 
 async def end_session(call: PageCall) -> Redirect:

@@ -17,6 +17,7 @@ from idverify.core.policy import Role
 from idverify.core.retirement import Retirement
 from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.services import administration
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Kind
 from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, VERIFICATION_SIGNER
@@ -61,7 +62,7 @@ ACTS: Final[Mapping[str, str]] = {
     "offer-credential": N_("Document handed out"),
     "enrol-citizen": N_("Code for a person to register a key"),
     "enrol-organisation": N_("Link for an organisation to register a key"),
-    "enrol-staff": N_("Link for an officer or an administrator to register a key"),
+    "enrol-staff": N_("Code for an officer or an administrator to register a key"),
     "end-account": N_("End of an account"),
     "create-api-key": N_("API key made"),
     "revoke-api-key": N_("API key revoked"),
@@ -73,10 +74,47 @@ ACTS: Final[Mapping[str, str]] = {
     "reinstate-security-key": N_("Suspended security key put back in use"),
     "replace-signing-key": N_("Signing key to be replaced"),
     "export-evidence": N_("Evidence downloaded"),
-    "restore-access": N_("Link to an account whose keys were lost"),
+    "restore-access": N_("Code for an account whose keys were lost"),
     "make-recovery-codes": N_("Recovery codes made"),
     "retire-copy": N_("Copy of a document withdrawn"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the second administrator's approval does: ``before`` it is given, and once it is ``done``."""
+
+    before: str
+    done: str
+
+
+_PART: Final = N_(
+    "If you approve it, you are shown the second part of a code. Hand it to this person in person, at once."
+)
+_PART_MADE: Final = N_(
+    "It was approved, and the code was made. Its two parts work together, once, for 15 minutes after the approval."
+)
+APPROVALS: Final[Mapping[str, Approval]] = {
+    "change-authenticator-list": Approval(
+        N_("If you approve it, the list holds at once, and keys that it refuses stop working."),
+        N_("It was approved, and the list was put in force."),
+    ),
+    "enrol-staff": Approval(_PART, _PART_MADE),
+    "reinstate-security-key": Approval(
+        N_("If you approve it, the security key works again at once."),
+        N_("It was approved, and the security key was put back in use."),
+    ),
+    "replace-signing-key": Approval(
+        N_(
+            "If you approve it, the replacement is ordered. "
+            "The operator carries it out: they start the service again with the root's token at hand."
+        ),
+        N_("It is ordered. The operator starts the service again with the root's token at hand."),
+    ),
+    "restore-access": Approval(_PART, _PART_MADE),
+}
+assert APPROVALS.keys() == administration.ACTS.keys()
+
 SUSPENSIONS: Final[Mapping[Suspension, str]] = {
     Suspension.CLONE: N_("Its counter did not rise: there may be a copy of it"),
     Suspension.MODEL: N_("A weakness of its model became known"),
@@ -307,7 +345,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
         ],
     ),
     "enrol-organisation": (N_("Do you confirm that this organisation gets a link to register a key?"), _enrolment),
-    "enrol-staff": (N_("Do you confirm that this person gets a link to register a key?"), _enrolment),
+    "enrol-staff": (N_("Do you confirm that this person gets a code to register a key?"), _enrolment),
     "reinstate-security-key": (N_("Do you confirm that this security key works again?"), _suspended_key),
     "replace-signing-key": (N_("Do you confirm that another signing key takes the place of this one?"), _signing_key),
     "end-account": (N_("Do you confirm that this account ends, and every session of it?"), _account),
@@ -319,7 +357,7 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
         N_("Do you confirm that you want the evidence of this act as a file?"),
         _evidence,
     ),
-    "restore-access": (N_("Do you confirm that whoever has this account gets a link to add a key to it?"), _account),
+    "restore-access": (N_("Do you confirm that whoever has this account gets a code to add a key to it?"), _account),
     "make-recovery-codes": (N_("Do you confirm that you want new recovery codes?"), lambda _: [_REPLACED]),
     "retire-copy": (N_("Do you confirm that nobody may accept this copy any more?"), _copy),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),

@@ -15,6 +15,7 @@ from idverify.services import administration, enrol_staff, staff
 from idverify.services import invite as service
 from idverify.services import restore_access as ways_back
 from idverify.services.enrol import STAFF, require_free
+from idverify.services.first_admins import others_than
 from idverify.services.invite import Invited
 from idverify.web.pages import admin_proposals, ledger, notices, signing_keys
 from idverify.web.pages.act_words import PURPOSES, ROLES
@@ -69,11 +70,10 @@ class AccountShown:
 async def desk(call: PageCall) -> Html:
     """Who is enrolled, what waits for another admin, and how the ledger stands."""
     rows = await staff.accounts(call.office, call.caller)
-    done = _DONE.get(call.request.query.get("done", ""))
     waiting = len(await administration.waiting(call.office, call.caller))
     context = {
         "accounts": [_shown(call, row) for row in rows],
-        "done": done,
+        "done": call.done(_DONE),
         "waiting": waiting,
         "signing_keys": await signing_keys.shown(call),
         "ledger": await ledger.shown(call),
@@ -94,7 +94,10 @@ async def restore_access(call: PageCall) -> Html:
     if row is None:
         raise NotFound("There is no such account.")
     wanted = partial(ways_back.staff_action, row)
-    return await admin_proposals.propose_code(call, wanted, Role(row["role"]), row["actor"])
+    nobody_approves = not await others_than(call.office.store, row["id"], require_person(call.caller).account)
+    return await admin_proposals.propose_code(
+        call, wanted, Role(row["role"]), row["actor"], nobody_approves=nobody_approves
+    )
 
 
 async def ask_invitation(call: PageCall) -> Html:
@@ -115,7 +118,7 @@ async def invite(call: PageCall) -> Answer:
     try:
         name = require_name(asked.name)
         if asked.role in STAFF:
-            await require_free(call.office, name)
+            await require_free(call.office.store, name)
     except (Conflict, Unprocessable) as wrong:
         return _form(call, form.with_error("name", wrong.detail))
     invited = Invited(asked.role, name, asked.purpose)

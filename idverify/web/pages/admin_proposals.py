@@ -12,7 +12,7 @@ from idverify.services import administration, change_authenticators, judgement
 from idverify.services.administration import Waiting
 from idverify.services.invite import Invitation
 from idverify.web.pages import confirm
-from idverify.web.pages.act_words import ACTS, ROLES, in_words
+from idverify.web.pages.act_words import ACTS, APPROVALS, ROLES, in_words
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.refused_keys import RefusedShown, refused_shown
 from idverify.web.pages.render import Html
@@ -23,15 +23,15 @@ PATH: Final = "/admin/proposals"
 _FIRST_PART: Final = "first_part"
 _DONE: Final = {
     "proposed": N_("It is proposed. Another administrator must approve it."),
-    "approved": N_("It is approved, and done."),
+    **{act: approval.done for act, approval in APPROVALS.items()},
 }
 
 
 async def list_proposals(call: PageCall) -> Html:
     """Everything that waits."""
     waiting = await administration.waiting(call.office, call.caller)
-    done = _DONE.get(call.request.query.get("done", ""))
-    return Html("admin/proposals.html", {"proposals": [_shown(call, one) for one in waiting], "done": done})
+    proposals = [_shown(call, one) for one in waiting]
+    return Html("admin/proposals.html", {"proposals": proposals, "done": call.done(_DONE)})
 
 
 async def show(call: PageCall) -> Html:
@@ -39,6 +39,7 @@ async def show(call: PageCall) -> Html:
     waiting = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
     context = {
         "proposal": _shown(call, waiting),
+        "approval_does": APPROVALS[waiting.action.act],
         "lines": in_words(waiting.action, call.caller.role).lines,
         "refused": await _refused(call, waiting),
     }
@@ -48,18 +49,21 @@ async def show(call: PageCall) -> Html:
 async def approve(call: PageCall) -> Answer:
     """Carry a proposal out; where that makes a one-time code, its second part is shown this once."""
     waiting = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
-    invitation = await administration.approve(call.office, call.caller, waiting.handle, call.given)
-    if invitation is None:
-        return Redirect(f"{PATH}?done=approved")
+    second = await administration.approve(call.office, call.caller, waiting.handle, call.given)
+    if second is None:
+        return Redirect(f"{PATH}?done={waiting.action.act}")
     said = waiting.action.content
-    context = {"part": invitation.code, "expires_at": invitation.expires_at, "proposed_by": waiting.proposed_by}
+    context = {"part": second.part, "expires_at": second.expires_at, "proposed_by": waiting.proposed_by}
     return Html("admin/second_part.html", context | _for(call, Role(said["role"]), said["actor"]))
 
 
-async def propose_code(call: PageCall, wanted: Callable[[bytes], Action], role: Role, name: str) -> Html:
+async def propose_code(
+    call: PageCall, wanted: Callable[[bytes], Action], role: Role, name: str, *, nobody_approves: bool = False
+) -> Html:
     """Propose what makes a one-time code, once confirmed; its first part is shown this once, and kept by nobody.
 
     ``wanted`` gives the act, which holds the hash of that part: the part comes along in the form meanwhile.
+    ``nobody_approves``: of the admins who are active one proposes it, and the other is whom it is for.
     """
     part = call.posted.text(_FIRST_PART) or enrolment_codes.make_first_part(call.office.entropy)
     action = wanted(enrolment_codes.part_hash(part))
@@ -67,7 +71,8 @@ async def propose_code(call: PageCall, wanted: Callable[[bytes], Action], role: 
         waits = await administration.propose(call.office, call.caller, action, call.given)
     except StepUpRequired as needed:
         return await confirm.ask(call.carrying(_FIRST_PART, part), needed.action)
-    return Html("admin/first_part.html", {"part": part, "expires_at": waits.expires_at} | _for(call, role, name))
+    context = {"part": part, "expires_at": waits.expires_at, "nobody_approves": nobody_approves}
+    return Html("admin/first_part.html", context | _for(call, role, name))
 
 
 def _for(call: PageCall, role: Role, name: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
-_REVOKED: Final = N_("The API key is revoked. It opens nothing here any more.")
+_DONE: Final = {"revoked": N_("The API key is revoked. It opens nothing here any more.")}
 
 
 class OwnKeyForm(Form):
@@ -93,7 +93,7 @@ async def _page(call: PageCall, form: Filled[Any]) -> Html:
         "form": form,
         "purposes": call.choices(PURPOSES),
         "for_others": call.caller.role is Role.ADMIN,
-        "done": _REVOKED if call.request.query.get("done") == "revoked" else None,
+        "done": call.done(_DONE),
     }
     return Html("api_keys/list.html", context, form.status)
 

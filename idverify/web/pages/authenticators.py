@@ -156,7 +156,7 @@ async def _page(call: PageCall, **forms: Filled[Any]) -> Html:
         "metadata": state.metadata,
         "refused": refused_shown(state.refused),
         "suspended": state.suspended,
-        "done": _DONE.get(call.request.query.get("done", "")),
+        "done": call.done(_DONE),
         **filled,
     }
     return Html("admin/authenticators.html", context, max(form.status for form in filled.values()))

@@ -70,6 +70,10 @@ class PageCall:
         """What was posted, read as this form."""
         return fill(form, self.posted)
 
+    def done(self, table: Mapping[str, str]) -> str | None:
+        """What the visitor was sent here to read: the sentence, in the catalogue, of what they have just done."""
+        return table.get(self.request.query.get("done", ""))
+
     def translate(self, sentence: str) -> str:
         """A sentence of the catalogue in the visitor's language, where a template cannot do it."""
         return translate(self.language, sentence)

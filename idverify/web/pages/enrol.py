@@ -78,7 +78,7 @@ async def _opened(call: PageCall, code: str) -> Answer:
         return enrolment
     asked = NameForm(code=code)
     form = Filled(asked, Posted((("code", code),)))
-    return _ask_name(call, form) if enrolment.asks_name else await _begin(call, form, asked)
+    return _ask_name(call, form) if enrolment.asks_name else await _begin(call, enrolment, form, asked)
 
 
 async def register(call: PageCall) -> Answer:
@@ -95,7 +95,7 @@ async def register(call: PageCall) -> Answer:
     if enrolment.asks_name and form.model.name is None:
         return _ask_name(call, form.with_error("name", _NO_NAME))
     if call.given is None:
-        return await _begin(call, form, form.model)
+        return await _begin(call, enrolment, form, form.model)
     key_name = form.model.key_name or call.translate(KEY_NAME)
     shared = _is_shared(call)
     opened = await service.finish(
@@ -121,7 +121,7 @@ async def _landing(call: PageCall, owner: Principal) -> str:
     return "/account/keys?done=first" if owner.role is Role.CITIZEN else home_of(owner.role)
 
 
-async def _begin(call: PageCall, form: Filled[NameForm], said: NameForm) -> Html:
+async def _begin(call: PageCall, enrolment: service.Enrolment, form: Filled[NameForm], said: NameForm) -> Html:
     try:
         beginning = await service.begin(call.office, said.code, said.name, shared_computer=_is_shared(call))
     except (Conflict, Unprocessable) as wrong:
@@ -129,6 +129,7 @@ async def _begin(call: PageCall, form: Filled[NameForm], said: NameForm) -> Html
     context = {
         "ceremony": shown("create", beginning),
         "form": form,
+        "restores_staff": enrolment.restores_staff,
         "shared_computer": _is_shared(call),
         "signals": signals.of_trouble(call.office.deployment.rp_id, call.trouble),
     }

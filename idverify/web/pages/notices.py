@@ -23,7 +23,7 @@ WORDS: Final[Mapping[NoticeKind, str]] = {
     NoticeKind.RE_PROOFING_ASKED: N_("At a counter somebody asked for a code to add a security key to your account."),
     NoticeKind.RE_PROOFING_CANCELLED: N_("A code from a counter to add a security key to your account was cancelled."),
     NoticeKind.RE_PROOFING_USED: N_("A security key was added to your account with a code from a counter."),
-    NoticeKind.ACCESS_RESTORED: N_("Somebody made a link to add a security key to your account."),
+    NoticeKind.ACCESS_RESTORED: N_("Somebody made a one-time code to add a security key to your account."),
     NoticeKind.STAFF_ENROLLED: N_(
         "%(name)s registered a security key with a code that you proposed. If you handed your part to nobody, tell the "
         "other administrators."

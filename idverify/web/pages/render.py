@@ -20,7 +20,7 @@ from jinja2.bccache import Bucket
 from jinja2.loaders import ChoiceLoader
 from jinja2.utils import missing
 
-from idverify.core.policy import Principal
+from idverify.core.policy import Principal, Role
 from idverify.web.pages import widgets, words
 from idverify.web.pages.words import Language
 
@@ -61,6 +61,11 @@ class Frame:
     back: str
     principal: Principal | None = None
     csrf: str = ""
+
+    @property
+    def who(self) -> str | None:
+        """The name of whoever is signed in. Citizens have none here: theirs rests sealed."""
+        return None if self.principal is None or self.principal.role is Role.CITIZEN else self.principal.actor
 
     @property
     def other_languages(self) -> list[tuple[Language, str]]:

@@ -18,7 +18,7 @@ from idverify.services import administration, enrol, enrol_staff, notices, reins
 from idverify.services.administration import Waiting
 from idverify.services.ceremonies import Given
 from idverify.services.first_admins import two_admins_are_active
-from idverify.services.invite import Invitation, Invited
+from idverify.services.invite import Invitation, Invited, SecondPart
 from idverify.services.notices import NoticeKind
 from idverify.services.proposals import PROPOSAL_SECONDS
 from idverify.stores import queries, tables
@@ -38,7 +38,7 @@ async def _proposed(served: SoftwareOffice, action: Action = LINK, who: str = "a
     return await served.confirmed(who, lambda admin, given: administration.propose(served.office, admin, action, given))
 
 
-async def _approved(served: SoftwareOffice, waiting: Waiting, who: str = "abel") -> Invitation | None:
+async def _approved(served: SoftwareOffice, waiting: Waiting, who: str = "abel") -> SecondPart | None:
     return await served.confirmed(
         who, lambda admin, given: administration.approve(served.office, admin, waiting.handle, given)
     )
@@ -81,6 +81,11 @@ async def test_nobody_approves_their_own(served: SoftwareOffice) -> None:
     for wrong in (await served.principal("admin"), officer, program):
         with pytest.raises(NotAllowed):
             await administration.approve(served.office, wrong, waiting.handle, None)
+    abel = await served.principal("abel")
+    namesake = Change(tables.account, {"id": bytes.fromhex(abel.id)}, {"actor": "Ada Admin"})  # no page lets one in
+    await served.office.store.commit(WriteSet((namesake,)))
+    with pytest.raises(NotAllowed):
+        await administration.approve(served.office, await served.principal("abel"), waiting.handle, None)
     for wrong in (officer, program):
         with pytest.raises(NotAllowed):
             await administration.propose(served.office, wrong, LINK, None)
@@ -101,7 +106,7 @@ async def test_two_who_approve_at_once(served: SoftwareOffice) -> None:
     confirmed = [served.confirmed(who, approve) for who in ("abel", "agnes")]
     outcomes = await asyncio.gather(*confirmed, return_exceptions=True)
 
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Invitation"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "SecondPart"]
     assert len(await _acts(served)) == 2
 
 
@@ -133,8 +138,8 @@ async def test_a_proposal_whose_act_was_swapped(served: SoftwareOffice) -> None:
     swapped = Change(tables.admin_proposal, {"handle": waiting.handle}, {"action": json.dumps(mallory).encode()})
     await served.office.store.commit(WriteSet((swapped,)))
 
-    with pytest.raises(Conflict, match="not what was proposed"):
-        await _approved(served, waiting)
+    with pytest.raises(Conflict, match="not what was proposed"):  # before the second one touches a key
+        await administration.approve(served.office, await served.principal("abel"), waiting.handle, None)
 
     assert len(await _acts(served)) == 1
 
@@ -163,6 +168,7 @@ async def test_whoever_proposed_it_has_left(served: SoftwareOffice) -> None:
         (Action("enrol-staff", None, {**LINK.content, "actor": None}), "by role, name and first_part"),
         (Action("enrol-staff", None, {**LINK.content, "more": 1.5}), "by role, name and first_part"),
         (Action("enrol-staff", None, {**LINK.content, "actor": "x\x07"}), "printable"),
+        (Action("enrol-staff", None, {**LINK.content, "actor": "Otto  Officer"}), "one space between its words"),
     ],
 )
 async def test_what_cannot_be_proposed(served: SoftwareOffice, action: Action, sentence: str) -> None:
@@ -193,9 +199,20 @@ async def test_the_operator_enrols_the_first_admins(served: SoftwareOffice) -> N
     for who, name in (("ada", "Ada Admin"), ("abel", "Abel Admin")):
         await served.api.enrol(who, (await invited(Invited(Role.ADMIN, name))).code)
     for role in enrol.STAFF:
-        with pytest.raises(Conflict, match="takes them both"):
+        with pytest.raises(Conflict, match="is enrolled by both"):
             await invited(Invited(role, "Olive Officer"))
     assert await invited(Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT))
+
+
+async def test_the_operator_invites_nobody_under_a_taken_name(served: SoftwareOffice) -> None:
+    """It is said where the link is made, not when it is used."""
+    office = served.office
+    await served.api.identity("admin")
+
+    with pytest.raises(Conflict, match="enrolled already"):
+        await enrol_staff.invite_first(
+            office.store, office.clock, office.entropy, Invited(Role.OFFICER, "ada  ADMIN"), "command line"
+        )
 
 
 async def test_a_suspended_key_is_put_back_by_two(served: SoftwareOffice) -> None:
@@ -245,11 +262,11 @@ async def test_neither_part_alone_opens_anything(served: SoftwareOffice) -> None
     link = await _approved(served, await _proposed(served))
     assert link is not None
 
-    for typed in (link.code, FIRST_PART):
+    for typed in (link.part, FIRST_PART):
         with pytest.raises(MalformedRequest, match="in two parts"):
             await enrol.look_up(served.office, typed)
     with pytest.raises(NotFound):
-        await enrol.look_up(served.office, f"0000-0000-0000-0000 {link.code}")
+        await enrol.look_up(served.office, f"0000-0000-0000-0000 {link.part}")
 
 
 async def test_whoever_proposed_it_is_told_that_it_was_used(served: SoftwareOffice) -> None:

@@ -319,8 +319,7 @@ async def test_staff_come_back_to_the_account_that_they_have(served: SoftwareOff
     office, account = served.office, await _staff(served, "officer")
     wanted = restore_access.staff_action(account, FIRST_HASH)
     await served.api.enrol("abel", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
-    waiting = await served.confirmed("admin", lambda who, given: administration.propose(office, who, wanted, given))
-    made = await served.confirmed("abel", lambda who, given: administration.approve(office, who, waiting.handle, given))
+    made = await served.agreed(wanted)
     lost, token = (await served.principal("officer")).signed_in, served.api.deployment.people["officer"].token
     opened = await registered(served, both_parts(made))
 
@@ -336,6 +335,20 @@ async def test_staff_come_back_to_the_account_that_they_have(served: SoftwareOff
     (told,) = await notices.unseen(office, await served.principal("admin"))
     assert (told.kind, told.name, told.pending) == (NoticeKind.STAFF_ENROLLED, "Olive Officer", False)
     assert await notices.unseen(office, await served.principal("abel")) == []
+
+
+async def test_nobody_who_can_sign_in_has_lost_every_key(served: SoftwareOffice) -> None:
+    """An admin neither proposes nor approves that of themselves."""
+    office = served.office
+    await served.api.identity("admin")
+    await served.api.enrol("abel", await served.api.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
+    ada, abel = [restore_access.staff_action(await _staff(served, who), FIRST_HASH) for who in ("admin", "abel")]
+
+    with pytest.raises(Conflict, match="has not lost every key"):
+        await administration.propose(office, await served.principal("admin"), ada, None)
+    waiting = await served.confirmed("admin", lambda who, given: administration.propose(office, who, abel, given))
+    with pytest.raises(Conflict, match="has not lost every key"):
+        await administration.approve(office, await served.principal("abel"), waiting.handle, None)
 
 
 async def test_which_accounts_two_admins_restore(served: SoftwareOffice) -> None:

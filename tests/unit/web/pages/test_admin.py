@@ -56,6 +56,58 @@ async def test_spaces_more_than_one_are_tidied(people: People) -> None:
     assert "Example Homes" in (await _link(ada, role="relying-party", name="Example  Homes", purpose="rent")).text
 
 
+WAY_BACK = re.compile(r'(\w+ \w+)</th>(?:(?!</tr>).)*?action="(/admin/accounts/[0-9a-f]{32}/way-back)"', re.DOTALL)
+
+
+async def _way_back(admin: PlainBrowser, name: str) -> Shown:
+    """Proposed by an admin, for somebody who lost every key."""
+    desk = await admin.open("/admin")
+    return await admin.confirm(await admin.fill(desk, dict(WAY_BACK.findall(desk.html))[name]))
+
+
+async def test_staff_come_back_with_the_code_of_two_admins(people: People) -> None:
+    """Whoever approves it reads that a code follows; whoever uses it reads that their other keys go."""
+    ada, agnes = await people.staff("admin"), people.browser()
+    await people.staff("officer")
+    await agnes.enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, "Agnes Admin")))
+    proposed = await _way_back(ada, "Olive Officer")
+    first = FIRST_PART.search(proposed.html)
+    path = PROPOSAL.search((await ada.open("/admin/proposals")).html)
+    assert first is not None
+    assert path is not None
+    assert "Nobody is left who can approve this" not in proposed.text
+    read = await agnes.open(path[0])
+    assert "If you approve it, you are shown the second part of a code." in read.text
+    second = SECOND_PART.search((await agnes.confirm(await agnes.fill(read, path[0]))).html)
+    assert second is not None
+    assert "the code was made. Its two parts work together" in (await agnes.open(path[0])).text
+    olive = people.browser()
+    page = await olive.open(f"/enrol/{first[1]}-{second[1]}")
+    assert "Your other keys are removed with this" in page.text
+    assert (await olive.confirm(page)).heading == "Officer's desk"
+
+
+async def test_one_of_two_admins_lost_every_key(people: People) -> None:
+    """The other one reads that nobody can approve it, and what leads on; with a third one it is as for everybody."""
+    ada = await people.staff("admin")
+    for name in ("Agnes Admin", "Alba Admin"):
+        await people.browser().enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, name)))
+        said = "Nobody is left who can approve this" in (await _way_back(ada, "Agnes Admin")).text
+        assert said is (name == "Agnes Admin")
+
+
+async def test_every_page_says_who_is_signed_in(people: People) -> None:
+    """By name, also where something is confirmed; a citizen's name is not in a frame."""
+    ada = await people.staff("admin")
+    desk = await ada.open("/admin")
+    assert '<li class="idv-header__who">Ada Admin</li>' in desk.html
+    asked = await ada.fill(await ada.open(FORM), FORM, role="officer", name="Otto Officer")
+    assert "You confirm this as Ada Admin." in asked.text
+    anna = await people.citizen(await people.served.api.person_with_status())
+    assert '<li class="idv-header__who">You are signed in</li>' in (await anna.open("/citizen")).html
+    assert "idv-header__who" not in (await people.browser().open("/")).html
+
+
 async def test_a_link_is_shown_once(people: People) -> None:
     """No page that is opened later has it."""
     ada = await people.staff("admin")

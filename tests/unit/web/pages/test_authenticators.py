@@ -169,8 +169,8 @@ async def test_a_suspended_key_is_proposed_to_be_put_back(desk: Desk) -> None:
     path = PROPOSAL.search((await desk.ada.confirm(asked)).html)
     assert path is not None
     done = await desk.abel.confirm(await desk.abel.fill(await desk.abel.open(path[0]), path[0]))
-    assert "It is approved, and done." in done.text
+    assert "It was approved, and the security key was put back in use." in done.text
     assert await office.store.fetch(queries.SUSPENDED_KEYS, {}) == []
     again = await desk.abel.open(path[0])
-    assert "It was approved, and is done." in again.text
+    assert "It was approved, and the security key was put back in use." in again.text
     assert path[0] not in [form.action for form in again.forms]

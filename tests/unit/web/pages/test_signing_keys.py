@@ -43,8 +43,9 @@ async def test_two_administrators_order_another_key(people: People) -> None:
 
     read = await agnes.open(proposal[0])
     assert REJECTED in read.text
+    assert "If you approve it, the replacement is ordered." in read.text
     done = await agnes.confirm(await agnes.fill(read, proposal[0]))
-    assert "It is approved, and done." in done.text
+    assert "It is ordered. The operator starts the service again with the root's token at hand." in done.text
 
     desk = await ada.open("/admin")
     assert PAGE.findall(desk.html) == others

@@ -257,6 +257,6 @@ async def test_a_colleague_makes_a_link(people: People) -> None:
     back = await people.browser().enrol(code)
 
     assert "Nobody else of your organisation has an account here." in alone.text
-    assert "Somebody made a link to add a security key to your account." in told.text
+    assert "Somebody made a one-time code to add a security key to your account." in told.text
     assert len(handles(back)) == 2
     assert (await people.browser().open(f"/enrol/{code}")).status == 409
