@@ -13,11 +13,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 from idverify.auth.attestation import certificate
+from idverify.auth.attestation.path import fingerprint
 from idverify.auth.authenticator_trust import AllowedModel, AuthenticatorRules
 from idverify.auth.mds import Metadata
 from idverify.auth.mds_status import CERTIFICATIONS
@@ -69,6 +70,27 @@ class AuthenticatorList:
     def needs_metadata(self) -> bool:
         """Whether it takes nothing without metadata: they alone know how a model is certified."""
         return self.least is not None or self.fips
+
+    def with_model(self, entry: Listed, roots: tuple[bytes, ...]) -> AuthenticatorList:
+        """The list with one model more, or with another entry for it; ``roots`` (DER) are added to the anchors.
+
+        Raises ``Unprocessable`` for what would be no list.
+        """
+        others = (one for one in self.entries if one.model != entry.model)
+        anchors = tuple(dict.fromkeys((*self.anchors, *roots)))
+        return read_list(replace(self, entries=(*others, entry), anchors=anchors).to_json())
+
+    def models_without_root(self, metadata: Metadata | None) -> list[str]:
+        """Names of the models of which no key can be taken: there is no root that might vouch for one."""
+        known = {} if metadata is None else metadata.models
+        ours = set(map(fingerprint, self.anchors))
+        without = []
+        for listed in self.entries:
+            named = known[listed.model].roots if listed.model in known else ()
+            vouching = {fingerprint(root) for root in named}
+            if not (vouching if not listed.anchors else (ours | vouching) & set(listed.anchors)):
+                without.append(listed.name)
+        return without
 
     def document(self) -> bytes:
         """The document as it is kept: canonical JSON."""

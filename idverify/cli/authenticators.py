@@ -35,6 +35,11 @@ LACKS_METADATA = (
     "Load them, or ask for none: authenticators allow ... --least none"
 )
 
+WITHOUT_ROOT = (
+    "WARNING: nothing vouches for keys of these models, so none is taken. Give each the root of its maker "
+    "(authenticators allow ... --anchor ROOT.pem), or load metadata that name one"
+)
+
 
 def show(data: Path, *, json: bool) -> int:
     """The list, and the state of the metadata."""
@@ -52,6 +57,7 @@ def show(data: Path, *, json: bool) -> int:
             if row is None
             else {"number": row["number"], "next_update": _day(row["next_update"]), "usable": metadata is not None},
             "lacks_metadata": version.listed is not None and version.listed.needs_metadata and metadata is None,
+            "without_root": [] if version.listed is None else version.listed.models_without_root(metadata),
         }
 
     found = with_store(data, read)
@@ -62,8 +68,7 @@ def show(data: Path, *, json: bool) -> int:
     _say_list(found["list"] or {"entries": (), "metadata": None})
     state = found["metadata"]
     say("Metadata: none" if state is None else f"Metadata: number {state['number']}, due {state['next_update']}")
-    if found["lacks_metadata"]:
-        say(LACKS_METADATA)
+    _say_lacks(lacks_metadata=found["lacks_metadata"], without_root=found["without_root"])
     return 0
 
 
@@ -90,14 +95,9 @@ def allow(data: Path, model: str, name: str, anchors: list[Path], least: str | N
 
     async def add(store: Store) -> _InForce:
         listed = (await authenticators.current(store)).listed or EMPTY
-        entry = Listed(read_model(model), name, tuple(fingerprint(root) for root in roots))
-        changed = replace(
-            listed,
-            entries=(*(one for one in listed.entries if one.model != entry.model), entry),
-            anchors=tuple(dict.fromkeys((*listed.anchors, *roots))),
-            least=listed.least if least is None else None if least == NONE else least,
-        )
-        return await _set(store, data, read_list(changed.to_json()))
+        entry = Listed(read_model(model), name, tuple(map(fingerprint, roots)))
+        wanted = listed.least if least is None else None if least == NONE else least
+        return await _set(store, data, replace(listed.with_model(entry, roots), least=wanted))
 
     return _told(_tried(data, add), json=json)
 
@@ -136,10 +136,11 @@ def load_metadata(data: Path, source: str, *, json: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What a list says of the keys that are registered, and whether it can take any without the metadata it needs."""
+    """What a list says of the keys that are registered, and why it can take none, or none of some models."""
 
     refused: list[Refused]
     lacks_metadata: bool
+    without_root: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ async def _judged(store: Store, data: Path, listed: AuthenticatorList) -> _Judge
     policies = DEMO_KEY_POLICIES if (await load_deployment(store)).demo else KEY_POLICIES
     keys = await judgement.attested_keys(store, policies)
     refused = await judgement.refused_by(keys, listed.rules(metadata), SystemClock().now())
-    return _Judged(refused, listed.needs_metadata and metadata is None)
+    return _Judged(refused, listed.needs_metadata and metadata is None, listed.models_without_root(metadata))
 
 
 async def _set(store: Store, data: Path, listed: AuthenticatorList) -> _InForce:
@@ -167,8 +168,14 @@ def _say_judged(judged: _Judged) -> None:
     for one in judged.refused:
         say(f"{one.actor}: {one.name}: {one.why}")
     say(f"Registered keys that this list refuses: {len(judged.refused)}")
-    if judged.lacks_metadata:
+    _say_lacks(lacks_metadata=judged.lacks_metadata, without_root=judged.without_root)
+
+
+def _say_lacks(*, lacks_metadata: bool, without_root: list[str]) -> None:
+    if lacks_metadata:
         say(LACKS_METADATA)
+    if without_root:
+        say(f"{WITHOUT_ROOT}: {', '.join(without_root)}")
 
 
 def _refused_json(refused: list[Refused]) -> list[dict[str, str]]:
@@ -186,7 +193,8 @@ def _told(set_: _InForce, *, json: bool) -> int:
     judged = set_.judged
     if json:
         refused = _refused_json(judged.refused)
-        print_json({"version": set_.version, "refused": refused, "lacks_metadata": judged.lacks_metadata})
+        lacks = {"lacks_metadata": judged.lacks_metadata, "without_root": judged.without_root}
+        print_json({"version": set_.version, "refused": refused, **lacks})
         return 0
     say(f"Version {set_.version} of the list of authenticators is in force.")
     _say_judged(judged)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idverify.auth.authenticator_list import AuthenticatorList
 from idverify.auth.mds import is_stale
 from idverify.core.policy import Act, Principal, require_may
 from idverify.services import authenticators, judgement, reinstate
@@ -45,6 +46,12 @@ async def state(office: Office, admin: Principal) -> State:
     version = await authenticators.current(office.store)
     refused = [] if version.listed is None else await judgement.refused_in(office, version.listed)
     return State(version, await _metadata(office, version), refused, await reinstate.suspended(office))
+
+
+async def listed(office: Office, admin: Principal) -> AuthenticatorList | None:
+    """The list in force, for whoever is about to change it."""
+    require_may(admin, Act.KEEP_AUTHENTICATORS)
+    return (await authenticators.current(office.store)).listed
 
 
 async def suspended(office: Office, admin: Principal) -> list[Any]:

@@ -73,6 +73,9 @@ async def test_a_list_and_metadata(idverify: Command, strict: Deployment, tmp_pa
     assert (green["name"], green["anchors"]) == ("Green key", "metadata")
     assert shown.json["list"]["metadata"]["least"] is None
     assert shown.json["metadata"]["usable"]
+    assert "nothing vouches for keys of these models" not in allowed.output
+    assert "or load metadata that name one: Green key\n" in more.output
+    assert shown.json["without_root"] == again.json["without_root"] == ["Green key"]
 
 
 async def test_what_is_refused(idverify: Command, strict: Deployment, tmp_path: Path) -> None:

@@ -39,9 +39,11 @@ PATH: Final = "/admin/authenticators"
 MOST_DOCUMENT: Final = 500_000
 MOST_BRACKETS: Final = 3 * MOST_ENTRIES
 _DONE: Final = {"loaded": N_("The metadata are loaded. Every registered key was judged by them.")}
+_START_AGAIN: Final = "Open the page of authenticators again and start from there."
 _NO_DOCUMENT: Final = N_("Paste the list as JSON")
 _NO_MODEL: Final = N_("Enter the model's AAGUID, such as 01020304-0506-0708-0102-030405060708")
 _NO_NAME: Final = N_("Enter what people call the model")
+_UNKNOWN_NAME: Final = N_("The metadata have no name for this model. Enter what people call it.")
 _NO_ROOT: Final = N_("Paste the maker's root certificate as PEM, or leave it empty to rely on the metadata")
 _NO_FILE: Final = N_("Choose the file with the metadata")
 
@@ -91,13 +93,11 @@ async def add(call: PageCall) -> Answer:
     asked, listed = form.model, await _listed(call)
     try:
         model, roots = read_model(asked.model), _roots(asked.root or "")
-        entry = Listed(model, asked.name or await _known_name(call, model), tuple(map(fingerprint, roots)))
-        wanted = replace(
-            listed,
-            entries=(*(one for one in listed.entries if one.model != entry.model), entry),
-            anchors=tuple(dict.fromkeys((*listed.anchors, *roots))),
-        )
-        read_list(wanted.to_json())
+        name = asked.name or await _known_name(call, model)
+        if name is None:
+            return await _page(call, adding=form.with_error("name", _UNKNOWN_NAME))
+        entry = Listed(model, name, tuple(map(fingerprint, roots)))
+        wanted = listed.with_model(entry, roots)
     except Unprocessable as wrong:
         return await _page(call, adding=form.with_error("model", wrong.detail))
     except ValueError:
@@ -108,7 +108,9 @@ async def add(call: PageCall) -> Answer:
 async def take_off(call: PageCall) -> Html:
     """The list without one model: what it would refuse, before it is proposed."""
     form, listed = call.read(LeavingForm), await _listed(call)
-    entries = tuple(one for one in listed.entries if form.model is None or model_text(one.model) != form.model.model)
+    if form.model is None:
+        raise MalformedRequest(_START_AGAIN)
+    entries = tuple(one for one in listed.entries if model_text(one.model) != form.model.model)
     if len(entries) == len(listed.entries):
         raise NotFound("This model is not on the list.")
     return await _tried(call, replace(listed, entries=entries))
@@ -129,7 +131,7 @@ async def propose(call: PageCall) -> Redirect:
     """Propose the list that was tried out, once confirmed."""
     form = call.read(DocumentForm)
     if form.model is None:
-        raise MalformedRequest("Open the page of authenticators again and start from there.")
+        raise MalformedRequest(_START_AGAIN)
     action = await change_authenticators.action(call.office, _document(form.model.document))
     await administration.propose(call.office, call.caller, action, call.given)
     return Redirect(f"{admin_proposals.PATH}?done=proposed")
@@ -169,23 +171,21 @@ async def _tried(call: PageCall, wanted: AuthenticatorList) -> Html:
         "lines": authenticator_lines(wanted.to_json()),
         "refused": refused_shown(refused),
         "lacks_metadata": wanted.needs_metadata and known is None,
+        "without_root": wanted.models_without_root(known),
         "json": wanted.document().decode(),
     }
     return Html("admin/authenticators_tried.html", context)
 
 
 async def _listed(call: PageCall) -> AuthenticatorList:
-    state = await keep_authenticators.state(call.office, call.caller)
-    return state.version.listed or EMPTY
+    return await keep_authenticators.listed(call.office, call.caller) or EMPTY
 
 
-async def _known_name(call: PageCall, model: bytes) -> str:
-    """What the metadata call a model whose name was left out. Raises ``Unprocessable``."""
+async def _known_name(call: PageCall, model: bytes) -> str | None:
+    """What the metadata call a model whose name was left out."""
     known = await authenticators.metadata(call.office.store, call.office.metadata_roots)
     entry = None if known is None else known.models.get(model)
-    if entry is None or not entry.description:
-        raise Unprocessable("The metadata have no name for this model. Enter what people call it.")
-    return entry.description[:100]
+    return None if entry is None or not entry.description else entry.description[:100]
 
 
 def _document(text: str) -> AuthenticatorList:

@@ -110,6 +110,37 @@ async def test_a_certification_that_nothing_tells_of(desk: Desk) -> None:
     assert warning not in (await desk.ada.fill(page, f"{PATH}/trial", document=wanted)).text
 
 
+async def test_a_model_that_nothing_vouches_for(desk: Desk) -> None:
+    """It is named, whether the list leaves its root to the metadata or names one that nobody has."""
+    page, model = await desk.ada.open(PATH), "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+    tried = await desk.ada.fill(page, f"{PATH}/addition", model=model, name="Green key")
+    assert "so none would be taken: Green key." in tried.text
+    listed = list_of(AAGUID, OTHER_MODEL)
+    rootless = replace(listed, anchors=()).document().decode()
+    tried = await desk.ada.fill(page, f"{PATH}/trial", document=rootless)
+    assert f"so none would be taken: {', '.join(one.name for one in listed.entries)}." in tried.text
+    assert (
+        "so none would be taken"
+        not in (await desk.ada.fill(page, f"{PATH}/trial", document=listed.document().decode())).text
+    )
+
+
+async def test_a_name_that_nobody_knows_is_asked_for(desk: Desk) -> None:
+    """At the field for the name, which was left out."""
+    page = await desk.ada.open(PATH)
+    refused = await desk.ada.fill(page, f"{PATH}/addition", model="aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee")
+    assert 'href="#name">The metadata have no name for this model.' in refused.html
+
+
+async def test_a_removal_of_nothing(desk: Desk) -> None:
+    """A form without its model is no form of ours; a model that is on no list is not there."""
+    page = await desk.ada.open(PATH)
+    fields = {"csrf": next(form for form in page.forms if form.action == f"{PATH}/removal").fields["csrf"]}
+    assert (await desk.ada.send(f"{PATH}/removal", fields)).status == 400
+    model = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+    assert (await desk.ada.send(f"{PATH}/removal", fields | {"model": model})).status == 404
+
+
 async def test_a_model_is_added(desk: Desk) -> None:
     """By its AAGUID and its maker's root, or by what the metadata know of it."""
     model = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
