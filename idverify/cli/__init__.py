@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from idverify.cli.authenticator_commands import authenticators
-from idverify.cli.output import WrongUsage, printable
+from idverify.cli.output import Refused, WrongUsage, printable
 from idverify.errors import IdverifyError
 
-USAGE, COULD_NOT_TELL, INTERRUPTED = 64, 2, 130
+REFUSED, COULD_NOT_TELL, USAGE, INTERRUPTED = 1, 2, 64, 130
 
 app = typer.Typer(
     name="idverify",
@@ -547,6 +547,8 @@ def _explained(error: Exception) -> tuple[str, int]:
             return error.format_message(), USAGE
         case WrongUsage():
             return str(error), USAGE
+        case Refused():
+            return str(error), REFUSED
         case OSError():  # a file or folder that was named cannot be used
             return f"{error.filename} cannot be used: {error.strerror}.", USAGE
         case IdverifyError():

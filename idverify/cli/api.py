@@ -11,7 +11,6 @@ import orjson
 
 from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.cli.request import request
-from idverify.errors import Conflict
 
 Sender = Callable[[str, str, bytes | None], bytes]
 """Makes a call (method, address, body) as somebody, and gives the body of the answer."""
@@ -28,13 +27,8 @@ class ApiCall:
 
 
 def run(call: ApiCall, send: Sender) -> int:
-    """Make the call and print the answer: 0 done, 1 refused; ``Unavailable`` makes it 2."""
-    try:
-        answer = send(call.method.upper(), call.url, _body(call.body))
-    except Conflict as refused:
-        sys.stderr.write(f"{refused}\n")
-        return 1
-    _show(answer, call.member)
+    """Make the call and print the answer: 0 done; ``Refused`` makes it 1, ``Unavailable`` 2."""
+    _show(send(call.method.upper(), call.url, _body(call.body)), call.member)
     return 0
 
 

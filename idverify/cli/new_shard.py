@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from idverify.cli.output import WrongUsage, print_json, printable, say
+from idverify.cli.output import Refused, WrongUsage, print_json, printable, say
 from idverify.cli.signed_in import SignedIn, signed_in
-from idverify.errors import Conflict
 
 
 def run(url: str, key: Path, approve: str | None, *, json: bool) -> int:
-    """Propose, or carry a proposal out: 0 done, 1 refused."""
+    """Propose, or carry a proposal out: 0 done; ``Refused`` makes it 1."""
     if approve is not None and not re.fullmatch(r"[0-9a-f]{32}", approve):
         raise WrongUsage(f"--approve takes the reference of a proposal, 32 hexadecimal digits; got {approve!r}.")
     shards = f"{url.rstrip('/')}/api/v1/ledger/shards"
-    try:
-        with signed_in(shards, key) as admin:
-            done = _proposed(admin, shards) if approve is None else _call(admin, f"{shards}/{approve}/approval")
-    except Conflict as refused:
-        sys.stderr.write(f"{refused}\n")
-        return 1
+    with signed_in(shards, key) as admin:
+        done = _proposed(admin, shards) if approve is None else _call(admin, f"{shards}/{approve}/approval")
     if json:
         print_json(done)
     elif approve is None:
@@ -37,7 +31,7 @@ def run(url: str, key: Path, approve: str | None, *, json: bool) -> int:
 def _proposed(admin: SignedIn, shards: str) -> Any:
     state = orjson.loads(admin.call("GET", shards, None))
     if state["following"] is None:
-        raise Conflict(f"No new log can be proposed: {state['unknown']}.")
+        raise Refused(f"No new log can be proposed: {state['unknown']}.")
     return _call(admin, shards, {"last_known": state["following"]["last_known"]})
 
 

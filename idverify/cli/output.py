@@ -22,6 +22,12 @@ class WrongUsage(IdverifyError):
     title = "The command was not understood"
 
 
+class Refused(IdverifyError):
+    """The service refused what was asked of it; the message says which address, its status, and its own sentence."""
+
+    title = "The service refused it"
+
+
 def read_input(name: str) -> bytes:
     """The bytes of a file, or of standard input for ``-``. Raises ``WrongUsage``."""
     try:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from idverify.cli.output import WrongUsage
-from idverify.errors import Conflict, Unavailable
+from idverify.cli.output import Refused, WrongUsage
+from idverify.errors import Unavailable
 
 SECONDS: Final = 15.0
 
@@ -92,9 +92,9 @@ def exchange(method: str, url: str, body: bytes | None, headers: Mapping[str, st
 
 
 def accepted(url: str, answer: Answer) -> bytes:
-    """The body of an answer. Raises ``Conflict``, with the service's own sentence, if it is a refusal."""
+    """The body of an answer. Raises ``Refused``, with the service's own sentence, if it is a refusal."""
     if answer.status >= 300:
-        raise Conflict(_told(url, answer))
+        raise Refused(_told(url, answer))
     return answer.body
 
 

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from idverify.cli.output import WrongUsage, print_json, read_json, say
+from idverify.cli.output import Refused, WrongUsage, print_json, read_json, say
 from idverify.cli.request import request
-from idverify.errors import Conflict, DocumentError, Unavailable
+from idverify.errors import DocumentError, Unavailable
 from idverify.formats import jose, key_binding, key_proof, sdjwt
 from idverify.formats.base import HolderBindingExpected
 from idverify.formats.sdjwt_vc import SdJwtVc
@@ -44,7 +44,7 @@ def receive(offer: str, directory: Path, *, json: bool) -> int:
     _write_private(pending, proof.encode())
     try:
         answer = _post(offered, proof)
-    except Conflict:  # refused for good: another try needs another offer
+    except Refused:  # refused for good: another try needs another offer
         pending.unlink()
         raise
     _write_private(directory / f"{answer['handle']}.json", orjson.dumps(answer, option=orjson.OPT_INDENT_2))

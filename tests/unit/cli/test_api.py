@@ -21,6 +21,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/malformed": (400, {}, b'{"detail":"Some fields.","errors":[{"at":"/type","expected":"a string"}]}'),
     "/away": (503, {}, b'{"detail":"The disk is nearly full."}'),
     "/no-problem": (502, {}, b"<html>"),
+    "/api/v1/enrolments/options": (410, {}, b'{"detail":"This code has expired."}'),
     "/elsewhere": (302, {"Location": "/made"}, b""),
 }
 
@@ -142,6 +143,18 @@ def test_a_refusal_is_told_apart_from_a_failure(
     printed = capsys.readouterr()
     assert told in printed.err
     assert printed.out == ""
+
+
+def test_every_command_says_a_refusal_in_one_way(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The service's own sentence, with status 1: no words of ours before it that do not fit."""
+    link = f"{service.url}/enrol/0000-0000-0000-0000-0000"
+    monkeypatch.setattr("sys.argv", ["idverify", "securitykey", "enrol", link, "--key", str(tmp_path / "a.key")])
+    assert main() == 1
+    assert capsys.readouterr().err == (
+        f"{service.url}/api/v1/enrolments/options answered 410: This code has expired.\n"
+    )
 
 
 def test_a_redirect_is_not_followed(service: Service, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
