@@ -26,7 +26,7 @@ from idverify.ledger.commitment import Record
 from idverify.services import proposals, step_up
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
-from idverify.services.people import Person, look, read
+from idverify.services.people import Person, look, read, record_view
 from idverify.services.proposals import Proposal, Proposed, TakenUp, waiting_columns
 from idverify.services.records import entry
 from idverify.services.sealed import DecisionContent, unseal_content
@@ -88,7 +88,16 @@ async def waiting(office: Office, admin: Principal) -> list[Waiting]:
     """Every erasure that waits for a second admin."""
     require_may(admin, Act.ERASE)
     rows: list[Any] = await office.store.fetch(queries.OPEN_ERASURES, {"at": office.clock.now()})
-    return [Waiting(*waiting_columns(row), row["person_handle"], row["reason"]) for row in rows]
+    return [_waiting(row) for row in rows]
+
+
+async def proposal(office: Office, admin: Principal, handle: bytes) -> tuple[Waiting, Erasure]:
+    """One erasure with all that it says; whom it is about can see that it was read. Raises ``NotFound``."""
+    require_may(admin, Act.ERASE)
+    row = await proposals.find(office, handle, _KINDS)
+    person = await read(office, row["person_handle"])
+    await record_view(office, admin, person.id)
+    return _waiting(row), _proposed(row, person)
 
 
 async def approve(office: Office, admin: Principal, proposal: bytes, given: Given | None) -> Erased:
@@ -97,12 +106,19 @@ async def approve(office: Office, admin: Principal, proposal: bytes, given: Give
     taken = await proposals.approvable(office, admin, proposal, _KINDS)
     row = taken.row
     person = await read(office, row["person_handle"])
-    content = unseal_content(person.key, "proposal", row["id"], row["sealed"])
-    action = Erasure(person.handle, row["reason"], content.legal_basis).action()
-    confirmed = await step_up.require(office, admin, action, given)
+    confirmed = await step_up.require(office, admin, _proposed(row, person).action(), given)
     index, entries, wrapped = await office.store.write(partial(_carry_out, office, person, taken, confirmed))
     office.vault.forget(person.id)
     return Erased(index, entries, await office.store.scrub(wrapped))
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(*waiting_columns(row), row["person_handle"], row["reason"])
+
+
+def _proposed(row: Any, person: Person) -> Erasure:
+    content = unseal_content(person.key, "proposal", row["id"], row["sealed"])
+    return Erasure(person.handle, row["reason"], content.legal_basis)
 
 
 async def _carry_out(

@@ -85,8 +85,7 @@ async def state(office: Office, admin: Principal) -> State:
     """How the ledger stands. While it is halted this asks everybody who may know more than the database."""
     require_may(admin, Act.KEEP_LEDGER)
     await office.log_book.refresh()
-    asked = {"at": office.clock.now(), "ends": office.log.origin}
-    proposed = tuple(map(_waiting, await office.store.fetch(queries.OPEN_SHARD_PROPOSALS, asked)))
+    proposed = tuple(await all_waiting(office, admin))
     try:
         return State(office.logs, await _following(office), None, proposed)
     except ForkError as unknown:
@@ -120,6 +119,13 @@ async def propose(office: Office, admin: Principal, last_known: Checkpoint, give
     }
     await office.store.commit(WriteSet((*confirmed.preconditions, Insert(tables.shard_proposal, row))))
     return _waiting(row)
+
+
+async def all_waiting(office: Office, admin: Principal) -> list[Waiting]:
+    """Every new shard that waits for a second admin, oldest first."""
+    require_may(admin, Act.KEEP_LEDGER)
+    asked = {"at": office.clock.now(), "ends": office.log.origin}
+    return [_waiting(row) for row in await office.store.fetch(queries.OPEN_SHARD_PROPOSALS, asked)]
 
 
 async def waiting(office: Office, admin: Principal, handle: bytes) -> Waiting:

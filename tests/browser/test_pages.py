@@ -20,7 +20,7 @@ from tests.browser.conftest import Newcomer
 from tests.browser.desks import Subject
 from tests.browser.people import confirm, enrol_as_named, enrol_with_slip
 from tests.browser.visitor import Town, Visitor
-from tests.simulators.service import Deployment
+from tests.simulators.service import Api, Deployment, client
 
 READABLE = [page for page in PAGES if page.method == "GET"]
 STAFF = {
@@ -90,6 +90,15 @@ async def test_a_first_visit_is_light(newcomer: Newcomer, path: str) -> None:
     assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes) < MOST_BYTES
 
 
+async def _erasure(deployment: Deployment, person: str) -> str:
+    """The reference of a proposal to erase somebody, which only the API takes."""
+    asked = {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"}
+    async with client() as session:
+        api = Api(session, deployment)
+        await api.enrol("eraser", await deployment.invite(Invited(Role.ADMIN, "Alan Admin")))
+        return str((await api.ok("POST", f"/api/v1/people/{person}/erasure", "eraser", asked))["proposal"])
+
+
 async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     people: dict[Role, Visitor] = {}
     for role, invited in STAFF.items():
@@ -124,6 +133,8 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await admin.go("/admin")
     replacing = admin.page.locator("main a[href^='/admin/signing-keys/']").first
     signing_key = (await replacing.get_attribute("href") or "").rpartition("/")[2]
+    await desks.record(officer, Subject("PAGES", "ERNA", "PAGES2"))
+    erasure = await _erasure(deployment, officer.page.url.rpartition("/")[2])
     code = await deployment.invite(Invited(Role.OFFICER))
     parameters = {
         "person": person,
@@ -134,6 +145,7 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
         "new_log": new_log,
         "admin_proposal": admin_proposal,
         "signing_key": signing_key,
+        "erasure": erasure,
     }
     return Scene(people, parameters)
 

@@ -11,13 +11,13 @@ from idverify.core.credential_type import Purpose
 from idverify.core.names import MOST_NAME, require_name
 from idverify.core.policy import Role, require_person
 from idverify.errors import Conflict, NotFound, Unprocessable
-from idverify.services import administration, enrol_staff, staff
+from idverify.services import enrol_staff, staff
 from idverify.services import invite as service
 from idverify.services import restore_access as ways_back
 from idverify.services.enrol import STAFF, require_free
 from idverify.services.first_admins import others_than
-from idverify.services.invite import Invited
-from idverify.web.pages import admin_proposals, ledger, notices, signing_keys
+from idverify.services.invite import Invitation, Invited
+from idverify.web.pages import admin_proposals, erasures, ledger, notices, signing_keys
 from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -30,6 +30,7 @@ _DONE: Final = {
     "ended": N_("The account has ended, and every session of it."),
     "log-proposed": N_("A new log is proposed. Another administrator must approve it."),
     "log-opened": N_("A new log is open. What the ledger records goes there from now on."),
+    **erasures.DONE,
 }
 _GIVE_NAME: Final = N_("Give the name")
 _START_AGAIN: Final = N_("Fill in the form again")
@@ -70,11 +71,10 @@ class AccountShown:
 async def desk(call: PageCall) -> Html:
     """Who is enrolled, what waits for another admin, and how the ledger stands."""
     rows = await staff.accounts(call.office, call.caller)
-    waiting = len(await administration.waiting(call.office, call.caller))
     context = {
         "accounts": [_shown(call, row) for row in rows],
         "done": call.done(_DONE),
-        "waiting": waiting,
+        "waiting": len(await admin_proposals.waiting(call)),
         "signing_keys": await signing_keys.shown(call),
         "ledger": await ledger.shown(call),
     }
@@ -125,7 +125,13 @@ async def invite(call: PageCall) -> Answer:
     if asked.role in STAFF:
         return await admin_proposals.propose_code(call, partial(enrol_staff.action, invited), asked.role, name)
     made = await service.invite_organisation(call.office, call.caller, invited, call.given)
-    return admin_proposals.link(call, made, asked.role, name)
+    return _link(call, made, asked.role, name)
+
+
+def _link(call: PageCall, invitation: Invitation, role: Role, name: str) -> Html:
+    address = f"{call.office.deployment.iss}/enrol/{invitation.code}"
+    context = {"link": address, "expires_at": invitation.expires_at, "role": ROLES[role], "name": name}
+    return Html("admin/link.html", context)
 
 
 def _form(call: PageCall, form: Filled[Any]) -> Html:

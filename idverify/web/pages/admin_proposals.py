@@ -1,4 +1,4 @@
-"""Acts that wait for a second administrator: the list, one with all that it says, and its approval."""
+"""All that waits for a second administrator, in one list; and acts, each with all that it says, and its approval."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from idverify.core.action import Action, StepUpRequired
 from idverify.core.policy import Role
 from idverify.services import administration, change_authenticators, judgement
 from idverify.services.administration import Waiting
-from idverify.services.invite import Invitation
-from idverify.web.pages import confirm
+from idverify.web.pages import confirm, erasures, ledger
 from idverify.web.pages.act_words import ACTS, APPROVALS, ROLES, in_words
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.refused_keys import RefusedShown, refused_shown
@@ -27,33 +26,38 @@ _DONE: Final = {
 }
 
 
+async def waiting(call: PageCall) -> list[WaitingShown]:
+    """Everything that waits, of every kind; what expires first comes first."""
+    acts = [_shown(call, one) for one in await administration.waiting(call.office, call.caller)]
+    found = [*acts, *await ledger.waiting(call), *await erasures.waiting(call)]
+    return sorted(found, key=lambda one: one.expires_at)
+
+
 async def list_proposals(call: PageCall) -> Html:
     """Everything that waits."""
-    waiting = await administration.waiting(call.office, call.caller)
-    proposals = [_shown(call, one) for one in waiting]
-    return Html("admin/proposals.html", {"proposals": proposals, "done": call.done(_DONE)})
+    return Html("admin/proposals.html", {"proposals": await waiting(call), "done": call.done(_DONE)})
 
 
 async def show(call: PageCall) -> Html:
     """One proposal, to be approved by whoever did not make it."""
-    waiting = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
+    proposed = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
     context = {
-        "proposal": _shown(call, waiting),
-        "approval_does": APPROVALS[waiting.action.act],
-        "lines": in_words(waiting.action, call.caller.role).lines,
-        "refused": await _refused(call, waiting),
+        "proposal": _shown(call, proposed),
+        "approval_does": APPROVALS[proposed.action.act],
+        "lines": in_words(proposed.action, call.caller.role).lines,
+        "refused": await _refused(call, proposed),
     }
     return Html("admin/proposal.html", context)
 
 
 async def approve(call: PageCall) -> Answer:
     """Carry a proposal out; where that makes a one-time code, its second part is shown this once."""
-    waiting = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
-    second = await administration.approve(call.office, call.caller, waiting.handle, call.given)
+    proposed = await administration.proposal(call.office, call.caller, call.handle("admin_proposal"))
+    second = await administration.approve(call.office, call.caller, proposed.handle, call.given)
     if second is None:
-        return Redirect(f"{PATH}?done={waiting.action.act}")
-    said = waiting.action.content
-    context = {"part": second.part, "expires_at": second.expires_at, "proposed_by": waiting.proposed_by}
+        return Redirect(f"{PATH}?done={proposed.action.act}")
+    said = proposed.action.content
+    context = {"part": second.part, "expires_at": second.expires_at, "proposed_by": proposed.proposed_by}
     return Html("admin/second_part.html", context | _for(call, Role(said["role"]), said["actor"]))
 
 
@@ -79,20 +83,13 @@ def _for(call: PageCall, role: Role, name: str) -> dict[str, str]:
     return {"role": ROLES[role], "name": name, "address": f"{call.office.deployment.iss}/enrol"}
 
 
-def link(call: PageCall, invitation: Invitation, role: Role, name: str | None) -> Html:
-    """The page of a one-time link."""
-    address = f"{call.office.deployment.iss}/enrol/{invitation.code}"
-    context = {"link": address, "expires_at": invitation.expires_at, "role": ROLES[role], "name": name}
-    return Html("admin/link.html", context)
-
-
-async def _refused(call: PageCall, waiting: Waiting) -> list[RefusedShown] | None:
+async def _refused(call: PageCall, proposed: Waiting) -> list[RefusedShown] | None:
     """The keys that a new list would refuse; ``None`` where none is proposed."""
-    if waiting.action.act != change_authenticators.ACT:
+    if proposed.action.act != change_authenticators.ACT:
         return None
-    listed = change_authenticators.listed_in(waiting.action)
+    listed = change_authenticators.listed_in(proposed.action)
     return refused_shown(await judgement.dry_run(call.office, call.caller, listed))
 
 
-def _shown(call: PageCall, waiting: Waiting) -> WaitingShown:
-    return waiting_shown(call, waiting, PATH, ACTS[waiting.action.act])
+def _shown(call: PageCall, proposed: Waiting) -> WaitingShown:
+    return waiting_shown(call, proposed, PATH, ACTS[proposed.action.act])

@@ -11,7 +11,7 @@ from idverify.ledger.errors import MalformedError
 from idverify.ledger.lines import base64_text, parse_hash
 from idverify.services import new_shard
 from idverify.services.new_shard import Waiting
-from idverify.web.pages.act_words import in_words
+from idverify.web.pages.act_words import ACTS, in_words
 from idverify.web.pages.call import PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Form, Says
 from idverify.web.pages.render import Html
@@ -61,6 +61,12 @@ async def shown(call: PageCall) -> LedgerShown:
     return LedgerShown(tuple(lines), log.halted, state.unknown, fields, proposals)
 
 
+async def waiting(call: PageCall) -> list[WaitingShown]:
+    """New logs that wait for a second administrator, among all else that does."""
+    proposed = await new_shard.all_waiting(call.office, call.caller)
+    return [waiting_shown(call, one, PATH, ACTS["new-shard"]) for one in proposed]
+
+
 async def propose(call: PageCall) -> Redirect:
     """Propose a new log, once confirmed."""
     form = call.read(NewLogForm)
@@ -72,10 +78,10 @@ async def propose(call: PageCall) -> Redirect:
 
 async def show(call: PageCall) -> Html:
     """One proposal, to be approved by whoever did not make it."""
-    waiting = await new_shard.waiting(call.office, call.caller, call.handle("new_log"))
+    proposed = await new_shard.waiting(call.office, call.caller, call.handle("new_log"))
     context = {
-        "proposal": _proposal(call, waiting),
-        "lines": in_words(waiting.succession.action(), call.caller.role).lines,
+        "proposal": _proposal(call, proposed),
+        "lines": in_words(proposed.succession.action(), call.caller.role).lines,
     }
     return Html("admin/new_log.html", context)
 
@@ -86,8 +92,8 @@ async def approve(call: PageCall) -> Redirect:
     return Redirect("/admin?done=log-opened")
 
 
-def _proposal(call: PageCall, waiting: Waiting) -> WaitingShown:
-    return waiting_shown(call, waiting, PATH, waiting.succession.begins)
+def _proposal(call: PageCall, proposed: Waiting) -> WaitingShown:
+    return waiting_shown(call, proposed, PATH, proposed.succession.begins)
 
 
 def _checkpoint(form: NewLogForm) -> Checkpoint:

@@ -33,10 +33,16 @@ WORDS: Final[Mapping[NoticeKind, str]] = {
 }
 assert WORDS.keys() == set(NoticeKind)
 
-_IF_NOT_YOU: Final[Mapping[bool, str]] = {
-    True: N_("If it was not you, remove every key that is not yours, make new codes, and tell any counter."),
-    False: N_("If it was not you, remove every key that is not yours, and tell your administrator."),
+# What others did, of whom the reader only hears
+_ABOUT_OTHERS: Final = frozenset({NoticeKind.STAFF_ENROLLED})
+_TELL_ADMINISTRATOR: Final = N_("If it was not you, remove every key that is not yours, and tell your administrator.")
+_IF_NOT_YOU: Final[Mapping[Role, str]] = {
+    Role.CITIZEN: N_("If it was not you, remove every key that is not yours, make new codes, and tell any counter."),
+    Role.OFFICER: _TELL_ADMINISTRATOR,
+    Role.RELYING_PARTY: _TELL_ADMINISTRATOR,
+    Role.ADMIN: N_("If it was not you, remove every key that is not yours, and tell the other administrators."),
 }
+assert _IF_NOT_YOU.keys() == set(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +63,17 @@ class NoticeShown:
 
 @dataclass(frozen=True, slots=True)
 class NoticesShown:
-    """The notices of a visitor, and what to do if it was somebody else."""
+    """The notices of a visitor, and what to do if somebody else was in their account; ``None`` where none is of it."""
 
     listed: tuple[NoticeShown, ...]
-    if_not_you: str
+    if_not_you: str | None
 
 
 async def shown(call: PageCall) -> NoticesShown:
     """What the visitor has not seen yet, newest first."""
-    listed = tuple(map(_shown, await service.unseen(call.office, call.caller)))
-    return NoticesShown(listed, _IF_NOT_YOU[call.caller.role is Role.CITIZEN])
+    unseen = await service.unseen(call.office, call.caller)
+    of_own = any(notice.kind not in _ABOUT_OTHERS for notice in unseen)
+    return NoticesShown(tuple(map(_shown, unseen)), _IF_NOT_YOU[call.caller.role] if of_own else None)
 
 
 def _shown(notice: service.Notice) -> NoticeShown:

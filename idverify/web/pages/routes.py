@@ -18,6 +18,7 @@ from idverify.web.pages import (
     colleagues,
     confirmations,
     enrol,
+    erasures,
     home,
     ledger,
     notices,
@@ -55,6 +56,7 @@ PROPOSAL: Final = "/officer/proposals/{proposal:[0-9a-f]{32}}"
 ADMIN_PROPOSAL: Final = admin_proposals.PATH + "/{admin_proposal:[0-9a-f]{32}}"
 SUSPENDED_KEY: Final = authenticators.PATH + "/suspended/{suspended_key:[0-9a-f]{32}}"
 SIGNING_KEY: Final = signing_keys.PATH + "/{signing_key:[0-9a-f]{16}}"
+ERASURE: Final = erasures.PATH + "/{erasure:[0-9a-f]{32}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
 COPY: Final = own_copies.PATH + "/{copy:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,40}}"
@@ -161,6 +163,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", ledger.PATH, ledger.propose, ADMIN),
     Page("GET", NEW_LOG, ledger.show, ADMIN),
     Page("POST", NEW_LOG, ledger.approve, ADMIN),
+    Page("GET", ERASURE, erasures.show, ADMIN),
+    Page("POST", ERASURE, erasures.approve, ADMIN),
     Page("GET", "/admin/keys", api_keys.list_keys, ADMIN),
     Page("POST", "/admin/keys", api_keys.create, ADMIN),
     Page("POST", "/admin/keys/" + API_KEY, api_keys.revoke, ADMIN),

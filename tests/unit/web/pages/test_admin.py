@@ -13,6 +13,7 @@ from tests.simulators.plain_browser import PlainBrowser, Shown
 from tests.unit.web.pages.conftest import People
 
 FORM = "/admin/enrolment"
+ERASURE = re.compile(r"/admin/erasures/[0-9a-f]{32}")
 PROPOSAL = re.compile(r"/admin/proposals/[0-9a-f]{32}")
 FIRST_PART = re.compile(r'id="part">([0-9A-Z]{4}(?:-[0-9A-Z]{4}){3})<')
 SECOND_PART = re.compile(r'id="part">([0-9A-Z]{4}(?:-[0-9A-Z]{4}){2})<')
@@ -46,7 +47,9 @@ async def test_an_officer_enrols_with_the_code_of_two_admins(people: People) -> 
     assert desk.heading == "Officer's desk"
     assert "Otto Officer" in (await ada.open("/admin")).text
     assert (await people.browser().open(f"/enrol/{code}")).status == 409
-    assert "Otto Officer registered a security key with a code that you proposed." in (await ada.open("/admin")).text
+    told = (await ada.open("/admin")).text
+    assert "Otto Officer registered a security key with a code that you proposed." in told
+    assert "If it was not you" not in told  # nothing happened to her own account
 
 
 async def test_spaces_more_than_one_are_tidied(people: People) -> None:
@@ -94,6 +97,56 @@ async def test_one_of_two_admins_lost_every_key(people: People) -> None:
         await people.browser().enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, name)))
         said = "Nobody is left who can approve this" in (await _way_back(ada, "Agnes Admin")).text
         assert said is (name == "Agnes Admin")
+
+
+async def _admin(people: People, name: str) -> PlainBrowser:
+    browser = people.browser()
+    await browser.enrol(await people.served.api.deployment.invite(Invited(Role.ADMIN, name)))
+    return browser
+
+
+async def _to_be_erased(people: People) -> str:
+    """Somebody on record whose erasure is proposed: their handle, as hex."""
+    person = await people.person()
+    asked = {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"}
+    await people.served.api.ok("POST", f"/api/v1/people/{person}/erasure", "admin", asked)
+    return person
+
+
+async def test_what_waits_is_all_that_waits(people: People) -> None:
+    """Acts, new logs and erasures, in one list that the desk counts; an erasure is read and approved there."""
+    alba, agnes, api = await _admin(people, "Alba Admin"), await _admin(people, "Agnes Admin"), people.served.api
+    person = await _to_be_erased(people)
+    await _link(alba, role="officer", name="Otto Officer")
+    await people.served.office.log_book.publish()
+    await alba.confirm(await alba.fill(await alba.open("/admin"), "/admin/ledger"))
+    assert "</a>: 3</li>" in (await agnes.open("/admin")).html
+    listed = await agnes.open("/admin/proposals")
+    for title in ("Erasure of a person", "New log of the ledger", "Code for an officer or an administrator"):
+        assert title in listed.text
+    path = ERASURE.search(listed.html)
+    assert path is not None
+    read = await agnes.open(path[0])
+    for said in ("Proposed by Ada Admin", person, "Retention schedule, part 2", "Nothing and nobody brings it back."):
+        assert said in read.text
+    done = await agnes.confirm(await agnes.fill(read, path[0]))
+    assert "Everything that was held on the person is erased." in done.text
+    assert "</a>: 2</li>" in done.html
+    assert (await agnes.open(path[0])).status == 404
+    assert (await api.call("GET", f"/api/v1/people/{person}", "officer"))[0] == 404
+
+
+async def test_whoever_is_to_be_erased_sees_who_read_of_it(people: People) -> None:
+    """Reading the proposal is a look at their record; no officer reads it."""
+    agnes, otto, api = await _admin(people, "Agnes Admin"), people.browser(), people.served.api
+    await otto.enrol(await people.invite_officer("Otto Officer"))
+    person = await _to_be_erased(people)
+    path = ERASURE.search((await agnes.open("/admin/proposals")).html)
+    assert path is not None
+    assert (await otto.open(path[0])).status == 403
+    await agnes.open(path[0])
+    looks = (await api.ok("GET", f"/api/v1/people/{person}", "officer"))["looks"]
+    assert [look["actor"] for look in looks].count("Agnes Admin") == 1
 
 
 async def test_every_page_says_who_is_signed_in(people: People) -> None:
