@@ -82,7 +82,7 @@ ROW_RULES: Final[Mapping[str, str]] = {
         WHERE e.role IN ('officer', 'admin') AND e.authorisation_id IS NOT NULL
         AND e.created_at >= (SELECT min(created_at) FROM admin_proposal) AND NOT EXISTS (
             SELECT 1 FROM authorisation first WHERE first.act = a.act AND first.action_digest = a.action_digest
-            AND first.account_id <> a.account_id)""",
+            AND first.account_id <> a.account_id AND first.security_key_id <> a.security_key_id)""",
     "two admins confirm a list of authenticators, or the operator sets it": """
         SELECT second.ledger_index FROM authenticator_list l
         LEFT JOIN authorisation first ON first.id = l.authorisation_id
