@@ -84,7 +84,8 @@ def test_untouched_rows(at_rest: Location) -> None:
 
 
 HANDLE_OF_ANOTHER: Final = """
-    UPDATE ledger_record SET handle = (SELECT handle FROM ledger_record WHERE ledger_index = 2) WHERE ledger_index = 1"""
+    UPDATE ledger_record SET handle = (SELECT handle FROM ledger_record WHERE ledger_index = 2)
+    WHERE ledger_index = 1"""
 CHANGED_ROWS: Final = (
     ("UPDATE status_entry SET value = 0", "the status list says what the row of the copy says"),
     ("UPDATE credential SET status = 'valid'", "a copy is as the decision that last changed it left it"),
