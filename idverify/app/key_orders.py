@@ -11,7 +11,7 @@ from typing import Final
 from hsm import Algorithm, Hsm, HsmTokenMissing, HsmUnavailable
 from idverify.app.services import hold
 from idverify.app.token_keys import keys_on
-from idverify.app.tokens import HsmSigner, token_config
+from idverify.app.tokens import HsmSigner, mapped, token_config
 from idverify.config import Config
 from idverify.core.key_order import RETIRING, REVOKED, STATES
 from idverify.errors import LogHalted
@@ -44,7 +44,8 @@ async def carry_out_orders(
                 _tell_waiting(orders, "the root's token is not there. Bring it back", told)
                 return
             online = await stack.enter_async_context(Hsm(token_config(config.online, writable=True)))
-            signer = HsmSigner(root, orders[0].old_key_id)
+            (root_key,) = await mapped(root.inventory)
+            signer = HsmSigner(root, root_key.id)
             ceremony = KeyCeremony(store, deployment, signer, clock, system_entropy)
             for order in orders:
                 (made,) = await keys_on(online, config.online.label, {order.label: Algorithm.ES256})

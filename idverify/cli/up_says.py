@@ -89,7 +89,9 @@ def _tell_officers(url: str, codes: tuple[str, ...]) -> None:
     if not codes:
         say(f"Open {url}/sign-in and sign in with your security key.")
         return
-    say(f"Officers to enrol: {len(codes)}. Open each link in a browser profile of its own, with a key of its own at hand.")
+    say(
+        f"Officers to enrol: {len(codes)}. Open each link in a browser profile of its own, with a key of its own at hand."
+    )
     say(f"Each is good once, for {TERMS[Kind.LINK].seconds // 60} minutes; after that stop this and start it again.")
     for code in codes:
         say(f"  {url}/enrol/{code}")

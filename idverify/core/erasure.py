@@ -8,6 +8,7 @@ from typing import Final
 from idverify.core.decision import CopyStatus
 from idverify.errors import Unprocessable
 
+ACT: Final = "erase-person"
 # Regulation (EU) 2016/679 article 17(1), and the UK's of the same number, as a closed list
 REASONS: Final[Mapping[str, str]] = {
     "no-longer-needed": "The record is no longer needed for what it was made for.",

@@ -19,6 +19,7 @@ class Replacement(StrEnum):
     COMPROMISED = "compromised"  # somebody else may sign with it
 
 
+ACTIVE: Final = "active"
 RETIRING: Final = "retiring"
 REVOKED: Final = "revoked"
 

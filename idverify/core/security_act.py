@@ -21,6 +21,13 @@ RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
 SIGNING_KEY_ORDERED: Final = "security.signing-key-ordered"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
 METADATA_LOADED: Final = "policy.metadata-loaded"
+# What became of a key, of people's security keys and of ours; these stand behind the act that they belong to
+BOUND: Final = "authenticator.bound"
+REMOVED: Final = "authenticator.removed"
+SUSPENDED: Final = "authenticator.suspended"
+REINSTATED: Final = "authenticator.reinstated"
+SIGNING_KEY_TAKEN: Final = "key.active"
+SIGNING_KEY_RETIRED: Final = "key.retired"
 METADATA_NUMBER: Final = "number "  # and it: the reason of such an entry
 
 _CODE: Final = ("code_hash", "role", "actor", "purpose")

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from idverify.auth.step_up import Confirmation, verify_evidence
-from idverify.core import security_act
+from idverify.core import key_order, security_act
 from idverify.core.assurance import CLAIM
 from idverify.core.decision import EFFECTS, CopyStatus, DecisionKind
 from idverify.core.retirement import Retirement
@@ -40,7 +40,6 @@ from idverify.services.records import split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
 from idverify.services.retire import RETIRED
 from idverify.services.sealed import ONE_PERMISSION, DecisionContent, unseal_content
-from idverify.services.security_acts import BOUND, REINSTATED, REMOVED, SUSPENDED
 from idverify.services.step_up import action_place
 from idverify.stores import audit_queries, queries
 from idverify.stores.vault import SealBroken
@@ -190,7 +189,7 @@ async def unbound(opened: Opened) -> Found:
 
 async def stopped(opened: Opened) -> Found:
     """A security key that was suspended or reinstated: it still is, if this is the newest such entry of it."""
-    named, is_suspended = await _keys(opened), opened.type == SUSPENDED
+    named, is_suspended = await _keys(opened), opened.type == security_act.SUSPENDED
     yield "there is such a key", bool(named)
     if not is_suspended:
         place = {"shard": opened.shard, "index": opened.entry.index - 1}
@@ -223,8 +222,8 @@ async def signing_key(opened: Opened) -> Found:
     if row is not None:
         recorded = row["certificate"] or row["public_key"] or row["key_id"]
         yield "it is the one recorded", hashlib.sha256(recorded).digest() == opened.record.object_digest
-        if opened.type == "key.retired":
-            yield "it is out of use", row["state"] != "active"
+        if opened.type == security_act.SIGNING_KEY_RETIRED:
+            yield "it is out of use", row["state"] != key_order.ACTIVE
 
 
 # True type -> the rows among which its own is, and what such a row has once the act is done.
@@ -331,12 +330,12 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "credential.invalid": status_changed,
     RETIRED: retired,
     "issuance.void": voided,
-    "key.active": signing_key,
-    "key.retired": signing_key,
-    BOUND: bound,
-    REMOVED: unbound,
-    SUSPENDED: stopped,
-    REINSTATED: stopped,
+    security_act.SIGNING_KEY_TAKEN: signing_key,
+    security_act.SIGNING_KEY_RETIRED: signing_key,
+    security_act.BOUND: bound,
+    security_act.REMOVED: unbound,
+    security_act.SUSPENDED: stopped,
+    security_act.REINSTATED: stopped,
     "policy.changed": policy_changed,
     security_act.METADATA_LOADED: metadata_loaded,
     **{f"decision.{kind.value}": decided for kind in DecisionKind},

@@ -14,6 +14,7 @@ from idverify.auth.webauthn import check_registration
 from idverify.core.credential_type import Purpose
 from idverify.core.names import name_as_read, require_name
 from idverify.core.policy import Role
+from idverify.core.security_act import REMOVED
 from idverify.errors import (
     CeremonyRefused,
     Conflict,
@@ -35,7 +36,7 @@ from idverify.services.invite import TERMS, Invited, Kind, may_wait
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import look
-from idverify.services.security_acts import REMOVED, bound_entries, key_entries
+from idverify.services.security_acts import bound_entries, key_entries
 from idverify.services.sessions import Opened, ending, open_session, replaced
 from idverify.services.waiting import apply_or_wait
 from idverify.stores import queries, tables

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from idverify.core.action import Action, canonical_json
 from idverify.core.decision import CopyStatus
-from idverify.core.erasure import require_erasable, require_reason
+from idverify.core.erasure import ACT, require_erasable, require_reason
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict
 from idverify.ledger.commitment import Record
@@ -51,7 +51,7 @@ class Erasure:
 
     def action(self) -> Action:
         """What both people confirm."""
-        return Action("erase-person", self.person.hex(), {"reason": self.reason, "legal_basis": self.legal_basis})
+        return Action(ACT, self.person.hex(), {"reason": self.reason, "legal_basis": self.legal_basis})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import cbor2
 
+from idverify.core.key_order import ACTIVE
+from idverify.core.security_act import SIGNING_KEY_TAKEN
 from idverify.core.types import CREDENTIAL_TYPES, wire_types
 from idverify.errors import Conflict
 from idverify.formats import x509_build
@@ -239,7 +241,7 @@ def key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, obj
         "algorithm": key.algorithm,
         "public_key": key.public_key,
         "certificate": certificate,
-        "state": "active",
+        "state": ACTIVE,
         "not_after": None if expires is None else int(expires.timestamp()),
         "created_at": now,
         "sealed": key.sealed,
@@ -249,5 +251,5 @@ def key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, obj
 def key_entry(key: TokenKey, certificate: bytes | None, entropy: Entropy) -> Recorded:
     """The ledger's entry of a key that is in use from now on."""
     recorded = certificate or key.public_key or key.key_id
-    record = Record("key.active", hashlib.sha256(recorded).digest(), key.key_id)
+    record = Record(SIGNING_KEY_TAKEN, hashlib.sha256(recorded).digest(), key.key_id)
     return about_ourselves(record, entropy(16), entropy)

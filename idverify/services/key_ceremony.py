@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idverify.core.key_order import REVOKED, STATES, Replacement
+from idverify.core.key_order import ACTIVE, REVOKED, STATES, Replacement
+from idverify.core.security_act import SIGNING_KEY_RETIRED
 from idverify.errors import Conflict
 from idverify.formats.x509 import read_certificate
 from idverify.ledger.commitment import Record
@@ -31,7 +32,6 @@ from idverify.stores import queries, tables
 from idverify.stores.store import Store
 from idverify.stores.writes import Change, Insert, Recorded, Write, WriteSet
 
-RETIRED: Final = "key.retired"
 _CHANGED: Final = "The key or its order was changed meanwhile. Nothing was done."
 
 
@@ -100,7 +100,9 @@ class KeyCeremony:
 
     def _entries(self, order: KeyOrder, old: Any, fresh: TokenKey, certificate: bytes) -> tuple[Recorded, ...]:
         """In the form of every act: the deed is what went, behind it stands what came."""
-        gone = Record(RETIRED, hashlib.sha256(old["certificate"]).digest(), old["key_id"], reason=order.reason.value)
+        gone = Record(
+            SIGNING_KEY_RETIRED, hashlib.sha256(old["certificate"]).digest(), old["key_id"], reason=order.reason.value
+        )
         deed = act(self.entropy, None, deed=entry(gone, self.entropy, None))
         return *deed, key_entry(fresh, certificate, self.entropy)
 
@@ -111,7 +113,7 @@ def _exchange(order: KeyOrder, inserting: Insert, now: int) -> tuple[Write, ...]
         inserting,
         Change(
             tables.signing_key,
-            {"key_id": order.old_key_id, "state": "active"},
+            {"key_id": order.old_key_id, "state": ACTIVE},
             {"state": STATES[order.reason]},
             Conflict(_CHANGED),
         ),

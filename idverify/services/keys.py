@@ -7,6 +7,7 @@ from typing import Any
 from idverify.auth.webauthn import check_registration
 from idverify.core.action import Action
 from idverify.core.policy import ALLOWED, Act, Principal, Role, require_person
+from idverify.core.security_act import REMOVED
 from idverify.errors import CeremonyRefused, NotFound, OnlyKey, TooManyKeys
 from idverify.services import new_key, notices, recovery_codes, step_up
 from idverify.services.ceremonies import (
@@ -20,7 +21,7 @@ from idverify.services.ceremonies import (
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import about
-from idverify.services.security_acts import REMOVED, bound_entries, key_entries
+from idverify.services.security_acts import bound_entries, key_entries
 from idverify.services.sessions import activated, ending, still_signed_in
 from idverify.services.step_up import Authorisation
 from idverify.stores import queries, tables

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from idverify.core.key_order import ACTIVE
 from idverify.ledger.cosignature import MlDsa44Verifier
 from idverify.ledger.ecdsa import EcdsaVerifier
 from idverify.ledger.note import Ed25519Verifier, NoteVerifier
@@ -61,7 +62,7 @@ class LogKey:
 
 def log_keys(rows: list[Any]) -> tuple[LogKey, ...]:
     """The log's active keys among the rows of ``signing_key``, the token's first."""
-    active = {row["role"]: row for row in rows if row["state"] == "active"}
+    active = {row["role"]: row for row in rows if row["state"] == ACTIVE}
     return tuple(
         LogKey(row["key_id"], row["algorithm"], row["public_key"], row["sealed"])
         for row in (active[role] for role in ROLES if role in active)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from idverify.core import security_act
 from idverify.ledger.commitment import SALT_SIZE, Record, commitment
 from idverify.ledger.entry import Draft, EntryType
 from idverify.ports import Entropy
@@ -29,28 +30,28 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "credential.invalid": EntryType.STATUS,
     "credential.retired": EntryType.STATUS,
     "issuance.void": EntryType.STATUS,
-    "key.active": EntryType.KEY,
-    "authenticator.bound": EntryType.KEY,
-    "authenticator.removed": EntryType.KEY,
-    "authenticator.suspended": EntryType.KEY,
-    "authenticator.reinstated": EntryType.KEY,
+    security_act.SIGNING_KEY_TAKEN: EntryType.KEY,
+    security_act.BOUND: EntryType.KEY,
+    security_act.REMOVED: EntryType.KEY,
+    security_act.SUSPENDED: EntryType.KEY,
+    security_act.REINSTATED: EntryType.KEY,
     "policy.changed": EntryType.POLICY,
-    "policy.metadata-loaded": EntryType.POLICY,
-    "key.retired": EntryType.ADMINISTRATION,  # a deed: the key that comes in its place stands behind it
+    security_act.METADATA_LOADED: EntryType.POLICY,
+    security_act.SIGNING_KEY_RETIRED: EntryType.ADMINISTRATION,  # a deed: the key in its place stands behind it
     "decision.grant": EntryType.ADMINISTRATION,
     "decision.vary": EntryType.ADMINISTRATION,
     "decision.suspend": EntryType.ADMINISTRATION,
     "decision.reinstate": EntryType.ADMINISTRATION,
     "decision.revoke": EntryType.ADMINISTRATION,
-    "security.account-ended": EntryType.ADMINISTRATION,
-    "security.api-key-made": EntryType.ADMINISTRATION,
-    "security.api-key-revoked": EntryType.ADMINISTRATION,
-    "security.enrolment-cancelled": EntryType.ADMINISTRATION,
-    "security.authenticators-changed": EntryType.ADMINISTRATION,
-    "security.enrolment-made": EntryType.ADMINISTRATION,
-    "security.recovery-codes-made": EntryType.ADMINISTRATION,
-    "security.signed-out-everywhere": EntryType.ADMINISTRATION,
-    "security.signing-key-ordered": EntryType.ADMINISTRATION,
+    security_act.ACCOUNT_ENDED: EntryType.ADMINISTRATION,
+    security_act.API_KEY_MADE: EntryType.ADMINISTRATION,
+    security_act.API_KEY_REVOKED: EntryType.ADMINISTRATION,
+    security_act.ENROLMENT_CANCELLED: EntryType.ADMINISTRATION,
+    security_act.AUTHENTICATORS_CHANGED: EntryType.ADMINISTRATION,
+    security_act.ENROLMENT_MADE: EntryType.ADMINISTRATION,
+    security_act.RECOVERY_CODES_MADE: EntryType.ADMINISTRATION,
+    security_act.SIGNED_OUT: EntryType.ADMINISTRATION,
+    security_act.SIGNING_KEY_ORDERED: EntryType.ADMINISTRATION,
     "erasure": EntryType.ADMINISTRATION,
     "authorisation": EntryType.ADMINISTRATION,
     COVER: EntryType.ADMINISTRATION,

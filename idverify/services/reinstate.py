@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from idverify.core.action import Action
 from idverify.core.policy import Principal
+from idverify.core.security_act import REINSTATED
 from idverify.errors import Conflict, NotFound
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.office import Office
-from idverify.services.security_acts import REINSTATED, key_entry
+from idverify.services.security_acts import key_entry
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Change

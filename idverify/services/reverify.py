@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from idverify.auth.step_up import Confirmation, Context, verify_evidence
+from idverify.core.security_act import BOUND
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Result, Verdict, fold
 from idverify.errors import CeremonyMalformed, DocumentError, IdverifyError
 from idverify.ledger.errors import MalformedError, ReceiptError
@@ -23,7 +24,6 @@ from idverify.stores.shard_rules import ACT as NEW_SHARD
 Trusted = Policy | Policies | None
 """Whom to believe of the log; ``None``: nobody, so what rests on it cannot be told."""
 AUTHORISATION: Final = "authorisation"
-KEY_BOUND: Final = "authenticator.bound"
 _WITHIN: Final = "Within the limits."
 _NO_KEY: Final = "Not looked at: no verifier key of the log was given."
 _UNREADABLE: Final = "Not looked at: the file cannot be read."
@@ -160,7 +160,7 @@ def _key(file: EvidenceFile, proven: Confirmation, trusted: Trusted, confirmed: 
     """That the ledger says that this key was bound to an account, and before. To whose, it says to nobody."""
     if file.key_receipt is None:
         return Check(CheckId.KEY, Result.UNKNOWN, _NO_KEY_RECEIPT)
-    found = _held(CheckId.KEY, file.key_receipt, proven.cose_key, trusted, KEY_BOUND)
+    found = _held(CheckId.KEY, file.key_receipt, proven.cose_key, trusted, BOUND)
     if isinstance(found, Check):
         return found
     before = None if confirmed is None else in_order(found, confirmed)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any
 
-from idverify.core.security_act import ENROLMENT_MADE, account_digest, object_digest
+from idverify.core.security_act import BOUND, ENROLMENT_MADE, account_digest, object_digest
 from idverify.ledger.commitment import Record
 from idverify.ports import Entropy
 from idverify.services.office import Office
 from idverify.services.people import about
 from idverify.services.records import About, act, entry
 from idverify.stores.writes import Recorded
-
-BOUND: Final = "authenticator.bound"
-REMOVED: Final = "authenticator.removed"
-SUSPENDED: Final = "authenticator.suspended"
-REINSTATED: Final = "authenticator.reinstated"
 
 
 def deed(kind: str, row: Any, entropy: Entropy, about: About | None = None) -> Recorded:

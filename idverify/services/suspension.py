@@ -12,13 +12,14 @@ import structlog
 from idverify.auth.key_policy import Clone
 from idverify.auth.webauthn import Asserted
 from idverify.core.policy import Role
+from idverify.core.security_act import SUSPENDED
 from idverify.core.suspension import Suspension
 from idverify.errors import CeremonyRefused, KeySuspended
 from idverify.services import notices
 from idverify.services.cancelling import cancelling
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
-from idverify.services.security_acts import SUSPENDED, key_entries
+from idverify.services.security_acts import key_entries
 from idverify.services.sessions import ending
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import tables

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import BindParameter, and_, bindparam, or_, select
 
+from idverify.core.security_act import REINSTATED, SUSPENDED
 from idverify.stores.tables import (
     account,
     authorisation,
@@ -120,7 +121,7 @@ SECURITY_KEYS_OF_PERSON: Final = (
 SUSPENSIONS: Final = (
     select(ledger_record.c.handle, ledger_record.c.opening)
     .where(
-        or_(ledger_record.c.type == "authenticator.suspended", ledger_record.c.type == "authenticator.reinstated"),
+        or_(ledger_record.c.type == SUSPENDED, ledger_record.c.type == REINSTATED),
         ledger_record.c.person_id.is_(None),
     )
     .order_by(ledger_record.c.shard.desc(), ledger_record.c.ledger_index.desc())

@@ -9,6 +9,7 @@ from idverify.ledger.sequencer import decode_bundle
 from idverify.stores.connection import NOTHING, Row
 from idverify.stores.evidence import evidence_findings
 from idverify.stores.published_rows import Believed, published_findings
+from idverify.stores.rights import rights_findings
 from idverify.stores.row_rules import ROW_RULES
 from idverify.stores.shard_rules import shard_findings
 from idverify.stores.status_rules import status_findings
@@ -78,6 +79,7 @@ class StoredLog:
             for row in self._snapshot.rows(query):
                 yield row[0], rule
         yield from evidence_findings(self._snapshot.rows)
+        yield from rights_findings(self._snapshot.rows)
         yield from shard_findings(self._snapshot.rows)
         yield from status_findings(self._snapshot.rows)
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select
 
+from idverify.core.key_order import ACTIVE, REVOKED
+from idverify.core.security_act import BOUND
 from idverify.stores.tables import (
     account,
     admin_proposal,
@@ -72,11 +74,11 @@ OPEN_SHARD_PROPOSALS: Final = (
     .order_by(shard_proposal.c.created_at, shard_proposal.c.id)
 )
 SIGNING_KEYS: Final = select(signing_key)
-KEYS_IN_USE: Final = select(signing_key).where(signing_key.c.state == "active")
+KEYS_IN_USE: Final = select(signing_key).where(signing_key.c.state == ACTIVE)
 KEYS_THAT_VERIFY: Final = (
     select(signing_key)
     .where(
-        signing_key.c.state != "revoked",
+        signing_key.c.state != REVOKED,
         signing_key.c.certificate.is_not(None),
         signing_key.c.not_after > bindparam("at"),
     )
@@ -273,7 +275,7 @@ CONFIRMED: Final = (
     .where(authorisation.c.id == bindparam("id"))
 )
 KEYS_BOUND_TO_STAFF: Final = select(ledger_record).where(
-    ledger_record.c.type == "authenticator.bound", ledger_record.c.person_id.is_(None)
+    ledger_record.c.type == BOUND, ledger_record.c.person_id.is_(None)
 )
 AUTHORISATIONS_OF_DECISION: Final = (
     select(authorisation)
