@@ -56,7 +56,7 @@ async def judge_keys(office: Office) -> None:
     judged = None
     while True:
         try:
-            state = await judgement.state(office)
+            state = await judgement.judged_by(office)
             if state != judged:
                 await judgement.judge_again(office)
                 judged = state

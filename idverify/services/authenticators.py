@@ -33,7 +33,7 @@ from idverify.stores.writes import Insert, Remove, WriteSet
 
 _NO_LIST: Final = "No list of authenticators is set yet, so no key of staff can be taken. Ask the operator to set it."
 _CHANGED: Final = "The list of authenticators has changed since. Look at it again, and start from there."
-_TWO: Final = "Two admins are active, so the list of authenticators takes them both: /admin/authenticators."
+_TWO: Final = "Two admins are active, so the list of authenticators takes them both: one proposes it at their desk."
 
 
 @dataclass(frozen=True, slots=True)

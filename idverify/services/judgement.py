@@ -62,7 +62,7 @@ async def dry_run(office: Office, admin: Principal, listed: AuthenticatorList) -
 
 
 async def refused_in(office: Office, listed: AuthenticatorList) -> list[Refused]:
-    """The same, for whoever has been asked already."""
+    """Which registered keys a list would refuse; the caller has looked whether whoever asks may know."""
     keys = await attested_keys(office.store, office.key_policies)
     return await refused_by(keys, listed.rules(await _metadata(office)), office.clock.now())
 
@@ -80,8 +80,8 @@ async def refused_by(keys: list[Any], rules: AuthenticatorRules, at: int) -> lis
     return found
 
 
-async def state(office: Office) -> tuple[int, int | None, int]:
-    """What judging again depends on: the list's version, the metadata's number, and the day."""
+async def judged_by(office: Office) -> tuple[int, int | None, int]:
+    """What keys are judged by: the list's version, the metadata's number, and the day. Another asks to judge again."""
     rows: list[Any] = await office.store.fetch(queries.NEWEST_METADATA_NUMBER, {})
     version = (await authenticators.current(office.store)).version
     return version, rows[0]["number"] if rows else None, office.clock.now() // DAY
@@ -93,7 +93,7 @@ async def judge_again(office: Office) -> int:
     if version.listed is None:
         return 0
     metadata = await _metadata(office)
-    if metadata is None and (await state(office))[1] is not None:
+    if metadata is None and (await judged_by(office))[1] is not None:
         log.warning("metadata_unusable", why="not signed under security_keys.metadata_roots")
     rules, suspended = version.listed.rules(metadata), 0
     for row in await attested_keys(office.store, office.key_policies):
@@ -104,17 +104,17 @@ async def judge_again(office: Office) -> int:
 
 
 async def _judge_one(office: Office, row: Any, rules: AuthenticatorRules, version: int) -> bool:
-    judged = {"list_version": version, "judged_at": office.clock.now()}
+    """Whether the key was suspended for it."""
+    now, suspended = office.clock.now(), False
     try:
-        judged = _verdict(row, rules, version, office.clock.now())
-        why = None
+        judged = _verdict(row, rules, version, now)
     except KeyNotAllowed as wrong:
+        judged = {"list_version": version, "judged_at": now}
         why = _suspension(wrong.rule, row, version)
-        log.warning("security_key_refused", key=row["handle"].hex(), rule=wrong.rule, suspended=why is not None)
-        if why is not None:
-            await suspend(office, row, why)
+        suspended = why is not None and await suspend(office, row, why)
+        log.warning("security_key_refused", key=row["handle"].hex(), rule=wrong.rule, suspended=suspended)
     await office.store.commit(WriteSet((Change(tables.security_key, {"id": row["id"]}, judged),)))
-    return why is not None
+    return suspended
 
 
 def _suspension(rule: str, row: Any, version: int) -> Suspension | None:

@@ -28,11 +28,12 @@ from idverify.stores.writes import Change, WriteSet
 log = structlog.get_logger()
 
 
-async def suspend(office: Office, key: Any, why: Suspension, *, whole_account: bool = False) -> None:
+async def suspend(office: Office, key: Any, why: Suspension, *, whole_account: bool = False) -> bool:
     """Suspend a key of staff (a ``security_key`` row) and end what it opened; also while the log is halted.
 
     ``whole_account`` ends every session of the account. Codes that wait and that its owner made may be the work of a
-    copy, so they open nothing any more. Whoever was suspended or removed meanwhile stays as they are.
+    copy, so they open nothing any more. A key that was suspended or removed meanwhile stays as
+    it is: ``False``.
     """
     now = office.clock.now()
     in_use = {"id": key["id"], "removed_at": None, "suspended_at": None}
@@ -45,9 +46,10 @@ async def suspend(office: Office, key: Any, why: Suspension, *, whole_account: b
     try:
         await commit_or_wait(office.store, WriteSet((stopped, ending(whose, now), told, *made), entries))
     except CeremonyRefused:
-        return
+        return False
     log.warning("security_key_suspended", key=key["handle"].hex(), why=why.value)
     office.tally.key_suspended(why)
+    return True
 
 
 async def require_usable(office: Office, key: Any, asserted: Asserted) -> None:

@@ -37,7 +37,10 @@ async def fetch_metadata(url: str) -> bytes:
     """The metadata at an address of the operator's choice. Raises ``Unavailable``."""
     timeout = aiohttp.ClientTimeout(total=METADATA_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session:
-        return await _capped(session, url, "*/*", MAX_BLOB, "The metadata of authenticators")
+        try:
+            return await _capped(session, url, "*/*", MAX_BLOB, f"The metadata of authenticators at {url}")
+        except Unavailable as away:
+            raise Unavailable(f"{away} Check the address, or load them from a file.") from away
 
 
 @asynccontextmanager

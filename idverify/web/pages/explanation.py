@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from idverify.errors import ClientError, IdverifyError, KeyRemoved
+from idverify.errors import ClientError, IdverifyError, KeyNotAllowed, KeyRemoved
 from idverify.web.pages.words import N_
 
 
@@ -116,6 +116,10 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
     "internal": (N_("Something went wrong on our side"), _WAIT),
     "setup": (N_("Something went wrong on our side"), _WAIT),
 }
+# Of these, what fits one rule alone
+_OF_RULES: Final[Mapping[str, str]] = {
+    "no-list": N_("No key will do before that. Whoever runs this service sets the list on its command line."),
+}
 _LOGGED: Final = N_("It is not your fault. What happened was written down for those who look after the service.")
 
 _NOT_DONE: Final = N_("The security key did not answer")
@@ -204,6 +208,8 @@ _OF_ANY_BROWSER: Final = Explanation(
 def of_error(error: IdverifyError) -> Explanation:
     """An error in words for people. What a server fault was about stays in the log."""
     title, next_step = _OF_ERRORS[error.slug]
+    if isinstance(error, KeyNotAllowed):
+        next_step = _OF_RULES.get(error.rule, next_step)
     happened = error.detail if isinstance(error, ClientError) else _LOGGED
     forget = error.credential_id if isinstance(error, KeyRemoved) else None
     return Explanation(title, happened, next_step, error.status, forget)

@@ -132,5 +132,7 @@ async def test_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, trus
         if trusted:
             assert await fetch_metadata(url) == b"a blob"
         else:
-            with pytest.raises(Unavailable, match="could not be fetched"):
+            with pytest.raises(Unavailable, match="could not be fetched") as refused:
                 await fetch_metadata(url)
+            assert url in refused.value.detail
+            assert "Check the address, or load them from a file." in refused.value.detail

@@ -12,9 +12,11 @@ import pytest
 from idverify.auth.key_policy import KEY_POLICIES
 from idverify.core.policy import Role
 from idverify.core.suspension import Suspension
+from idverify.errors import KeyNotAllowed
 from idverify.services import authenticators, suspension
 from idverify.services.invite import Invited
 from idverify.stores import queries
+from idverify.web.pages.explanation import of_error
 from idverify.web.pages.page import ANOTHER_KEY
 from tests.simulators import makers
 from tests.simulators.attested_key import OTHER_MODEL, AttestedKey, list_of
@@ -108,6 +110,13 @@ async def test_a_certification_that_nothing_tells_of(desk: Desk) -> None:
     assert warning in (await desk.ada.fill(page, f"{PATH}/trial", document=wanted)).text
     await desk.ada.fill(page, f"{PATH}/metadata", metadata=blob().encode())
     assert warning not in (await desk.ada.fill(page, f"{PATH}/trial", document=wanted)).text
+
+
+def test_where_there_is_no_list_another_key_is_no_help() -> None:
+    """The next step is the operator's."""
+    no_list, no_model = (of_error(KeyNotAllowed(rule, "A sentence.")).next_step for rule in ("no-list", "aaguid"))
+    assert "Whoever runs this service sets the list" in no_list
+    assert "Use another security key" in no_model
 
 
 async def test_a_model_that_nothing_vouches_for(desk: Desk) -> None:
