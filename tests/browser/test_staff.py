@@ -14,7 +14,8 @@ from idverify.web.pages.act_words import PURPOSES, ROLES
 from idverify.web.pages.routes import PAGES
 from idverify.web.pages.words import Language
 from tests.browser.conftest import Newcomer
-from tests.browser.people import Person, confirm, enrol, enrol_as_named, sign_in
+from tests.browser.people import Person, confirm, enrol, enrol_as_named, enrol_with_slip, sign_in
+from tests.browser.visitor import Visitor
 from tests.simulators.service import Deployment
 
 PARAMETER: Final = re.compile(r"\{\w+:[^{}]+(?:\{(\d+)\})?\}")  # of a path: a handle, and how long it is
@@ -59,6 +60,41 @@ async def test_an_admin_enrols_an_organisation_that_makes_an_api_key(
     await partner.use(partner.page.locator("main .govuk-button--warning"))
     await confirm(partner)
     await partner.reads("The API key is revoked. It opens nothing here any more.")
+
+
+async def test_two_admins_let_an_officer_in_and_back(newcomer: Newcomer, deployment: Deployment) -> None:
+    """Each hands over one part of a code, for the first key and again when every key is lost; two browser profiles."""
+    alma, arno, otto = await newcomer(), await newcomer(), await newcomer()
+    for admin, name in ((alma, "Alma Admin"), (arno, "Arno Admin")):
+        await enrol_as_named(admin, await deployment.invite(Invited(Role.ADMIN, name)))
+        await admin.reads(name)
+    await alma.go("/admin/enrolment")
+    await alma.choose("What they do here", ROLES[Role.OFFICER])
+    await alma.fill("Name", "Otto  Two Parts")
+    await alma.press("Continue")
+    await enrol_with_slip(otto, await _two_parts(alma, arno))
+    await otto.reads("Officer's desk")
+
+    await alma.go("/admin")
+    row = alma.page.locator("tr", has_text="Otto Two Parts")
+    await alma.use(row.get_by_role("button", name="All keys lost: propose a code"))
+    back = await newcomer()
+    await enrol_with_slip(back, await _two_parts(alma, arno))
+    await back.reads("Officer's desk")
+    await otto.go("/officer")
+    await otto.reads("Sign in with your security key")
+
+
+async def _two_parts(first: Visitor, second: Visitor) -> str:
+    """The code that one admin, at the page that asks for confirmation, proposes and the other one approves."""
+    await confirm(first)
+    part = await first.page.locator("#part").inner_text()
+    await first.go("/admin/proposals")
+    path = await first.page.locator("main dd a").last.get_attribute("href")
+    await second.go(str(path))
+    await second.press("Approve")
+    await confirm(second)
+    return f"{part} {await second.page.locator('#part').inner_text()}"
 
 
 async def test_nobody_opens_the_pages_of_another_role(newcomer: Newcomer, olive: Person) -> None:
