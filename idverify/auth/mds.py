@@ -23,7 +23,6 @@ from idverify.auth.mds_status import StatusReport
 from idverify.errors import DocumentError
 
 HOST: Final = "mds.fidoalliance.org"
-NOT_NEWER: Final = "mds-number"
 MAX_BLOB: Final = 16 * 1024 * 1024
 MAX_BRACKETS: Final = 500_000
 MAX_CERTIFICATES: Final = 6
@@ -92,23 +91,21 @@ def signature(blob: _Signed) -> None:
 RULES: tuple[Callable[[_Signed], None], ...] = (path, signer_name, signature)
 
 
-def number(metadata: Metadata, held: int | None) -> None:
-    """Section 3.2: never back to an older state, in which a revoked model was a good one."""
+def require_newer(metadata: Metadata, held: int | None) -> None:
+    """Section 3.2: never back to an older state, in which a revoked model was a good one.
+
+    ``held`` is the number of the one that ``metadata`` shall replace. Raises ``DocumentError`` (``mds-number``).
+    """
     if held is not None and metadata.number <= held:
-        raise DocumentError(NOT_NEWER, f"The BLOB must be newer than number {held}; it is number {metadata.number}.")
+        raise DocumentError("mds-number", f"The BLOB must be newer than number {held}; it is number {metadata.number}.")
 
 
-NUMBER_RULES: tuple[Callable[[Metadata, int | None], None], ...] = (number,)
-
-
-def read_blob(
-    blob: bytes, anchors: tuple[bytes, ...], at: int, *, held: int | None = None, host: str = HOST
-) -> Metadata:
+def read_blob(blob: bytes, anchors: tuple[bytes, ...], at: int, *, host: str = HOST) -> Metadata:
     """The metadata of ``blob`` (a JWS, compact), signed by ``host`` under ``anchors`` (DER), ``at`` Unix seconds.
 
-    ``held`` is the number of the one that it shall replace. Raises ``DocumentError``: ``mds-blob`` for bytes that are
-    none, ``mds-path``, ``mds-signer-name``, ``mds-signature``, ``mds-number``. Whether its next update is due is not
-    checked: what is old is better than nothing, and ``is_stale`` says that it is.
+    Raises ``DocumentError``: ``mds-blob`` for bytes that are none, ``mds-path``, ``mds-signer-name``,
+    ``mds-signature``. Whether its next update is due is not checked: what is old is better than nothing, and
+    ``is_stale`` says that it is.
     """
     if len(blob) > MAX_BLOB:
         raise DocumentError("mds-blob", f"A BLOB may be {MAX_BLOB} bytes long; got {len(blob)}.")
@@ -119,8 +116,6 @@ def read_blob(
         metadata = _metadata(strict_json.read_object(payload, MAX_BRACKETS))
     except (ValueError, RecursionError) as wrong:  # the second: signed, and yet nested without end
         raise DocumentError("mds-blob", f"A BLOB must be metadata of FIDO, signed as a JWS: {wrong}.") from None
-    for number_rule in NUMBER_RULES:
-        number_rule(metadata, held)
     return metadata
 
 

@@ -109,10 +109,15 @@ async def load_metadata(
     if not roots:
         raise Unprocessable("Nobody is trusted to sign metadata yet: set security_keys.metadata_roots.")
 
-    async def replace(transaction: Transaction) -> mds.Metadata:
+    try:
+        newer = mds.read_blob(blob, roots, at)  # here, and not while others wait for the writer
+    except DocumentError as wrong:
+        raise Unprocessable(wrong.detail) from wrong
+
+    async def replace(transaction: Transaction) -> None:
         held = await transaction.fetch(queries.NEWEST_METADATA_NUMBER, {})
         number = held[0]["number"] if held else None
-        newer = mds.read_blob(blob, roots, at, held=number)
+        mds.require_newer(newer, number)
         row = {
             "number": newer.number,
             "next_update": newer.next_update,
@@ -123,14 +128,12 @@ async def load_metadata(
         older = () if number is None else (Remove(tables.metadata_blob, {"number": number}),)
         loaded = entry(_metadata_loaded(newer.number, blob), entropy, None)
         await apply_or_wait(transaction, WriteSet((*older, Insert(tables.metadata_blob, row)), (loaded,)))
-        return newer
 
     try:
-        mds.read_blob(blob, roots, at)  # before anybody waits for the writer
-        loaded: mds.Metadata = await store.write(replace)
+        await store.write(replace)
     except DocumentError as wrong:
-        raise (Conflict if wrong.rule == mds.NOT_NEWER else Unprocessable)(wrong.detail) from wrong
-    return loaded
+        raise Conflict(wrong.detail) from wrong
+    return newer
 
 
 def _metadata_loaded(number: int, blob: bytes) -> Record:
