@@ -119,6 +119,9 @@ def verify(
     nonce: Annotated[str | None, typer.Option(help="The nonce that the presentation must answer.")] = None,
     audience: Annotated[str | None, typer.Option(help="The audience that it must name.")] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this time (RFC 3339).")] = None,
+    seen: Annotated[
+        Path | None, typer.Option(help="File that remembers how new status lists were; older ones are not taken.")
+    ] = None,
     vkey: Vkeys = None,
     policy: PolicyFile = None,
     json: Json = False,
@@ -131,7 +134,7 @@ def verify(
     from idverify.cli.verify import Question, run
 
     return run(
-        Question(tuple(file), offline, root_sha256, receipt, nonce, audience, at, Trust(vkey or [], policy), json)
+        Question(tuple(file), offline, root_sha256, receipt, nonce, audience, at, seen, Trust(vkey or [], policy), json)
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from idverify.cli import seen_file
 from idverify.cli.auditing.trust import Trust
 from idverify.cli.output import WrongUsage, print_json, read_input, say
 from idverify.core.verdict import CheckId, Outcome, Result, Verdict
@@ -24,6 +25,7 @@ from idverify.formats.handed_over import handed_over
 from idverify.formats.verification_receipt import looks_like as is_receipt
 from idverify.services.evidence_file import TYPE, is_evidence_file
 from idverify.services.reverify import reverify
+from idverify.services.status_source import NOTHING_SEEN
 from idverify.services.trust import offline_verifier
 from idverify.services.verify import Submission, Verifier, verify
 
@@ -44,6 +46,7 @@ class Question:
     nonce: str | None
     audience: str | None
     at: str | None
+    seen: Path | None
     trust: Trust
     json: bool
 
@@ -83,7 +86,7 @@ def _answer(question: Question, given: bytes) -> Answer:
 
 
 def _evidence(question: Question, given: bytes) -> Answer:
-    of_documents = ("offline", "root_sha256", "receipt", "nonce", "audience", "at")
+    of_documents = ("offline", "root_sha256", "receipt", "nonce", "audience", "at", "seen")
     if any(getattr(question, name) is not None for name in of_documents):
         raise WrongUsage("This is the evidence of an act: it takes --vkey or --policy, and nothing else.")
     known = question.trust.vkeys or question.trust.policy
@@ -124,9 +127,14 @@ def _verifier(question: Question, at: int) -> Verifier:
         raise WrongUsage("Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export")
     try:
         root = bytes.fromhex(question.root_sha256.replace(":", ""))
-        return offline_verifier(read_input(str(question.offline)), root, at)
+        seen = NOTHING_SEEN if question.seen is None else seen_file.load(question.seen)
+        verifier = offline_verifier(read_input(str(question.offline)), root, at, seen)
     except (DocumentError, ValueError) as wrong:
         raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
+    if question.seen is not None:
+        kept = verifier.statuses.kept().items()
+        seen_file.save(question.seen, seen, {uri: listed.age for uri, listed in kept})
+    return verifier
 
 
 # (looks like it, who verifies it): tried in order; what nothing else knows is a document, which has formats of its own

@@ -52,7 +52,7 @@ def prepare(bundle: TrustBundle, issuer: Issuer) -> ToBeSigned:
         "issuers": [_issuer_json(issuer) for issuer in bundle.trust],
         "crls": [[_text(certificate), _text(crl)] for certificate, crl in bundle.crls],
         "log_policies": list(bundle.log_policies),
-        "status_lists": {uri: token.decode("ascii") for uri, token in bundle.status_lists.items()},
+        "status_lists": {uri: _token_text(token) for uri, token in bundle.status_lists.items()},
     }
     header = {"alg": "ES256", "typ": PROFILE.typ, "x5c": jose.x5c_header(issuer.chain)}
     return ToBeSigned(jose.signing_input(header, encode_json(body)))
@@ -107,7 +107,7 @@ def _parse(body: Mapping[str, Any]) -> TrustBundle:
             trust=tuple(_parse_issuer(issuer) for issuer in body["issuers"]),
             crls=tuple((_bytes(certificate), _bytes(crl)) for certificate, crl in body["crls"]),
             log_policies=_texts(body["log_policies"]),
-            status_lists={uri: token.encode("ascii") for uri, token in body["status_lists"].items()},
+            status_lists={uri: _token(token) for uri, token in body["status_lists"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:
         raise DocumentError("bundle-form", f"{WHAT} has not the expected members: {wrong!r}.") from wrong
@@ -128,6 +128,15 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
+
+
+def _token_text(token: bytes) -> str:
+    """A JWT as it is; a CWT, which is no text, in base64, in which there are no dots."""
+    return token.decode("ascii") if token.isascii() else _text(token)
+
+
+def _token(text: str) -> bytes:
+    return text.encode("ascii") if "." in text else _bytes(text)
 
 
 def _bytes(text: str) -> bytes:

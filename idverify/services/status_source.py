@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from idverify.core.credential import StatusReference
@@ -27,6 +29,8 @@ RETRY_SECONDS: Final = 10.0
 
 Age = tuple[int, int]
 """When a list was signed (Unix seconds) and its version, 0 where there is none: what orders the lists at an address."""
+
+NOTHING_SEEN: Final[Mapping[str, Age]] = MappingProxyType({})
 
 
 class StatusUnknown(Exception):
@@ -79,8 +83,10 @@ class SeenLists(Protocol):
 class StatusSource:
     """Verified status lists by URI. Without a fetcher it answers from what it was given: offline."""
 
-    def __init__(self, fetcher: StatusFetcher | None, seen: SeenLists | None = None) -> None:
-        self._fetcher, self._seen = fetcher, seen
+    def __init__(
+        self, fetcher: StatusFetcher | None, seen: SeenLists | None = None, *, oldest: Mapping[str, Age] = NOTHING_SEEN
+    ) -> None:
+        self._fetcher, self._seen, self._oldest = fetcher, seen, oldest
         self._kept: dict[str, KeptList] = {}
         self._not_before: dict[str, float] = {}
         self.refused: dict[str, str] = {}
@@ -88,7 +94,7 @@ class StatusSource:
     def keep_snapshot(
         self, token: bytes, issuers: tuple[TrustedIssuer, ...], revoked: frozenset[tuple[str, int]], at: int
     ) -> None:
-        """Keep a list from a bundle if one of the issuers signed it; one that has expired is left out.
+        """Keep a list from a bundle if one of the issuers signed it; one that has expired, or is too old, is left out.
 
         A list that is younger than ``at`` is kept, too: it cannot speak of that time, and ``find`` says so.
         """
@@ -98,7 +104,9 @@ class StatusSource:
             if not under(uri, issuer.status_base):
                 continue
             try:
-                self.keep_verified(_verified(token, listed, uri, issuer, revoked, verified_at), uri)
+                fresh = _verified(token, listed, uri, issuer, revoked, verified_at)
+                _require_no_older(fresh.age, self._oldest.get(uri))
+                self.keep_verified(fresh, uri)
             except DocumentError as refused:
                 self.refused[uri] = str(refused)
 
@@ -162,10 +170,14 @@ class StatusSource:
         newest = None if kept is None else kept.age
         if newest is None and self._seen is not None:
             newest = await self._seen.newest(uri)
-        if newest is not None and fresh.age < newest:
-            raise DocumentError("list-newest", "The status list is older than one that was seen before.")
+        _require_no_older(fresh.age, newest)
         if self._seen is not None and fresh.age != newest:
             await self._seen.remember(uri, fresh.age)
+
+
+def _require_no_older(age: Age, seen: Age | None) -> None:
+    if seen is not None and age < seen:
+        raise DocumentError("list-newest", "The status list is older than one that was seen before.")
 
 
 def under(uri: str, base: str) -> bool:

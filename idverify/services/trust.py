@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
 from idverify.formats.trust_bundle import TrustBundle
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.policy import Policies, parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
-from idverify.services.status_source import StatusSource
+from idverify.services.status_source import NOTHING_SEEN, Age, StatusSource
 from idverify.services.verify import Verifier
 from idverify.stores import queries
 
@@ -29,10 +31,13 @@ async def export(office: Office) -> bytes:
     return trust_bundle.seal(unsigned, await office.signer.sign(signer.key_id, unsigned.payload))
 
 
-def offline_verifier(encoded: bytes, root_sha256: bytes, at: int) -> Verifier:
-    """A verifier that knows what the bundle knows and asks nobody. Raises ``DocumentError``."""
+def offline_verifier(encoded: bytes, root_sha256: bytes, at: int, seen: Mapping[str, Age] = NOTHING_SEEN) -> Verifier:
+    """A verifier that knows what the bundle knows and asks nobody. Raises ``DocumentError``.
+
+    ``seen`` is how new the status lists were that were relied on before: no older one is.
+    """
     bundle = trust_bundle.open_bundle(encoded, root_sha256, at)
-    trust, statuses = bundle.trust_store(), StatusSource(None)
+    trust, statuses = bundle.trust_store(), StatusSource(None, oldest=seen)
     for token in bundle.status_lists.values():
         statuses.keep_snapshot(token, bundle.trust, trust.revoked_serials, at)
     try:

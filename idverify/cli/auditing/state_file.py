@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from idverify.cli.output import WrongUsage
+from idverify.cli.replaced_file import replace_file
 from idverify.ledger.audit_state import MAX_STATE, AuditState
 from idverify.ledger.errors import MalformedError
 
@@ -24,17 +24,7 @@ def load(path: Path) -> AuditState | None:
 
 def save(path: Path, state: AuditState) -> None:
     """Replace the file; after a crash it is the old one or the new one, durably."""
-    fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(state.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    replace_file(path, state.encode())
 
 
 def remove(path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from idverify.cli import app
 from idverify.cli.output import WrongUsage
 from idverify.services import trust
-from tests.simulators.holder import Holding, asked, holding_with_receipt
+from tests.simulators.holder import Holding, asked, decided_by_two, holding_with_receipt
 from tests.simulators.software_office import SoftwareOffice
 
 
@@ -120,3 +120,23 @@ async def test_the_receipt_of_a_check(desk: Desk, served: SoftwareOffice) -> Non
     assert (result.status, "Example Employer Ltd" in result.said) == (1, False)
     assert (await desk.verify(desk.file("receipt", receipt), "--nonce", "n", "--audience", "a")).status == 64
     assert (await desk.run(str(desk.place / "receipt"))).status == 64
+
+
+async def test_an_older_bundle_hides_nothing(desk: Desk, served: SoftwareOffice) -> None:
+    """Whoever saw the newer list takes no older one from then on; whoever did not cannot tell."""
+    document, seen = desk.file("document", desk.held.credential.encode()), str(desk.place / "seen")
+    await decided_by_two(served.api, desk.held.person, "revoke", "fraud-found")
+    old, new = (desk.place / "bundle.jwt").read_bytes(), await trust.export(served.office)
+
+    async def status(*arguments: str) -> str:
+        answer = (await desk.verify(document, *arguments, "--json")).json()
+        return str(next(check["result"] for check in answer["checks"] if check["id"] == "status"))
+
+    assert await status("--seen", seen) == "pass"
+    (desk.place / "bundle.jwt").write_bytes(new)
+    assert await status("--seen", seen) == "fail"
+    (desk.place / "bundle.jwt").write_bytes(old)
+    assert await status("--seen", seen) == "unknown"
+    assert await status() == "pass"
+    desk.file("seen", b"[]")
+    assert (await desk.verify(document, "--seen", seen)).status == 64

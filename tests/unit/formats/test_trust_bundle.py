@@ -62,6 +62,14 @@ def test_a_bundle_that_holds() -> None:
     assert opened.trust_store().revocations_until == world.NOW + 30 * world.DAY
 
 
+def test_a_bundle_carries_lists_of_either_form() -> None:
+    """A JWT as the text that it is, a CWT by its bytes."""
+    lists = {world.STATUS_URI: b"ey.ey.AA", f"{world.STATUS_URI}0": b"\xd2\x84\x00.\xff"}
+    bundle = replace(BUNDLE, status_lists=lists)
+
+    assert open_bundle(signed(bundle), PIN, world.NOW) == bundle
+
+
 def stranger() -> bytes:
     """A bundle of somebody who names our root and signs under another one of the same name."""
     root = world.root(STRANGER_KEY)
