@@ -14,12 +14,16 @@ import pytest_asyncio
 from idverify.auth.authenticator_list import EMPTY
 from idverify.core import key_order
 from idverify.core.policy import Role, require_person
+from idverify.core.retirement import Retirement
 from idverify.core.suspension import Suspension
-from idverify.services import change_authenticators, enrol_staff, key_ceremony
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.services import change_authenticators, enrol_staff, key_ceremony, retire
 from idverify.services.access import create_key, revoke_key
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invited
+from idverify.services.issue import CollectionRequest, collect
 from idverify.services.keys import begin_adding, finish_adding, mine, remove
+from idverify.services.offer import Wanted, offer_to_self
 from idverify.services.office import ENTRIES_SIGNER
 from idverify.services.staff import end
 from idverify.services.suspension import suspend
@@ -30,6 +34,7 @@ from tests.simulators.databases import DRIVERS, changed, copied, fresh, rows
 from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.shards import enrol_admins
 from tests.simulators.signed_in import PersonalKey
+from tests.simulators.soft_wallet import SoftWallet
 from tests.simulators.software_office import SoftwareOffice, software_office
 from tests.simulators.two_parts import FIRST_HASH
 
@@ -114,7 +119,7 @@ CHANGED_ROWS: Final = (
         "UPDATE issuance SET state = 'void', status_index = status_index + 1",
         "the status of a void intent is INVALID",
     ),
-    ("UPDATE credential SET changed_by = NULL", "a copy that no decision changed is valid"),
+    ("UPDATE credential SET changed_by = NULL", "a copy that no decision changed is valid, or was retired"),
 )
 
 
@@ -333,6 +338,55 @@ async def test_a_signing_key_that_two_admins_did_not_order(tmp_path: Path, locat
         assert _broken(location, folder, change) >= set(found), change
 
 
+RETIRED_COPIES: Final[tuple[tuple[str, ...], ...]] = (
+    ("UPDATE credential SET status = 'valid'", "a copy that was retired stays withdrawn"),
+    ("UPDATE credential SET retired_for = NULL", "a copy that was retired stays withdrawn"),
+    (
+        "UPDATE credential SET retired_at = NULL, retired_for = NULL",
+        "a copy that no decision changed is valid, or was retired",
+        "each copy that was retired has an entry",
+    ),
+    ("UPDATE credential SET retirement_id = NULL", "whoever retires a copy confirms it"),
+    (
+        "UPDATE credential SET retirement_id = (SELECT id FROM authorisation WHERE act = 'offer-credential' LIMIT 1)",
+        "whoever retires a copy confirms it",
+    ),
+    (
+        "UPDATE credential SET retirement_id = (SELECT id FROM authorisation WHERE act = 'retire-copy')",
+        "a confirmation retires one copy",
+    ),
+    ("UPDATE offer SET replaces = NULL", "a copy that was replaced has one in its place"),
+    (
+        "UPDATE credential SET status = 'invalid', retired_at = 1, retired_for = 'unwanted' WHERE retired_at IS NULL",
+        "each copy that was retired has an entry",
+    ),
+)
+
+
+async def test_a_copy_that_its_holder_did_not_retire(tmp_path: Path, location: Location) -> None:
+    """One was withdrawn, another replaced: revived, retired in somebody's name, or without a successor."""
+    async with software_office(tmp_path, location) as served:
+        lost = await holding(served.api)
+        old = await holding(served.api, lost.person)
+        citizen = await served.api.enrol_citizen(lost.person)
+        handles = [bytes.fromhex(copy.answer["handle"]) for copy in (lost, old)]
+        office, wanted = served.office, Wanted(IMMIGRATION_STATUS.id)
+        await served.confirmed(
+            citizen, lambda who, given: retire.retire(office, who, handles[0], Retirement.LOST, given)
+        )
+        offer = await served.confirmed(
+            citizen, lambda who, given: offer_to_self(office, who, wanted, given, handles[1])
+        )
+        proof = SoftWallet().proof(offer.issuer, offer.nonce)
+        await collect(office, CollectionRequest(offer.code, proof, "0123456789"))
+
+    assert _found(location) == set()
+    for number, (change, *found) in enumerate(RETIRED_COPIES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert _broken(location, folder, change) >= set(found), change
+
+
 ANOTHER_ORIGIN: Final = "UPDATE authorisation SET evidence = :elsewhere"
 KEY_OF_ANOTHER: Final = """
     UPDATE authorisation SET security_key_id =
@@ -373,7 +427,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 
 def test_every_rule_has_its_case() -> None:
     """A rule that no change of rows breaks could be a sentence and nothing else."""
-    cases = (*CHANGED_ROWS, *WHO_DECIDED, *BY_TWO_ADMINS, *SIGNING_KEYS_CHANGED)
+    cases = (*CHANGED_ROWS, *WHO_DECIDED, *BY_TWO_ADMINS, *SIGNING_KEYS_CHANGED, *RETIRED_COPIES)
     fired = {rule for _, *rules in cases for rule in rules}
     assert ROW_RULES.keys() - fired == ELSEWHERE.keys()
     for rule, file in ELSEWHERE.items():
