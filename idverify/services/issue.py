@@ -26,7 +26,7 @@ from typing import Any, Final
 
 import orjson
 
-from idverify.core.credential import Credential, Issuer, day_rounded
+from idverify.core.credential import Credential, Issuer, StatusReference, day_rounded
 from idverify.core.credential_type import CredentialType
 from idverify.core.decision import CopyStatus, PersonStatus
 from idverify.core.policy import may_issue
@@ -230,7 +230,16 @@ async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest
         "created_at": now,
     }
     taken = _PlaceTaken("Another process took the same place in the status list. Ask again.")
-    await office.store.commit(WriteSet((consume, Insert(tables.issuance, intent, taken))))
+    work = WriteSet((consume, Insert(tables.issuance, intent, taken)))
+    await office.store.write(partial(_unless_kept, plan.credential.status, work, taken))
+
+
+async def _unless_kept(place: StatusReference, work: WriteSet, taken: _PlaceTaken, transaction: Transaction) -> None:
+    """Runs on the writer. Whose copy is erased, keeps its place, though no issuance of theirs is there any more."""
+    asked = {"status_list": place.uri, "status_index": place.index}
+    if await transaction.fetch(queries.STATUS_ENTRY, asked):
+        raise taken
+    await transaction.apply(work)
 
 
 async def _sign_and_seal(office: Office, plan: _Plan) -> tuple[bytes, bytes]:

@@ -210,6 +210,7 @@ class StatusBoard:
                 taken: list[Any] = await self._store.fetch(queries.STATUS_INDICES_TAKEN, {"status_list": listed.uri})
                 for one in taken:
                     listed.take(one["status_index"])
+                await self._read_again(listed)
                 self._lists[listed.uri] = listed
 
     async def _open_next(self) -> None:

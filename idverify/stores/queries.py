@@ -489,6 +489,9 @@ STATUS_ENTRIES_OF_PART: Final = select(status_entry.c.status_index, status_entry
     status_entry.c.status_index >= bindparam("first"),
     status_entry.c.status_index < bindparam("beyond"),
 )
+STATUS_ENTRY: Final = select(status_entry.c.value).where(
+    status_entry.c.status_list == bindparam("status_list"), status_entry.c.status_index == bindparam("status_index")
+)
 STATUS_LISTS: Final = select(status_list).order_by(status_list.c.number)
 STATUS_INDICES_COUNTED: Final = select(func.count().label("taken")).where(
     issuance.c.status_list == bindparam("status_list")

@@ -16,6 +16,7 @@ from idverify.services import recover
 from idverify.services.office import Office
 from idverify.stores import tables
 from idverify.stores.open import Location, open_store
+from idverify.stores.writes import Put, WriteSet
 from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.software_office import Premises, SoftToken, SoftwareOffice, premises
 
@@ -97,6 +98,24 @@ async def test_a_place_that_the_other_took_is_not_given_again(house: Premises) -
 
         assert again.answer["handle"] != held.answer["handle"]
         assert sorted(await _places(other)) == [taken, taken + 1]
+
+
+async def test_a_place_of_somebody_whom_the_other_erased_is_not_given_again(house: Premises) -> None:
+    """No issuance of theirs is there any more, only the row that keeps the place; whoever draws it draws once more."""
+    async with both(house) as (served, other):
+        office = served.office
+        free = office.board.allocate().index
+        kept = {"status_list": office.board.uri, "status_index": free, "value": 0}
+        await other.store.commit(WriteSet((Put(tables.status_entry, kept),)))
+        listed = office.board.list_at(office.board.uri)
+        assert listed is not None
+        listed._taken[free] = 0
+        draws = iter([free, free ^ 1, free ^ 2, free ^ 3])
+        office.board._entropy = lambda _: next(draws).to_bytes(4, "big")
+        await holding(served.api)
+
+        (place,) = await _places(other)
+        assert place in {free ^ 1, free ^ 2, free ^ 3}
 
 
 async def test_what_the_other_finished_is_left_alone(house: Premises, monkeypatch: pytest.MonkeyPatch) -> None:
