@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from idverify.cli.output import Refused, WrongUsage, print_json, read_json, say
 from idverify.cli.request import request
+from idverify.cli.wallet_shows import SHOWS, Wish
 from idverify.errors import DocumentError, Unavailable
-from idverify.formats import jose, key_binding, key_proof, sdjwt
-from idverify.formats.base import HolderBindingExpected
-from idverify.formats.sdjwt_vc import SdJwtVc
+from idverify.formats import carriers, jose, key_proof
+from idverify.formats.base import HolderBindingExpected, Presented
+from idverify.services.verify import type_id
 
 OFFER = {"issuer", "type", "code", "nonce"}
 REQUEST = {"verification_request", "type", "nonce", "audience"}
@@ -89,15 +91,17 @@ def show(directory: Path, *, json: bool) -> int:
     held = []
     for path in sorted(directory.glob("*.json")):
         answer = orjson.loads(path.read_bytes())
-        presented = SdJwtVc().read(answer["credential"].encode())
+        presented = _read(answer)
         held.append(
             {
                 "credential": answer["handle"],
-                "type": presented.type,
+                "format": presented.format,
+                "type": type_id(presented),
                 "issuer": presented.iss,
                 "expires_at": answer["expires_at"],
                 "has_receipt": answer["receipt"] is not None,
                 "claims": presented.claims,
+                "can_show": SHOWS[presented.format].names(presented),
             }
         )
     if json:
@@ -107,7 +111,7 @@ def show(directory: Path, *, json: bool) -> int:
     for credential in held if not json else ():
         receipt = "with its receipt" if credential["has_receipt"] else "without receipt"
         say(f"{credential['credential']}  {credential['type']}  until {credential['expires_at']}, {receipt}")
-        say(f"  can show: {', '.join(sorted(credential['claims']))}")
+        say(f"  can show: {', '.join(credential['can_show'])}")
     return 0
 
 
@@ -115,15 +119,14 @@ def present(request: str, disclose: list[str], credential: str | None, directory
     """Answer a verification request."""
     asked = read_json(request, REQUEST)
     answer = _credential(directory, credential, asked["type"])
-    document = answer["credential"].encode()
-    _require_known(document, disclose)
-    shown = sdjwt.select(document, [(name,) for name in disclose])
+    presented = _read(answer)
+    shows = SHOWS[presented.format]
+    _require_known(shows.names(presented), disclose)
     expected = HolderBindingExpected(asked["audience"], asked["nonce"])
-    unsigned = key_binding.prepare(shown, expected, int(time.time()))
-    bound = shown + jose.jws(unsigned, _sign(_key(directory), unsigned))
+    wish = Wish(answer["credential"], presented, disclose, expected, int(time.time()))
     print_json(
         {
-            "document": bound.decode(),
+            "document": shows.show(wish, partial(_sign, _key(directory))),
             "receipt": answer["receipt"],
             "verification_request": asked["verification_request"],
         }
@@ -131,11 +134,15 @@ def present(request: str, disclose: list[str], credential: str | None, directory
     return 0
 
 
-def _require_known(document: bytes, names: list[str]) -> None:
-    known = SdJwtVc().read(document).claims
+def _read(answer: dict[str, Any]) -> Presented:
+    document = answer["credential"].encode()
+    return carriers.sniff(document).read(document)
+
+
+def _require_known(known: list[str], names: list[str]) -> None:
     for name in names:
         if name not in known:
-            raise WrongUsage(f"The credential has no {name!r}; it can show: {', '.join(sorted(known))}.")
+            raise WrongUsage(f"The credential has no {name!r}; it can show: {', '.join(known)}.")
 
 
 def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any
     found = []
     for path in directory.glob("*.json"):
         answer = orjson.loads(path.read_bytes())
-        if handle in (None, answer["handle"]) and SdJwtVc().read(answer["credential"].encode()).type == kind:
+        if handle in (None, answer["handle"]) and type_id(_read(answer)) == kind:
             found.append((path.stat().st_mtime, answer))
     if not found:
         raise WrongUsage(f"The wallet {directory} holds no such credential of type {kind}.")

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from idverify.errors import DocumentError
+from idverify.formats import carriers
 from idverify.formats.entries_statement import Place, Statement
-from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.formats.x509 import key_id
 from idverify.ledger.description import MAXIMUM_MERGE_DELAY
 from idverify.ledger.entry import MINUTE
@@ -118,7 +118,7 @@ def _unknown(said: Statement, known: set[tuple[str, int]]) -> Iterable[Found]:
 
 
 def _verified(one: Held, policy: Policy | Policies) -> Receipt:
-    presented = SdJwtVc().read(one.credential)
+    presented = carriers.sniff(one.credential).read(one.credential)
     status = None if presented.status is None else (presented.status.uri, presented.status.index)
     assert one.receipt is not None
     return verify_receipt(

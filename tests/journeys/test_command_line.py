@@ -16,7 +16,7 @@ from tests.journeys.conftest import Command, Done
 from tests.simulators import credential_world as world
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import asked, decided_by_two, detail, failed, results
-from tests.simulators.service import Deployment
+from tests.simulators.service import VCT, Deployment
 
 ACCEPT, REJECT, REFER, USAGE = 0, 1, 2, 64
 
@@ -77,6 +77,34 @@ async def test_a_wallet_in_a_folder(walk: Walk, idverify: Command, api: JudgedAp
     assert (answer["verdict"], results(answer)["receipt"]) == ("accept", "pass")
     private = [path.stat().st_mode & 0o077 for path in (walk.folder / "wallet").iterdir()]
     assert set(private) == {0}
+
+
+async def test_a_wallet_holds_and_shows_an_mdoc(walk: Walk, idverify: Command, api: JudgedApi) -> None:
+    """The same status as an mdoc: collected, listed, shown in parts, accepted by the service and offline."""
+    path, wanted = f"/api/v1/people/{walk.person}/offers", {"type": VCT, "format": "mso_mdoc"}
+    offer, request = await api.ok("POST", path, "officer", wanted), await asked(api, "employer")
+    wallet, shown = ("--wallet", walk.folder / "wallet"), walk.folder / "mdoc.json"
+    (walk.folder / "offer.json").write_bytes(orjson.dumps(offer))
+    (walk.folder / "request.json").write_bytes(orjson.dumps(request))
+
+    received = await idverify("wallet", "receive", walk.folder / "offer.json", *wallet, "--json")
+    listed = await idverify("wallet", "list", *wallet, "--json")
+    asking = ("--request", walk.folder / "request.json", "--credential", received.json["handle"], *wallet)
+    refused = await idverify("wallet", "present", *asking, "--disclose", "shoe_size")
+    presented = await idverify("wallet", "present", *asking, "--disclose", "family_name,work")
+    shown.write_text(presented.output)
+    bound = ("--nonce", request["nonce"], "--audience", request["audience"])
+    offline = await idverify("verify", shown, *walk.offline, *bound, "--json")
+    answer = await api.ok("POST", "/api/v1/verify", "employer", orjson.loads(shown.read_bytes()))
+
+    held = next(one for one in listed.json if one["credential"] == received.json["handle"])
+    assert (held["format"], held["type"]) == ("mso_mdoc", VCT)
+    assert (refused.status, "it can show:" in refused.output + refused.errors) == (USAGE, True)
+    assert (offline.status, offline.json["verdict"], failed(offline.json)) == (ACCEPT, "accept", [])
+    assert (answer["verdict"], results(answer)["receipt"]) == ("accept", "pass")
+    (elements,) = answer["claims"].values()
+    assert elements["family_name"] == "SPECIMEN"
+    assert elements.keys() == {"family_name", "work"}
 
 
 async def test_offline_accepts_what_the_service_accepts(walk: Walk, idverify: Command) -> None:
