@@ -196,5 +196,5 @@ def holder_jwk(key: Any, what: str) -> dict[str, str]:
     if type(key[_X]) is not bytes or type(key[_Y]) is not bytes:
         raise DocumentError("cose-key", f"{what} must have its coordinates as bytes.")
     jwk = {"kty": "EC", "crv": "P-256", "x": jose.b64url_encode(key[_X]), "y": jose.b64url_encode(key[_Y])}
-    jose.public_key(jwk)
+    jose.point(jwk["x"], jwk["y"])
     return jwk

@@ -179,7 +179,8 @@ def verify_signature(token: Jws, key: ec.EllipticCurvePublicKey, what: str, rule
 
 
 @lru_cache(maxsize=1024)
-def _point(x: str, y: str) -> ec.EllipticCurvePublicKey:
+def point(x: str, y: str) -> ec.EllipticCurvePublicKey:
+    """The P-256 key whose coordinates these are, in base64url. Raises ``DocumentError`` (``jwk``)."""
     coordinates = [b64url_decode(part.encode("ascii", "replace"), "A JWK coordinate") for part in (x, y)]
     if any(len(coordinate) != P256_BYTES for coordinate in coordinates):
         raise DocumentError("jwk", "The coordinates of a P-256 JWK must be 32 bytes each.")
@@ -223,7 +224,7 @@ def public_key(jwk: Any) -> ec.EllipticCurvePublicKey:
         rule(jwk)
     if type(jwk.get("x")) is not str or type(jwk.get("y")) is not str:
         raise DocumentError("jwk", "A P-256 JWK must have x and y as text.")
-    return _point(jwk["x"], jwk["y"])
+    return point(jwk["x"], jwk["y"])
 
 
 def holder_jwk(jwk: Any) -> dict[str, str]:

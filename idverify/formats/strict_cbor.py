@@ -27,6 +27,7 @@ _BYTES, _TEXT, _TAG, _SIMPLE_TYPE = 2, 3, 6, 7
 # The tags of ISO/IEC 18013-5 (RFC 8949 section 3.4, RFC 8943), each around a string. What is embedded is known by the
 # two bytes of its tag; longer spellings of it have no place.
 _DATES: Final = frozenset({TDATE, FULL_DATE})
+_FULL_DATE_HEAD, _FULL_DATE_SIZE = b"\xd9\x03\xec\x6a", 14  # around ten characters: 1974-08-12
 _MAP_HEAD: Final = 0xA0
 _TAG_HEAD: Final = 0xD8
 _SIMPLE: Final = frozenset({0xF4, 0xF5, 0xF6})  # false, true, null, of major type 7
@@ -102,7 +103,7 @@ def decode(data: bytes, what: str, *, items: int = MAX_ITEMS, bignums: bool = Fa
     ``cbor-duplicate-key``, ``cbor-key``, ``cbor-length``, ``cbor-number``, ``cbor-simple``, ``cbor-tag``,
     ``cbor-trailing``.
     """
-    return _loads(data, _walk(data, what, items, bignums=bignums), what)
+    return _loads(data, _walk((data,), what, items, bignums=bignums), what)
 
 
 def unwrap(data: bytes, what: str) -> bytes:
@@ -117,10 +118,7 @@ def unwrap(data: bytes, what: str) -> bytes:
 
 def decode_each(parts: Sequence[bytes], what: str) -> list[Any]:
     """``decode`` of many short items in one go. Raises as it does."""
-    embedded = False
-    for part in parts:
-        embedded = bool(_walk(part, what)) or embedded
-    if embedded:  # its place is known in its part alone
+    if _walk(parts, what, MAX_ITEMS):  # something is embedded, whose place is known in its part alone
         return [decode(part, what) for part in parts]
     # Each is known to be one item, so that together they are the items of one array.
     head = b"\x9a" + len(parts).to_bytes(4, "big")
@@ -147,9 +145,18 @@ def _hook(data: bytes, spans: Iterator[tuple[int, int]]) -> Callable[[cbor2.CBOR
     return hook
 
 
-def _walk(data: bytes, what: str, most: int = MAX_ITEMS, *, bignums: bool = False) -> list[tuple[int, int]]:  # noqa: C901  in parts it would cost double
-    """Hold every head against the caps and against what is there; where the embedded items lie."""
+def _walk(parts: Sequence[bytes], what: str, most: int, *, bignums: bool = False) -> list[tuple[int, int]]:
+    """Hold every head of each part against the caps and against what is there; where the embedded items lie."""
     spans: list[tuple[int, int]] = []
+    for data in parts:
+        end = _walk_one(data, spans, what, most, bignums)
+        if end != len(data):
+            raise _ends(what, early=end > len(data))
+    return spans
+
+
+def _walk_one(data: bytes, spans: list[tuple[int, int]], what: str, most: int, bignums: bool) -> int:  # noqa: C901, FBT001  in pieces it would cost double
+    """Where the item ends that ``data`` begins with; beyond the end of ``data``, if that is too early."""
     levels: list[tuple[int, bool]] = []  # around this one: how many items or pairs are to come, and whether of a map
     position, left, in_map, items = 0, 1, False, 1
     try:
@@ -175,13 +182,13 @@ def _walk(data: bytes, what: str, most: int = MAX_ITEMS, *, bignums: bool = Fals
             elif first == _TAG_HEAD and data[position + 1] == EMBEDDED:
                 start, (_, position) = position, _embedded(data, position + 2, what)
                 spans.append((start, position))
+            elif data.startswith(_FULL_DATE_HEAD, position):
+                position += _FULL_DATE_SIZE
             else:
                 position = _other(data, position, what, bignums=bignums)
     except IndexError:
-        position = len(data) + 1
-    if position != len(data):
-        raise _ends(what, early=position > len(data))
-    return spans
+        return len(data) + 1
+    return position
 
 
 def _argument(data: bytes, position: int, what: str) -> tuple[int, int]:

@@ -118,7 +118,7 @@ async def test_header_knockout(rule: str, monkeypatch: pytest.MonkeyPatch) -> No
     await require_slip(refused_by(rule.replace("_", "-")), None)
 
 
-def unwalked(_data: bytes, _what: str, _most: int = 0, *, bignums: bool = False) -> list[tuple[int, int]]:
+def unwalked(_parts: object, _what: str, _most: int, *, bignums: bool = False) -> list[tuple[int, int]]:
     """As if everything had been held against the caps and nothing was embedded."""
     return []
 

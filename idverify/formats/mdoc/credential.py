@@ -87,7 +87,10 @@ class Mdoc(CredentialFormat):
         self, presented: Presented, trust: TrustStore, at: int, session: Session | None
     ) -> Iterator[Check]:
         """``check``, for whoever spoke with the device itself."""
-        return examine(Examination(presented, trust, at, session), rules.RULES, "The document is a well-formed mdoc.")
+        detail = presented.detail
+        assert isinstance(detail, MdocDetail)
+        seen = Examination(presented, trust, at, session, detail)
+        return examine(seen, rules.RULES, "The document is a well-formed mdoc.")
 
 
 def _bytes(document: bytes) -> bytes:

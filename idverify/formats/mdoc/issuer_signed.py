@@ -39,9 +39,9 @@ class IssuerSigned:
 
     def claims(self) -> dict[str, dict[str, Any]]:
         """The elements by namespace and name."""
-        claims: dict[str, dict[str, Any]] = {}
+        claims: dict[str, dict[str, Any]] = {item.name_space: {} for item in self.items}
         for item in self.items:
-            claims.setdefault(item.name_space, {})[item.element] = item.value
+            claims[item.name_space][item.element] = item.value
         return claims
 
     def signed(self) -> bytes:

@@ -41,13 +41,7 @@ class Examination(examination.Examination):
     """One document before one verifier; ``session`` is the one in which the verifier asked, if it did."""
 
     session: Session | None
-
-    @property
-    def detail(self) -> MdocDetail:
-        """The document's parts."""
-        detail = self.presented.detail
-        assert isinstance(detail, MdocDetail)
-        return detail
+    detail: MdocDetail
 
     @property
     def asked(self) -> bool:
@@ -81,9 +75,7 @@ class Examination(examination.Examination):
 def trusted_issuer(chain: tuple[bytes, ...], trust: TrustStore) -> TrustedIssuer | None:
     """The issuer that the signer names, or else the first, of those whose roots are named as certifying ``chain``."""
     possible = [
-        issuer
-        for issuer in trust.issuers.values()
-        if any(x509.names_as_issuer(chain[-1], root) for root in issuer.roots)
+        issuer for issuer in trust.issuers.values() for root in issuer.roots if x509.names_as_issuer(chain[-1], root)
     ]
     uris = x509.subject_uris(chain[0])
     return next((issuer for issuer in possible if issuer.iss in uris), possible[0] if possible else None)
@@ -101,19 +93,19 @@ def issuer_signature(seen: Examination) -> None:
 
 def elements_listed(seen: Examination) -> None:
     """9.3.1 step 3: what the issuer made no digest of, the issuer did not say."""
-    digests = seen.detail.mso.digests
+    digests, nothing = seen.detail.mso.digests, dict[int, bytes]()
     for item in seen.detail.issuer_signed.items:
-        if item.digest_id not in digests.get(item.name_space, ()):
+        if item.digest_id not in digests.get(item.name_space, nothing):
             named = f"{item.element[:80]} in {item.name_space[:80]}"
             raise DocumentError("elements-listed", f"The issuer signed no digest of the element {named}.")
 
 
 def digests_match(seen: Examination) -> None:
     """9.3.1 step 3: over the bytes as received. A digest belongs to one element, so its number cannot serve for two."""
-    mso = seen.detail.mso
+    mso, nothing = seen.detail.mso, dict[int, bytes]()
     digests, hash_function = mso.digests, DIGESTS[mso.digest_algorithm]
     for item in seen.detail.issuer_signed.items:
-        signed = digests[item.name_space].get(item.digest_id) if item.name_space in digests else None
+        signed = digests.get(item.name_space, nothing).get(item.digest_id)
         if signed is not None and hash_function(item.encoded).digest() != signed:
             raise DocumentError("digests-match", f"The element {item.element[:80]} is not the one that was signed.")
 
