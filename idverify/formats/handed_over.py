@@ -24,7 +24,6 @@ MOST: Final = 512 * 1024  # larger is no document with something around it, and 
 _MEMBERS: Final = {"document", "receipt", "verification_request"}
 _HANDLE: Final = re.compile(r"[0-9a-f]{32}")
 _SPACE: Final = b" \t\r\n\f\v"
-_TEXT: Final = bytes(range(0x20, 0x7F)) + _SPACE
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
@@ -51,12 +50,13 @@ def handed_over(given: bytes, receipt: bytes | None = None, request: bytes | Non
 
 def _white_space(whole: HandedOver) -> HandedOver:
     """Of text: line ends of e-mail, blanks of the clipboard. Bytes of a binary document are all its own."""
-    plain = whole.document.removeprefix(_BYTE_ORDER_MARK).strip(_SPACE)
-    if plain.startswith(b"{"):  # JSON says itself what its blanks mean
-        return replace(whole, document=plain)
-    if plain.translate(None, _TEXT):
+    given = whole.document.removeprefix(_BYTE_ORDER_MARK)
+    if given.lstrip(_SPACE).startswith(b"{"):  # JSON says itself what its blanks mean
+        return replace(whole, document=given.strip(_SPACE))
+    if not given.isascii():
         return whole
-    return replace(whole, document=plain.translate(None, _SPACE))
+    plain = b"".join(given.split())
+    return whole if plain == whole.document else replace(whole, document=plain)
 
 
 def _wallet_answer(whole: HandedOver) -> HandedOver:
@@ -75,7 +75,7 @@ def _wallet_answer(whole: HandedOver) -> HandedOver:
 def _base64(whole: HandedOver) -> HandedOver:
     """Bytes written as base64 or base64url (RFC 4648), with padding or without."""
     text = whole.document
-    if not _BASE64.fullmatch(text):
+    if b"." in text or not _BASE64.fullmatch(text):  # nearly everything is a token, with dots
         return whole
     try:
         digits = text.rstrip(b"=").translate(_TO_STANDARD)

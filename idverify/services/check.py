@@ -77,8 +77,10 @@ async def _looked_at(
 def _submission(given: HandedOver, answered: Awaited | None, least: Minimum) -> Submission:
     if answered is None:
         return Submission(given.document, given.receipt, least_assurance=least)
-    both = answered.least_assurance.raised_by(least)
-    return Submission(given.document, given.receipt, answered.expected, answered.type, both)
+    demanded = answered.least_assurance
+    if least is not NO_MINIMUM:
+        demanded = demanded.raised_by(least)
+    return Submission(given.document, given.receipt, answered.expected, answered.type, demanded)
 
 
 async def _answer(office: Office, asker: Principal, verified: Verified) -> Answer:

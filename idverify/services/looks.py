@@ -71,15 +71,28 @@ async def record(
     answers = [one for one in looked if isinstance(one, Looked) and one.answered is not None]
     works = [_work(office, asker, plain, at)] if plain else []
     works += [_work(office, asker, [one], at) for one in answers]
-    outcomes = await asyncio.gather(*map(office.store.commit, works), return_exceptions=True)
+    outcomes = await _committed(office, works)
     refused = {}
     for one, outcome in zip([None, *answers] if plain else answers, outcomes, strict=True):
-        if not isinstance(outcome, BaseException):
+        if outcome is None:
             continue
         if one is None or isinstance(outcome, NotAuthenticated) or not isinstance(outcome, ClientError):
             raise outcome
         refused[id(one)] = outcome
-    return [refused.get(id(one), one) for one in looked]
+    return [refused.get(id(one), one) for one in looked] if refused else list(looked)
+
+
+async def _committed(office: Office, works: Sequence[WriteSet]) -> list[BaseException | None]:
+    """What refused each, if anything did."""
+    if len(works) > 1:
+        done = await asyncio.gather(*map(office.store.commit, works), return_exceptions=True)
+        return [outcome if isinstance(outcome, BaseException) else None for outcome in done]
+    try:  # by far the most: a task of its own would cost as much as the row
+        for work in works:
+            await office.store.commit(work)
+    except ClientError as refused:
+        return [refused]
+    return [None] * len(works)
 
 
 def _work(office: Office, asker: Principal, looked: Sequence[Looked], at: int) -> WriteSet:

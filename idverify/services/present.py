@@ -13,6 +13,7 @@ from idverify.formats.base import HolderBindingExpected
 from idverify.services.access import still_in_use
 from idverify.services.offer import NONCE_BYTES, random_text
 from idverify.services.office import Office
+from idverify.services.verify import NO_MINIMUM
 from idverify.stores import queries, tables
 from idverify.stores.writes import Consume, Insert, WriteSet
 
@@ -79,5 +80,6 @@ async def awaited(office: Office, asker: Principal, handle: bytes) -> Awaited:
         expired=Gone("This verification request has expired. Make a new one."),
         unknown=NotFound(_UNKNOWN),
     )
-    least = Minimum.model_validate_json(row["least_assurance"] or "{}")
+    said = row["least_assurance"]
+    least = NO_MINIMUM if said is None else Minimum.model_validate_json(said)
     return Awaited(HolderBindingExpected(row["audience"], row["nonce"]), row["type"], consume, least)

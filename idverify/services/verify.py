@@ -38,6 +38,7 @@ _WITHIN_LIMITS: Final = Check(CheckId.SIZE, Result.PASS, "Within the limits.")
 _NO_RECEIPT: Final = Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
 _NO_DEMAND: Final = Check(CheckId.ASSURANCE, Result.NOT_APPLICABLE, "No minimum was demanded.")
 _DEMANDED: Final = frozenset({CheckId.ASSURANCE})
+_NOTHING: Final = frozenset[CheckId]()
 NO_MINIMUM: Final = Minimum()
 _STALE: Final = Check(
     CheckId.ISSUER_TRUSTED,
@@ -69,7 +70,7 @@ class Submission:
     @property
     def demanded(self) -> frozenset[CheckId]:
         """The checks that must pass because whoever checks says so."""
-        return _DEMANDED if self.least_assurance.demands() else frozenset()
+        return _NOTHING if self.least_assurance is NO_MINIMUM or not self.least_assurance.demands() else _DEMANDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) ->
 
 def _assurance(presented: Presented, least: Minimum, so_far: list[Check]) -> Check:
     """Whether it was checked as well as demanded who the person is, by what the issuer says of it."""
-    demands = least.demands()
+    demands = {} if least is NO_MINIMUM else least.demands()  # nearly always nothing
     if not demands:
         return _NO_DEMAND
     if not any(_passed(check, CheckId.ISSUER_TRUSTED) for check in so_far):

@@ -7,10 +7,11 @@ CPU of all the service's processes is counted, the load's is not. In each round 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -25,6 +26,7 @@ from idverify.config import DATABASE, Config
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import IdverifyError
 
+BATCH: Final = 32
 _UNIT: Final = "per CPU-second of all processes"
 _BARE: Final = "a bare aiohttp endpoint that reads and answers as much JSON and does"
 _ROWS: Final = "the rows it commits in plain sqlite3, batched alike"
@@ -52,9 +54,11 @@ class Bench:
     service: Program
     effort: Effort
 
-    async def measure(self, work: Work, requests: Sequence[Request]) -> tuple[Row, list[bytes]]:
+    async def measure(
+        self, work: Work, requests: Sequence[Request], each_round: int | None = None
+    ) -> tuple[Row, list[bytes]]:
         """The row of one kind of work, and every answer. The first requests warm up and are not counted."""
-        config, rounds = self.deployment.config, []
+        config, rounds, count = self.deployment.config, [], each_round or self.effort.requests
         port = config.service.port
         answers = await drive(port, requests[:CONNECTIONS], work.status)
         usual = self.directory / "answer.json"
@@ -63,8 +67,8 @@ class Bench:
         async with running(log, "idverify.app.bench.floor", str(usual), *work.primitives) as bare:
             await _bare(bare, requests[:CONNECTIONS])
             with Replay(config.data / DATABASE, copy, work.commits) as replay:
-                for start in range(CONNECTIONS, len(requests), self.effort.requests):
-                    some = requests[start : start + self.effort.requests]
+                for start in range(CONNECTIONS, len(requests), count):
+                    some = requests[start : start + count]
                     ours, answered = await _load(self.service, port, some, work.status)
                     least = replay.cpu_seconds() / len(some) + await _bare(bare, some)
                     rounds.append(Pair(ours, least + await work.hsm(config, self.effort.probe_seconds)))
@@ -82,7 +86,8 @@ async def measure(effort: Effort) -> list[Row]:
         async with running(directory / "service.log", "idverify.cli", "serve", "--data", data) as service:
             bench = Bench(directory, deployment, service, effort)
             issued = await _issue(bench, holders)
-            return [await _answers(bench, holders), await _documents(bench, holders), issued]
+            verified = [await _answers(bench, holders), await _documents(bench, holders)]
+            return [*verified, await _batches(bench, holders), issued]
 
 
 async def _issue(bench: Bench, holders: Sequence[Holder]) -> Row:
@@ -93,7 +98,7 @@ async def _issue(bench: Bench, holders: Sequence[Holder]) -> Row:
         ("holder-signature", "seals"),
         primitives.hsm_of_one_issuance,
         f"{_BARE} 1 ECDSA verification and 4 AES-GCM; 1 raw HSM signature verified and 1 unwrapping; {_ROWS}",
-        0.35,
+        0.4,
     )
     requests = [
         _post("/api/v1/credentials", {"code": holder.offer.code, "proof": holder.proof()}, key=holder.offer.nonce)
@@ -113,7 +118,7 @@ async def _answers(bench: Bench, holders: Sequence[Holder]) -> Row:
         ("issuer-signature", "holder-signature"),
         primitives.hsm_of_no_issuance,
         f"{_BARE} 2 ECDSA verifications; {_ROWS}",
-        0.5,
+        0.6,
     )
     asked = {"type": IMMIGRATION_STATUS.id}
     key, port = bench.deployment.api_key, bench.deployment.config.service.port
@@ -134,20 +139,46 @@ async def _documents(bench: Bench, holders: Sequence[Holder]) -> Row:
         ("issuer-signature",),
         primitives.hsm_of_no_issuance,
         f"{_BARE} 1 ECDSA verification; {_ROWS}",
-        0.5,
+        0.6,
     )
     key = bench.deployment.api_key
     requests = [_post("/api/v1/verify", {"document": holder.shown()}, bearer=key) for holder in holders]
     return await _accepted(bench, work, requests, "refer")
 
 
+async def _batches(bench: Bench, holders: Sequence[Holder]) -> Row:
+    """As many documents to a request as there are connections; each is verified a few times in all."""
+    work = Work(
+        f"HTTP verify {BATCH} at once, {CONNECTIONS} connections",
+        200,
+        commits.CHECK,
+        ("issuer-signature",) * BATCH,
+        primitives.hsm_of_no_issuance,
+        f"{_BARE} {BATCH} ECDSA verifications; {_ROWS}",
+        0.8,
+    )
+    each_round = max(1, bench.effort.requests // BATCH) * 2
+    wanted = CONNECTIONS + bench.effort.rounds * each_round
+    shown = cycle({"document": holder.shown()} for holder in holders)
+    key = bench.deployment.api_key
+    requests = [_post("/api/v1/verify", {"documents": list(islice(shown, BATCH))}, bearer=key) for _ in range(wanted)]
+    measured, answers = await bench.measure(work, requests, each_round)
+    for answer in map(orjson.loads, answers):
+        _require_verdicts(answer["results"], "refer")
+    return measured
+
+
 async def _accepted(bench: Bench, work: Work, requests: Sequence[Request], verdict: str) -> Row:
     """The row, once every verdict was the right one: a fast refusal is no verification."""
     measured, answers = await bench.measure(work, requests)
-    for answer in map(orjson.loads, answers):
-        if answer["verdict"] != verdict:
-            raise IdverifyError(f"Expected the verdict {verdict}, got {answer}")
+    _require_verdicts(map(orjson.loads, answers), verdict)
     return measured
+
+
+def _require_verdicts(answers: Iterable[Any], verdict: str) -> None:
+    for answer in answers:
+        if answer.get("verdict") != verdict:
+            raise IdverifyError(f"Expected the verdict {verdict}, got {answer}")
 
 
 async def _load(program: Program, port: int, requests: Sequence[Request], status: int) -> tuple[float, list[bytes]]:
