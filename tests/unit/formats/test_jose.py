@@ -196,3 +196,23 @@ def test_der_signatures_are_those_of_openssl() -> None:
     raw = world.sign(world.ISSUER_KEY, b"message")
     world.ISSUER_KEY.public_key().verify(jose.der_signature(raw), b"message", ec.ECDSA(jose.hashes.SHA256()))
     assert len(raw) == 64
+
+
+def test_a_point_is_one_exactly_where_openssl_says_so() -> None:
+    """On the curve, beside it, beyond the prime, at nothing: what is computed agrees with the library."""
+    one = jose.public_jwk(ec.generate_private_key(ec.SECP256R1()).public_key())
+    x, y = (int.from_bytes(jose.b64url_decode(one[name].encode(), name), "big") for name in ("x", "y"))
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    tried = [(x, y), (x, prime - y), (x, y ^ 1), (y, x), (0, 0), (1, 1), (x + prime, y), (x, y + prime), (prime, 0)]
+    for across, up in tried:
+        if max(across, up) >= 2**256:
+            continue
+        raw = [part.to_bytes(32, "big") for part in (across, up)]
+        jwk = {"kty": "EC", "crv": "P-256", "x": jose.b64url_encode(raw[0]), "y": jose.b64url_encode(raw[1])}
+        try:
+            expected = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + b"".join(raw))
+        except ValueError:
+            with pytest.raises(DocumentError, match="must be a point of P-256"):
+                jose.holder_jwk(jwk)
+        else:
+            assert jose.public_key(jose.holder_jwk(jwk)) == expected

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from idverify.services.check import MOST
 from idverify.stores import tables
 from idverify.web.submission import MAX_BODY, MEDIA
+from tests.simulators import credential_world as world
 from tests.simulators.contract import contract
 from tests.simulators.holder import Holding, asked, failed, holding, results
 from tests.simulators.software_office import SoftwareOffice
@@ -240,6 +241,21 @@ async def test_any_bytes_are_answered(desk: Desk, media: str, body: bytes) -> No
     status, answer = await desk.post(form(part("file", body)) if content_type == FORM else body, content_type)
 
     assert (status, answer.get("verdict")) in {(200, "reject"), (400, None)}
+
+
+async def test_who_is_not_trusted_is_named_with_the_reason(desk: Desk) -> None:
+    """Of a stranger the verdict says whom it names, of a forger that the certificates lead elsewhere; each its rule."""
+    ours, strange = desk.served.office.deployment.iss, world.issue()
+    forged = world.sd_jwt(world.payload(iss=ours))
+
+    for document, rule, said in ((strange, "issuer-known", world.ISS), (forged, "path", "root of the trusted issuer")):
+        _, answer = await desk.json({"document": document.decode()})
+        (check,) = [one for one in answer["checks"] if one["id"] == "issuer_trusted"]
+        assert (answer["verdict"], check["result"], check["evidence"]["rule"]) == ("reject", "fail", rule)
+        assert said in check["detail"]
+        rest = {one["id"]: one["detail"] for one in answer["checks"] if one["result"] == "unknown"}
+        assert "issuer" in rest["type_allowed"]
+        assert "nobody is asked about it" in rest["status"]
 
 
 @pytest.mark.parametrize("query", ["?verification_request=zz", "?verification_request=00&verification_request=00"])
