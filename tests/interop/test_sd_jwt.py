@@ -21,6 +21,7 @@ from sd_jwt.holder import SDJWTHolder
 from sd_jwt.issuer import SDJWTIssuer
 from sd_jwt.verifier import SDJWTVerifier
 
+from idverify.core.form_parts import SD_JWT_VC
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import CheckId, Outcome
 from idverify.formats import jose, sdjwt, status_list
@@ -170,7 +171,10 @@ async def test_we_accept_what_python_issues_and_presents(monkeypatch: pytest.Mon
     assert claims == {name: value for name, value in world.CLAIMS.items() if name != "family_name"}
 
 
-@pytest.mark.parametrize("vct", CREDENTIAL_TYPES)
+VCTS = [kind.forms[SD_JWT_VC].type for kind in CREDENTIAL_TYPES.values() if SD_JWT_VC in kind.forms]
+
+
+@pytest.mark.parametrize("vct", VCTS)
 def test_javascript_reads_our_type_metadata(vct: str) -> None:
     """Its schema of the draft's section 4 takes each document, and has lost nothing of it."""
     ours = orjson.loads(document(vct))
