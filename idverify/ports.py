@@ -113,7 +113,7 @@ class Tally:
     def decided(self, stage: str) -> None:
         """A decision was ``proposed`` or ``made``."""
 
-    def issued(self, vct: str) -> None:
+    def issued(self, type_id: str) -> None:
         """A credential of this type was collected."""
 
     def browser_failed(self, reason: str) -> None:

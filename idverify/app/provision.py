@@ -23,7 +23,7 @@ from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSealer, HsmSigner, at_start, mapped, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
-from idverify.errors import SetupError
+from idverify.errors import LogHalted, SetupError
 from idverify.ports import Clock, SystemClock, system_entropy
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import (
@@ -39,6 +39,7 @@ from idverify.services.establish import (
     certify_keys,
     crl_is_due,
     establish,
+    learn_types,
     renew_crl,
 )
 from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
@@ -223,6 +224,7 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
+            await learn_types(store, deployment(config).iss)
             await carry_out_orders(config, store, deployment(config), clock, told)
         except HsmError as error:
             raise at_start(error) from error
@@ -270,7 +272,10 @@ async def _certify(
             return
         (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
         ceremony = Ceremony(root_key, keys, HsmSigner(root, root_key.key_id))
-        await certify_keys(store, deployment(config), ceremony, clock, system_entropy)
+        try:
+            await certify_keys(store, deployment(config), ceremony, clock, system_entropy)
+        except LogHalted:
+            told("New signing keys wait: the ledger is halted. Have a new log opened, then start again.")
 
 
 async def _renew_crl(config: Config, store: Store, now: int) -> None:

@@ -22,6 +22,7 @@ from idverify.app.same_deployment import require_same_deployment
 from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.config import Config
+from idverify.core.certificate_alarm import alarm
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import MalformedError, UnreachableError
 from idverify.ledger.guard import Guard
@@ -49,6 +50,7 @@ from idverify.stores.vault import Vault
 from idverify.stores.wal import write_anew
 from idverify.web.witness_transport import open_witness_transport
 
+CERTIFICATES_EVERY_SECONDS = 3600
 log = structlog.get_logger()
 
 
@@ -130,6 +132,7 @@ async def running(office: Office, metadata_url: str | None = None) -> AsyncItera
         asyncio.create_task(_keep_house(office), name="retention"),
         asyncio.create_task(_drop_ceremonies(office), name="ceremonies"),
         asyncio.create_task(judge_keys(office), name="security keys"),
+        asyncio.create_task(_watch_certificates(office), name="certificates"),
     ]
     if metadata_url is not None:
         tasks.append(asyncio.create_task(keep_metadata_new(office, metadata_url), name="metadata"))
@@ -248,6 +251,18 @@ async def _keep_house(office: Office) -> None:
         await close_forgotten_issuances(office)
         await retention.sweep(office.store, office.clock.now())
         await asyncio.sleep(retention.EVERY_SECONDS)
+
+
+async def _watch_certificates(office: Office) -> None:
+    """Every hour: a signer whose certificate ends within 30, 7 or 1 days is named in the log, once for each."""
+    told: dict[str, int | None] = {}
+    while True:
+        for role, ends in office.keys.ends().items():
+            days = alarm(ends, office.clock.now())
+            if days is not None and told.get(role) != days:
+                log.warning("certificate_ends", role=role, within_days=days, not_after=ends)
+            told[role] = days
+        await asyncio.sleep(CERTIFICATES_EVERY_SECONDS)
 
 
 async def _drop_ceremonies(office: Office) -> None:

@@ -137,6 +137,11 @@ class CredentialType:
     least_assurance: Minimum = field(default_factory=Minimum)
     letter_template: str | None = None
 
+    @property
+    def slug(self) -> str:
+        """A word for addresses: what the key's role ends in."""
+        return self.key_role.rpartition("/")[2]
+
 
 def visible_claims(form: Form | None, purpose: Purpose | None, shown: Mapping[str, Any]) -> dict[str, Any]:
     """What an asker with this purpose may learn of the claims that the holder showed. No purpose: all of them.

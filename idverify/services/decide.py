@@ -134,6 +134,13 @@ async def decide(office: Office, officer: Principal, ruling: Ruling, given: Give
     return await _execute(office, ruling, _Deciders(officer.actor, None, confirmed), ())
 
 
+async def in_force(office: Office, officer: Principal, person: bytes) -> DecisionContent | None:
+    """What a change starts from, for an officer on their way to decide; ``None``: nothing was given yet."""
+    require_may(officer, Act.DECIDE)
+    holder = await read(office, person)
+    return None if holder.permission_decision_id is None else await decision_in_force(office, holder)
+
+
 async def _transition_seen(office: Office, officer: Principal, kind: DecisionKind, person: Person) -> Effect:
     """The effect; a refusal tells the officer the person's status, so it is a look like any other."""
     try:

@@ -13,7 +13,7 @@ from idverify.auth.key_policy import KeyPolicies
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import SetupError, Unavailable
-from idverify.formats.x509 import trust_store
+from idverify.formats.x509 import not_after, trust_store
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
@@ -56,6 +56,10 @@ class Keys:
     issuers: Mapping[str, Issuer]
     log: tuple[LogKey, ...]
     receipts: tuple[bytes, bytes]
+
+    def ends(self) -> dict[str, int]:
+        """When the certificate of each signer ends (Unix seconds), by role."""
+        return {role: not_after(issuer.chain[0]) for role, issuer in self.issuers.items()}
 
     def issuer(self, role: str) -> Issuer:
         """The signer of this role. Raises ``Unavailable`` if there is none."""

@@ -43,11 +43,11 @@ class Awaited:
 
 
 async def request_presentation(
-    office: Office, asker: Principal, vct: str, least: Minimum | None = None
+    office: Office, asker: Principal, type_id: str, least: Minimum | None = None
 ) -> VerificationRequest:
     """Make a verification request; ``least`` is what its answer must say of how the person's identity was checked."""
     require_may(asker, Act.REQUEST_PRESENTATION)
-    kind, now = credential_type(vct), office.clock.now()
+    kind, now = credential_type(type_id), office.clock.now()
     handle = office.new_handle()
     made = VerificationRequest(
         handle, kind.id, random_text(office, NONCE_BYTES), office.deployment.iss, now + REQUEST_SECONDS

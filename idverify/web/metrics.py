@@ -106,6 +106,12 @@ class Metrics(Tally):
             registry=self.registry,
         )
         self._browsers = self._counter("browser_errors", "Browsers' errors instead of a key's answer", reason=REASONS)
+        self._certificates = Gauge(
+            "idverify_certificate_seconds_left",
+            "Time until the certificate of a signer ends; below zero: nothing is signed with it",
+            ("role",),
+            registry=self.registry,
+        )
         self._gauges = {name: Gauge(name, says, registry=self.registry) for name, (says, _) in GAUGES.items()}
 
     def _counter(self, name: str, says: str, **labels: Iterable[str]) -> Counter:
@@ -136,9 +142,9 @@ class Metrics(Tally):
         """A decision was ``proposed`` or ``made``."""
         self._decisions.labels(stage).inc()
 
-    def issued(self, vct: str) -> None:
+    def issued(self, type_id: str) -> None:
         """A credential of this type was collected."""
-        self._issued.labels(vct).inc()
+        self._issued.labels(type_id).inc()
 
     def browser_failed(self, reason: str) -> None:
         """A browser gave the name of an error instead of a key's answer; ``reason`` is of ``REASONS``."""
@@ -158,6 +164,8 @@ class Metrics(Tally):
         """Everything counted so far, and the gauges as they stand now."""
         for name, (_, read) in GAUGES.items():
             self._gauges[name].set(await read(office))
+        for role, ends in office.keys.ends().items():
+            self._certificates.labels(role).set(ends - office.clock.now())
         return generate_latest(self.registry)
 
 

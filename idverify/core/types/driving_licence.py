@@ -35,8 +35,24 @@ class Privilege(Declared):
     expiry_date: dt.date | None = None
     codes: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z0-9.]{1,10}$")], ...], Field(max_length=20)] = ()
 
+    def to_line(self) -> str:
+        """As it stands on one line of a form: category, first and last day, codes; a hyphen for what is left out."""
+        dates = (day.isoformat() if day else "-" for day in (self.issue_date, self.expiry_date))
+        return " ".join((self.vehicle_category_code, *dates, ",".join(self.codes))).strip()
+
+    @staticmethod
+    def from_line(line: str) -> dict[str, Any]:
+        """What the model reads of such a line; days and codes at the end may be left out."""
+        parts = line.split()
+        named = dict(zip(("vehicle_category_code", "issue_date", "expiry_date"), parts, strict=False))
+        said: dict[str, Any] = {name: text for name, text in named.items() if text != "-"}
+        return said | {"codes": tuple(code for part in parts[3:] for code in part.split(",") if code)}
+
 
 Categories = Annotated[tuple[Privilege, ...], Field(max_length=40)]
+
+
+_EXAMPLE: Final = {"vehicle_category_code": "B", "issue_date": "2020-01-31", "expiry_date": "2040-01-30"}
 
 
 class DrivingLicence(Declared):
@@ -47,8 +63,12 @@ class DrivingLicence(Declared):
     ]
     issue_date: Annotated[dt.date, Field(title="First day")]
     expiry_date: Annotated[dt.date, Field(title="Last day")]
-    driving_privileges: Annotated[Categories, Field(title="Categories of vehicles", min_length=1)]
-    provisional_driving_privileges: Annotated[Categories, Field(title="Categories, provisionally")] = ()
+    driving_privileges: Annotated[
+        Categories, Field(title="Categories of vehicles", min_length=1, examples=[[_EXAMPLE]])
+    ]
+    provisional_driving_privileges: Annotated[
+        Categories, Field(title="Categories, provisionally", examples=[[{"vehicle_category_code": "A"}]])
+    ] = ()
     welsh_licence: Annotated[bool, Field(title="Issued in Wales")] = False
 
     @model_validator(mode="after")

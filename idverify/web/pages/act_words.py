@@ -12,6 +12,7 @@ from idverify.core.action import Action
 from idverify.core.assurance import CLAIM
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import REASONS, DecisionKind
+from idverify.core.form_parts import MDOC, SD_JWT_VC
 from idverify.core.key_order import Replacement
 from idverify.core.policy import Role
 from idverify.core.retirement import Retirement
@@ -55,6 +56,12 @@ PURPOSES: Final[Mapping[Purpose, str]] = {
 }
 # The names are in the catalogue: they are those of the declarations
 TYPES: Final[Mapping[str, str]] = {kind.id: kind.name for kind in CREDENTIAL_TYPES.values()}
+
+# What a copy is made for, by its format
+FORMAT_NAMES: Final[Mapping[str, str]] = {
+    SD_JWT_VC: N_("Websites and apps that check documents (SD-JWT)"),
+    MDOC: N_("Showing it face to face with a phone (mdoc)"),
+}
 
 # What an act is called in a list of those that were confirmed
 ACTS: Final[Mapping[str, str]] = {
@@ -160,7 +167,7 @@ def in_words(action: Action, role: Role) -> ActInWords:
     """The act in words. Raises ``KeyError`` for an act that this table does not know: it cannot be confirmed."""
     question, lines = _ACTS[action.act]
     if action.act == "offer-credential" and role is Role.CITIZEN:  # to themselves, so whose it is needs no reference
-        return ActInWords(_COLLECT, (_document(action), *_in_place_of(action)))
+        return ActInWords(_COLLECT, (*_document(action), *_in_place_of(action)))
     return ActInWords(question, tuple(lines(action)))
 
 
@@ -284,8 +291,13 @@ def _slip(action: Action) -> list[Said]:
     ]
 
 
-def _document(action: Action) -> Said:
-    return Said(_DOCUMENT, TYPES[action.content["type"]], translated=True)
+def _document(action: Action) -> tuple[Said, ...]:
+    """The document, and its format; offers of before named none, since there was one."""
+    document = Said(_DOCUMENT, TYPES[action.content["type"]], translated=True)
+    form = action.content.get("format")
+    if form is None:
+        return (document,)
+    return document, Said(N_("Made for"), FORMAT_NAMES.get(form, form), translated=form in FORMAT_NAMES)
 
 
 def _in_place_of(action: Action) -> list[Said]:
@@ -301,7 +313,7 @@ def _copy(action: Action) -> list[Said]:
     content = action.content
     day = dt.datetime.fromtimestamp(content["issued_at"], dt.UTC).date().isoformat()
     return [
-        _document(action),
+        *_document(action),
         Said(N_("Collected on"), day, is_date=True),
         Said(_REASON, retirement.REASONS[Retirement(content["reason"])], translated=True),
         Said(N_("Copy's reference"), str(action.subject)),
@@ -309,7 +321,7 @@ def _copy(action: Action) -> list[Said]:
 
 
 def _offer(action: Action) -> list[Said]:
-    return [_document(action), Said(_REFERENCE, str(action.subject))]
+    return [*_document(action), Said(_REFERENCE, str(action.subject))]
 
 
 def _erasure(action: Action) -> list[Said]:

@@ -6,40 +6,50 @@ import datetime as dt
 from typing import Any, Final
 
 from idverify.core.decision import PersonStatus
+from idverify.core.form_parts import SD_JWT_VC
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import NotFound
 from idverify.services import keys, offer, people, recovery_codes
 from idverify.web.pages import notices
+from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.call import PageCall
 from idverify.web.pages.forms import Annotated, Field, Form, Says
 from idverify.web.pages.offer_file import as_wallets_read, data_url
 from idverify.web.pages.record_words import in_words
 from idverify.web.pages.render import Html
-from idverify.web.pages.standing import standing
+from idverify.web.pages.standing import documents, standing
 from idverify.web.pages.wallet_words import wallet_words
 from idverify.web.pages.words import N_
 
-# A copy speaks of the one status that there is; another type would be chosen here.
-_COLLECTED: Final = offer.Wanted(IMMIGRATION_STATUS.id)
+_CHOOSE: Final = N_("Choose the document")
+
 
 _DONE: Final = {"withdrawn": N_("The copy is withdrawn. Within minutes nobody accepts it any more.")}
 _NO_COPY: Final = N_("Choose one of your copies")
 
 
 class CollectForm(Form):
-    """Which copy the new one takes the place of, if it takes one's."""
+    """Which document, in which format, and which copy it takes the place of, if it takes one's.
 
+    Without type and format the immigration status in its usual form.
+    """
+
+    type: Annotated[str | None, Says(_CHOOSE, _CHOOSE)] = None
+    format: Annotated[str | None, Says(_CHOOSE, _CHOOSE)] = None
     replaces: Annotated[str | None, Field(pattern="^[0-9a-f]{32}$"), Says(_NO_COPY, _NO_COPY)] = None
 
 
 async def desk(call: PageCall) -> Html:
     """Everything that is held on the visitor."""
     held = await people.own_record(call.office, call.caller)
-    today = dt.datetime.fromtimestamp(call.office.clock.now(), dt.UTC).date()
-    now = standing(call.language, PersonStatus(held["status"]), held["permissions"].get(IMMIGRATION_STATUS.id), today)
+    status, at = PersonStatus(held["status"]), call.office.clock.now()
+    today = dt.datetime.fromtimestamp(at, dt.UTC).date()
+    now = standing(call.language, status, held["permissions"].get(IMMIGRATION_STATUS.id), today)
     held_keys, codes = await keys.mine(call.office, call.caller), await recovery_codes.left(call.office, call.caller)
     context = {"record": in_words(held), "standing": now, "has_one_way_in": len(held_keys) == 1 and not codes}
     done = _DONE.get(call.request.query.get("done", ""))
+    context["told_above"] = IMMIGRATION_STATUS.id  # in sentences of its own
+    context["documents"] = documents(call.language, status, held["permissions"], at)
     return Html("citizen/desk.html", {**context, "done": done, "notices": await notices.shown(call)})
 
 
@@ -48,9 +58,12 @@ async def collect(call: PageCall) -> Html:
     form = call.read(CollectForm)
     if form.model is None:
         raise NotFound("You have no such copy.")
-    replaces = None if form.model.replaces is None else bytes.fromhex(form.model.replaces)
-    made = await offer.offer_to_self(call.office, call.caller, _COLLECTED, call.given, replaces)
+    asked, replaces = form.model, None if form.model.replaces is None else bytes.fromhex(form.model.replaces)
+    wanted = offer.Wanted(asked.type or IMMIGRATION_STATUS.id, asked.format)
+    made = await offer.offer_to_self(call.office, call.caller, wanted, call.given, replaces)
     context = {
+        "title": TYPES[made.type],
+        "for_this_browser": made.format == SD_JWT_VC,
         "offer": as_wallets_read(made),
         "expires_at": made.expires_at,
         "download": data_url(made),

@@ -76,6 +76,7 @@ class OfferForm(Form):
     """Which type of document to hand out."""
 
     type: Annotated[str, Says(N_("Choose the document"), N_("Choose the document"))]
+    format: Annotated[str | None, Says(N_("Choose the document"), N_("Choose the document"))] = None
 
 
 async def enrolment(call: PageCall) -> Html:
@@ -97,7 +98,7 @@ async def hand_out(call: PageCall) -> Html:
     """The one-time right to collect a document into a wallet."""
     person = call.handle("person")
     form = call.read(OfferForm)
-    wanted = offer.Wanted("" if form.model is None else form.model.type)
+    wanted = offer.Wanted("") if form.model is None else offer.Wanted(form.model.type, form.model.format)
     made = await offer.offer(call.office, call.caller, person, wanted, call.given)
     context = {
         "title": TYPES[made.type],

@@ -10,10 +10,10 @@ from idverify.core.decision import CopyStatus
 from idverify.core.retirement import HOLDERS_REASONS, REASONS, Retirement
 from idverify.services import retire
 from idverify.services.retire import OwnCopy
-from idverify.web.pages.act_words import TYPES
+from idverify.web.pages.act_words import FORMAT_NAMES, TYPES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Filled, Form, Says
-from idverify.web.pages.record_words import COPIES, FORMATS
+from idverify.web.pages.record_words import COPIES
 from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
@@ -35,6 +35,8 @@ class CopyPage:
     """A copy in words; ``title``, ``kind`` and ``status`` are in the catalogue, times in Unix seconds."""
 
     handle: str
+    type: str
+    format: str
     title: str
     kind: str
     status: str
@@ -66,8 +68,10 @@ async def _page(call: PageCall, form: Filled[RetirementForm]) -> Html:
 def _shown(copy: OwnCopy) -> CopyPage:
     return CopyPage(
         copy.handle.hex(),
+        copy.type,
+        copy.format,
         TYPES[copy.type],
-        FORMATS[copy.format],
+        FORMAT_NAMES[copy.format],
         COPIES[copy.status],
         copy.issued_at,
         copy.expires_at,

@@ -1,25 +1,22 @@
-"""The form of a permission (``core.types.immigration_status``): flat fields, and the way there and back."""
+"""The form of an immigration status (``core.types.immigration_status``): flat fields, and the way there and back.
+
+It has its own, since sentences and hints speak of work, study and the rest; every other type has ``part_form``.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from idverify.core.types.immigration_status import Allowed, ImmigrationPermission
-from idverify.web.form_body import Posted
-from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
+from idverify.web.pages.assurance_form import Giving
+from idverify.web.pages.forms import Annotated, Field, Filled, Says
+from idverify.web.pages.part_form import YesNo
 from idverify.web.pages.words import N_
 
-YesNo = Literal["yes", "no"]
-ALLOWED: Final[Mapping[str, str]] = {
-    Allowed.YES: N_("Yes"),
-    Allowed.LIMITED: N_("With limits"),
-    Allowed.NO: N_("No"),
-}
-YES_NO: Final[Mapping[str, str]] = {"yes": N_("Yes"), "no": N_("No")}
 _YES_NO: Final[Mapping[bool | None, YesNo | None]] = {True: "yes", False: "no", None: None}
 _CODES: Final = r"^[A-Z0-9-]{1,30}(?:[ ,]+[A-Z0-9-]{1,30}){0,19}$"
 _LONG: Final = N_("Use at most 500 characters")
@@ -28,17 +25,8 @@ _FREE: Final = Says(_LONG, _LONG)
 _END_FIRST: Final = N_("The last day must not be before the first day")
 
 
-class Deciding(Form):
-    """What every decision says."""
-
-    reason: Annotated[str, Says(N_("Choose the reason"), N_("Choose a reason from the list"))]
-    legal_basis: Annotated[
-        str, Field(max_length=300), Says(N_("Give the legal basis"), N_("Use at most 300 characters"))
-    ]
-
-
-class Granting(Deciding):
-    """What a decision says that gives a permission."""
+class Granting(Giving):
+    """What a decision says that gives an immigration status."""
 
     type_code: Annotated[
         str,
@@ -101,9 +89,9 @@ def with_permission(filled: Filled[Granting]) -> tuple[Filled[Granting], dict[st
         return filled.with_error("ends", _END_FIRST), None
 
 
-def typed_from(permission: Mapping[str, Any]) -> Filled[Granting]:
-    """The form as it looks before somebody changes the permission that is in force."""
-    return Filled(None, Posted(tuple(_typed(ImmigrationPermission.model_validate(permission)))))
+def typed_from(permission: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields as they look before somebody changes the permission that is in force."""
+    return _typed(ImmigrationPermission.model_validate(permission))
 
 
 def _typed(said: ImmigrationPermission) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from idverify.core.policy import Role
 from idverify.core.retirement import Retirement
 from idverify.core.verdict import Channel
 from idverify.web.pages.act_words import PURPOSES, ROLES, TYPES
+from idverify.web.pages.said import Said, said
 from idverify.web.pages.verdict_words import WORDS
 from idverify.web.pages.words import N_
 
@@ -34,15 +35,19 @@ COPIES: Final[Mapping[CopyStatus, str]] = {
     CopyStatus.INVALID: N_("Withdrawn"),
     CopyStatus.SUSPENDED: N_("Suspended"),
 }
-# What a copy is made for, by its format
-FORMATS: Final[Mapping[str, str]] = {
-    "dc+sd-jwt": N_("Websites and apps that check documents (SD-JWT)"),
-    "mso_mdoc": N_("Showing it face to face with a phone (mdoc)"),
-}
 _RETIRED: Final[Mapping[Retirement, str]] = {
     Retirement.LOST: N_("Withdrawn by its holder: lost"),
     Retirement.UNWANTED: N_("Withdrawn by its holder"),
     Retirement.REPLACED: N_("Withdrawn: another copy took its place"),
+}
+# Of a person's details, what only some documents need; the rest has its own lines on the page
+_MORE: Final = set(PersonDetails.model_fields) - {
+    "family_name",
+    "given_name",
+    "birthdate",
+    "nationalities",
+    "picture",
+    "travel_document",
 }
 _TOGETHER: Final = 3600  # seconds within which an officer who opens a record again is shown once, with how often
 # How somebody looked: ``look.channel``
@@ -117,10 +122,14 @@ class LookShown:
 
 @dataclass(frozen=True, slots=True)
 class RecordShown:
-    """A record with every code in words, all newest first. The sentences are in the catalogue."""
+    """A record with every code in words, all newest first. The sentences are in the catalogue.
+
+    ``more`` is what of the details only some documents say.
+    """
 
     reference: str
     details: PersonDetails
+    more: tuple[Said, ...]
     status: PersonStatus
     status_in_words: str
     decisions: tuple[DecisionShown, ...]
@@ -134,6 +143,7 @@ def in_words(held: Mapping[str, Any]) -> RecordShown:
     return RecordShown(
         held["reference"].hex(),
         held["details"],
+        said(held["details"].model_dump(mode="json", include=_MORE, exclude_none=True)),
         status,
         STATUSES[status],
         tuple(_decision(row, basis) for row, basis in reversed(held["decisions"])),

@@ -52,6 +52,7 @@ NOTICE: Final = "/account/notices/{notice:[0-9a-f]{32}}"
 KEY: Final = "/account/keys/{key:[0-9a-f]{32}}"
 PERSON: Final = "/officer/people/{person:[0-9a-f]{32}}"
 DECISION: Final = f"{PERSON}/decide/{{kind:{'|'.join(DecisionKind)}}}"
+GIFT: Final = f"{PERSON}/decide/{{kind:grant|vary}}/{{document:{'|'.join(officer_decisions.SLUGS)}}}"
 PROPOSAL: Final = "/officer/proposals/{proposal:[0-9a-f]{32}}"
 ADMIN_PROPOSAL: Final = admin_proposals.PATH + "/{admin_proposal:[0-9a-f]{32}}"
 SUSPENDED_KEY: Final = authenticators.PATH + "/suspended/{suspended_key:[0-9a-f]{32}}"
@@ -108,6 +109,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", PERSON, officer_people.show, OFFICER),
     Page("GET", DECISION, officer_decisions.ask, OFFICER),
     Page("POST", DECISION, officer_decisions.decide, OFFICER),
+    Page("GET", GIFT, officer_decisions.ask, OFFICER),
+    Page("POST", GIFT, officer_decisions.decide, OFFICER),
     Page("GET", PERSON + "/enrolment", officer_people.to_record, OFFICER),
     Page("POST", PERSON + "/enrolment", officer_slips.enrolment, OFFICER),
     Page("GET", PERSON + "/letter", officer_slips.letter, OFFICER),

@@ -11,7 +11,9 @@ from pydantic import BaseModel
 
 from idverify.core import assurance
 from idverify.core.form_parts import MDOC
+from idverify.core.person import Sex
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.core.types.immigration_status import Allowed
 from idverify.web.pages.words import N_
 
 
@@ -29,7 +31,12 @@ _ENDS: Final = N_("Ends")
 _NO_END: Final = N_("No end date")
 NONE: Final = N_("None")
 NOT_STATED: Final = N_("Not stated")
-_ANSWERS: Final = {True: N_("Yes"), False: N_("No"), "yes": N_("Yes"), "no": N_("No"), "limited": N_("With limits")}
+_ANSWERS: Final = {True: N_("Yes"), False: N_("No")}
+ALLOWED: Final[Mapping[str, str]] = {
+    Allowed.YES: N_("Yes"),
+    Allowed.LIMITED: N_("With limits"),
+    Allowed.NO: N_("No"),
+}
 
 
 def _titles(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, str]]:
@@ -51,7 +58,7 @@ LABELS: Final[Mapping[str, str]] = {
     "age_over_18": N_("Over 18"),
     "nationalities": N_("Nationalities"),
     "title": N_("Title"),
-    "sex": N_("Sex (code)"),
+    "sex": N_("Sex, as the documents say it"),
     "birth_family_name": N_("Family name at birth"),
     "birth_given_name": N_("Given names at birth"),
     "place_of_birth.locality": N_("Place of birth"),
@@ -118,6 +125,19 @@ LABELS: Final[Mapping[str, str]] = {
     "identity_assurance.authentication.assurance_level": N_("Authentication when it was collected (GPG 44)"),
     "identity_assurance.eidas": N_("Assurance level (eIDAS)"),
     "identity_assurance.eidas_level": N_("Assurance level (eIDAS)"),
+}
+SEXES: Final[Mapping[str, str]] = {
+    str(sex.value): word
+    for sex, word in (
+        (Sex.FEMALE, N_("Female")),
+        (Sex.MALE, N_("Male")),
+        (Sex.OTHER, N_("Other")),
+        (Sex.INTER, N_("Intersex")),
+        (Sex.DIVERSE, N_("Diverse")),
+        (Sex.OPEN, N_("Open")),
+        (Sex.NOT_KNOWN, N_("Not known")),
+        (Sex.NOT_APPLICABLE, N_("Not applicable")),
+    )
 }
 _LEVELS: Final[Mapping[str, str]] = {
     "low": N_("Low"),
@@ -210,6 +230,14 @@ def _line(path: str, value: Any) -> Said:
     return Said(label, shown, is_date=path in _DATES or isinstance(value, dt.date))
 
 
+# Parts of a path, and the words of what stands there
+_WORDS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
+    (".sex.", SEXES),
+    (".allowed.", ALLOWED),
+    (".identity_assurance.", _LEVELS),
+)
+
+
 def _word(path: str, label: str, value: Any) -> str | None:
     """The catalogue's word for a value that has one."""
     match value:
@@ -219,8 +247,5 @@ def _word(path: str, label: str, value: Any) -> str | None:
             return NONE
         case bool():
             return _ANSWERS[value]
-        case str() if path.endswith(".allowed"):
-            return _ANSWERS.get(value)
-        case str() if path.startswith("identity_assurance."):
-            return _LEVELS.get(value)
-    return None
+    words = next((table for within, table in _WORDS if within in f".{path}."), {})
+    return words.get(str(value))

@@ -10,9 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idverify.core.credential_type import CredentialType, Runs
 from idverify.core.decision import PersonStatus
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import Allowed, ImmigrationPermission, PublicFunds, Work
-from idverify.web.pages.words import N_, Language, date_in_words, translate
+from idverify.services.offer import formats_of
+from idverify.web.pages.act_words import FORMAT_NAMES
+from idverify.web.pages.said import Said, said
+from idverify.web.pages.words import N_, Language, date_in_words, day_in_words, translate
 
 _UNTIL: Final = N_("You have permission to be here until %(day)s")
 _WITHOUT_END: Final = N_("You have permission to be here, without an end date")
@@ -68,6 +73,58 @@ class Standing:
     holds: bool
     kind: str = ""
     rights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document that a person was given: its name, what it says of them, and a sentence on when it runs.
+
+    ``formats`` are those in which a copy can be collected now, by code and in words.
+    """
+
+    type: str
+    name: str
+    period: str
+    lines: tuple[Said, ...]
+    formats: tuple[tuple[str, str], ...]
+
+
+_RUNS_UNTIL: Final = N_("It holds until %(day)s")
+_RUNS_ON: Final = N_("It holds without an end date")
+_RUNS_FROM: Final = N_("It holds from %(day)s")
+_RAN_OUT: Final = N_("It ended on %(day)s")
+
+
+def documents(
+    language: Language, status: PersonStatus, permissions: Mapping[str, Mapping[str, Any]], now: int
+) -> tuple[Held, ...]:
+    """What a person holds, document by document; nothing of it can be collected unless their status is active."""
+    return tuple(
+        _held(language, CREDENTIAL_TYPES[type_id], part, status, now)
+        for type_id, part in permissions.items()
+        if status is not PersonStatus.REVOKED
+    )
+
+
+def _held(language: Language, kind: CredentialType, part: Mapping[str, Any], status: PersonStatus, now: int) -> Held:
+    sentence, at, runs = _runs(kind.runs(kind.permission.model_validate(part)), now)
+    period = translate(language, sentence)
+    if at is not None:
+        period %= {"day": day_in_words(language, at)}
+    collects = formats_of(kind) if runs and status is PersonStatus.ACTIVE else ()
+    names = tuple((name, translate(language, FORMAT_NAMES.get(name, name))) for name in collects)
+    return Held(kind.id, kind.name, period, said(part), names)
+
+
+def _runs(runs: Runs, now: int) -> tuple[str, int | None, bool]:
+    """The sentence, its day (Unix seconds), and whether it runs."""
+    if now < runs.start:
+        return _RUNS_FROM, runs.start, False
+    if runs.end is None:
+        return _RUNS_ON, None, True
+    if now > runs.end:
+        return _RAN_OUT, runs.end, False
+    return _RUNS_UNTIL, runs.end, True
 
 
 def standing(

@@ -9,8 +9,8 @@ from idverify.core.credential_type import Form
 from idverify.core.form_parts import SD_JWT_VC
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.web.pages.act_words import PURPOSES, TYPES
-from idverify.web.pages.permission_form import ALLOWED, YES_NO
-from idverify.web.pages.said import LABELS, NONE, NOT_STATED
+from idverify.web.pages.part_form import YES_NO
+from idverify.web.pages.said import ALLOWED, LABELS, NONE, NOT_STATED
 from idverify.web.pages.words import MONTHS, N_, Language, translate
 
 # By the names that static/wallet*.js gives

@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 import pytest
 import pytest_asyncio
 from sqlalchemy import Table, select
 
+from idverify.core import assurance
+from idverify.core.decision import DecisionKind
+from idverify.core.types import immigration_status
+from idverify.formats.carriers import FORMATS
 from idverify.ledger.commitment import Record
 from idverify.ledger.errors import ReceiptError
 from idverify.ledger.proof import TlogProof
@@ -20,16 +25,18 @@ from idverify.ledger.sample import sample
 from idverify.services.audit_checks import CHECKS
 from idverify.services.audit_report import Asked, contradictions, proofs, report
 from idverify.services.audit_sample import Judged, draw, judge
+from idverify.services.decide import Ruling, decide
 from idverify.services.issue import answer_place
 from idverify.services.people import Person, read
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES, PUBLIC_TYPES, opening_place, split_opening
-from idverify.services.sealed import DecisionContent, seal_content
+from idverify.services.sealed import DecisionContent, read_content, seal_content
 from idverify.services.step_up import action_place
 from idverify.stores import tables
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.acts import every_act
 from tests.simulators.holder import Holding, decided_by_two, holding
+from tests.simulators.service import DETAILS, PERMISSION
 from tests.simulators.software_office import SoftwareOffice, software_office
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -78,9 +85,21 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         await decided_by_two(served.api, held.person, "suspend", "under-review")
         await decided_by_two(served.api, held.person, "reinstate", "review-closed")
         await every_act(served, erase_another=True)
+        await _as_before_types_were_several(served)
         await record_policy(served.office)  # the last act recorded other rules
         await served.office.publisher.publish_once()
         yield Town(served, held)
+
+
+async def _as_before_types_were_several(served: SoftwareOffice) -> None:
+    """Somebody whose decision has the form of then, and a copy of theirs that says nothing of how they were checked."""
+    who = bytes.fromhex((await served.api.ok("POST", "/api/v1/people", "officer", {"details": DETAILS}))["person"])
+    content = read_content({"legal_basis": "Rules, part 1", "permission": PERMISSION})
+    ruling = Ruling(who, DecisionKind.GRANT, "application-granted", content)
+    await served.confirmed("officer", lambda officer, given: decide(served.office, officer, ruling, given))
+    with patch.object(immigration_status, "assurance_claims", lambda _: {}):
+        held = await holding(served.api, who.hex())
+    assert assurance.CLAIM not in FORMATS["dc+sd-jwt"].read(held.credential.encode()).claims
 
 
 @pytest_asyncio.fixture(loop_scope="module", autouse=True)

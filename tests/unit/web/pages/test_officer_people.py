@@ -103,8 +103,8 @@ async def test_the_record_says_what_can_be_done_next(people: People) -> None:
     nobody_yet = await record(officer)
     api = people.served.api
     granted = await officer.open(f"/officer/people/{await api.person_with_status()}")
-    assert _decisions(nobody_yet) == {"grant"}
-    assert _decisions(granted) == {"vary", "suspend", "revoke"}
+    assert _decisions(nobody_yet) == {"grant", "grant/pid", "grant/driving-licence"}
+    assert _decisions(granted) == {"vary", "vary/pid", "vary/driving-licence", "suspend", "revoke"}
     assert nobody_yet.path + "/offer" not in [form.action for form in nobody_yet.forms]
     assert granted.path + "/offer" in [form.action for form in granted.forms]
     for said in ("The person holds a permission.", "Skilled worker", "Rules, part 1", "Olive Officer"):
@@ -192,4 +192,4 @@ def ended_permission() -> dict[str, str]:
 
 
 def _decisions(page: Shown) -> set[str]:
-    return {link.rpartition("/")[2] for link in page.links if "/decide/" in link}
+    return {link.rpartition("/decide/")[2] for link in page.links if "/decide/" in link}

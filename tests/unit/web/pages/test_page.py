@@ -18,7 +18,7 @@ from idverify.web.session_cookie import NAME
 from tests.unit.web.pages.conftest import People
 
 KEYS = "/account/keys"
-SAMPLES = ("0" * 32, "a" * 16, "0000-0000-0000-0000-0000", "revoke", "cy")
+SAMPLES = ("0" * 32, "a" * 16, "0000-0000-0000-0000-0000", "revoke", "grant", "pid", "cy")
 
 
 def path_of(page: Page) -> str:

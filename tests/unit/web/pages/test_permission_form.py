@@ -26,8 +26,8 @@ EVERYTHING = {
 @pytest.mark.parametrize("permission", [PERMISSION, EVERYTHING])
 def test_there_and_back(permission: dict[str, Any]) -> None:
     """A permission that is shown in the form and sent unchanged is the same permission, to the last member."""
-    typed = typed_from(permission).typed
-    _, read = with_permission(fill(Granting, Posted((*typed.fields, *WHY))))
+    typed = typed_from(permission)
+    _, read = with_permission(fill(Granting, Posted((*typed, *WHY))))
     assert read == ImmigrationPermission.model_validate(permission).model_dump(mode="json")
 
 
@@ -51,7 +51,7 @@ def test_there_and_back(permission: dict[str, Any]) -> None:
 )
 def test_what_does_not_fit_is_said_at_its_field(changed: dict[str, str], wrong: dict[str, str]) -> None:
     """One field that is wrong gets one sentence, and no permission comes out."""
-    fields = dict((*typed_from(EVERYTHING).typed.fields, *WHY)) | changed
+    fields = dict((*typed_from(EVERYTHING), *WHY)) | changed
     form, permission = with_permission(fill(Granting, Posted(tuple(fields.items()))))
     assert form.errors == wrong
     assert permission is None
@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_said_at_its_field(changed: dict[str, str], wrong: 
 
 def test_conditions_are_typed_with_commas_or_blanks() -> None:
     """Codes are told apart by commas, blanks, or both."""
-    fields = dict((*typed_from(EVERYTHING).typed.fields, *WHY)) | {"conditions": "A,B C,  D"}
+    fields = dict((*typed_from(EVERYTHING), *WHY)) | {"conditions": "A,B C,  D"}
     _, permission = with_permission(fill(Granting, Posted(tuple(fields.items()))))
     assert permission is not None
     assert permission["conditions"] == ["A", "B", "C", "D"]
