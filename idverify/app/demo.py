@@ -5,17 +5,23 @@ Nothing of this exists outside demo mode. The people are invented; Utopia is the
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from idverify.app.private import write_private
 from idverify.app.software_officer import SoftwareOfficer, software_officer
+from idverify.core.assurance import IdentityAssurance
 from idverify.core.credential_type import Purpose
 from idverify.core.decision import DecisionKind, PersonStatus
 from idverify.core.person import PersonDetails
 from idverify.core.policy import Role
-from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.core.types import credential_type
+from idverify.core.types.driving_licence import DRIVING_LICENCE
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.core.types.pid import PID
 from idverify.errors import Conflict
 from idverify.services import access, decide, people
 from idverify.services.decide import Ruling
@@ -61,16 +67,57 @@ def _passport(number: str) -> dict[str, str]:
     return {"type": "P", "number": number, "issuing_state": "UTO", "expiry": "2034-05-31"}
 
 
-PEOPLE: Final = (
+_CHECKED: Final = {
+    "checked_on": "2026-01-12",
+    "confidence": "high",
+    "profile": "H1B",
+    "authentication": "high",
+    "eidas": "high",
+}
+
+
+def _pid(number: str) -> dict[str, Any]:
+    return {"date_of_issuance": "2026-01-15", "date_of_expiry": "2036-01-14", "document_number": number}
+
+
+_LICENCE: Final = {
+    "document_number": "MUSTE002281E99AB",
+    "issue_date": "2024-03-01",
+    "expiry_date": "2034-02-28",
+    "driving_privileges": [{"vehicle_category_code": "B", "issue_date": "2024-03-01", "expiry_date": "2071-02-27"}],
+    "provisional_driving_privileges": [{"vehicle_category_code": "A"}],
+}
+
+
+def _portrait(name: str) -> str:
+    """A drawing (``.ci/portraits``), as records hold photos."""
+    image = files("idverify.app").joinpath("portraits", f"{name}.jpg").read_bytes()
+    return f"data:image/jpeg;base64,{base64.b64encode(image).decode()}"
+
+
+# Details, and what each was given
+PEOPLE: Final[tuple[tuple[dict[str, Any], dict[str, Any]], ...]] = (
     (
         {
             "family_name": "SPECIMEN",
             "given_name": "ANNA MARIA",
             "birthdate": "1974-08-12",
             "nationalities": ["QU"],
+            "picture": _portrait("anna"),
             "travel_document": _passport("X0000001"),
+            "title": "Dr",
+            "sex": 2,
+            "place_of_birth": {"locality": "Little Utopia", "country": "QU"},
+            "birth_family_name": "BEISPIEL",
+            "address": {
+                "formatted": "1 High Street, Utopia City UT1 1AA",
+                "street_address": "High Street",
+                "house_number": "1",
+                "postal_code": "UT1 1AA",
+                "locality": "Utopia City",
+            },
         },
-        _WORKER,
+        {IMMIGRATION_STATUS.id: _WORKER, PID.id: _pid("PID-0001")},
     ),
     (
         {
@@ -78,12 +125,26 @@ PEOPLE: Final = (
             "given_name": "ERIK",
             "birthdate": "2001-02-28",
             "nationalities": ["QU"],
+            "picture": _portrait("erik"),
             "travel_document": _passport("X0000002"),
+            "sex": 1,
+            "place_of_birth": {"locality": "Utopia City", "country": "QU"},
         },
-        _STUDENT,
+        {IMMIGRATION_STATUS.id: _STUDENT, PID.id: _pid("PID-0002"), DRIVING_LICENCE.id: _LICENCE},
     ),
     # Stateless and without a travel document: found by the reference alone
-    ({"family_name": "EXEMPLAR", "given_name": "NIA", "birthdate": "1959-11-03", "nationalities": ["QS"]}, _EVERYTHING),
+    (
+        {
+            "family_name": "EXEMPLAR",
+            "given_name": "NIA",
+            "birthdate": "1959-11-03",
+            "nationalities": ["QS"],
+            "picture": _portrait("nia"),
+            "sex": 2,
+            "place_of_birth": {"region": "Harbour Province"},
+        },
+        {IMMIGRATION_STATUS.id: _EVERYTHING, PID.id: _pid("PID-0003")},
+    ),
 )
 
 
@@ -105,7 +166,7 @@ async def furnish(office: Office, data: Path) -> list[str]:
     return references
 
 
-async def _person(officer: SoftwareOfficer, details: Mapping[str, Any], permission: Mapping[str, Any]) -> str:
+async def _person(officer: SoftwareOfficer, details: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """The reference of a person with a status; a set-up that was cut off has left some of them."""
     office, who = officer.office, PersonDetails.model_validate(details)
     try:
@@ -115,8 +176,14 @@ async def _person(officer: SoftwareOfficer, details: Mapping[str, Any], permissi
         handle = await people.find(office, officer.principal, who.travel_document)
     if (await people.read(office, handle)).status is not PersonStatus.NONE:
         return handle.hex()
-    granted = ImmigrationPermission.model_validate(permission).model_dump(mode="json")
-    content = DecisionContent(legal_basis="Demo rules, part 1", permissions={IMMIGRATION_STATUS.id: granted})
+    content = DecisionContent(
+        legal_basis="Demo rules, part 1",
+        permissions={
+            type_id: credential_type(type_id).permission.model_validate(part).model_dump(mode="json")
+            for type_id, part in given.items()
+        },
+        identity_assurance=IdentityAssurance.model_validate(_CHECKED),
+    )
     ruling = Ruling(handle, DecisionKind.GRANT, "application-granted", content)
     await officer.confirm(lambda principal, given: decide.decide(office, principal, ruling, given))
     return handle.hex()

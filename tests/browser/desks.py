@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from idverify.core.decision import DecisionKind
-from idverify.web.pages.act_words import DECISIONS, TYPES
+from idverify.core.form_parts import SD_JWT_VC
+from idverify.web.pages.act_words import DECISIONS, FORMAT_NAMES, TYPES
 from tests.browser.people import confirm
 from tests.browser.visitor import Visitor
 from tests.simulators.service import VCT
+
+COLLECT: Final = "Collect: %(document)s. %(form)s"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Subject:
     family_name: str
     given_name: str
     passport: str
+
+
+def status_in_words(visitor: Visitor) -> dict[str, str]:
+    """An immigration status in its usual form, as buttons call it."""
+    return {"document": visitor.words(TYPES[VCT]), "form": visitor.words(FORMAT_NAMES[SD_JWT_VC])}
 
 
 async def find(officer: Visitor, subject: Subject) -> None:
@@ -48,7 +56,8 @@ async def record(officer: Visitor, subject: Subject, photo: bytes | None = None)
 
 async def grant(officer: Visitor) -> None:
     """Fill in the grant of a permission on a record that is shown, up to the page that asks for the key."""
-    await officer.follow(DECISIONS[DecisionKind.GRANT])
+    said = {"decision": DECISIONS[DecisionKind.GRANT], "document": TYPES[VCT]}
+    await officer.follow("%(decision)s: %(document)s", **{name: officer.words(word) for name, word in said.items()})
     await officer.choose("Reason", "The application was granted.")
     await officer.fill("Legal basis", "Rules, part 1")
     await officer.fill("Kind of permission", "Skilled worker")
@@ -82,7 +91,7 @@ async def enrolment_code(officer: Visitor) -> str:
 
 async def hand_out(officer: Visitor) -> dict[str, Any]:
     """Make an offer for the person whose record is shown; the file that the page gives for it."""
-    await officer.press("Hand out: %(document)s", document=officer.words(TYPES[VCT]))
+    await officer.press("Hand out: %(document)s. %(form)s", **status_in_words(officer))
     await confirm(officer)
     offered: dict[str, Any] = orjson.loads(await officer.save("Download the offer", "link"))
     return offered
@@ -91,7 +100,7 @@ async def hand_out(officer: Visitor) -> dict[str, Any]:
 async def collect(citizen: Visitor) -> None:
     """Collect a document into the wallet of this browser, which is shown with it."""
     await citizen.go("/citizen")
-    await citizen.press("Collect a document")
+    await citizen.press(COLLECT, **status_in_words(citizen))
     await confirm(citizen)
     await citizen.press("Collect into this browser")
     await citizen.page.get_by_role("heading", name=citizen.words(TYPES[VCT])).wait_for()

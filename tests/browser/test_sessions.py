@@ -13,6 +13,7 @@ from idverify.services.invite import Invited
 from idverify.web.pages.words import Language
 from idverify.web.session_cookie import NAME
 from tests.browser.conftest import Newcomer
+from tests.browser.desks import COLLECT, status_in_words
 from tests.browser.examination import Examiner
 from tests.browser.people import Person, confirm, enrol, enrol_as_named
 from tests.browser.security_key import SecurityKey
@@ -126,12 +127,12 @@ async def test_a_shared_computer_keeps_nothing(newcomer: Newcomer, api: Api) -> 
     await visitor.reads(CLOSED)
     await _no_faults(visitor)
     await visitor.go("/citizen")
-    await visitor.press("Collect a document")
+    await visitor.press(COLLECT, **status_in_words(visitor))
     await confirm(visitor)
     await visitor.reads(CLOSED)
     await _no_faults(visitor)
     offer = json.loads(await visitor.save("Download the offer", "link"))
-    assert offer.keys() == {"issuer", "type", "code", "nonce"}
+    assert offer.keys() == {"format", "issuer", "type", "code", "format", "nonce"}
     assert await visitor.page.evaluate(KEPT) == [0, 0, 0]
     assert list(await _cookies(visitor)) == [NAME]
 

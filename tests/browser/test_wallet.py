@@ -12,6 +12,7 @@ from idverify.core.policy import Role
 from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.services.invite import Invited
 from tests.browser.conftest import Newcomer
+from tests.browser.desks import COLLECT, status_in_words
 from tests.browser.examination import Examiner
 from tests.browser.people import confirm
 from tests.browser.security_key import SecurityKey
@@ -37,7 +38,7 @@ class Holder:
     async def ask_to_collect(self) -> None:
         """Up to the page with the offer."""
         await self.visitor.go("/citizen")
-        await self.visitor.press("Collect a document")
+        await self.visitor.press(COLLECT, **status_in_words(self.visitor))
         await confirm(self.visitor)
 
     async def collect(self) -> None:
@@ -104,7 +105,13 @@ async def test_what_the_wallet_collects_and_shows_is_accepted(holder: Holder) ->
     """A purpose ticks what it needs and no more; the answer holds, with its receipt. Without one the holder chooses."""
     await holder.collect()
     await holder.read_request(await holder.request("employer", purpose="work"))
-    needed = {"family_name", "given_name", "work", "permission_end"}  # and a photo, which is not on record here
+    needed = {
+        "family_name",
+        "given_name",
+        "work",
+        "permission_end",
+        "identity_assurance",
+    }  # and a photo, which is not on record here
     assert await holder.ticked() == needed
     assert await holder.faults() == []
     verdict = await holder.api.ok("POST", "/api/v1/verify", "employer", await holder.answer())

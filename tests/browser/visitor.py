@@ -66,9 +66,9 @@ class Visitor:
         """Press a button, and wait for the page that it leads to."""
         await self.use(self.page.get_by_role("button", name=self.words(name, **values), exact=True))
 
-    async def follow(self, name: str) -> None:
+    async def follow(self, name: str, **values: str) -> None:
         """Follow a link, and wait for the page that it leads to."""
-        await self.use(self.page.get_by_role("link", name=self.words(name), exact=True))
+        await self.use(self.page.get_by_role("link", name=self.words(name, **values), exact=True))
 
     async def use(self, control: Locator) -> None:
         """Press or follow whatever it is, and wait for the page that it leads to."""

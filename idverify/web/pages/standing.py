@@ -112,7 +112,7 @@ def _held(language: Language, kind: CredentialType, part: Mapping[str, Any], sta
     if at is not None:
         period %= {"day": day_in_words(language, at)}
     collects = formats_of(kind) if runs and status is PersonStatus.ACTIVE else ()
-    names = tuple((name, translate(language, FORMAT_NAMES.get(name, name))) for name in collects)
+    names = tuple((name, FORMAT_NAMES.get(name, name)) for name in collects)
     return Held(kind.id, kind.name, period, said(part), names)
 
 

@@ -33,7 +33,7 @@ export function copyFor(request, copies) {
 }
 
 export async function answer(request, copy, names) {
-  const shown = select(copy.credential, names);
+  const shown = await select(copy.credential, names);
   const document = shown + (await keyBinding(copy.key, shown, request));
   const { receipt } = copy;
   return JSON.stringify({ document, receipt, verification_request: request.verification_request }, null, 2);

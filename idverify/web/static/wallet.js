@@ -2,7 +2,7 @@
 
 import { answer, copyFor, NotAnswered, readRequest } from "./wallet-answer.js";
 import { collect, fetchReceipt, NotCollected } from "./wallet-collect.js";
-import { read } from "./wallet-sdjwt.js";
+import { read, shownClaims } from "./wallet-sdjwt.js";
 import { openStore } from "./wallet-store.js";
 import {
   byId,
@@ -76,14 +76,14 @@ async function ask(event) {
   byId("wallet-answer").hidden = true;
   try {
     const request = readRequest(byId("wallet-request").value);
-    choose(request, copyFor(request, await store.copies()));
+    await choose(request, copyFor(request, await store.copies()));
   } catch (failure) {
     tell(failure, NotAnswered);
   }
 }
 
-function choose(request, copy) {
-  const { claims } = read(copy.credential);
+async function choose(request, copy) {
+  const claims = await shownClaims(copy.credential);
   const ticked = needed(request.type, request.purpose);
   byId("wallet-audience").textContent = request.audience;
   byId("wallet-purpose").textContent = purposeInWords(request.purpose);
@@ -109,7 +109,7 @@ function shownClaim([name, value], ticked) {
   label.textContent = claimInWords(name);
   hint.id = `${box.id}-value`;
   box.setAttribute("aria-describedby", hint.id);
-  if (name === "picture") {
+  if (name === "picture" && value !== "") {
     picture.src = value;
     hint.replaceChildren(picture);
   } else {
