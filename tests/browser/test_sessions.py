@@ -132,7 +132,7 @@ async def test_a_shared_computer_keeps_nothing(newcomer: Newcomer, api: Api) -> 
     await visitor.reads(CLOSED)
     await _no_faults(visitor)
     offer = json.loads(await visitor.save("Download the offer", "link"))
-    assert offer.keys() == {"format", "issuer", "type", "code", "format", "nonce"}
+    assert offer.keys() == {"issuer", "type", "format", "code", "nonce"}
     assert await visitor.page.evaluate(KEPT) == [0, 0, 0]
     assert list(await _cookies(visitor)) == [NAME]
 
