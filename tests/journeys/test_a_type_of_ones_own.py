@@ -141,7 +141,7 @@ async def test_officers_have_its_form_and_its_holder_reads_it(api: Api) -> None:
     assert (await officer.confirm(asked)).heading == "It waits for a second officer"
 
     record = await officer.open(f"/officer/people/{person}")
-    assert "Hand out: Library card. For any wallet and as a file" in record.text
+    assert "Hand out: Library card. Websites and apps that check documents (SD-JWT)" in record.text
     citizen = PlainBrowser(api.session, api.deployment.url)
     code = (await api.ok("POST", f"/api/v1/people/{person}/enrolments", "officer"))["code"]
     await citizen.enrol(code)

@@ -59,7 +59,7 @@ async def test_the_next_up_certifies_them(before: Path) -> None:
     after = held(before)
 
     assert after == (roles | NEW, size + len(NEW), set(wire_types()))
-    assert sorted(told) == [f"Signing key made and certified: {role}." for role in sorted(NEW)]
+    assert told == []
     await provision(before, WISHES, told.append)
     assert held(before) == after
 
@@ -73,5 +73,6 @@ async def test_without_the_root_they_wait(before: Path) -> None:
     await provision(before, WISHES, told.append)
 
     assert held(before) == (roles, size, set(wire_types()))
-    assert all("the root's token is not there" in sentence for sentence in told)
-    assert len(told) == len(NEW)
+    (sentence,) = told
+    assert "wait for the root's token" in sentence
+    assert all(role in sentence for role in NEW)
