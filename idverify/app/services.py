@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -254,15 +254,21 @@ async def _keep_house(office: Office) -> None:
 
 
 async def _watch_certificates(office: Office) -> None:
-    """Every hour: a signer whose certificate ends within 30, 7 or 1 days is named in the log, once for each."""
+    """Every hour: whose certificate ends before long."""
     told: dict[str, int | None] = {}
     while True:
-        for role, ends in office.keys.ends().items():
-            days = alarm(ends, office.clock.now())
-            if days is not None and told.get(role) != days:
-                log.warning("certificate_ends", role=role, within_days=days, not_after=ends)
-            told[role] = days
+        told = tell_of_certificates(office, told)
         await asyncio.sleep(CERTIFICATES_EVERY_SECONDS)
+
+
+def tell_of_certificates(office: Office, before: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Within how many days each signer's ends, by role (``core.certificate_alarm``); what is new is logged."""
+    ends, at = office.keys.ends(), office.clock.now()
+    now = {role: alarm(not_after, at) for role, not_after in ends.items()}
+    for role, days in now.items():
+        if days is not None and before.get(role) != days:
+            log.warning("certificate_ends", role=role, within_days=days, not_after=ends[role])
+    return now
 
 
 async def _drop_ceremonies(office: Office) -> None:

@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Route
 
 from idverify.core.policy import Role
+from idverify.core.types.pid import PID
 from idverify.formats.sdjwt_vc import SdJwtVc
 from idverify.services.invite import Invited
 from tests.browser.conftest import Newcomer
@@ -17,9 +18,20 @@ from tests.browser.examination import Examiner
 from tests.browser.people import confirm
 from tests.browser.security_key import SecurityKey
 from tests.browser.visitor import Visitor
-from tests.simulators.service import VCT, Api, Deployment, client
+from tests.simulators.service import DETAILS, PERMISSION, VCT, Api, Deployment, client
 
 COLLECTED = "Download its receipt"
+LIVES = {
+    "place_of_birth": {"locality": "Little Utopia", "country": "QU"},
+    "address": {"street_address": "High Street", "locality": "Utopia City"},
+}
+GRANT = {
+    "kind": "grant",
+    "reason": "application-granted",
+    "legal_basis": "Rules, part 1",
+    "permissions": {VCT: PERMISSION, PID.id: {"date_of_issuance": "2026-01-15", "date_of_expiry": "2036-01-14"}},
+    "identity_assurance": {"checked_on": "2026-01-12", "eidas": "high"},
+}
 STORED_KEY = """holder => new Promise(resolve => {
   const asked = indexedDB.open(`idverify-wallet-${holder}`);
   asked.onsuccess = () => {
@@ -35,15 +47,16 @@ class Holder:
     def __init__(self, visitor: Visitor, api: Api, person: str) -> None:
         self.visitor, self.page, self.api, self.person = visitor, visitor.page, api, person
 
-    async def ask_to_collect(self) -> None:
-        """Up to the page with the offer."""
+    async def ask_to_collect(self, document: str | None = None) -> None:
+        """Up to the page with the offer, of the immigration status unless another document is named."""
+        named = status_in_words(self.visitor)
         await self.visitor.go("/citizen")
-        await self.visitor.press(COLLECT, **status_in_words(self.visitor))
+        await self.visitor.press(COLLECT, **(named if document is None else named | {"document": document}))
         await confirm(self.visitor)
 
-    async def collect(self) -> None:
+    async def collect(self, document: str | None = None) -> None:
         """Into this browser."""
-        await self.ask_to_collect()
+        await self.ask_to_collect(document)
         await self.click("Collect into this browser")
         await self.page.wait_for_url("**/citizen/wallet")
         await self.page.get_by_role("button", name=COLLECTED).first.wait_for()
@@ -79,20 +92,21 @@ class Holder:
         made: dict[str, Any] = json.loads(await self.page.locator("#wallet-answer-text").input_value())
         return made
 
-    async def request(self, who: str, **more: str) -> dict[str, Any]:
+    async def request(self, who: str, type_id: str = VCT, **more: str) -> dict[str, Any]:
         """What a checker's page gives out."""
-        made = await self.api.ok("POST", "/api/v1/verification-requests", who, {"type": VCT})
+        made = await self.api.ok("POST", "/api/v1/verification-requests", who, {"type": type_id})
         return {**made, **more}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def holder(newcomer: Newcomer, deployment: Deployment) -> Any:
-    """Somebody with a status at a browser of their own."""
+    """Somebody with a status and a PID at a browser of their own."""
     async with client() as session:
         api = Api(session, deployment)
         if "officer" not in deployment.people:
             await api.enrol("officer", await deployment.invite(Invited(Role.OFFICER, "Otto Officer")))
-        person = await api.person_with_status()
+        person = (await api.ok("POST", "/api/v1/people", "officer", {"details": DETAILS | LIVES}))["person"]
+        await api.ok("POST", f"/api/v1/people/{person}/decisions", "officer", GRANT)
         code = (await api.ok("POST", f"/api/v1/people/{person}/enrolments", "officer"))["code"]
         visitor = await newcomer()
         await visitor.plug_in(SecurityKey())
@@ -122,6 +136,21 @@ async def test_what_the_wallet_collects_and_shows_is_accepted(holder: Holder) ->
     await holder.page.get_by_label("Over 18", exact=True).check()
     shown = SdJwtVc().read((await holder.answer())["document"].encode()).claims
     assert (shown["age_over_18"], "family_name" in shown) == (True, False)
+
+
+async def test_a_claim_with_parts_of_its_own_is_shown_whole(holder: Holder) -> None:
+    """A PID hides parts inside parts: whoever ticks the address shows all of it, and no other town."""
+    await holder.collect("Person identification data")
+    await holder.read_request(await holder.request("employer", PID.id))
+    await holder.page.get_by_label("Address", exact=True).check()
+    await holder.page.get_by_label("Nationalities", exact=True).check()
+    assert "Utopia City" in await holder.page.locator("#wallet-claims").inner_text()
+    document = (await holder.answer())["document"].encode()
+    shown = SdJwtVc().read(document).claims
+    assert (shown["address"], shown["nationalities"]) == (LIVES["address"], DETAILS["nationalities"])
+    assert {"place_of_birth", "family_name", "birthdate"}.isdisjoint(shown)
+    verdict = await holder.api.ok("POST", "/api/v1/verify", "register", {"document": document.decode()})
+    assert [check["id"] for check in verdict["checks"] if check["result"] == "fail"] == []
 
 
 async def test_a_receipt_that_comes_later(holder: Holder) -> None:

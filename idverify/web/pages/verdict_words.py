@@ -206,7 +206,8 @@ def _photo(claims: Mapping[str, Any]) -> str | None:
     if isinstance(picture, str):
         return picture if picture.startswith(_JPEG_URL) else None
     for name, inside in claims.items():
-        portrait = inside.get("portrait") if is_namespace(name, inside) and is_declared(name) else None
+        ours = is_namespace(name, inside) and is_declared(name)
+        portrait = inside.get("portrait", inside.get("picture")) if ours else None
         if isinstance(portrait, bytes) and portrait.startswith(_JPEG):
             return _JPEG_URL + base64.b64encode(portrait).decode()
     return None
