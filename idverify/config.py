@@ -127,6 +127,15 @@ class SecurityKeys(_Section):
         return url
 
 
+class Fetching(_Section):
+    """Where status lists of other issuers may be fetched from."""
+
+    private_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts of trusted issuers inside our own network.",
+    )
+
+
 class Config(BaseSettings):
     """All settings. ``data`` is the directory that holds everything the service keeps."""
 
@@ -140,6 +149,7 @@ class Config(BaseSettings):
     database: Database = Database()
     ledger: Ledger = Ledger()
     security_keys: SecurityKeys = SecurityKeys()
+    fetching: Fetching = Fetching()
 
     @property
     def location(self) -> Path | str:

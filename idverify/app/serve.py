@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from idverify.app.listen import listen, told_to_stop
-from idverify.app.services import hold, open_office, running
+from idverify.app.services import hold, open_office, reach, running
 from idverify.config import Config, Service
 from idverify.errors import SetupError
 from idverify.web.fetch import open_fetcher
@@ -34,7 +34,7 @@ async def serve(config: Config, ready: Callable[[], None], halted: Callable[[str
     lock = hold(config.data)
     try:
         async with (
-            open_fetcher() as fetcher,
+            open_fetcher(reach(config)) as fetcher,
             open_office(config, fetcher, Metrics(), halted) as office,
             running(office, config.security_keys.metadata_url) as failed,
         ):

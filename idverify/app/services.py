@@ -20,6 +20,7 @@ from idverify.app.authenticators import judge_keys, keep_metadata_new, metadata_
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
+from idverify.app.trust import keep_trust_new
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.config import Config
 from idverify.core.certificate_alarm import alarm
@@ -33,13 +34,14 @@ from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entr
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url, require_witnesses
-from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys, load_trust
+from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys
 from idverify.services.outside import Nobody, WitnessesOutside
 from idverify.services.policy_record import record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.seen_lists import StoredSeenLists
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
+from idverify.services.trust_book import TrustBook
 from idverify.stores import queries, retention
 from idverify.stores.guard_file import GuardFile
 from idverify.stores.ledger import StoredLedger
@@ -48,10 +50,16 @@ from idverify.stores.schema import upgrade_existing
 from idverify.stores.store import Store
 from idverify.stores.vault import Vault
 from idverify.stores.wal import write_anew
+from idverify.web.reach import Reach
 from idverify.web.witness_transport import open_witness_transport
 
 CERTIFICATES_EVERY_SECONDS = 3600
 log = structlog.get_logger()
+
+
+def reach(config: Config) -> Reach:
+    """How far status lists of other issuers may be fetched from."""
+    return Reach(config.service.demo, frozenset(config.fetching.private_hosts))
 
 
 @asynccontextmanager
@@ -96,7 +104,7 @@ async def open_office(
             deployment=ours,
             log_book=await LogBook.read(store, hands),
             keys=keys,
-            trust=await load_trust(store),
+            trust_book=await TrustBook.read(store),
             store=store,
             vault=Vault(custodian, system_entropy),
             signer=signer,
@@ -133,6 +141,7 @@ async def running(office: Office, metadata_url: str | None = None) -> AsyncItera
         asyncio.create_task(_drop_ceremonies(office), name="ceremonies"),
         asyncio.create_task(judge_keys(office), name="security keys"),
         asyncio.create_task(_watch_certificates(office), name="certificates"),
+        asyncio.create_task(keep_trust_new(office), name="trusted issuers"),
     ]
     if metadata_url is not None:
         tasks.append(asyncio.create_task(keep_metadata_new(office, metadata_url), name="metadata"))

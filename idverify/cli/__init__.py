@@ -242,6 +242,60 @@ def trust_export(
     return export(data, output, json=json)
 
 
+@trust.command("list")
+def trust_list(
+    at: Annotated[str | None, typer.Option(help="Those who were relied on at a time, 2026-05-03T12:00:00Z.")] = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Whom the service relies on, with everything that was ever decided on them."""
+    from idverify.cli.trust import show
+
+    return show(data, at, json=json)
+
+
+@trust.command("inspect")
+def trust_inspect(
+    file: Annotated[Path, typer.Argument(help="A certificate (PEM or DER), a VICAL, or a trust bundle.")],
+    provider_root: Annotated[Path | None, typer.Option(help="Of a VICAL: its provider's root certificate.")] = None,
+    root_sha256: Annotated[str | None, typer.Option(help="Of a bundle: the fingerprint of its root.")] = None,
+    json: Json = False,
+) -> int:
+    """What a file says in words: 0 it holds, 1 it does not, 2 nothing was given to tell it by."""
+    from idverify.cli.trust import inspect
+
+    return inspect(file, provider_root, root_sha256, json=json)
+
+
+@trust.command("import")
+def trust_import(
+    file: Annotated[Path | None, typer.Argument(help="A certificate (PEM or DER), a VICAL, or a trust bundle.")] = None,
+    output: Annotated[Path, typer.Option(help="Where to write the change for the admins.")] = Path("trust-change.json"),
+    provider_root: Annotated[Path | None, typer.Option(help="Of a VICAL: its provider's root certificate.")] = None,
+    root_sha256: Annotated[str | None, typer.Option(help="Of a bundle: the fingerprint of its root.")] = None,
+    name: Annotated[str, typer.Option(help="Of a certificate: what people call the issuer.")] = "",
+    country: Annotated[str, typer.Option(help="Its country, two letters.")] = "",
+    iss: Annotated[str, typer.Option(help="How its documents name it; none for an issuer of mdocs alone.")] = "",
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", help="FORMAT=TYPE of its documents. May be repeated.")
+    ] = None,
+    status_base: Annotated[list[str] | None, typer.Option(help="Where its status lists are. May be repeated.")] = None,
+    origin: Annotated[str, typer.Option(help="Where the certificate came from.")] = "",
+    issuer: Annotated[str | None, typer.Option(help="The issuer that a further root is of, by its key.")] = None,
+    withdraw: Annotated[str | None, typer.Option(help="Instead of a file: an issuer, or a root's SHA-256.")] = None,
+    since: Annotated[str | None, typer.Option(help="Withdrawn since when, 2026-05-03T12:00:00Z.")] = None,
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Make a change of trusted issuers for two admins to confirm; nothing takes effect here."""
+    from idverify.cli.trust import Wanted, make_change, types_of
+    from idverify.services.trust_proposals import ByHand
+
+    said = ByHand(name, country, iss, tuple(status_base or ()), types_of(type_ or []), origin, issuer)
+    wanted = Wanted(file, output, provider_root, root_sha256, said, withdraw, since)
+    return make_change(data, wanted, json=json)
+
+
 @wallet.command("receive")
 def wallet_receive(
     offer: Annotated[str, typer.Argument(help="The offer as JSON, or - for standard input.")],

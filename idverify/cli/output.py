@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -56,6 +57,15 @@ def one_of(kind: type[E], value: str, option: str) -> E:
         return kind(value)
     except ValueError as error:
         raise WrongUsage(f"{option} must be one of: {', '.join(kind)}; got {value!r}.") from error
+
+
+def moment(text: str, option: str) -> int:
+    """A time in Unix seconds; one without a zone is in UTC. Raises ``WrongUsage``."""
+    try:
+        read = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUsage(f"{option} must be a time like 2026-05-03T12:00:00Z; got {text!r}.") from error
+    return int((read if read.tzinfo else read.replace(tzinfo=dt.UTC)).timestamp())
 
 
 def print_json(value: Any) -> None:

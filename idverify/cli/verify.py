@@ -6,7 +6,6 @@ A document rests on a trust bundle, the evidence of an act on the public log alo
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 from idverify.cli import seen_file
 from idverify.cli.auditing.trust import Trust
-from idverify.cli.output import WrongUsage, print_json, read_input, say
+from idverify.cli.output import WrongUsage, moment, print_json, read_input, say
 from idverify.core.verdict import CheckId, Outcome, Result, Verdict
 from idverify.errors import DocumentError
 from idverify.formats import verification_receipt
@@ -176,10 +175,4 @@ def _shown(claims: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _time(at: str | None) -> int:
-    if at is None:
-        return int(time.time())
-    try:
-        moment = dt.datetime.fromisoformat(at)
-    except ValueError as error:
-        raise WrongUsage(f"--at must be a time like 2026-05-03T12:00:00Z; got {at!r}.") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+    return int(time.time()) if at is None else moment(at, "--at")

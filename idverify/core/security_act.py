@@ -20,6 +20,7 @@ ENROLMENT_MADE: Final = "security.enrolment-made"
 RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
 SIGNING_KEY_ORDERED: Final = "security.signing-key-ordered"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
+ISSUERS_CHANGED: Final = "security.issuers-changed"
 METADATA_LOADED: Final = "policy.metadata-loaded"
 # What became of a key, of people's security keys and of ours; these stand behind the act that they belong to
 BOUND: Final = "authenticator.bound"
@@ -42,6 +43,7 @@ NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     AUTHENTICATORS_CHANGED: ("version", "document"),
     ENROLMENT_MADE: (*_CODE, "kind", "account_id", "person_id", "not_before", "expires_at"),
     RECOVERY_CODES_MADE: ("handle",),
+    ISSUERS_CHANGED: ("version", "document", "decided_at"),
     SIGNING_KEY_ORDERED: ("handle", "old_key_id", "role", "reason"),
     SIGNED_OUT: ("handle",),
 }

@@ -43,7 +43,7 @@ class Examination(ABC):
 
 def type_allowed(seen: Examination) -> None:
     """The trust decision is per type: an issuer of library cards issues no visas."""
-    if seen.presented.type not in seen.issuer.types:
+    if not seen.issuer.allows(seen.presented.format, seen.presented.type):
         kind = seen.presented.type[:200]
         raise DocumentError("type-allowed", f"{seen.issuer.name} is not relied on for documents of type {kind}.")
 

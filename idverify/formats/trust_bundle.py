@@ -16,6 +16,7 @@ from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.errors import DocumentError
 from idverify.formats import jose, x509
 from idverify.formats.base import ToBeSigned
+from idverify.formats.issuer_document import issuer_json, read_issuer
 from idverify.formats.strict_json import encode_json, parse_object
 
 WHAT = "A trust bundle"
@@ -41,7 +42,7 @@ class TrustBundle:
 
     def trust_store(self) -> TrustStore:
         """The issuers, and the certificates that the bundle's CRLs revoke."""
-        return x509.trust_store({issuer.iss: issuer for issuer in self.trust}, self.crls)
+        return x509.trust_store({issuer.key: issuer for issuer in self.trust}, self.crls)
 
 
 def prepare(bundle: TrustBundle, issuer: Issuer) -> ToBeSigned:
@@ -90,12 +91,15 @@ def _crls_of(bundle: TrustBundle, roots: tuple[bytes, ...]) -> list[x509.Crl]:
 
 
 def _issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:
+    if issuer.root_terms:
+        return issuer_json(issuer)
     return {
         "iss": issuer.iss,
         "name": issuer.name,
         "roots": [_text(root) for root in issuer.roots],
         "types": sorted(issuer.types),
         "status_base": issuer.status_base,
+        "country": issuer.country,
     }
 
 
@@ -114,10 +118,13 @@ def _parse(body: Mapping[str, Any]) -> TrustBundle:
 
 
 def _parse_issuer(issuer: Mapping[str, Any]) -> TrustedIssuer:
+    """With terms, or, as in bundles of before there were any, without."""
+    if "status_bases" in issuer:
+        return read_issuer(issuer)
     roots = tuple(_bytes(root) for root in issuer["roots"])
     named = (jose.text_claim(issuer, name, WHAT) for name in ("iss", "name", "status_base"))
     iss, name, status_base = named
-    return TrustedIssuer(iss, name, roots, frozenset(issuer["types"]), status_base)
+    return TrustedIssuer(iss, name, roots, frozenset(issuer["types"]), status_base, issuer.get("country", ""))
 
 
 def _texts(value: Any) -> tuple[str, ...]:

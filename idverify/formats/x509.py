@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID, ObjectIdentifier
@@ -50,6 +50,7 @@ class Purpose(Enum):
     DOCUMENT = ObjectIdentifier("1.0.18013.5.1.2")  # ISO/IEC 18013-5 annex B.1.4: document signer
     # RFC 9336 section 3.1. The status list draft's own purpose has no number yet; typ tells statements apart.
     STATEMENT = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+    VICAL = ObjectIdentifier("1.0.18013.5.1.8")  # ISO/IEC 18013-5 annex C.1.7.2: provider of a list of issuers
     # Ours (ITU-T X.667, a UUID as OID): whoever signs status lists must not be able to say whom to trust.
     TRUST_LIST = ObjectIdentifier("2.25.148177995793149423696356949372862082912")
     # Ours: whoever tells a person what the ledger holds about them says nothing else.
@@ -276,6 +277,41 @@ def names_as_issuer(der: bytes, root: bytes) -> bool:
     return not (asked and given) or asked[0] in {None, given[0]}
 
 
+def root_is_authority(root: x509.Certificate) -> None:
+    """RFC 5280 section 4.2.1.9, and ISO/IEC 18013-5 annex B.1.2: it certifies others."""
+    if not any(basic.ca for basic in _extension(root, x509.BasicConstraints)):
+        raise DocumentError("root-is-authority", "A root must be the certificate of an authority.")
+
+
+def root_signs_certificates(root: x509.Certificate) -> None:
+    """RFC 5280 section 4.2.1.3: ``keyCertSign``."""
+    if not any(usage.key_cert_sign for usage in _extension(root, x509.KeyUsage)):
+        raise DocumentError("root-signs-certificates", "A root's key must be for signing certificates.")
+
+
+def root_signs_itself(root: x509.Certificate) -> None:
+    """ISO/IEC 18013-5 annex B.1.2: self-signed, so that whoever has the name has the key."""
+    try:
+        root.verify_directly_issued_by(root)
+    except (InvalidSignature, *_MALFORMED):
+        raise DocumentError("root-signs-itself", "A root must be signed with its own key.") from None
+
+
+ROOT_RULES: tuple[Callable[[x509.Certificate], None], ...] = (
+    root_is_authority,
+    root_signs_certificates,
+    root_signs_itself,
+)
+
+
+def require_root(der: bytes) -> x509.Certificate:
+    """A certificate that can be trusted as a root. Raises ``DocumentError`` with the rule of ``ROOT_RULES``."""
+    root = read_certificate(der)
+    for rule in ROOT_RULES:
+        rule(root)
+    return root
+
+
 def fingerprint(der: bytes) -> bytes:
     """SHA-256 of a certificate as it stands: how people compare roots."""
     return hashlib.sha256(der).digest()
@@ -292,6 +328,12 @@ def key_id(der: bytes) -> bytes:
 def not_before(der: bytes) -> int:
     """When a certificate begins, Unix seconds."""
     return int(read_certificate(der).not_valid_before_utc.timestamp())
+
+
+@lru_cache(maxsize=1024)
+def region(der: bytes) -> Region:
+    """Where a certificate's subject says it is, believed or not."""
+    return _region(read_certificate(der))
 
 
 @lru_cache(maxsize=1024)
@@ -347,6 +389,6 @@ def _whole_crl(crl: x509.CertificateRevocationList) -> Crl:
 
 def trust_store(issuers: Mapping[str, TrustedIssuer], crls: Iterable[tuple[bytes, bytes]]) -> TrustStore:
     """The issuers with what their CRLs (issuer certificate, CRL; both DER) revoke. Raises ``DocumentError``."""
-    lists = [read_crl(crl, issuer) for issuer, crl in crls]
-    revoked = frozenset[tuple[str, int]]().union(*(listed.revoked for listed in lists))
-    return TrustStore(issuers, revoked, min((listed.next_update for listed in lists), default=None))
+    lists = {issuer: read_crl(crl, issuer) for issuer, crl in crls}
+    revoked = frozenset[tuple[str, int]]().union(*(listed.revoked for listed in lists.values()))
+    return TrustStore(issuers, revoked, {issuer: listed.next_update for issuer, listed in lists.items()})

@@ -17,6 +17,7 @@ from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, NotFound, Unprocessable
 from idverify.services import (
     change_authenticators,
+    change_trusted_issuers,
     enrol_staff,
     proposals,
     reinstate,
@@ -36,6 +37,7 @@ from idverify.stores.writes import Insert, Write, WriteSet
 
 ACTS: Final[Mapping[str, AdminAct]] = {
     change_authenticators.ACT: change_authenticators.CHANGE,
+    change_trusted_issuers.ACT: change_trusted_issuers.CHANGE,
     enrol_staff.ACT: enrol_staff.ENROL_STAFF,
     reinstate.ACT: reinstate.REINSTATE,
     replace_signing_key.ACT: replace_signing_key.REPLACE,

@@ -234,6 +234,7 @@ _SECURITY_ROWS: Final[Mapping[str, tuple[Any, str | None]]] = {
     security_act.API_KEY_MADE: (queries.API_KEYS, None),
     security_act.API_KEY_REVOKED: (queries.API_KEYS, "revoked_at"),
     security_act.AUTHENTICATORS_CHANGED: (queries.AUTHENTICATOR_LISTS, None),
+    security_act.ISSUERS_CHANGED: (queries.ISSUER_CHANGES, None),
     security_act.ENROLMENT_CANCELLED: (audit_queries.ENROLMENTS_OF_PERSON, "consumed_at"),
     security_act.RECOVERY_CODES_MADE: (audit_queries.ACCOUNTS_OF_PERSON, None),
 }
@@ -241,6 +242,7 @@ _OF_NOBODY: Final = {
     security_act.API_KEY_MADE,
     security_act.API_KEY_REVOKED,
     security_act.AUTHENTICATORS_CHANGED,
+    security_act.ISSUERS_CHANGED,
     security_act.SIGNING_KEY_ORDERED,
 }
 

@@ -8,16 +8,13 @@ established database changes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cbor2
-
 from idverify.core.key_order import ACTIVE
 from idverify.core.security_act import SIGNING_KEY_TAKEN
-from idverify.core.types import CREDENTIAL_TYPES, wire_types
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.errors import Conflict
 from idverify.formats import x509_build
 from idverify.formats.x509 import Purpose, not_after, read_certificate, read_crl
@@ -199,13 +196,6 @@ class Maker:
         """Everything that begins with them."""
         ours = self.deployment
         keys = [(self.ceremony.root, root)] + [(key, certificates.get(key.role)) for key in self.ceremony.online]
-        trusted = {
-            "iss": ours.iss,
-            "name": ours.name,
-            "roots": cbor2.dumps([root]),
-            "types": json.dumps(sorted(wire_types())),
-            "status_base": ours.status_base,
-        }
         listed = {
             "issuer_key_id": self.ceremony.root.key_id,
             "issuer_certificate": root,
@@ -219,7 +209,6 @@ class Maker:
         }
         writes = [
             Insert(tables.deployment, identity),
-            Insert(tables.trusted_issuer, trusted),
             Insert(tables.crl, listed),
             *(Insert(tables.signing_key, key_row(key, certificate, self.now)) for key, certificate in keys),
         ]

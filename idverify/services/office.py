@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
-
-import cbor2
+from typing import TYPE_CHECKING, Final
 
 from idverify.auth.key_policy import KeyPolicies
 from idverify.core.credential import Issuer
-from idverify.core.trust import TrustedIssuer, TrustStore
+from idverify.core.trust import TrustStore
 from idverify.errors import SetupError, Unavailable
-from idverify.formats.x509 import not_after, trust_store
+from idverify.formats.x509 import not_after
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
@@ -26,6 +23,9 @@ from idverify.stores import queries
 from idverify.stores.connection import Row
 from idverify.stores.store import Store
 from idverify.stores.vault import PersonKey, Vault
+
+if TYPE_CHECKING:
+    from idverify.services.trust_book import TrustBook
 
 STATUS_SIGNER: Final = "status-list-signer"
 TRUST_SIGNER: Final = "trust-list-signer"
@@ -79,7 +79,7 @@ class Office:
     deployment: Deployment
     log_book: LogBook
     keys: Keys
-    trust: TrustStore
+    trust_book: TrustBook
     store: Store
     vault: Vault
     signer: Signer
@@ -93,6 +93,11 @@ class Office:
     entropy: Entropy
     tally: Tally
     related_origins: frozenset[str] = frozenset()
+
+    @property
+    def trust(self) -> TrustStore:
+        """Whom we rely on now, with all that was ever decided on them."""
+        return self.trust_book.current
 
     @property
     def logs(self) -> tuple[Log, ...]:
@@ -146,13 +151,3 @@ async def load_keys(store: Store, iss: str) -> Keys:
     }
     receipts = next(row for row in active if row["role"] == RECEIPT_SIGNER)
     return Keys(issuers, log_keys(active), (receipts["key_id"], receipts["public_key"]))
-
-
-async def load_trust(store: Store) -> TrustStore:
-    """The issuers we rely on, and the certificates that their CRLs revoke."""
-    issuers = {}
-    for row in await store.fetch(queries.TRUSTED_ISSUERS, {}):
-        roots, types = tuple(cbor2.loads(row["roots"])), frozenset(json.loads(row["types"]))
-        issuers[row["iss"]] = TrustedIssuer(row["iss"], row["name"], roots, types, row["status_base"])
-    crls = await store.fetch(queries.CRLS, {})
-    return trust_store(issuers, [(row["issuer_certificate"], row["der"]) for row in crls])

@@ -53,12 +53,12 @@ def policy(office: Office) -> dict[str, Any]:
         "erasure": {"two_people": True, "reasons": sorted(erasure.REASONS)},
         "checks": {channel.value: sorted(checks) for channel, checks in REQUIRED.items()},
         "issuers": {
-            issuer.iss: {
+            key: {
                 "roots": [fingerprint(root).hex() for root in issuer.roots],
                 "types": sorted(issuer.types),
-                "status_base": issuer.status_base,
+                "status_bases": list(issuer.list_bases),
             }
-            for issuer in office.trust.issuers.values()
+            for key, issuer in office.trust.issuers.items()
         },
         "log": office.log_book.policy_of(office.log.origin).text,
     }

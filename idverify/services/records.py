@@ -49,6 +49,7 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     security_act.ENROLMENT_CANCELLED: EntryType.ADMINISTRATION,
     security_act.AUTHENTICATORS_CHANGED: EntryType.ADMINISTRATION,
     security_act.ENROLMENT_MADE: EntryType.ADMINISTRATION,
+    security_act.ISSUERS_CHANGED: EntryType.ADMINISTRATION,
     security_act.RECOVERY_CODES_MADE: EntryType.ADMINISTRATION,
     security_act.SIGNED_OUT: EntryType.ADMINISTRATION,
     security_act.SIGNING_KEY_ORDERED: EntryType.ADMINISTRATION,

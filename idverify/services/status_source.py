@@ -101,10 +101,10 @@ class StatusSource:
         listed = status_list_cwt.read_either(token)
         uri, verified_at = listed.claims.uri, max(at, listed.claims.issued_at)
         for issuer in issuers:
-            if not under(uri, issuer.status_base):
+            if base_of(uri, issuer) is None:
                 continue
             try:
-                fresh = _verified(token, listed, uri, issuer, revoked, verified_at)
+                fresh = _verified(token, listed, uri, issuer.at(verified_at), revoked, verified_at)
                 _require_no_older(fresh.age, self._oldest.get(uri))
                 self.keep_verified(fresh, uri)
             except DocumentError as refused:
@@ -129,6 +129,8 @@ class StatusSource:
         self, reference: StatusReference, issuer: TrustedIssuer, revoked: frozenset[tuple[str, int]], at: int
     ) -> tuple[int, KeptList]:
         """The status value and the list it stands in. Raises ``StatusUnknown`` and ``DocumentError``."""
+        if base_of(reference.uri, issuer) is None:  # another's list, however well kept, tells nothing of it
+            raise StatusUnknown("The document names a status list that is not at the address its issuer registered.")
         kept = self._kept.get(reference.uri)
         if kept is None or not kept.fresh(at):
             kept = await self._refreshed(reference.uri, issuer, revoked, at) or kept
@@ -151,7 +153,7 @@ class StatusSource:
         if self._fetcher is None or self._not_before.get(uri, 0.0) > time.monotonic():
             return None
         try:
-            token = await self._fetcher.fetch(uri, issuer.status_base)
+            token = await self._fetcher.fetch(uri, base_of(uri, issuer) or issuer.status_base)
             listed = await asyncio.to_thread(status_list_cwt.read_either, token)
             fresh = _verified(token, listed, uri, issuer, revoked, at)
             await self._require_newest(uri, fresh)
@@ -178,6 +180,11 @@ class StatusSource:
 def _require_no_older(age: Age, seen: Age | None) -> None:
     if seen is not None and age < seen:
         raise DocumentError("list-newest", "The status list is older than one that was seen before.")
+
+
+def base_of(uri: str, issuer: TrustedIssuer) -> str | None:
+    """The address of an issuer's that a list lies under, or ``None``."""
+    return next((base for base in issuer.list_bases if under(uri, base)), None)
 
 
 def under(uri: str, base: str) -> bool:

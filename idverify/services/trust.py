@@ -11,6 +11,7 @@ from idverify.ledger.errors import MalformedError
 from idverify.ledger.policy import Policies, parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
 from idverify.services.status_source import NOTHING_SEEN, Age, StatusSource
+from idverify.services.trust_book import of_others
 from idverify.services.verify import Verifier
 from idverify.stores import queries
 
@@ -22,7 +23,10 @@ async def export(office: Office) -> bytes:
         iss=office.deployment.iss,
         issued_at=office.clock.now(),
         trust=tuple(office.trust.issuers.values()),
-        crls=tuple((row["issuer_certificate"], row["der"]) for row in crls),
+        crls=(
+            *((row["issuer_certificate"], row["der"]) for row in crls),
+            *of_others(office.trust.everybody.values()),
+        ),
         log_policies=tuple(policy.text for policy in office.log_book.policies()),
         status_lists={uri: listed.token for uri, listed in office.statuses.kept().items()},
     )

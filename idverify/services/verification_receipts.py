@@ -60,7 +60,7 @@ def _relied(office: Office, verified: Verified) -> Relied:
     listed = None
     if status is not None and kept is not None:
         listed = status.uri, kept.issued_at, hashlib.sha256(kept.token).digest()
-    return Relied(trust_digest(office.trust), office.trust.revocations_until, listed)
+    return Relied(trust_digest(office.trust), min(office.trust.crl_ends.values(), default=None), listed)
 
 
 def trust_digest(trust: TrustStore) -> bytes:

@@ -19,7 +19,7 @@ from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import declared_as, declared_form
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
 from idverify.errors import DocumentError
-from idverify.formats import carriers
+from idverify.formats import carriers, untrusted
 from idverify.formats.base import CredentialFormat, HolderBindingExpected, Presented
 from idverify.formats.status_list import StatusValue
 from idverify.formats.x509 import key_id
@@ -109,8 +109,11 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         presented = carrier.read(submission.document)
     except DocumentError as wrong:
         return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None)
-    checks = [_WITHIN_LIMITS, *_asked_type(carrier, verifier, submission, presented, at)]
+    verifier = Verifier(verifier.trust.at(at), verifier.statuses, verifier.log_policy)
+    checks = [_WITHIN_LIMITS]
     issuer = carrier.issuer(presented, verifier.trust)
+    found = _asked_type(carrier, verifier, submission, presented, at)
+    checks += [_trust_explained(check, presented, issuer, verifier.trust, at) for check in found]
     checks += await _status(verifier, presented, issuer, checks, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
     checks.append(_assurance(presented, submission.least_assurance, checks))
@@ -133,9 +136,6 @@ def _asked_type(
 ) -> Iterable[Check]:
     """The format's own checks; a type that is trusted but was not asked for does not answer the request."""
     checks = carrier.check(presented, verifier.trust, at, submission.expected)
-    until = verifier.trust.revocations_until
-    if until is not None and until <= at:
-        checks = [_STALE if _passed(check, CheckId.ISSUER_TRUSTED) else check for check in checks]
     if submission.requested_type not in (None, type_id(presented)):
         asked = f"The request was for {submission.requested_type}; this is another type of document."
         wrong = Check(CheckId.TYPE_ALLOWED, Result.FAIL, asked, {"rule": "type-requested"})
@@ -151,6 +151,18 @@ def type_id(presented: Presented) -> str:
     """The declared type that a document is a form of; whatever it calls itself, where it is none of ours."""
     declared = declared_as(presented.format, presented.type)
     return presented.type if declared is None else declared[0].id
+
+
+def _trust_explained(
+    check: Check, presented: Presented, issuer: TrustedIssuer | None, trust: TrustStore, at: int
+) -> Check:
+    """Why an issuer is trusted, or why it is not; never trusted while nobody can know whether its signer still may."""
+    if issuer is None or not _passed(check, CheckId.ISSUER_TRUSTED):
+        return untrusted.explained(check, presented, issuer, trust, at)
+    if not trust.revocations_known(issuer, at):
+        return _STALE
+    source = untrusted.trust_source(presented.signing_chain[-1], issuer.name, issuer.roots, issuer.root_terms)
+    return Check(check.id, check.result, check.detail, source)
 
 
 async def _status(

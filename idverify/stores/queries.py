@@ -21,6 +21,7 @@ from idverify.stores.tables import (
     deployment,
     enrolment,
     issuance,
+    issuer_change,
     key_order,
     ledger_checkpoint,
     ledger_record,
@@ -42,7 +43,6 @@ from idverify.stores.tables import (
     status_list,
     status_publication,
     status_seen,
-    trusted_issuer,
     verification_request,
 )
 
@@ -88,7 +88,8 @@ KEY_ORDERS: Final = select(key_order)
 OPEN_KEY_ORDERS: Final = KEY_ORDERS.where(key_order.c.carried_out_at.is_(None)).order_by(
     key_order.c.ordered_at, key_order.c.role
 )
-TRUSTED_ISSUERS: Final = select(trusted_issuer)
+ISSUER_CHANGES: Final = select(issuer_change).order_by(issuer_change.c.version)
+NEWEST_ISSUER_CHANGE: Final = select(func.max(issuer_change.c.version).label("version"))
 CRLS: Final = select(crl)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("id"))
 API_KEYS: Final = select(api_key).order_by(api_key.c.created_at)

@@ -1,18 +1,19 @@
 """Rights, checked again in an audit: nobody has one that the ledger did not give them, or that it took.
 
 API keys, security keys, one-time links, accounts, the list of authenticators and what is known of their models, and our
-own signing keys. What is recorded of citizens rests sealed.
+own signing keys, and whom we rely on. What is recorded of citizens rests sealed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from idverify.core import key_order, security_act
+from idverify.core import issuer_trust, key_order, security_act
 from idverify.ledger.commitment import Record
 from idverify.stores.evidence import Findings, Rows, recorded
 
@@ -29,6 +30,9 @@ _SUSPENSIONS: Final = """
 _KEY_ORDERS: Final = """
     SELECT o.handle, o.role, o.reason, o.old_key_id, a.action_digest, coalesce(a.ledger_index, 0) AS ledger_index
     FROM key_order o LEFT JOIN authorisation a ON a.id = o.approval_id"""
+_ISSUER_CHANGES: Final = """
+    SELECT c.version, c.document, c.decided_at, a.action_digest, coalesce(a.ledger_index, 0) AS ledger_index
+    FROM issuer_change c LEFT JOIN authorisation a ON a.id = c.approval_id ORDER BY c.version"""
 _OF_TYPE: Final = "SELECT ledger_index, opening FROM ledger_record WHERE type = :type ORDER BY shard, ledger_index"
 _WAITING: Final = "SELECT 0 AS ledger_index, opening FROM ledger_waiting WHERE type = :type ORDER BY position"
 _NUMBER: Final = re.compile(security_act.METADATA_NUMBER + "([0-9]{1,18})")
@@ -39,6 +43,7 @@ def rights_findings(rows: Rows) -> Findings:
     yield from _api_keys(rows)
     yield from _staff(rows)
     yield from _signing_keys(rows)
+    yield from _trusted_issuers(rows)
 
 
 def _api_keys(rows: Rows) -> Findings:
@@ -178,6 +183,23 @@ def _signing_keys(rows: Rows) -> Findings:
             yield row["ledger_index"], "the order of a signing key has an entry that gave it"
         if key_order.action(row["old_key_id"], row["role"], row["reason"]).digest() != row["action_digest"]:
             yield row["ledger_index"], "the order of a signing key is what was confirmed"
+
+
+def _trusted_issuers(rows: Rows) -> Findings:
+    """Changes of whom is relied on that nobody decided on the ledger, and decided ones that are no longer there."""
+    kind = security_act.ISSUERS_CHANGED
+    decided, there = _objects(rows, kind), set[bytes]()
+    for place, row in enumerate(rows(_ISSUER_CHANGES), 1):
+        there.add(security_act.object_digest(kind, row))
+        if row["version"] != place:
+            yield row["ledger_index"], "changes of trusted issuers are numbered without a gap"
+        confirmed = issuer_trust.action(row["version"], json.loads(row["document"]))
+        if confirmed.digest() != row["action_digest"]:
+            yield row["ledger_index"], "a change of trusted issuers is what was confirmed"
+    if there - decided.keys():
+        yield max(decided.values(), default=0), "a change of trusted issuers has an entry that put it in force"
+    for gone in decided.keys() - there:
+        yield decided[gone], "a change of trusted issuers that was put in force is there"
 
 
 def _suspended(rows: Rows) -> dict[bytes, int]:

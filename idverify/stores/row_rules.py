@@ -90,6 +90,13 @@ ROW_RULES: Final[Mapping[str, str]] = {
         WHERE (l.authorisation_id IS NOT NULL OR l.approval_id IS NOT NULL OR l.approved_by IS NOT NULL)
         AND (second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
         OR second.security_key_id = first.security_key_id OR second.id IS NULL)""",
+    "two admins confirm whom is relied on": """
+        SELECT second.ledger_index FROM issuer_change c
+        LEFT JOIN authorisation first ON first.id = c.authorisation_id
+        LEFT JOIN authorisation second ON second.id = c.approval_id
+        WHERE first.act IS DISTINCT FROM 'change-trusted-issuers'
+        OR second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
+        OR second.security_key_id = first.security_key_id""",
     "two admins order another signing key": """
         SELECT second.ledger_index FROM key_order o LEFT JOIN authorisation first ON first.id = o.authorisation_id
         LEFT JOIN authorisation second ON second.id = o.approval_id

@@ -104,15 +104,17 @@ crl = Table(
     _int("next_update"),
 )
 
-# Issuers that this verifier relies on; our own is one of them.
-trusted_issuer = Table(
-    "trusted_issuer",
+# Whom this verifier relies on besides ourselves: one change after another, each confirmed by two admins.
+issuer_change = Table(
+    "issuer_change",
     metadata,
-    Column("iss", Text, primary_key=True),
-    _text("name"),
-    _bytes("roots"),
-    _text("types"),
-    _text("status_base"),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    _bytes("document"),  # canonical JSON: whole issuers with all their terms, and what they were taken from
+    _text("decided_by"),
+    _text("approved_by"),
+    _bytes("authorisation_id"),
+    _bytes("approval_id"),
+    _int("decided_at"),
 )
 
 api_key = Table(

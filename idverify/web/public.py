@@ -7,7 +7,9 @@ from typing import Any
 from aiohttp import web
 
 from idverify.errors import IdverifyError
+from idverify.formats.strict_json import encode_json
 from idverify.ports import uuid7
+from idverify.services import iacas as service
 from idverify.services import trust
 from idverify.stores import queries, tables
 from idverify.stores.writes import Remove, WriteSet
@@ -23,6 +25,11 @@ async def root_certificate(call: Call) -> Reply:
     issuer = call.office.trust.issuer(call.office.deployment.iss)
     assert issuer is not None
     return cached(call, issuer.roots[0], "application/pkix-cert", 3600)
+
+
+async def iacas(call: Call) -> Reply:
+    """Our roots for mdocs, with their keys, as JSON (OpenID4VCI ``mdoc_iacas_uri``)."""
+    return cached(call, encode_json(service.iacas(call.office)), "application/json", 3600)
 
 
 async def crl(call: Call) -> Reply:

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from idverify.formats.sdjwt_vc_draft import ISSUER_METADATA_PATH
+from idverify.services.iacas import PATH as IACAS_PATH
 from idverify.services.issuer_metadata import TYPES_PATH
 from idverify.web import (
     administering,
@@ -139,6 +140,7 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", SHARD + "/proof/{index:[0-9]{1,20}}", log.proof, ANY, OTHER_MEDIA),
     Endpoint("GET", SHARD + "/consistency", log.consistency, ANY, OTHER_MEDIA, query=("from", "to")),
     Endpoint("GET", "/pki/root.cer", public.root_certificate, ANY, OTHER_MEDIA),
+    Endpoint("GET", IACAS_PATH, public.iacas, ANY, OTHER_MEDIA),
     Endpoint("GET", "/pki/crl.der", public.crl, ANY, OTHER_MEDIA),
     Endpoint("GET", "/.well-known/webauthn", public.related_origins, ANY, {200: schema.RelatedOrigins}),
     Endpoint("GET", "/.well-known/passkey-endpoints", public.passkey_endpoints, ANY, {200: schema.PasskeyEndpoints}),

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from idverify.ledger.errors import UnreachableError
 from idverify.ledger.witness_protocol import MAX_ANSWER
+from idverify.web.resolver import OwnThreads
 
 SECONDS: Final = 10.0
 """Whoever asks gives up earlier, after the budget for all witnesses."""
@@ -57,7 +54,7 @@ class HttpWitnessTransport:
 @asynccontextmanager
 async def open_witness_transport() -> AsyncIterator[HttpWitnessTransport]:
     """A transport with a session of its own."""
-    connector = aiohttp.TCPConnector(resolver=_Resolver())
+    connector = aiohttp.TCPConnector(resolver=OwnThreads(_RESOLVERS))
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=SECONDS),
@@ -67,31 +64,3 @@ async def open_witness_transport() -> AsyncIterator[HttpWitnessTransport]:
         auto_decompress=False,
     ) as session:
         yield HttpWitnessTransport(session)
-
-
-class _Resolver(AbstractResolver):
-    """Names are looked up in threads of our own.
-
-    A look-up cannot be stopped once it has begun; in the loop's shared threads, a name server that hangs would soon
-    leave none for anybody else.
-    """
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVERS, "idverify-resolver")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        )
-        return [
-            ResolveResult(
-                hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=socket.AI_NUMERICHOST
-            )
-            for kind, _, proto, _, address in found
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)

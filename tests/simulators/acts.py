@@ -28,6 +28,7 @@ from idverify.services import (
     administration,
     authenticators,
     change_authenticators,
+    change_trusted_issuers,
     decide,
     enrol_staff,
     erase,
@@ -52,8 +53,11 @@ from idverify.services.office import ENTRIES_SIGNER, Office
 from idverify.services.people import read
 from idverify.services.policy_record import record_policy
 from idverify.services.records import ENTRY_TYPES
+from idverify.services.trust_book import TrustBook
+from idverify.services.trusted_issuers import Change
 from idverify.stores import queries, tables
 from tests.simulators import makers
+from tests.simulators.foreign_issuer import NORTH
 from tests.simulators.holder import collection, holding
 from tests.simulators.rulings import content
 from tests.simulators.service import PERMISSION
@@ -128,7 +132,7 @@ async def every_act(served: SoftwareOffice, *, erase_another: bool = False) -> l
     await watch("a citizen signed out everywhere", sessions.end_all(served.office, await served.principal(citizen)))
     await _erasure(watch, bytes.fromhex(await served.api.person_with_status()) if erase_another else person)
     office = served.office
-    trusting_nobody = replace(served.office, trust=TrustStore({}))
+    trusting_nobody = replace(served.office, trust_book=TrustBook(TrustStore({})))
     await watch("the rules were changed", record_policy(trusting_nobody))
     await watch("metadata of authenticators were loaded", load_metadata(office))
     return watch.marks
@@ -315,6 +319,8 @@ async def _by_two_admins(watch: _Watch) -> None:
         return await watch(act, approved)
 
     await agreed("authenticators were changed", await change_authenticators.action(office, EMPTY))
+    further = Change((NORTH.trusted(office.clock.now()),))
+    await agreed("trusted issuers were changed", await change_trusted_issuers.action(office, further))
     link = await agreed("a link was made by two", enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH))
     await served.api.enrol("otto", both_parts(link))
     account = (await served.principal("otto")).signed_in

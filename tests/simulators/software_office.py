@@ -49,12 +49,12 @@ from idverify.services.office import (
     Office,
     load_deployment,
     load_keys,
-    load_trust,
 )
 from idverify.services.outside import Nobody, Outside
 from idverify.services.sessions import recognise
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
+from idverify.services.trust_book import TrustBook
 from idverify.stores.ledger import StoredLedger
 from idverify.stores.open import Location, open_store
 from idverify.stores.schema import upgrade
@@ -225,7 +225,7 @@ class Premises:
             deployment=ours,
             log_book=await LogBook.read(store, self._hands(store, ours.iss, keys)),
             keys=keys,
-            trust=await load_trust(store),
+            trust_book=await TrustBook.read(store),
             store=store,
             vault=Vault(token, system_entropy),
             signer=token,

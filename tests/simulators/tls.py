@@ -1,8 +1,9 @@
-"""A TLS certificate that vouches for itself, for this machine and an hour."""
+"""A TLS certificate that vouches for itself, for this machine or for names that a test gives, and an hour."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 
-def make_certificate(certificate: Path, key: Path) -> None:
-    """Write a PEM certificate for localhost, and its key."""
+def make_certificate(certificate: Path, key: Path, names: Iterable[str] = ("localhost",)) -> None:
+    """Write a PEM certificate for these names and this machine's address, and its key."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    hosts = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
+    hosts = x509.SubjectAlternativeName([*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))])
     now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +20,7 @@ from idverify.core.policy import Role
 from idverify.core.retirement import Retirement
 from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.formats.untrusted import certificate_json
 from idverify.services import administration
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Kind
@@ -78,6 +81,7 @@ ACTS: Final[Mapping[str, str]] = {
     "add-security-key": N_("Security key to be added"),
     "remove-security-key": N_("Security key removed"),
     "change-authenticator-list": N_("List of authenticators changed"),
+    "change-trusted-issuers": N_("Trusted issuers changed"),
     "reinstate-security-key": N_("Suspended security key put back in use"),
     "replace-signing-key": N_("Signing key to be replaced"),
     "export-evidence": N_("Evidence downloaded"),
@@ -105,6 +109,10 @@ APPROVALS: Final[Mapping[str, Approval]] = {
     "change-authenticator-list": Approval(
         N_("If you approve it, the list holds at once, and keys that it refuses stop working."),
         N_("It was approved, and the list was put in force."),
+    ),
+    "change-trusted-issuers": Approval(
+        N_("If you approve it, documents are checked by it at once. Compare each SHA-256 with the issuer first."),
+        N_("It was approved, and documents are checked by it."),
     ),
     "enrol-staff": Approval(_PART, _PART_MADE),
     "reinstate-security-key": Approval(
@@ -145,6 +153,8 @@ REPLACEMENTS: Final[Mapping[Replacement, str]] = {
     ),
 }
 
+NO_NAME: Final = N_("By its root alone")
+FROM_DECISION: Final = N_("From the day of this decision on")
 NOT_ASKED: Final = N_("Not asked for")
 _REFERENCE: Final = N_("Person's reference")
 _KEY: Final = N_("Security key")
@@ -243,6 +253,57 @@ def authenticator_lines(document: Mapping[str, Any]) -> list[Said]:
     return lines
 
 
+def issuer_lines(document: Mapping[str, Any]) -> list[Said]:
+    """What a change of trusted issuers says, issuer by issuer."""
+    source, lines = document["source"], list[Said]()
+    if source is not None:
+        issue = "" if source["issue"] is None else f" {source['issue']}"
+        lines += [
+            Said(N_("Taken from the list of"), f"{source['name']}{issue}"),
+            Said(N_("Date of that list"), _day(source["date"]), is_date=True),
+            Said(N_("Root that vouches for that list (SHA-256 of the DER certificate)"), source["root_sha256"]),
+        ]
+    for issuer in document["issuers"]:
+        lines.append(Said(N_("Issuer"), issuer["name"]))
+        lines.append(Said(N_("Names itself in documents"), issuer["iss"] or NO_NAME, translated=issuer["iss"] is None))
+        if issuer["country"]:
+            lines.append(Said(N_("Country"), issuer["country"]))
+        lines += [Said(N_("Its status lists are at"), base) for base in issuer["status_bases"]]
+        for kind in issuer["types"]:
+            lines.append(Said(N_("Relied on for documents of type"), f"{kind['type']} ({kind['format']})"))
+            lines += _term(kind)
+        for root in issuer["roots"]:
+            lines += _root(root)
+        lines += [Said(N_("List of revoked certificates (SHA-256)"), _sha256(crl)) for crl in issuer["crls"]]
+    return lines
+
+
+def _root(root: Mapping[str, Any]) -> list[Said]:
+    der = base64.b64decode(root["certificate"])
+    certificate = certificate_json(der)
+    lines = [
+        Said(N_("Root"), str(certificate["subject"])),
+        Said(N_("SHA-256 of its DER certificate"), str(certificate["sha256"])),
+    ]
+    if root["origin"]:
+        lines.append(Said(N_("Where it came from"), root["origin"]))
+    return lines + _term(root)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(base64.b64decode(text)).hexdigest()
+
+
+def _term(term: Mapping[str, Any]) -> list[Said]:
+    since, until = term["since"], term["until"]
+    begins = Said(N_("From"), FROM_DECISION if since is None else _day(since), since is None, since is not None)
+    return [begins] if until is None else [begins, Said(N_("Not any more from"), _day(until), is_date=True)]
+
+
+def _day(at: int) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).date().isoformat()
+
+
 def _suspended_key(action: Action) -> list[Said]:
     content = action.content
     return [
@@ -264,7 +325,7 @@ def _signing_key(action: Action) -> list[Said]:
 
 
 def _own_key(action: Action) -> list[Said]:
-    registered = dt.datetime.fromtimestamp(action.content["created_at"], dt.UTC).date().isoformat()
+    registered = _day(action.content["created_at"])
     return [
         Said(_KEY, action.content["name"]),
         Said(N_("Registered on"), registered, is_date=True),
@@ -354,6 +415,13 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
         lambda action: [
             Said(N_("Version of the list"), str(action.content["version"])),
             *authenticator_lines(action.content["document"]),
+        ],
+    ),
+    "change-trusted-issuers": (
+        N_("Do you confirm that these issuers are relied on for this, and no longer than this?"),
+        lambda action: [
+            Said(N_("Number of the change"), str(action.content["version"])),
+            *issuer_lines(action.content["document"]),
         ],
     ),
     "enrol-organisation": (N_("Do you confirm that this organisation gets a link to register a key?"), _enrolment),

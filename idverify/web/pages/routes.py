@@ -6,6 +6,7 @@ from typing import Final
 
 from idverify.auth.mds import MAX_BLOB
 from idverify.core.decision import DecisionKind
+from idverify.formats.vical import MAX_VICAL
 from idverify.web.body import MAX_BODY
 from idverify.web.pages import (
     account,
@@ -32,6 +33,7 @@ from idverify.web.pages import (
     relying_party,
     sign_in,
     signing_keys,
+    trusted_issuers,
     verifying,
     ways_back,
 )
@@ -157,6 +159,12 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", authenticators.PATH + "/trial", authenticators.try_out, ADMIN),
     Page("POST", authenticators.PATH + "/proposal", authenticators.propose, ADMIN),
     Page("POST", SUSPENDED_KEY, authenticators.put_back, ADMIN),
+    Page("GET", trusted_issuers.PATH, trusted_issuers.show, ADMIN),
+    Page("POST", trusted_issuers.PATH + "/addition", trusted_issuers.add, ADMIN),
+    Page("POST", trusted_issuers.PATH + "/list", trusted_issuers.take_list, ADMIN, MAX_VICAL + MAX_BODY),
+    Page("POST", trusted_issuers.PATH + "/change", trusted_issuers.take_change, ADMIN),
+    Page("POST", trusted_issuers.PATH + "/withdrawal", trusted_issuers.withdraw, ADMIN),
+    Page("POST", trusted_issuers.PATH + "/proposal", trusted_issuers.propose, ADMIN),
     Page("GET", SIGNING_KEY, signing_keys.ask, ADMIN),
     Page("POST", SIGNING_KEY, signing_keys.propose, ADMIN),
     Page("GET", "/admin/enrolment", admin.ask_invitation, ADMIN),

@@ -59,7 +59,7 @@ def test_a_bundle_that_holds() -> None:
     opened = open_bundle(signed(), PIN, world.NOW)
 
     assert opened == BUNDLE
-    assert opened.trust_store().revocations_until == world.NOW + 30 * world.DAY
+    assert opened.trust_store().crl_ends == {world.ROOT: world.NOW + 30 * world.DAY}
 
 
 def test_a_bundle_carries_lists_of_either_form() -> None:

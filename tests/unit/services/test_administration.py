@@ -160,7 +160,7 @@ async def test_whoever_proposed_it_has_left(served: SoftwareOffice) -> None:
     [
         (
             Action("end-the-world"),
-            "must be one of: change-authenticator-list, enrol-staff, rei",
+            "must be one of: change-authenticator-list, change-trusted-issuers, enrol-staff, rei",
         ),
         (Action("enrol-staff"), "by role, name and first_part"),
         (Action("enrol-staff", "ab" * 16, LINK.content), "by role, name and first_part"),

@@ -126,6 +126,7 @@ CHANGED = (
     tables.api_key,
     tables.enrolment,
     tables.authenticator_list,
+    tables.issuer_change,
     tables.metadata_blob,
     tables.ledger_record,
 )
@@ -333,6 +334,8 @@ async def test_rights_that_were_changed(town: Town, table: Table, column: str, v
         (tables.security_key, "suspended_at", 1, "it is in use again"),
         (tables.account, "role", "admin", "it is of this account"),
         (tables.authenticator_list, "document", b"{}", "there is such a row"),
+        (tables.issuer_change, "document", b"{}", "there is such a row"),
+        (tables.issuer_change, "decided_at", 1, "there is such a row"),
         (tables.metadata_blob, "blob", b"{}", "these metadata are there"),
     ],
 )

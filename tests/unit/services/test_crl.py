@@ -32,7 +32,7 @@ async def test_it_is_renewed_in_its_last_days(served: SoftwareOffice) -> None:
 
 async def test_a_stale_list_is_never_green() -> None:
     """Past its end nobody knows whether the signer was revoked since: refer, whatever else holds."""
-    trust = replace(world.TRUST, revocations_until=world.NOW)
+    trust = replace(world.TRUST, crl_ends={world.ROOT: world.NOW})
     document = Submission(world.present(world.issue()), expected=world.ASKED)
 
     verdict = (await verify(Verifier(trust, StatusSource(None), Policy(())), document, world.NOW)).verdict

@@ -53,8 +53,8 @@ async def test_what_may_follow_is_the_same_for_all(marks: list[Mark]) -> None:
     assert deeds[ACT] >= {
         "cover", "decision.grant", "erasure", "security.account-ended", "security.api-key-made",
         "security.api-key-revoked", "security.authenticators-changed", "security.enrolment-cancelled",
-        "security.enrolment-made", "security.recovery-codes-made", "security.signed-out-everywhere",
-        "security.signing-key-ordered",
+        "security.enrolment-made", "security.issuers-changed", "security.recovery-codes-made",
+        "security.signed-out-everywhere", "security.signing-key-ordered",
     }  # fmt: skip
     assert deeds[*ACT, STATUS] == {
         "cover", "decision.vary", "decision.suspend", "decision.reinstate", "decision.revoke",

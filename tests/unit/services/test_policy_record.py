@@ -16,6 +16,7 @@ from idverify.services import policy_record
 from idverify.services.log_book import LogBook
 from idverify.services.office import Office
 from idverify.services.policy_record import POLICY_CHANGED, digest, policy, record_policy, recorded
+from idverify.services.trust_book import TrustBook
 from idverify.stores import tables
 from tests.simulators.software_office import SoftwareOffice
 
@@ -46,7 +47,7 @@ async def test_a_change_is_recorded(served: SoftwareOffice, changed: str, monkey
             alone = replace(decision.EFFECTS[DecisionKind.REVOKE], two_people=False)
             monkeypatch.setattr(policy_record, "EFFECTS", {**decision.EFFECTS, DecisionKind.REVOKE: alone})
         case "issuers":
-            office = replace(office, trust=TrustStore({}))
+            office = replace(office, trust_book=TrustBook(TrustStore({})))
         case "log":
             other = replace(office.log_book.policy_of(office.log.origin), text="quorum none\n")
             monkeypatch.setattr(LogBook, "policy_of", lambda _book, _origin: other)

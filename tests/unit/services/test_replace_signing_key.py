@@ -19,7 +19,8 @@ from idverify.services.administration import Waiting
 from idverify.services.establish import CERTIFIED_ROLES, CRL_DAYS, DAY, ROOT_ROLE, renew_crl
 from idverify.services.invite import Invited
 from idverify.services.key_ceremony import KeyOrder, open_orders
-from idverify.services.office import STATUS_SIGNER, load_keys, load_trust
+from idverify.services.office import STATUS_SIGNER, load_keys
+from idverify.services.trust_book import load_trust
 from idverify.stores import queries
 from tests.simulators.software_office import SoftwareOffice
 

@@ -422,6 +422,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "no two security keys are one": "test_rights_on_the_ledger.py",
     "an idempotency key leads to an entry of its shard": "test_published_rows.py",
     "an act that was confirmed is kept under the key of whom its entry is about": "test_confirmations.py",
+    "two admins confirm whom is relied on": "test_trusted_issuers_audit.py",
 }
 
 

@@ -23,7 +23,7 @@ from idverify.ports import SystemClock
 from idverify.stores import schema
 from idverify.stores.open import open_store
 from idverify.stores.schema import MIGRATIONS, REVISION, current_revision, upgrade, upgrade_existing
-from idverify.stores.tables import metadata, trusted_issuer
+from idverify.stores.tables import metadata, status_entry
 from idverify.stores.writes import Insert, WriteSet
 from tests.simulators.databases import DRIVERS, changed, empty, rows
 
@@ -195,13 +195,13 @@ async def test_a_server_is_upgraded_once_whoever_comes_first(url: str, monkeypat
     with monkeypatch.context() as before:
         before.setattr(schema, "REVISION", "0006")
         upgrade(url)
-    row = {"iss": "i", "name": "n", "roots": b"r", "types": "t", "status_base": "s"}
+    row = {"status_list": "l", "status_index": 1, "value": 1}
     async with open_store(url, SystemClock()) as store:
-        await store.commit(WriteSet((Insert(trusted_issuer, row),)))
+        await store.commit(WriteSet((Insert(status_entry, row),)))
     await asyncio.gather(*(asyncio.to_thread(upgrade_existing, url) for _ in range(3)))
 
     assert current_revision(url) == REVISION
-    assert rows(url, "SELECT iss FROM trusted_issuer") == [("i",)]
+    assert rows(url, "SELECT status_list FROM status_entry") == [("l",)]
 
 
 async def test_a_server_of_a_newer_version_is_refused(url: str) -> None:

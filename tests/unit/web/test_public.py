@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from idverify.errors import Unavailable
-from idverify.formats import status_list, x509
+from idverify.formats import jose, status_list, x509
 from idverify.stores.open import Location
 from idverify.web.pages.routes import PAGES
 from tests.simulators.contract import JudgedApi
 from tests.simulators.software_office import SoftwareOffice, premises
 
 WELL_KNOWN = ["/.well-known/webauthn", "/.well-known/passkey-endpoints"]
-CACHED = ["/status/1", "/pki/root.cer", "/pki/crl.der", *WELL_KNOWN]
+CACHED = ["/status/1", "/pki/root.cer", "/iacas", "/pki/crl.der", *WELL_KNOWN]
 
 
 async def _fetch(served: SoftwareOffice, path: str, **headers: str) -> Any:
@@ -45,6 +46,25 @@ async def test_whoever_has_it_need_not_fetch_it(served: SoftwareOffice, path: st
     assert first.headers["Cache-Control"].startswith("public, max-age=")
     assert [first.status, again.status, other.status] == [200, 304, 200]
     assert again.headers["ETag"] == first.headers["ETag"]
+
+
+async def test_roots_for_wallets(served: SoftwareOffice) -> None:
+    """As GOV.UK Wallet's page "Publish your root certificates" has it: the same root, told and as a certificate."""
+    root = await served.api.ok("GET", "/pki/root.cer")
+    certificate = x509.read_certificate(root)
+    (iaca,) = (await served.api.ok("GET", "/iacas"))["data"]
+
+    assert set(iaca) == {"id", "active", "certificatePem", "certificateData", "publicKeyJwk"}
+    assert load_pem_x509_certificate(iaca["certificatePem"].encode()) == certificate
+    assert iaca["certificatePem"].startswith("-----BEGIN CERTIFICATE-----")
+    assert iaca["active"] is True
+    key = jose.public_key({name: iaca["publicKeyJwk"][name] for name in ("kty", "crv", "x", "y")})
+    assert key.public_numbers() == x509.signing_key(root).public_numbers()
+    assert iaca["publicKeyJwk"]["alg"] == "ES256"
+    data = iaca["certificateData"]
+    assert (data["country"], data["commonName"]) == ("UT", "Utopia documents root")
+    assert data["notAfter"] == certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert data["notBefore"] == certificate.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def test_what_is_public_can_be_read(served: SoftwareOffice) -> None:

@@ -1,0 +1,70 @@
+"""Whom this service relies on, as it has it in memory: read from the database, and anew when it changes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from idverify.core.trust import TrustedIssuer, TrustStore
+from idverify.core.types import wire_types
+from idverify.formats.issuer_document import crl_issuer
+from idverify.formats.x509 import trust_store
+from idverify.services.establish import ROOT_ROLE
+from idverify.services.trusted_issuers import register
+from idverify.stores import queries
+from idverify.stores.store import Store
+from idverify.stores.transaction import Transaction
+
+
+class TrustBook:
+    """The trust store in force. Everything that checks something takes ``current`` once, and keeps to it."""
+
+    def __init__(self, current: TrustStore, version: int = 0) -> None:
+        self.current = current
+        self._version = version
+
+    @classmethod
+    async def read(cls, store: Store) -> TrustBook:
+        """As the database has it."""
+        book = cls(TrustStore({}))
+        await book.reload(store)
+        return book
+
+    async def reload(self, store: Store) -> None:
+        """Take what the database has now."""
+        known, crls = await register(store), await store.fetch(queries.CRLS, {})
+        ours = await own_issuer(store)
+        issuers = {**known.issuers, ours.key: ours}
+        listed = [(row["issuer_certificate"], row["der"]) for row in crls]
+        self.current = trust_store(issuers, [*listed, *of_others(known.issuers.values())])
+        self._version = known.version
+
+    async def reload_if_changed(self, store: Store) -> bool:
+        """Whether another process changed it, and this one has it now, too."""
+        newest: Any = await store.fetch_one(queries.NEWEST_ISSUER_CHANGE, {})
+        if (newest["version"] or 0) == self._version:
+            return False
+        await self.reload(store)
+        return True
+
+
+def of_others(issuers: Iterable[TrustedIssuer]) -> Iterator[tuple[bytes, bytes]]:
+    """The lists of revoked certificates that came with the decisions on issuers: (root, list), both DER."""
+    for issuer in issuers:
+        roots = [root.certificate for root in issuer.root_terms]
+        yield from ((crl_issuer(crl, roots), crl) for crl in issuer.crls)
+
+
+async def own_issuer(reader: Store | Transaction) -> TrustedIssuer:
+    """Ourselves: our root, our types and our status lists are what they are, and nobody's decision."""
+    (ours,) = await reader.fetch(queries.DEPLOYMENT, {})
+    keys: list[Any] = await reader.fetch(queries.KEYS_IN_USE, {})
+    roots = tuple(row["certificate"] for row in keys if row["role"] == ROOT_ROLE)
+    return TrustedIssuer(
+        ours["iss"], ours["name"], roots, frozenset(wire_types()), ours["status_base"], ours["country"]
+    )
+
+
+async def load_trust(store: Store) -> TrustStore:
+    """The issuers we rely on, and the certificates that their CRLs revoke."""
+    return (await TrustBook.read(store)).current

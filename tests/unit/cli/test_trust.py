@@ -1,0 +1,190 @@
+"""``idverify trust``: what files say, what two admins would confirm, and that nothing takes effect here."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idverify.cli import main
+from idverify.cli.trust_inspect import FAILS, HOLDS, UNTOLD, inspected
+from idverify.core.trust import TrustedIssuer
+from idverify.formats import x509
+from idverify.services.trusted_issuers import Register, read_change
+from tests.simulators import credential_world as world
+from tests.simulators import vical_world as vicals
+from tests.simulators.foreign_issuer import NORTH, SOUTH, VCT
+from tests.simulators.makers import in_pem
+from tests.unit.formats.test_trust_bundle import PIN, signed
+from tests.unit.services.test_trust_proposals import crl
+
+NOW = world.NOW
+trust = importlib.import_module("idverify.cli.trust")
+
+
+@pytest.mark.parametrize(
+    ("content", "root", "pin", "status", "said"),
+    [
+        (in_pem(NORTH.root()), None, None, HOLDS, x509.fingerprint(NORTH.root()).hex()),
+        (NORTH.root(), None, None, HOLDS, "CN=Northland Authority Root"),
+        (NORTH.leaf(), None, None, FAILS, "root-is-authority"),
+        (b"-----BEGIN CERTIFICATE-----\nx", None, None, FAILS, "cannot be read"),
+        (vicals.signed(), None, None, UNTOLD, "give --provider-root"),
+        (
+            vicals.signed(),
+            vicals.root(),
+            None,
+            HOLDS,
+            "Southland Authority: org.iso.18013.5.1.mDL, org.example.permit.1",
+        ),
+        (vicals.signed(), NORTH.root(), None, FAILS, "It does not hold"),
+        (vicals.signed(vicals.listed(vicals.entry(ski=b"x"))), vicals.root(), None, HOLDS, "Not taken: Northland"),
+        (signed(), None, None, UNTOLD, "Give --root-sha256"),
+        (signed(), None, PIN, HOLDS, "Trust bundle of https://issuer.example"),
+        (signed(), None, bytes(32), FAILS, "bundle-root"),
+        (b"nothing at all", None, None, FAILS, "cannot be read"),
+        (b"", None, None, FAILS, "cannot be read"),
+    ],
+)
+def test_what_a_file_says(content: bytes, root: bytes | None, pin: bytes | None, status: int, said: str) -> None:
+    """In words, with whether it holds; without what would tell, it could not be told."""
+    found = inspected(content, root, pin, NOW)
+
+    assert found.status == status
+    assert said in "\n".join(found.lines)
+    assert found.to_json()["holds"] is {HOLDS: True, FAILS: False, UNTOLD: None}[status]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with files to import, and a database in which NORTH is relied on already."""
+    known = Register(1, {NORTH.iss: NORTH.trusted(NOW)})
+    ours = TrustedIssuer("https://ours.example", "Ours", (world.root(world.private_key(9), "Ours"),), frozenset(), "")
+
+    async def registered(_store: object) -> Register:
+        return known
+
+    async def own(_store: object) -> TrustedIssuer:
+        return ours
+
+    monkeypatch.setattr(trust, "register", registered)
+    monkeypatch.setattr(trust, "own_issuer", own)
+    monkeypatch.setattr(trust, "with_store", lambda _data, work: asyncio.run(work(None)))
+    monkeypatch.setattr(trust, "SystemClock", type("Clock", (), {"now": lambda _self: NOW + 100}))
+    for name, content in {
+        "south.pem": in_pem(SOUTH.root()),
+        "list.cbor": vicals.signed(vicals.listed(vicals.entry(SOUTH))),
+        "provider.pem": in_pem(vicals.root()),
+        "bundle.jwt": signed(),
+        "north.crl": crl(1),
+        "leaf.der": SOUTH.leaf(),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, place: Path, *words: str) -> tuple[int, Any]:
+    """The exit status, and the issuers of the change that was written, if one was."""
+    output = place / "change.json"
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("sys.argv", ["idverify", "trust", "import", *words, "--output", str(output)])
+    status = main()
+    return status, read_change(json.loads(output.read_text()), NOW).issuers if output.exists() else None
+
+
+SOUTH_SAID = ("--name", SOUTH.name, "--country", "XB", "--iss", SOUTH.iss, "--type", f"dc+sd-jwt={VCT}")
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("south.pem", *SOUTH_SAID, "--origin", "letter"), [SOUTH.name]),
+        (("list.cbor", "--provider-root", "provider.pem"), [SOUTH.name]),
+        (("bundle.jwt", "--root-sha256", PIN.hex()), ["Example Authority"]),
+        (("north.crl",), [NORTH.name]),
+        (("--withdraw", NORTH.iss), [NORTH.name]),
+        (("--withdraw", x509.fingerprint(NORTH.root()).hex(), "--since", "2026-09-21T14:00:00Z"), [NORTH.name]),
+        (
+            ("south.pem", "--issuer", NORTH.iss, "--iss", NORTH.iss, "--name", NORTH.name, "--country", "XA"),
+            [NORTH.name],
+        ),
+    ],
+)
+def test_a_change_is_made(
+    words: tuple[str, ...], names: list[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From each kind of file, and of a withdrawal; whoever reads it is told what two admins will confirm."""
+    status, issuers = _run(monkeypatch, place, *words)
+
+    assert status == 0
+    assert [issuer.name for issuer in issuers] == names
+
+
+def test_both_outputs_say_the_same(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For people what waits for the two admins, for machines the change itself."""
+    said = vicals.listed(vicals.entry(SOUTH), vicals.entry(NORTH, ski=b"x"))
+    (place / "list.cbor").write_bytes(vicals.signed(said))
+    _run(monkeypatch, place, "list.cbor", "--provider-root", "provider.pem")
+    text = capsys.readouterr().out
+    _run(monkeypatch, place, "list.cbor", "--provider-root", "provider.pem", "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    assert "Two admins will confirm" in text
+    assert "Nothing is changed yet" in text
+    assert "Not taken: Northland Authority" in text
+    assert told["refused"] == [{"authority": "Northland Authority", "rule": "entry-ski"}]
+    assert told["change"]["source"]["name"] == "Example Provider"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("leaf.der", *SOUTH_SAID), 1),
+        (("list.cbor", "--provider-root", "south.pem"), 1),
+        (("bundle.jwt", "--root-sha256", "00" * 32), 1),
+        (("--withdraw", "https://nobody.example"), 1),
+        (("south.pem", *SOUTH_SAID[:-1], "no-format"), 64),
+        (("south.pem",), 64),
+        ((), 64),
+        (("bundle.jwt", "--root-sha256", "xy"), 64),
+        (("--withdraw", NORTH.iss, "--since", "yesterday"), 64),
+        (("absent.pem", *SOUTH_SAID), 64),
+        (("list.cbor", "--provider-root", "absent.pem"), 64),
+    ],
+)
+def test_what_cannot_be_proposed(
+    words: tuple[str, ...], status: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, and no file is written."""
+    assert _run(monkeypatch, place, *words) == (status, None)
+
+
+def test_whom_the_service_relies_on(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ourselves first; with a time those of that time."""
+    for words, names in (((), ["Ours", NORTH.name]), (("--at", "2020-01-01"), ["Ours"])):
+        monkeypatch.setattr("sys.argv", ["idverify", "trust", "list", *words, "--json"])
+        assert main() == 0
+        assert [one["name"] for one in json.loads(capsys.readouterr().out)["issuers"]] == names
+    monkeypatch.setattr("sys.argv", ["idverify", "trust", "list"])
+    assert main() == 0
+    assert x509.fingerprint(NORTH.root()).hex() in capsys.readouterr().out
+    assert place.exists()
+
+
+def test_inspect_from_the_command_line(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its exit status tells as much."""
+    monkeypatch.chdir(place)
+    for words, status in ((("south.pem",), 0), (("leaf.der",), 1), (("list.cbor", "--json"), 2)):
+        monkeypatch.setattr("sys.argv", ["idverify", "trust", "inspect", *words])
+        assert main() == status
+    assert "vical" in capsys.readouterr().out

@@ -1,0 +1,249 @@
+"""What files propose: whom to rely on, from a certificate, a provider's list or somebody's bundle, and whom no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from idverify.core.credential import Issuer
+from idverify.core.trust import TrustedIssuer
+from idverify.errors import Conflict, DocumentError, Unprocessable
+from idverify.formats import trust_bundle, x509, x509_build
+from idverify.formats.trust_bundle import TrustBundle
+from idverify.services.trust_book import of_others
+from idverify.services.trust_proposals import ByHand, by_hand, from_bundle, from_vical, with_crl, withdrawal
+from idverify.services.trusted_issuers import (
+    Change,
+    Proposed,
+    Register,
+    change_json,
+    read_change,
+    require_changeable,
+)
+from tests.simulators import credential_world as world
+from tests.simulators import vical_world as vicals
+from tests.simulators.foreign_issuer import NORTH, SOUTH, VCT
+from tests.unit.formats.test_trust_bundle import BUNDLE, PIN, signed
+
+NOW, DAY = world.NOW, world.DAY
+ROOT = vicals.root()
+SAID = ByHand("Northland Authority", "XA", NORTH.iss, (f"{NORTH.iss}/status",), (("dc+sd-jwt", VCT),), "by hand")
+
+
+def after(register: Register, change: Change) -> Register:
+    """The register once a change is in force; it must be one that may be."""
+    require_changeable(Proposed(change, register, world.TRUSTED))
+    sources = {} if change.source is None else {change.source.name: change.source}
+    issuers = {one.key: one for one in change.issuers}
+    return Register(register.version + 1, {**register.issuers, **issuers}, {**register.sources, **sources})
+
+
+def test_a_certificate_by_hand() -> None:
+    """From now on, for these types; the same again adds nothing, another root and type are added to it."""
+    (issuer,) = by_hand(Register(), [NORTH.root()], SAID, NOW).issuers
+    register = after(Register(), Change((issuer,)))
+    more = replace(SAID, types=(("dc+sd-jwt", VCT), ("mso_mdoc", vicals.MDL)))
+    (grown,) = by_hand(register, [NORTH.root(), SOUTH.root()], more, NOW + DAY).issuers
+
+    assert issuer == NORTH.trusted(NOW)
+    assert grown.roots == (NORTH.root(), SOUTH.root())
+    assert [term.since for term in grown.root_terms] == [NOW, NOW + DAY]
+    assert grown.types == {VCT, vicals.MDL}
+
+
+def test_a_further_root_of_an_issuer_without_a_name() -> None:
+    """By its key, since nothing in the new certificate tells."""
+    nameless = replace(SAID, iss="", types=(("mso_mdoc", vicals.MDL),))
+    register = after(Register(), by_hand(Register(), [NORTH.root()], nameless, NOW))
+    (key,) = register.issuers
+    (grown,) = by_hand(register, [SOUTH.root()], replace(nameless, key=key), NOW).issuers
+
+    assert grown.key == key
+    assert grown.roots == (NORTH.root(), SOUTH.root())
+    with pytest.raises(Unprocessable, match="no such"):
+        by_hand(register, [SOUTH.root()], replace(nameless, key="iaca:00"), NOW)
+
+
+@pytest.mark.parametrize(("roots", "error"), [([], Unprocessable), ([NORTH.leaf()], DocumentError)])
+def test_what_is_no_root(roots: list[bytes], error: type[Exception]) -> None:
+    """Nothing, or a certificate that certifies nobody."""
+    with pytest.raises(error):
+        by_hand(Register(), roots, SAID, NOW)
+
+
+def _taken(register: Register, said: Any = None, at: int = NOW) -> Register:
+    return after(register, from_vical(register, vicals.signed(said), ROOT, at).change)
+
+
+def _newer(*entries: Any, issue: int = 8, days: int = 0) -> dict[str, Any]:
+    return vicals.listed(*entries, vicalIssueID=issue, date=vicals.instant(NOW + days * DAY))
+
+
+def test_a_list_of_issuers() -> None:
+    """Each authority with its roots and types, as mdocs; the change says which list it came from, and whose."""
+    made = from_vical(Register(), vicals.signed(), ROOT, NOW)
+    north, south = made.change.issuers
+
+    assert (north.name, north.iss, north.country, north.types) == ("Northland Authority", "", "XA", {vicals.MDL})
+    assert south.types == {vicals.MDL, vicals.PERMIT}
+    assert north.allows("mso_mdoc", vicals.MDL)
+    assert not north.allows("dc+sd-jwt", vicals.MDL)
+    assert north.root_terms[0].origin == "VICAL of Example Provider, issue 7, 2026-09-20"
+    assert made.change.source is not None
+    assert (made.change.source.issue, made.change.source.root_sha256) == (7, x509.fingerprint(ROOT).hex())
+    assert made.refused == ()
+
+
+def test_a_newer_list() -> None:
+    """Whoever is not on it any more is withdrawn, a type that is gone ends, a new root is added."""
+    register = _taken(Register())
+    fresh = NORTH.root(world.private_key(77))
+    both = (vicals.entry(NORTH), vicals.entry(NORTH, certificate=fresh))
+    later = _taken(register, _newer(*both), NOW + DAY)
+    north, south = (later.issuers[key] for key in register.issuers)
+
+    assert north.roots == (NORTH.root(), fresh)
+    assert (south.roots, south.types) == ((), frozenset())
+    assert south.root_terms[0].until == NOW + DAY
+    narrower = _taken(_taken(Register()), _newer(vicals.entry(NORTH), vicals.entry(SOUTH, vicals.PERMIT)), NOW + DAY)
+    assert {one.name: one.types for one in narrower.issuers.values()}["Southland Authority"] == {vicals.PERMIT}
+
+
+def test_certificates_for_different_types() -> None:
+    """An authority is relied on for what all its certificates are listed for, and whoever proposes it is told."""
+    fresh = NORTH.root(world.private_key(77))
+    said = vicals.listed(vicals.entry(NORTH, vicals.MDL, vicals.PERMIT), vicals.entry(NORTH, certificate=fresh))
+    made = from_vical(Register(), vicals.signed(said), ROOT, NOW)
+
+    assert made.change.issuers[0].types == {vicals.MDL}
+    assert made.narrowed == ("Northland Authority",)
+    nothing = vicals.listed(
+        vicals.entry(NORTH, vicals.PERMIT), vicals.entry(NORTH, certificate=fresh), vicals.entry(SOUTH)
+    )
+    assert [one.name for one in from_vical(Register(), vicals.signed(nothing), ROOT, NOW).change.issuers] == [
+        "Southland Authority"
+    ]
+
+
+def test_what_others_decided_is_left() -> None:
+    """An issuer that admins added by hand is no provider's to withdraw."""
+    register = after(Register(), by_hand(Register(), [SOUTH.root()], replace(SAID, name="South", iss=SOUTH.iss), NOW))
+    later = _taken(register, vicals.listed(vicals.entry(NORTH)))
+
+    assert later.issuers[SOUTH.iss].roots == (SOUTH.root(),)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        _newer(vicals.entry(), issue=7),
+        _newer(vicals.entry(), issue=6),
+        vicals.listed(vicals.entry(), vicalIssueID=8),
+        vicals.listed(vicals.entry(), vicalIssueID=None),
+    ],
+    ids=["the same issue", "an older issue", "the same day", "no issue, the same day"],
+)
+def test_lists_that_are_no_newer(said: Any) -> None:
+    """By issue and by date: an older list hides who was withdrawn since."""
+    register = _taken(Register())
+    with pytest.raises(Conflict, match="no newer"):
+        _taken(register, said, NOW + DAY)
+
+
+def test_a_list_that_changes_nothing() -> None:
+    """There is nothing to confirm."""
+    with pytest.raises(Unprocessable, match="changes nothing"):
+        from_vical(_taken(Register()), vicals.signed(_newer()), ROOT, NOW)
+
+
+def test_a_list_under_another_root() -> None:
+    """The provider's root is pinned: whoever else signs is nobody's provider."""
+    with pytest.raises(DocumentError) as refused:
+        from_vical(Register(), vicals.signed(), vicals.root(vicals.STRANGER_KEY), NOW)
+    assert refused.value.rule == "path"
+
+
+def test_somebody_s_bundle() -> None:
+    """Its own issuer is relied on for what it issues, under the pinned root, and nobody whom it relies on."""
+    bundle = replace(BUNDLE, trust=(world.TRUSTED, NORTH.trusted()))
+    (issuer,) = from_bundle(Register(), signed(bundle), PIN, NOW).issuers
+
+    assert (issuer.iss, issuer.roots, issuer.types) == (world.ISS, world.TRUSTED.roots, world.TRUSTED.types)
+    assert issuer.allows("dc+sd-jwt", world.VCT)
+    assert not issuer.allows("mso_mdoc", world.VCT)
+    with pytest.raises(DocumentError, match="fingerprint"):
+        from_bundle(Register(), signed(bundle), bytes(32), NOW)
+
+
+def test_a_bundle_that_does_not_speak_of_itself() -> None:
+    """Whom its signer relies on says nothing of whom to rely on."""
+    other = replace(world.TRUSTED, iss="https://other.example")
+    with pytest.raises(DocumentError) as refused:
+        from_bundle(Register(), signed(replace(BUNDLE, trust=(other,))), PIN, NOW)
+    assert refused.value.rule == "bundle-form"
+
+
+def test_withdrawals() -> None:
+    """An issuer with all its roots and types, or one root alone; from a day that may be past."""
+    two = by_hand(Register(), [NORTH.root(), SOUTH.root()], SAID, NOW)
+    register = after(Register(), two)
+    (whole,) = withdrawal(register, NORTH.iss, NOW + DAY).issuers
+    (part,) = withdrawal(register, NORTH.iss, NOW + 5, x509.fingerprint(SOUTH.root())).issuers
+
+    assert (whole.at(NOW + DAY).roots, whole.at(NOW + DAY).types) == ((), frozenset())
+    assert whole.at(NOW + DAY - 1).roots == (NORTH.root(), SOUTH.root())
+    assert part.at(NOW + 5).roots == (NORTH.root(),)
+    gone = after(register, Change((whole,)))
+    for key, sentence in ((NORTH.iss, "already"), ("nobody", "no such")):
+        with pytest.raises(Unprocessable, match=sentence):
+            withdrawal(gone, key, NOW + 2 * DAY)
+    (back,) = by_hand(gone, [NORTH.root()], SAID, NOW + 3 * DAY).issuers
+    assert [bool(back.at(NOW + days * DAY).roots) for days in (0, 2, 4)] == [True, False, True]
+
+
+def test_terms_travel_in_a_bundle() -> None:
+    """Whoever verifies without a network meets the trust of that time; bundles of before still open."""
+    issuers: tuple[TrustedIssuer, ...] = (world.TRUSTED, NORTH.trusted(NOW - DAY, NOW + DAY))
+    opened = trust_bundle.open_bundle(signed(replace(BUNDLE, trust=issuers)), PIN, NOW)
+    before = TrustBundle(world.ISS, NOW, (world.TRUSTED,), BUNDLE.crls, BUNDLE.log_policies, {})
+    unsigned = trust_bundle.prepare(before, Issuer(world.ISS, (), b""))
+
+    assert opened.trust == issuers
+    store = opened.trust_store()
+    assert [NORTH.iss in store.at(at).issuers for at in (NOW - 2 * DAY, NOW, NOW + DAY)] == [False, True, False]
+    assert b"root_terms" not in unsigned.payload
+
+
+def crl(number: int, *revoked: int, key: Any = None, root: bytes | None = None) -> bytes:
+    """A list of NORTH's root, for thirty days."""
+    authority = root or NORTH.root()
+    tbs = x509_build.tbs_crl(
+        authority,
+        number=number,
+        this_update=NOW - 60,
+        next_update=NOW + 30 * DAY,
+        revoked=[(serial, NOW - 60) for serial in revoked],
+    )
+    return x509_build.seal_crl(tbs, world.sign(key or NORTH.root_key, tbs))
+
+
+def test_an_issuer_s_revoked_certificates() -> None:
+    """Its list is kept with it, and only ever replaced by a newer one of the same root; nobody else's is taken."""
+    serial = x509.read_certificate(NORTH.leaf()).serial_number
+    register = after(Register(), by_hand(Register(), [NORTH.root()], SAID, NOW))
+    listed = after(register, with_crl(register, crl(1)))
+    newer = after(listed, with_crl(listed, crl(2, serial)))
+    store = x509.trust_store(newer.issuers, of_others(newer.issuers.values()))
+
+    assert {number for _, number in store.revoked_serials} == {serial}
+    assert [store.revocations_known(newer.issuers[NORTH.iss], NOW + days * DAY) for days in (29, 30)] == [True, False]
+    with pytest.raises(Conflict, match="or newer"):
+        after(newer, with_crl(newer, crl(1)))
+    with pytest.raises(Conflict, match="or newer"):
+        after(newer, Change((replace(newer.issuers[NORTH.iss], crls=()),)))
+    for wrong in (crl(3, key=SOUTH.root_key), crl(3, key=SOUTH.root_key, root=SOUTH.root()), b"no list"):
+        with pytest.raises(DocumentError):
+            with_crl(newer, wrong)
+    assert read_change(change_json(Change((newer.issuers[NORTH.iss],))), 1).issuers[0].crls == (crl(2, serial),)
