@@ -39,7 +39,6 @@ from idverify.services.establish import (
     certify_keys,
     crl_is_due,
     establish,
-    learn_types,
     renew_crl,
 )
 from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
@@ -224,7 +223,6 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
-            await learn_types(store, deployment(config).iss)
             await carry_out_orders(config, store, deployment(config), clock, told)
         except HsmError as error:
             raise at_start(error) from error

@@ -119,17 +119,6 @@ async def certify_keys(
     await store.commit(WriteSet(writes, tuple(key_entry(key, leaf, entropy) for key, leaf in made)))
 
 
-async def learn_types(store: Store, iss: str) -> None:
-    """Our own entry among the trusted issuers names every form that is declared; those of before stay."""
-    rows: list[Any] = await store.fetch(queries.TRUSTED_ISSUERS, {})
-    known = next(row["types"] for row in rows if row["iss"] == iss)
-    types = json.dumps(sorted(wire_types() | set(json.loads(known))))
-    if types != known:
-        moved = Conflict("The trusted issuers were changed meanwhile. Nothing was done.")
-        ours = Change(tables.trusted_issuer, {"iss": iss, "types": known}, {"types": types}, moved)
-        await store.commit(WriteSet((ours,)))
-
-
 async def crl_is_due(store: Store, at: int) -> bool:
     """Whether the revocation list ends within ``CRL_RENEWED_DAYS``: the root should be fetched to sign a new one."""
     row = await store.fetch_one(queries.CRLS, {})
