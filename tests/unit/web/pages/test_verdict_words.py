@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import base64
 import datetime as dt
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
@@ -221,10 +223,12 @@ def test_every_act_of_the_services_has_words() -> None:
     """An act that nobody could read cannot be confirmed."""
     named = {
         node.args[0].value
-        for path in Path(services.__file__).parent.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Action"
         if isinstance(node.args[0], ast.Constant)
+        else getattr(import_module(module), node.args[0].id)
+        for _, module, _ in walk_packages(services.__path__, f"{services.__name__}.")
+        for node in ast.walk(ast.parse(Path(str(import_module(module).__file__)).read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Action"
+        if isinstance(node.args[0], ast.Constant | ast.Name)
     }
 
     assert named | administration.ACTS.keys() == act_words._ACTS.keys()
