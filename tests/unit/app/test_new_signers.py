@@ -1,8 +1,7 @@
-"""A deployment of before learns the types that came since: their signers, certified, and what it is relied on for."""
+"""A deployment of before gets the signers of the types that came since, each certified by the root."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -14,7 +13,6 @@ from hsm import HsmModuleMissing
 from hsm.softhsm import find_module
 from idverify.app.provision import ROOT, Wishes, provision
 from idverify.config import DATABASE
-from idverify.core.types import wire_types
 from idverify.core.types.driving_licence import DRIVING_LICENCE
 from idverify.core.types.pid import PID
 
@@ -32,12 +30,11 @@ async def before(tmp_path: Path) -> Path:
     await provision(tmp_path, WISHES)
     with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
         database.executemany("DELETE FROM signing_key WHERE role = ?", [(role,) for role in NEW])
-        database.execute("UPDATE trusted_issuer SET types = ?", (json.dumps(["urn:idverify:immigration-status:1"]),))
     return tmp_path
 
 
-def held(data: Path) -> tuple[set[str], int, set[str]]:
-    """Certified document signers, how many entries the ledger keeps openings of, and what we are relied on for."""
+def held(data: Path) -> tuple[set[str], int]:
+    """Certified document signers, and how many entries the ledger keeps openings of."""
     with closing(sqlite3.connect(data / DATABASE)) as database:
         roles = {
             role
@@ -46,19 +43,18 @@ def held(data: Path) -> tuple[set[str], int, set[str]]:
             )
         }
         ((size,),) = database.execute("SELECT count(*) FROM ledger_record")
-        ((types,),) = database.execute("SELECT types FROM trusted_issuer")
-    return roles, size, set(json.loads(types))
+    return roles, size
 
 
 @pytest.mark.softhsm
 async def test_the_next_up_certifies_them(before: Path) -> None:
-    """Each with an entry on the ledger; what is relied on grows with it; a run more changes nothing."""
-    roles, size, _ = held(before)
+    """Each with an entry on the ledger; a run more changes nothing."""
+    roles, size = held(before)
     told: list[str] = []
     await provision(before, WISHES, told.append)
     after = held(before)
 
-    assert after == (roles | NEW, size + len(NEW), set(wire_types()))
+    assert after == (roles | NEW, size + len(NEW))
     assert told == []
     await provision(before, WISHES, told.append)
     assert held(before) == after
@@ -67,12 +63,12 @@ async def test_the_next_up_certifies_them(before: Path) -> None:
 @pytest.mark.softhsm
 async def test_without_the_root_they_wait(before: Path) -> None:
     """The service goes on with what it has, and says for what it waits."""
-    roles, size, _ = held(before)
+    roles, size = held(before)
     shutil.move(before / "tokens" / ROOT, before / "safe")
     told: list[str] = []
     await provision(before, WISHES, told.append)
 
-    assert held(before) == (roles, size, set(wire_types()))
+    assert held(before) == (roles, size)
     (sentence,) = told
     assert "wait for the root's token" in sentence
     assert all(role in sentence for role in NEW)
