@@ -74,7 +74,10 @@ def require_shape(shown: Row) -> None:
                 "HTTP verify, 4 connections, while the list is signed again all the time",
             ],
         ),
-        ("http", ["HTTP verify with key binding", "HTTP verify without key binding", "HTTP issue"]),
+        (
+            "http",
+            ["HTTP verify with key binding", "HTTP verify without key binding", "HTTP verify 32 at once", "HTTP issue"],
+        ),
     ],
 )
 async def test_groups_that_need_a_token(module: Path, group: str, names: list[str]) -> None:
