@@ -54,10 +54,15 @@ async def record(officer: Visitor, subject: Subject, photo: bytes | None = None)
     await officer.press("Record the person")
 
 
-async def grant(officer: Visitor) -> None:
-    """Fill in the grant of a permission on a record that is shown, up to the page that asks for the key."""
+async def open_grant(officer: Visitor) -> None:
+    """From a record that is shown to the form that grants a permission."""
     said = {"decision": DECISIONS[DecisionKind.GRANT], "document": TYPES[VCT]}
     await officer.follow("%(decision)s: %(document)s", **{name: officer.words(word) for name, word in said.items()})
+
+
+async def grant(officer: Visitor) -> None:
+    """Fill in the grant of a permission on a record that is shown, up to the page that asks for the key."""
+    await open_grant(officer)
     await officer.choose("Reason", "The application was granted.")
     await officer.fill("Legal basis", "Rules, part 1")
     await officer.fill("Kind of permission", "Skilled worker")

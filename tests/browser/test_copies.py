@@ -52,7 +52,7 @@ async def test_a_lost_copy_is_withdrawn(
     assert await citizen.page.locator(COPY).count() == 0
 
     await officer.go("/officer/verify")
-    await officer.choose_file("Or choose a file", "document.sdjwt", kept)
+    await officer.choose_file("Or choose files", "document.sdjwt", kept)
     await officer.press("Check")
     await officer.reads("Rejected")
     await officer.reads("The device that it was on is lost, or somebody else may have it.")

@@ -111,7 +111,7 @@ async def test_any_file_gets_an_answer(newcomer: Newcomer, olive: Person) -> Non
     await sign_in(officer, olive.key)
     for name, content, answer in FILES:
         await officer.go("/officer/verify")
-        await officer.choose_file("Or choose a file", name, content)
+        await officer.choose_file("Or choose files", name, content)
         await officer.press("Check")
         await officer.reads(answer)
         assert "alert(1)" not in await officer.page.content()
@@ -124,7 +124,7 @@ async def test_markup_in_a_name_is_text(newcomer: Newcomer, olive: Person) -> No
     await desks.record(officer, subject)
     await officer.reads(subject.family_name)
     await officer.reads(subject.given_name)
-    await officer.follow("Grant a permission")
+    await desks.open_grant(officer)
     await officer.reads(subject.family_name)
 
 

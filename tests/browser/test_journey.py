@@ -150,7 +150,7 @@ async def _approve(proposer: Visitor, approver: Visitor) -> None:
 async def _judged(officer: Visitor, document: bytes, verdict: str) -> None:
     """Somebody brings the document itself as a file, without the wallet that it lives in."""
     await officer.go("/officer/verify")
-    await officer.choose_file("Or choose a file", "document.sdjwt", document)
+    await officer.choose_file("Or choose files", "document.sdjwt", document)
     await officer.press("Check")
     await officer.reads(verdict)
 

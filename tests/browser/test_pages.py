@@ -110,8 +110,12 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     await desks.grant(officer)
     await confirm(officer)
     await desks.find(officer, subject)
-    people[Role.CITIZEN] = await newcomer()
-    await enrol_with_slip(people[Role.CITIZEN], await desks.enrolment_code(officer))
+    citizen = people[Role.CITIZEN] = await newcomer()
+    await enrol_with_slip(citizen, await desks.enrolment_code(officer))
+    await desks.collect(citizen)
+    await citizen.go("/citizen")
+    collected = citizen.page.locator("main a[href^='/citizen/copies/']").first
+    copy = (await collected.get_attribute("href") or "").rpartition("/")[2]
     await desks.find(officer, subject)
     await desks.propose_to_revoke(officer)
     await confirm(officer)
@@ -139,6 +143,8 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     parameters = {
         "person": person,
         "kind": "vary",
+        "document": "pid",
+        "copy": copy,
         "proposal": proposal,
         "key": key,
         "code": code,
