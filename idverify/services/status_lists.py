@@ -224,7 +224,8 @@ class StatusBoard:
         }
         with suppress(_OpenedMeanwhile):
             await self._store.commit(WriteSet((Insert(tables.status_list, row, _OpenedMeanwhile("It is open.")),)))
-            log.info("status_list_opened", number=number)
+            if number > 1:
+                log.info("status_list_opened", number=number)
         await self._learn_of_lists()
 
     async def _publish(self, listed: OwnList, *, cover: bool = False) -> None:

@@ -22,7 +22,7 @@ from tests.simulators.software_office import premises
 from tests.unit.web.pages.conftest import People
 
 READERS = {Role.OFFICER: "officer", Role.ADMIN: "admin", Role.RELYING_PARTY: "partner"}
-SAMPLES = {"signing_key": "0" * 16, "kind": "vary", "key": "a" * 16}
+SAMPLES = {"signing_key": "0" * 16, "kind": "vary", "document": "pid", "key": "a" * 16}
 
 
 @pytest.fixture
