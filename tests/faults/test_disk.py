@@ -14,7 +14,7 @@ import pytest
 
 from idverify.stores.sqlite import SPACE_CHECK_SECONDS
 from tests.faults.commands import COULD_NOT_TELL
-from tests.faults.load import PATIENCE, acknowledged, prepared, restarted, rushing
+from tests.faults.load import ISSUERS, PATIENCE, acknowledged, prepared, restarted, rushing
 from tests.simulators.service import DETAILS, Api, Deployment, client, start, stop
 
 ROOM = 64 * 1024
@@ -28,8 +28,8 @@ async def test_a_disk_that_fails_under_load(deployment: Deployment) -> None:
     try:
         async with prepared(deployment) as issuers:
             async with rushing(issuers):
-                await acknowledged(issuers, 1)
-                limit = max(wal.stat().st_size, log.stat().st_size) + ROOM
+                await acknowledged(issuers, ISSUERS)
+                limit = max(wal.stat().st_size, log.stat().st_size + ROOM)
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
                 assert await asyncio.to_thread(process.wait, PATIENCE) == COULD_NOT_TELL
             reason = log.read_text().splitlines()[-1]
@@ -57,7 +57,7 @@ async def test_a_flush_that_fails_under_load(deployment: Deployment) -> None:
     try:
         async with prepared(deployment) as issuers:
             async with rushing(issuers):
-                await acknowledged(issuers, 1)
+                await acknowledged(issuers, ISSUERS)
                 async with failing_flushes(process.pid, Path(deployment.location)):
                     assert await asyncio.to_thread(process.wait, PATIENCE) == COULD_NOT_TELL
             assert "COMMIT failed: disk I/O error" in log.read_text().splitlines()[-1]

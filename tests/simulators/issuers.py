@@ -16,6 +16,7 @@ from tests.simulators.soft_wallet import SoftWallet
 
 CREATED, UNAVAILABLE = 201, 503
 PAUSE_SECONDS = 0.05
+LONGEST_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Issuers:
         self._people = [await self._api.person_with_status() for _ in range(count)]
 
     async def rush(self, until: asyncio.Event) -> None:
-        """Every person collects one credential after another, until told or until the service is gone."""
+        """Every person collects one credential after another, until told or until the service is gone.
+
+        Each takes a time of its own to answer an offer: in step, all would wait for the same answer at any moment.
+        """
         await asyncio.gather(*(self._collect_again_and_again(person, until) for person in self._people))
 
     async def settle(self, location: Location) -> None:
@@ -73,6 +77,7 @@ class Issuers:
                     await asyncio.sleep(PAUSE_SECONDS)
                     continue
                 assert status == CREATED, (status, offer)
+                await asyncio.sleep(LONGEST_WAIT_SECONDS * secrets.randbelow(1000) / 1000)
                 proof = wallet.proof(offer["issuer"], offer["nonce"])
                 await self._attempt(Attempt(offer["code"], proof, secrets.token_hex(16)))
         except ClientError:
