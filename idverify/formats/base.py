@@ -6,7 +6,7 @@ product uses an issuing key, and it stands between ``prepare`` and ``seal``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -61,6 +61,21 @@ def refused(error: DocumentError) -> Check:
     """The check that fails when ``read`` refuses a document: ``size`` when a cap was met, ``format`` otherwise."""
     failed = CheckId.SIZE if error.rule == "size" else CheckId.FORMAT
     return Check(failed, Result.FAIL, error.detail, {"rule": error.rule})
+
+
+def status_reference(said: Mapping[str, Any]) -> StatusReference | None:
+    """Token Status List sections 6.2 and 6.3: the status of a payload or a mobile security object, if it has one.
+
+    Raises ``DocumentError`` (``status``) for any other kind.
+    """
+    if "status" not in said:
+        return None
+    listed = said["status"].get("status_list") if type(said["status"]) is dict else None
+    if type(listed) is not dict or type(listed.get("uri")) is not str or type(listed.get("idx")) is not int:
+        raise DocumentError("status", "status must be a status_list with uri and idx; other kinds are not known here.")
+    if listed["idx"] < 0:
+        raise DocumentError("status", "The idx of a status must not be negative.")
+    return StatusReference(listed["uri"], listed["idx"])
 
 
 class CredentialFormat(Protocol):

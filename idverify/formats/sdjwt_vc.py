@@ -9,12 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from idverify.core.credential import Credential, Issuer, Place, StatusReference
+from idverify.core.credential import Credential, Issuer, Place
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.verdict import Check, CheckId
 from idverify.errors import DocumentError
 from idverify.formats import examination, jose, key_binding, sdjwt, sdjwt_vc_draft, x509
-from idverify.formats.base import CredentialFormat, Entropy, HolderBindingExpected, Presented, ToBeSigned
+from idverify.formats.base import (
+    CredentialFormat,
+    Entropy,
+    HolderBindingExpected,
+    Presented,
+    ToBeSigned,
+    status_reference,
+)
 from idverify.formats.examination import examine, type_allowed
 from idverify.formats.key_binding import KeyBinding
 from idverify.formats.sdjwt_conceal import conceal
@@ -41,18 +48,6 @@ def one_holder_key(payload: Mapping[str, Any], _places: Mapping[str, Place]) -> 
     confirmed = payload.get("cnf")
     if type(confirmed) is dict and any(name in confirmed for name in ("jwe", "jku")):
         raise DocumentError("one-holder-key", "cnf must hold one key, as jwk; a key elsewhere or hidden is refused.")
-
-
-def _status(payload: Mapping[str, Any]) -> StatusReference | None:
-    """Token Status List section 6.2, when the credential has a status of that kind."""
-    if "status" not in payload:
-        return None
-    listed = payload["status"].get("status_list") if type(payload["status"]) is dict else None
-    if type(listed) is not dict or type(listed.get("uri")) is not str or type(listed.get("idx")) is not int:
-        raise DocumentError("status", "status must be a status_list with uri and idx; other kinds are not known here.")
-    if listed["idx"] < 0:
-        raise DocumentError("status", "The idx of a status must not be negative.")
-    return StatusReference(listed["uri"], listed["idx"])
 
 
 def _holder_key(payload: Mapping[str, Any]) -> dict[str, str] | None:
@@ -240,7 +235,7 @@ class SdJwtVc(CredentialFormat):
             claims={name: value for name, value in payload.items() if name not in METADATA},
             issuer_signed=sd_jwt.issuer_signed,
             signing_chain=jose.x5c(token.header),
-            status=_status(payload),
+            status=status_reference(payload),
             holder_key=_holder_key(payload),
             detail=SdJwtVcDetail(sd_jwt, token, payload),
         )

@@ -15,6 +15,7 @@ from typing import Any, Final
 from idverify.core.credential import Credential, StatusReference, day_rounded
 from idverify.errors import DocumentError
 from idverify.formats import cose, strict_cbor
+from idverify.formats.base import status_reference
 
 WHAT: Final = "The mobile security object"
 VERSION: Final = "1.0"
@@ -148,7 +149,7 @@ def read(payload: bytes | None) -> MobileSecurityObject:
         signed=_seconds(validity["signed"]),
         valid_from=_seconds(validity["validFrom"]),
         valid_until=_seconds(validity["validUntil"]),
-        status=_status(mso),
+        status=status_reference(mso),
     )
 
 
@@ -173,18 +174,6 @@ def _authorised(given: Any) -> KeyAuthorizations:
         frozenset(name for name in name_spaces if type(name) is str) if type(name_spaces) is list else frozenset(),
         frozenset((space, str(name)) for space, names in pairs if type(names) is list for name in names),
     )
-
-
-def _status(mso: Mapping[str, Any]) -> StatusReference | None:
-    """Token Status List section 6.3, when the document has a status of that kind."""
-    if "status" not in mso:
-        return None
-    listed = mso["status"].get("status_list") if type(mso["status"]) is dict else None
-    if type(listed) is not dict or type(listed.get("uri")) is not str or type(listed.get("idx")) is not int:
-        raise DocumentError("status", "status must be a status_list with uri and idx; other kinds are not known here.")
-    if listed["idx"] < 0:
-        raise DocumentError("status", "The idx of a status must not be negative.")
-    return StatusReference(listed["uri"], listed["idx"])
 
 
 # --- making -------------------------------------------------------------------------------------------------------
