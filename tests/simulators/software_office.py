@@ -300,3 +300,12 @@ async def _establish(store: Store, url: str, token: SoftToken, clock: StandingCl
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)
     await add_keys(store, [await make_cosigning_key(token, system_entropy)], clock, system_entropy)
+
+
+@asynccontextmanager
+async def both(house: Premises) -> AsyncIterator[tuple[SoftwareOffice, Office]]:
+    """A service that runs, and another process over the same database that has loaded its lists."""
+    async with house.open() as served, open_store(house.location, house.clock) as elsewhere:
+        other = await house.office(elsewhere)
+        await other.board.load()
+        yield served, other

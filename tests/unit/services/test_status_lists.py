@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ from idverify.services.own_list import MOST_TAKEN, SIZE, OwnList
 from idverify.services.status_lists import COVER_ONE_IN, REFRESH_SECONDS
 from idverify.services.status_publication import FIRST_MOVES, MOST_MOVES
 from idverify.stores import queries, tables
-from idverify.stores.open import Location, open_log, open_store
+from idverify.stores.open import Location, open_log
 from idverify.stores.writes import Change, WriteSet
 from tests.simulators.databases import changed, copied
 from tests.simulators.holder import decided_by_two, holding
-from tests.simulators.software_office import Premises, SoftwareOffice, premises
+from tests.simulators.software_office import Premises, both, premises
 
 
 @pytest.fixture
@@ -31,15 +30,6 @@ async def house(tmp_path: Path, location: Location) -> AsyncIterator[Premises]:
     """A deployment over each driver."""
     async with premises(tmp_path, location) as made:
         yield made
-
-
-@asynccontextmanager
-async def both(house: Premises) -> AsyncIterator[tuple[SoftwareOffice, Office]]:
-    """A service that runs, and another process over the same database that has loaded its lists."""
-    async with house.open() as served, open_store(house.location, house.clock) as elsewhere:
-        other = await house.office(elsewhere)
-        await other.board.load()
-        yield served, other
 
 
 def shown(office: Office, number: int = 1) -> StatusListToken:

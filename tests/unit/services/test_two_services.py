@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -16,10 +15,10 @@ from idverify.formats.status_list import StatusValue
 from idverify.services import recover
 from idverify.services.office import Office
 from idverify.stores import tables
-from idverify.stores.open import Location, open_store
+from idverify.stores.open import Location
 from idverify.stores.writes import Put, WriteSet
 from tests.simulators.holder import decided_by_two, holding
-from tests.simulators.software_office import Premises, SoftToken, SoftwareOffice, premises
+from tests.simulators.software_office import Premises, SoftToken, both, premises
 
 
 @pytest.fixture
@@ -27,15 +26,6 @@ async def house(tmp_path: Path, location: Location) -> AsyncIterator[Premises]:
     """A deployment over each driver."""
     async with premises(tmp_path, location) as made:
         yield made
-
-
-@asynccontextmanager
-async def both(house: Premises) -> AsyncIterator[tuple[SoftwareOffice, Office]]:
-    """A service that runs, and another process over the same database that has loaded its list."""
-    async with house.open() as served, open_store(house.location, house.clock) as elsewhere:
-        other = await house.office(elsewhere)
-        await other.board.load()
-        yield served, other
 
 
 def _listed(office: Office, index: int) -> StatusValue:
