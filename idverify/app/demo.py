@@ -158,7 +158,7 @@ async def furnish(office: Office, data: Path) -> list[str]:
         return [person.handle.hex() for person in held if person.status is PersonStatus.ACTIVE]
     folder.mkdir(mode=0o700, exist_ok=True)
     for file, actor, role, purpose in KEYS:
-        token = await access.create_key(office.store, office.clock, office.entropy, actor, role, purpose)
+        token = await access.create_key(office.store, office.doors, office.clock, office.entropy, actor, role, purpose)
         write_private(folder / f"{file}.key", f"{token}\n")
     async with software_officer(office, f"{SET_UP} {office.entropy(4).hex()}") as officer:
         references = [await _person(officer, *described) for described in PEOPLE]

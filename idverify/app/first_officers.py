@@ -7,6 +7,7 @@ from typing import Any, Final
 from idverify.app.demo import SET_UP
 from idverify.core.policy import Role
 from idverify.ports import Clock, Entropy
+from idverify.services.doors import Doors
 from idverify.services.first_admins import two_admins_are_active
 from idverify.services.invite import Invited, invite
 from idverify.stores import queries
@@ -15,7 +16,7 @@ from idverify.stores.store import Store
 NEEDED: Final = 2  # some decisions take two people
 
 
-async def first_codes(store: Store, clock: Clock, entropy: Entropy) -> list[str]:
+async def first_codes(store: Store, doors: Doors, clock: Clock, entropy: Entropy) -> list[str]:
     """A one-time code for each of the first officers who is not enrolled yet; each gives their name on the page.
 
     There are none where two admins can enrol officers: then nobody else can.
@@ -24,7 +25,8 @@ async def first_codes(store: Store, clock: Clock, entropy: Entropy) -> list[str]
         return []
     staff: list[Any] = await store.fetch(queries.STAFF, {})
     enrolled = sum(map(_is_an_officer, staff))
-    invitations = [await invite(store, clock, entropy, Invited(Role.OFFICER), "up") for _ in range(NEEDED - enrolled)]
+    first = Invited(Role.OFFICER)
+    invitations = [await invite(store, doors, clock, entropy, first, "up") for _ in range(NEEDED - enrolled)]
     return [invitation.code for invitation in invitations]
 
 

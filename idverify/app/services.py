@@ -31,12 +31,13 @@ from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
+from idverify.services.doors import Doors, adopt, doors
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url, require_witnesses
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys
 from idverify.services.outside import Nobody, WitnessesOutside
-from idverify.services.policy_record import record_policy
+from idverify.services.policy_record import doors_are_recorded, record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.seen_lists import StoredSeenLists
 from idverify.services.status_lists import Board, StatusBoard
@@ -109,6 +110,7 @@ async def open_office(
             vault=Vault(custodian, system_entropy),
             signer=signer,
             custodian=custodian,
+            doors=await doors(custodian),
             witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
@@ -122,6 +124,17 @@ async def open_office(
 
 
 @asynccontextmanager
+async def open_doors(config: Config, store: Store) -> AsyncIterator[Doors]:
+    """What makes rows that open doors, where nothing else of the token is needed. Raises ``SetupError`` without it."""
+    roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
+    try:
+        async with Hsm(token_config(config.online)) as hsm:
+            yield await doors(HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE]))
+    except HsmError as error:
+        raise at_start(error) from error
+
+
+@asynccontextmanager
 async def running(office: Office, metadata_url: str | None = None) -> AsyncIterator[asyncio.Future[Any]]:
     """The office with its background work: recovery done, lists and checkpoints published.
 
@@ -129,6 +142,8 @@ async def running(office: Office, metadata_url: str | None = None) -> AsyncItera
     if background work fails: then the process must stop, never go on in memory.
     """
     await _or_wait(office, office.log_book.begin)
+    if not await doors_are_recorded(office):
+        await adopt(office.store, office.doors)
     if office.log_book.halted is None:
         await close_open_issuances(office)
         await record_policy(office)

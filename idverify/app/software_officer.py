@@ -45,7 +45,8 @@ class SoftwareOfficer:
 @asynccontextmanager
 async def software_officer(office: Office, name: str) -> AsyncIterator[SoftwareOfficer]:
     """An officer of a name that nobody has yet; on the way out the account ends, and nobody has the key any more."""
-    invitation = await invite.invite(office.store, office.clock, office.entropy, Invited(Role.OFFICER, name), name)
+    invited = Invited(Role.OFFICER, name)
+    invitation = await invite.invite(office.store, office.doors, office.clock, office.entropy, invited, name)
     begun, key = await enrol.begin(office, invitation.code, None), SoftwareKey(office.entropy)
     given = Given(begun.ceremony, key.create(begun.options, office.deployment.iss))
     opened = await enrol.finish(office, invitation.code, None, given, "Software key, thrown away")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from idverify.cli.database import with_store
+from idverify.cli.database import with_doors, with_store
 from idverify.cli.output import WrongUsage, one_of, print_json, say
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
@@ -24,8 +24,9 @@ def create(data: Path, actor: str, role: str, purpose: str | None, *, json: bool
         raise WrongUsage("A relying party's key needs a --purpose; other keys have none.")
     if not 1 <= len(actor) <= 100 or not actor.isprintable():
         raise WrongUsage("--actor must be 1 to 100 printable characters.")
-    token = with_store(
-        data, lambda store: access.create_key(store, SystemClock(), system_entropy, actor, wanted, allowed)
+    token = with_doors(
+        data,
+        lambda store, doors: access.create_key(store, doors, SystemClock(), system_entropy, actor, wanted, allowed),
     )
     if json:
         print_json({"api_key": token, "actor": actor, "role": role, "purpose": purpose})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from idverify.cli.database import with_store
+from idverify.cli.database import with_doors
 from idverify.cli.output import WrongUsage, one_of, print_json, say
 from idverify.config import load
 from idverify.core.credential_type import Purpose
@@ -20,8 +20,9 @@ def link(data: Path, role: str, name: str | None, purpose: str | None, *, json: 
     allowed = None if purpose is None else one_of(Purpose, purpose, "--purpose")
     invited = Invited(one_of(Role, role, "--role"), name, allowed)
     try:
-        made = with_store(
-            data, lambda store: invite_first(store, SystemClock(), system_entropy, invited, "command line")
+        made = with_doors(
+            data,
+            lambda store, doors: invite_first(store, doors, SystemClock(), system_entropy, invited, "command line"),
         )
     except Unprocessable as wrong:
         raise WrongUsage(str(wrong)) from wrong

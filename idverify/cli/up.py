@@ -19,13 +19,14 @@ from idverify.app.logs import log_to
 from idverify.app.provision import Wishes, provision
 from idverify.app.same_deployment import another_kind
 from idverify.app.serve import listener_tls, serve
-from idverify.app.services import hold, open_office, running
+from idverify.app.services import hold, open_doors, open_office, running
 from idverify.cli.output import WrongUsage, say
 from idverify.cli.up_says import ToTell, say_plan, tell, tell_halted, tell_serving
 from idverify.config import FILE_NAME, Config, Database, Service, load
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import authenticators
+from idverify.services.doors import Doors
 from idverify.services.first_admins import two_admins_are_active
 from idverify.stores.open import open_store
 from idverify.stores.schema import upgrade_existing
@@ -167,15 +168,15 @@ async def _prepared(config: Config) -> ToTell:
             async with open_office(config, None) as office, running(office):
                 if office.log_book.halted is None:
                     references = await furnish(office, config.data)
-        async with open_store(config.location, SystemClock()) as store:
-            return await _staff(store, ToTell(config.service.demo, references))
+        async with open_store(config.location, SystemClock()) as store, open_doors(config, store) as doors:
+            return await _staff(store, doors, ToTell(config.service.demo, references))
     except LogHalted:  # serving says so, loudly
         return ToTell(config.service.demo, references)
     finally:
         os.close(lock)
 
 
-async def _staff(store: Store, to_tell: ToTell) -> ToTell:
+async def _staff(store: Store, doors: Doors, to_tell: ToTell) -> ToTell:
     """With links for a demo's first officers; the first staff of anything else need a list of authenticators before."""
     known = replace(
         to_tell,
@@ -184,4 +185,4 @@ async def _staff(store: Store, to_tell: ToTell) -> ToTell:
     )
     if not to_tell.demo:
         return known
-    return replace(known, codes=tuple(await first_codes(store, SystemClock(), system_entropy)))
+    return replace(known, codes=tuple(await first_codes(store, doors, SystemClock(), system_entropy)))

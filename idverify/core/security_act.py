@@ -6,6 +6,7 @@ The digest is SHA-256 over canonical JSON, which rows that stay can be held agai
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,6 +32,10 @@ SIGNING_KEY_TAKEN: Final = "key.active"
 SIGNING_KEY_RETIRED: Final = "key.retired"
 METADATA_NUMBER: Final = "number "  # and it: the reason of such an entry
 
+RIGHTS: Final = "rights 1"
+_RIGHTS: Final = re.compile(f"{RIGHTS}, admins have ([1-9]) keys or more")
+_WITH_CODE: Final = "code "
+_CONFIRMED: Final = "confirmed "
 _CODE: Final = ("code_hash", "role", "actor", "purpose")
 _ACCOUNT: Final = ("handle", "role", "actor", "purpose")
 # What of its row an act is about: names that are there from the first and never change, with something random among
@@ -53,6 +58,46 @@ def object_digest(kind: str, row: Any) -> bytes:
     """The digest of what an act of this kind did to this row; bytes are told in hex."""
     before_kinds = kind == ENROLMENT_MADE and row["kind"] is None  # of such a code no more was recorded
     return _digest(_CODE if before_kinds else NAMED[kind], row)
+
+
+def rights_recorded(least_keys: int) -> str:
+    """The reason of an entry of the rules: from here on entries say what gave a right; how many keys an admin needs."""
+    return f"{RIGHTS}, admins have {least_keys} keys or more"
+
+
+def least_admin_keys(reason: str | None) -> int | None:
+    """How many keys an admin needs, by the reason of an entry of the rules; ``None`` for one of before."""
+    found = _RIGHTS.fullmatch(reason or "")
+    return None if found is None else int(found[1])
+
+
+def with_code(code_hash: bytes) -> str:
+    """What the entry of a bound security key says of how it came: with a one-time code."""
+    return f"{_WITH_CODE}{code_hash.hex()}"
+
+
+def with_confirmation(handle: bytes) -> str:
+    """Likewise: after its owner confirmed it with another key; ``handle`` is that of the confirmation."""
+    return f"{_CONFIRMED}{handle.hex()}"
+
+
+def code_behind(reason: str | None) -> bytes | None:
+    """The hash of the code that a key came with, if it came with one."""
+    return _behind(_WITH_CODE, reason)
+
+
+def confirmation_behind(reason: str | None) -> bytes | None:
+    """The handle of the confirmation that a key came after, if it came after one."""
+    return _behind(_CONFIRMED, reason)
+
+
+def _behind(how: str, reason: str | None) -> bytes | None:
+    if reason is None or not reason.startswith(how):
+        return None
+    try:
+        return bytes.fromhex(reason.removeprefix(how))
+    except ValueError:
+        return None
 
 
 def account_digest(account: Any) -> bytes:

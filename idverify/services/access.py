@@ -15,6 +15,7 @@ from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
 from idverify.services import step_up
 from idverify.services.ceremonies import Given
+from idverify.services.doors import Doors
 from idverify.services.office import Office
 from idverify.services.records import act
 from idverify.services.security_acts import deed
@@ -27,11 +28,11 @@ _REFUSED = "The API key is unknown or was revoked. Make one with: idverify apike
 
 
 async def create_key(
-    store: Store, clock: Clock, entropy: Entropy, actor: str, role: Role, purpose: Purpose | None
+    store: Store, doors: Doors, clock: Clock, entropy: Entropy, actor: str, role: Role, purpose: Purpose | None
 ) -> str:
     """Make an API key for ``actor``; the token, which is shown this once."""
     made = api_keys.make(entropy)
-    row = _key_row(made, actor, role, purpose, clock.now())
+    row = _key_row(doors, made, actor, role, purpose, clock.now())
     done = deed(security_act.API_KEY_MADE, row.row, entropy)
     await store.commit(WriteSet((row,), act(entropy, None, deed=done)))
     return made.token
@@ -49,7 +50,8 @@ async def create_key_for(office: Office, keeper: Principal, actor: str, purpose:
     action = Action("create-api-key", None, {"actor": name, "purpose": purpose.value})
     confirmed = await step_up.require(office, keeper, action, given)
     made = api_keys.make(office.entropy)
-    row = _key_row(made, name, Role.RELYING_PARTY, purpose, office.clock.now(), confirmed.id)
+    at = office.clock.now()
+    row = _key_row(office.doors, made, name, Role.RELYING_PARTY, purpose, at, confirmed.id)
     done = deed(security_act.API_KEY_MADE, row.row, office.entropy)
     await office.store.commit(WriteSet((*confirmed.writes(None), row), confirmed.entries(office, deed=done)))
     return made.token
@@ -88,7 +90,13 @@ async def revoke_key(store: Store, clock: Clock, entropy: Entropy, key_id: str) 
 
 
 def _key_row(
-    made: api_keys.NewKey, actor: str, role: Role, purpose: Purpose | None, at: int, authorisation: bytes | None = None
+    doors: Doors,
+    made: api_keys.NewKey,
+    actor: str,
+    role: Role,
+    purpose: Purpose | None,
+    at: int,
+    authorisation: bytes | None = None,
 ) -> Insert:
     row = {
         "id": made.id,
@@ -100,7 +108,7 @@ def _key_row(
         "created_at": at,
         "revoked_at": None,
     }
-    return Insert(tables.api_key, row)
+    return doors.inserting(tables.api_key, row)
 
 
 def _revocation(key_id: str, at: int) -> Change:
@@ -130,8 +138,8 @@ class _Known:
 class Gate:
     """Recognises callers. Unknown and revoked keys get the same answer."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, doors: Doors) -> None:
+        self._store, self._doors = store, doors
         self._known: dict[str, _Known] = {}
 
     async def recognise(self, token: str) -> Principal:
@@ -150,7 +158,7 @@ class Gate:
 
     async def _look_up(self, key_id: str) -> _Known:
         row: Any = await self._store.fetch_one(queries.API_KEY, {"id": key_id})
-        if row is None or row["revoked_at"] is not None:
+        if row is None or row["revoked_at"] is not None or not self._doors.holds(tables.api_key, row):
             self._known.pop(key_id, None)
             raise NotAuthenticated(_REFUSED)
         purpose = None if row["purpose"] is None else Purpose(row["purpose"])

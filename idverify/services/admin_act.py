@@ -20,12 +20,13 @@ _SHA_256: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Who agreed: the names of both, and the row ids of their confirmations."""
+    """Who agreed: the names of both, the row ids of their confirmations, and whose account proposed it."""
 
     proposed_by: str
     authorisation: bytes
     approved_by: str
     approval: bytes
+    proposed_by_account: bytes
 
 
 @dataclass(frozen=True, slots=True)

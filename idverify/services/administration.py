@@ -103,7 +103,7 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     taken = taken_up(office, admin, tables.admin_proposal, row, first)
     await act.check(office, admin, action)
     confirmed = await step_up.require(office, admin, action, given)
-    agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id)
+    agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id, first["account_id"])
     execution = _Execution(office, action, agreed, taken, confirmed)
     done: Done = await office.store.write(partial(execution.carry_out, act))
     if act.afterwards is not None:

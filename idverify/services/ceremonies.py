@@ -15,7 +15,7 @@ from idverify.errors import CeremonyExpired, CeremonyUsed, NotFound
 from idverify.services.attempts import require_few_failures
 from idverify.services.office import HANDLE_BYTES, Office
 from idverify.stores import queries, tables
-from idverify.stores.writes import Change, Consume, Insert, WriteSet
+from idverify.stores.writes import Change, Consume, WriteSet
 
 CHALLENGE_BYTES: Final = 32
 UNKNOWN: Final = "There is no such ceremony. Start again."
@@ -30,6 +30,11 @@ class Ceremony(StrEnum):
     STEP_UP = "step-up"
 
 
+# What a challenge may be bound to.
+_BOUND: Final = (
+    *("account_id", "session_id", "enrolment_id", "user_handle"),
+    *("nonce", "action_digest", "authorisation_handle"),
+)
 # How long each may take: a new key may first have to be unpacked and given a PIN.
 SECONDS: Final[Mapping[Ceremony, int]] = {
     Ceremony.SIGN_IN: 300,
@@ -84,10 +89,10 @@ async def keep(office: Office, kind: Ceremony, challenge: bytes, at: int, **boun
         "expires_at": at + SECONDS[kind],
         "consumed_at": None,
         "succeeded_at": None,
-        **dict.fromkeys(("account_id", "session_id", "enrolment_id", "user_handle", "nonce", "action_digest")),
+        **dict.fromkeys(_BOUND),
         **bound,
     }
-    await office.store.commit(WriteSet((Insert(tables.ceremony, row),)))
+    await office.store.commit(WriteSet((office.doors.inserting(tables.ceremony, row),)))
     return handle
 
 
@@ -97,7 +102,7 @@ async def burn(office: Office, kind: Ceremony, handle: bytes) -> Any:
     Raises ``NotFound``, ``CeremonyUsed``, ``CeremonyExpired``, and ``TooManyAttempts`` as ``keep`` does.
     """
     row: Any = await office.store.fetch_one(queries.CEREMONY, {"handle": handle})
-    if row is None or row["kind"] != kind.value:
+    if row is None or row["kind"] != kind.value or not office.doors.holds(tables.ceremony, row):
         raise NotFound(UNKNOWN)
     await require_few_failures(office, row["session_id"], row["enrolment_id"])
     consume = Consume(

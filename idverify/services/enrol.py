@@ -14,7 +14,7 @@ from idverify.auth.webauthn import check_registration
 from idverify.core.credential_type import Purpose
 from idverify.core.names import name_as_read, require_name
 from idverify.core.policy import Role
-from idverify.core.security_act import REMOVED
+from idverify.core.security_act import REMOVED, with_code
 from idverify.errors import (
     CeremonyRefused,
     Conflict,
@@ -90,7 +90,7 @@ async def look_up(office: Office, code: str) -> Enrolment:
     ``NotYet``.
     """
     row: Any = await office.store.fetch_one(queries.ENROLMENT, {"code_hash": enrolment_codes.code_hash(code)})
-    if row is None:
+    if row is None or not office.doors.holds(tables.enrolment, row):
         raise NotFound(_UNKNOWN)
     if row["consumed_at"] is not None:
         cancelled = await office.store.fetch_one(queries.NOTICE_ABOUT, {"about": row["id"], "kind": _CANCELLED})
@@ -105,6 +105,8 @@ async def look_up(office: Office, code: str) -> Enrolment:
     if account is not None and account["ended_at"] is not None:
         raise Gone(_ENDED)
     role = Role(row["role"])
+    if account is not None and account["role"] != role:
+        raise NotFound(_UNKNOWN)
     invited = Invited(role, row["actor"], None if row["purpose"] is None else Purpose(row["purpose"]))
     person = row["person_id"] if account is None else account["person_id"]
     asks_name = row["actor"] is None and role is not Role.CITIZEN
@@ -161,7 +163,7 @@ async def finish(
     if account is None:
         account = _account_row(office, enrolment, actor, ceremony["user_handle"])
         writes.append(Insert(tables.account, account, Conflict(_TAKEN)))
-    key = await new_key.insertion(office, account["id"], Role(account["role"]), registered, key_name)
+    key = await new_key.insertion(office, account, registered, key_name)
     opened, session = open_session(office, account, key.row["id"], shared_computer=shared_computer)
     writes += [key, session]
     if enrolment.account is not None:
@@ -172,7 +174,7 @@ async def finish(
         writes.append(replaced(office, replacing))
     if enrolment.invited.role in STAFF and enrolment.agreed is not None:
         writes += await _proposer_told(office, enrolment)
-    entries = await bound_entries(office, account, registered.cose_key)
+    entries = await bound_entries(office, account, registered.cose_key, with_code(enrolment_codes.code_hash(code)))
     await office.store.write(partial(_carry_out, office, enrolment, WriteSet(tuple(writes), entries)))
     office.tally.session_opened(opened.principal.role)
     return opened

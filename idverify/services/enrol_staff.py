@@ -17,6 +17,7 @@ from idverify.errors import Conflict, Unprocessable
 from idverify.ports import Clock, Entropy
 from idverify.services import enrol, invite
 from idverify.services.admin_act import AdminAct, Agreed, Done, first_part_of
+from idverify.services.doors import Doors
 from idverify.services.first_admins import two_admins_are_active
 from idverify.services.invite import Invitation, Invited
 from idverify.services.office import Office
@@ -24,7 +25,6 @@ from idverify.services.security_acts import deed
 from idverify.stores import tables
 from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Insert
 
 ACT: Final = "enrol-staff"
 _TWO: Final = (
@@ -35,14 +35,16 @@ _FORM: Final = "An officer or an admin is enrolled by role, name and first_part,
 _SPACES: Final = "A name must have one space between its words, and none around them."
 
 
-async def invite_first(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
+async def invite_first(
+    store: Store, doors: Doors, clock: Clock, entropy: Entropy, invited: Invited, created_by: str
+) -> Invitation:
     """A link made by the operator. Raises ``Conflict`` for staff once two admins are active, or for a taken name."""
     if invited.role in enrol.STAFF:
         if await two_admins_are_active(store):
             raise Conflict(_TWO)
         if invited.actor is not None:
             await enrol.require_free(store, invited.actor)
-    return await invite.invite(store, clock, entropy, invited, created_by)
+    return await invite.invite(store, doors, clock, entropy, invited, created_by)
 
 
 def action(invited: Invited, first_part: bytes) -> Action:
@@ -58,7 +60,8 @@ async def _check(office: Office, _admin: Principal, wanted: Action) -> None:
 async def _carry_out(office: Office, wanted: Action, agreed: Agreed, _transaction: Transaction) -> Done:
     invited, first = Invited(*_invited(wanted)), first_part_of(wanted)
     part, row = invite.second_part(office.clock, office.entropy, invited, agreed.approved_by, first)
-    right = Insert(tables.enrolment, {**row, "authorisation_id": agreed.approval})
+    row |= {"authorisation_id": agreed.approval, "proposed_by_account": agreed.proposed_by_account}
+    right = office.doors.inserting(tables.enrolment, row)
     return Done((right,), deed(security_act.ENROLMENT_MADE, row, office.entropy), second_part=part)
 
 

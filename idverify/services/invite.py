@@ -25,6 +25,7 @@ from idverify.ports import Clock, Entropy, uuid7
 from idverify.services import notices, step_up
 from idverify.services.cancelling import cancelling
 from idverify.services.ceremonies import Given
+from idverify.services.doors import Doors
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.people import look, read
@@ -33,7 +34,7 @@ from idverify.services.security_acts import deed
 from idverify.services.waiting import commit_or_wait
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
-from idverify.stores.writes import Insert, Write, WriteSet
+from idverify.stores.writes import Write, WriteSet
 
 MINUTE: Final = 60
 DAY: Final = 86_400
@@ -102,12 +103,14 @@ class SecondPart:
     expires_at: int
 
 
-async def invite(store: Store, clock: Clock, entropy: Entropy, invited: Invited, created_by: str) -> Invitation:
+async def invite(
+    store: Store, doors: Doors, clock: Clock, entropy: Entropy, invited: Invited, created_by: str
+) -> Invitation:
     """A link for staff or an organisation, made where only the operator can: on the command line and by ``up``."""
     _require_sensible(invited)
     invitation, row = one_time_code(clock, entropy, Kind.LINK, invited, created_by)
     done = deed(security_act.ENROLMENT_MADE, row, entropy)
-    work = WriteSet((Insert(tables.enrolment, row),), act(entropy, None, deed=done))
+    work = WriteSet((doors.inserting(tables.enrolment, row),), act(entropy, None, deed=done))
     await (commit_or_wait(store, work) if may_wait(invited) else store.commit(work))
     return invitation
 
@@ -121,7 +124,7 @@ async def invite_organisation(office: Office, admin: Principal, invited: Invited
     action = Action("enrol-organisation", None, invited.to_json())
     confirmed = await step_up.require(office, admin, action, given)
     invitation, row = one_time_code(office.clock, office.entropy, Kind.LINK, invited, admin.actor)
-    right = Insert(tables.enrolment, {**row, "authorisation_id": confirmed.id})
+    right = office.doors.inserting(tables.enrolment, {**row, "authorisation_id": confirmed.id})
     done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
     await office.store.commit(WriteSet((*confirmed.writes(None), right), confirmed.entries(office, deed=done)))
     return invitation
@@ -146,7 +149,7 @@ async def invite_citizen(office: Office, officer: Principal, handle: bytes, give
     if account is not None:
         row["account_id"] = account["id"]
         writes.append(notices.telling(office, account["id"], NoticeKind.RE_PROOFING_ASKED, row["id"]))
-    writes += [Insert(tables.enrolment, row), look(office, officer, person.id, "enrolment", "made")]
+    writes += [office.doors.inserting(tables.enrolment, row), look(office, officer, person.id, "enrolment", "made")]
     entries = confirmed.entries(office, about, deed(security_act.ENROLMENT_MADE, row, office.entropy, about))
     await office.store.commit(WriteSet(tuple(writes), entries))
     return invitation
@@ -183,6 +186,7 @@ def _row(
         "person_id": None,
         "created_by": created_by,
         "authorisation_id": None,
+        "proposed_by_account": None,
         "created_at": now,
         "expires_at": works_from + terms.seconds,
         "consumed_at": None,

@@ -7,7 +7,7 @@ from typing import Any
 from idverify.auth.webauthn import check_registration
 from idverify.core.action import Action
 from idverify.core.policy import ALLOWED, Act, Principal, Role, require_person
-from idverify.core.security_act import REMOVED
+from idverify.core.security_act import REMOVED, with_confirmation
 from idverify.errors import CeremonyRefused, NotFound, OnlyKey, TooManyKeys
 from idverify.services import new_key, notices, recovery_codes, step_up
 from idverify.services.ceremonies import (
@@ -58,6 +58,7 @@ async def begin_adding(office: Office, principal: Principal, given: Given | None
         shared_computer=person.shared_computer,
         account_id=person.account,
         session_id=person.session,
+        authorisation_handle=confirmed.handle,
     )
 
 
@@ -69,8 +70,9 @@ async def finish_adding(office: Office, principal: Principal, given: Given, name
         if (ceremony["account_id"], ceremony["session_id"]) != (person.account, person.session):
             raise CeremonyRefused("session")
         registered = check_registration(expectation(office, ceremony["challenge"]), given.response)
-    key = await new_key.insertion(office, person.account, principal.role, registered, name)
-    entries = await bound_entries(office, await account(office, principal), registered.cose_key)
+    own = await account(office, principal)
+    key = await new_key.insertion(office, own, registered, name)
+    entries = await bound_entries(office, own, registered.cose_key, with_confirmation(ceremony["authorisation_handle"]))
     told = notices.telling(office, person.account, NoticeKind.KEY_ADDED, key.row["id"], person.session)
     writes = (*still_signed_in(person), key, told, succeeded(office, ceremony))
 

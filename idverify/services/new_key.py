@@ -13,6 +13,7 @@ from idverify.core.policy import Role
 from idverify.errors import KeyAlreadyRegistered, Unprocessable
 from idverify.services import authenticators
 from idverify.services.ceremonies import CHALLENGE_BYTES, SECONDS, Beginning, Ceremony, credentials, keep
+from idverify.services.doors import whose
 from idverify.services.office import Office
 from idverify.stores import queries, tables
 from idverify.stores.writes import Insert
@@ -48,17 +49,18 @@ async def ask(
     return Beginning(handle, asked, now + SECONDS[kind])
 
 
-async def insertion(office: Office, account: bytes, role: Role, registered: RegisteredKey, name: str) -> Insert:
-    """Keeps a key just registered, if the role's policy takes it and it is not on record.
+async def insertion(office: Office, account: Any, registered: RegisteredKey, name: str) -> Insert:
+    """Keeps a key just registered for an account (its row), if the role's policy takes it and it is not on record.
 
     ``name`` is what its owner calls it; where another key of theirs is called so, a number is put behind it.
     """
+    role = Role(account["role"])
     require_taken(office.key_policies[role], registered)
     make = await authenticators.judged(office, role, registered)
     row = {
         "id": office.new_id(),
         "handle": office.new_handle(),
-        "account_id": account,
+        "account_id": account["id"],
         "credential_id": registered.credential_id,
         "cose_key": registered.cose_key,
         "cose_key_hash": hashlib.sha256(registered.cose_key).digest(),
@@ -70,13 +72,14 @@ async def insertion(office: Office, account: bytes, role: Role, registered: Regi
         "transports": " ".join(registered.transports),
         "attestation_format": registered.attestation_format,
         "policy_version": office.key_policies[role].version,
-        "name": await _told_apart(office, account, require_key_name(name)),
+        "name": await _told_apart(office, account["id"], require_key_name(name)),
         "created_at": office.clock.now(),
         "last_used_at": None,
         "removed_at": None,
         **make,
     }
-    return Insert(tables.security_key, row, KeyAlreadyRegistered(_KNOWN))
+    of = {"user_handle": account["user_handle"], **whose(account)}
+    return office.doors.inserting(tables.security_key, row, KeyAlreadyRegistered(_KNOWN), **of)
 
 
 def require_key_name(name: str) -> str:

@@ -15,6 +15,7 @@ from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
 from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
+from idverify.services.doors import Doors
 from idverify.services.log_book import Log, LogBook
 from idverify.services.log_keys import LogKey, log_keys
 from idverify.services.status_lists import StatusBoard
@@ -84,6 +85,7 @@ class Office:
     vault: Vault
     signer: Signer
     custodian: Custodian
+    doors: Doors
     witnesses: Callable[[str], Witnesses | None]
     board: StatusBoard
     statuses: StatusSource

@@ -12,10 +12,10 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from idverify.auth.key_policy import SESSION_LIMITS, SHARED_LIMITS
-from idverify.core import erasure
+from idverify.core import erasure, security_act
 from idverify.core.action import canonical_json
 from idverify.core.decision import EFFECTS, REASONS
-from idverify.core.policy import ALLOWED
+from idverify.core.policy import ALLOWED, Role
 from idverify.core.verdict import REQUIRED
 from idverify.formats.x509 import fingerprint
 from idverify.ledger.commitment import Record
@@ -31,6 +31,7 @@ POLICY_CHANGED: Final = "policy.changed"
 def policy(office: Office) -> dict[str, Any]:
     """All rules of this deployment as one document."""
     return {
+        "rights": security_act.RIGHTS,
         "security_keys": {
             role.value: {**asdict(rule), "hints": list(rule.hints)} for role, rule in office.key_policies.items()
         },
@@ -75,10 +76,19 @@ async def recorded(office: Office) -> bytes | None:
     return None if row is None else split_opening(row["opening"])[1].object_digest
 
 
+async def doors_are_recorded(office: Office) -> bool:
+    """Whether this version, of which every row that opens a door has its MAC, has recorded its rules already."""
+    rows: list[Any] = await office.store.fetch(queries.OF_TYPE, {"type": POLICY_CHANGED})
+    records = (split_opening(row["opening"])[1] for row in rows)
+    return any(security_act.least_admin_keys(record.reason) is not None for record in records)
+
+
 async def record_policy(office: Office) -> bool:
     """At start: an entry if the rules are others than those recorded last; whether there was one to make."""
     now = digest(policy(office))
     if await recorded(office) == now:
         return False
-    await office.store.commit(WriteSet((), (entry(Record(POLICY_CHANGED, now), office.entropy, None),)))
+    least = office.key_policies[Role.ADMIN].least_keys
+    record = Record(POLICY_CHANGED, now, reason=security_act.rights_recorded(least))
+    await office.store.commit(WriteSet((), (entry(record, office.entropy, None),)))
     return True

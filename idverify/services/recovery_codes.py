@@ -23,7 +23,7 @@ from idverify.services.people import about
 from idverify.services.security_acts import deed
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Insert, WriteSet
+from idverify.stores.writes import WriteSet
 
 SET_SIZE: Final = 8
 FEW: Final = 2
@@ -54,7 +54,7 @@ async def make(office: Office, principal: Principal, given: Given | None) -> Cod
     writes = (
         *confirmed.writes(whom),
         cancelling({"account_id": person.account, "kind": Kind.RECOVERY_CODE.value}, office.clock.now()),
-        *(Insert(tables.enrolment, row | _of(person.account, confirmed.id)) for _, row in made),
+        *(office.doors.inserting(tables.enrolment, row | _of(person.account, confirmed.id)) for _, row in made),
         notices.telling(office, person.account, NoticeKind.RECOVERY_CODES_MADE, session=person.session),
     )
     done = deed(security_act.RECOVERY_CODES_MADE, account, office.entropy, whom)

@@ -23,7 +23,7 @@ from idverify.services.office import Office
 from idverify.services.security_acts import deed
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
-from idverify.stores.writes import Insert, Recorded, Write, WriteSet
+from idverify.stores.writes import Recorded, Write, WriteSet
 
 ACT: Final = "restore-access"
 _NOT_LOST: Final = "Whoever can sign in has not lost every key."
@@ -92,6 +92,7 @@ async def _carry_out(office: Office, wanted: Action, agreed: Agreed, transaction
     account = require_as_said(rows[0] if rows else None, wanted)
     invited, first = _invited(account), first_part_of(wanted)
     part, row = second_part(office.clock, office.entropy, invited, agreed.approved_by, first)
+    row |= {"proposed_by_account": agreed.proposed_by_account}
     writes, done = _restored(office, account, row, agreed.approval)
     return Done(writes, done, second_part=part)
 
@@ -116,7 +117,7 @@ def _restored(
     older = cancelling({"account_id": account["id"], "kind": Kind.LINK.value}, row["created_at"])
     told = notices.telling(office, account["id"], NoticeKind.ACCESS_RESTORED, row["id"])
     done = deed(security_act.ENROLMENT_MADE, row, office.entropy)
-    return (older, Insert(tables.enrolment, row), told), done
+    return (older, office.doors.inserting(tables.enrolment, row), told), done
 
 
 RESTORE_STAFF: Final = AdminAct(_check, _carry_out)

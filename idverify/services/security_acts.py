@@ -25,10 +25,13 @@ def key_entry(entropy: Entropy, record_type: str, cose_key: bytes, about: About 
     return entry(Record(record_type, hashlib.sha256(cose_key).digest()), entropy, about)
 
 
-async def bound_entries(office: Office, account: Any, cose_key: bytes) -> tuple[Recorded, ...]:
-    """The ledger's entries of a key that was bound to this account (its row), with nobody's confirmation."""
+async def bound_entries(office: Office, account: Any, cose_key: bytes, by: str) -> tuple[Recorded, ...]:
+    """The ledger's entries of a key that was bound to this account (its row), with nobody's confirmation.
+
+    ``by`` is what gave the right to it: ``security_act.with_code`` or ``with_confirmation``.
+    """
     whom = await about(office, account["person_id"])
-    record = Record(BOUND, hashlib.sha256(cose_key).digest(), decision=account_digest(account))
+    record = Record(BOUND, hashlib.sha256(cose_key).digest(), reason=by, decision=account_digest(account))
     return *act(office.entropy, whom), entry(record, office.entropy, whom)
 
 

@@ -16,6 +16,7 @@ from idverify.core.policy import Principal, Role, SignedIn, require_person
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.services import notices
 from idverify.services.ceremonies import Renewal
+from idverify.services.doors import whose
 from idverify.services.first_admins import end_of_the_first
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
@@ -77,7 +78,7 @@ def open_session(
         "ended_at": None,
         "shared_computer": int(shared_computer),
     }
-    return _opened(office, token, account, row), Insert(tables.session, row)
+    return _opened(office, token, account, row), office.doors.inserting(tables.session, row, **whose(account))
 
 
 async def recognise(office: Office, token: str) -> Opened:
@@ -88,12 +89,13 @@ async def recognise(office: Office, token: str) -> Opened:
     except NotAuthenticated as wrong:
         raise NotAuthenticated(_OVER) from wrong
     row: Any = await office.store.fetch_one(queries.SESSION, asked)
-    if row is None:
+    if row is None or not _is_ours(office, row):
         raise NotAuthenticated(_OVER)
-    await _touch(office, row, now)
+    session = _session_of(row)
+    await _touch(office, Role(row["role"]), session, now)
     if row["active_since"] is None:
         row = {**row, "active_since": await activated(office, row["id"], Role(row["role"]))}
-    return _opened(office, token, row, {**row, "id": row["session_id"]})
+    return _opened(office, token, row, session)
 
 
 async def mine(office: Office, principal: Principal) -> list[Listed]:
@@ -155,13 +157,17 @@ def still_signed_in(person: SignedIn) -> tuple[Change, Change]:
     )
 
 
-def renewing(person: SignedIn, renewal: Renewal | None) -> tuple[Change, ...]:
+async def renewing(office: Office, person: SignedIn, renewal: Renewal | None) -> tuple[Change, ...]:
     """Gives the session its new token, unless it lost the one that came along: of two acts at once, one is done."""
     if renewal is None:
         return ()
-    had = {"id": person.session, "token_hash": session_tokens.token_hash(renewal.old), "ended_at": None}
+    lost, old = NotAuthenticated(_RENEWED), session_tokens.token_hash(renewal.old)
+    row: Any = await office.store.fetch_one(queries.SESSION, {"token_hash": old, "at": office.clock.now()})
+    if row is None or not _is_ours(office, row):
+        raise lost
     has = {"token_hash": session_tokens.token_hash(renewal.new)}
-    return (Change(tables.session, had, has, NotAuthenticated(_RENEWED)),)
+    has["mac"] = office.doors.mac(tables.session, {**whose(row), **_session_of(row), **has})
+    return (Change(tables.session, {"id": person.session, "token_hash": old, "ended_at": None}, has, lost),)
 
 
 def replaced(office: Office, token: str) -> Write:
@@ -173,11 +179,21 @@ def replaced(office: Office, token: str) -> Write:
     return Change(tables.session, {"token_hash": token_hash, "ended_at": None}, {"ended_at": office.clock.now()})
 
 
-async def _touch(office: Office, row: Any, now: int) -> None:
-    idle_until = now + _limits(Role(row["role"]), row).idle
-    if idle_until - row["idle_until"] < TOUCH_SECONDS:
+def _session_of(row: Any) -> dict[str, Any]:
+    """The session of a row of ``queries.SESSION``."""
+    return {column.name: row[f"session_{column.name}"] for column in tables.session.c}
+
+
+def _is_ours(office: Office, row: Any) -> bool:
+    """Whether we opened this session (a row of ``queries.SESSION``), for this account as it is."""
+    return office.doors.holds(tables.session, {**whose(row), **_session_of(row)})
+
+
+async def _touch(office: Office, role: Role, session: Any, now: int) -> None:
+    idle_until = now + _limits(role, session).idle
+    if idle_until - session["idle_until"] < TOUCH_SECONDS:
         return
-    still = {"id": row["session_id"], "ended_at": None}
+    still = {"id": session["id"], "ended_at": None}
     await office.store.commit(WriteSet((Change(tables.session, still, {"idle_until": idle_until}),)))
 
 
@@ -205,6 +221,8 @@ def _limits(role: Role, session: Any) -> SessionLimits:
 
 
 def _opened(office: Office, token: str, account: Any, session: Any) -> Opened:
+    if (account["role"] == Role.CITIZEN) is (account["person_id"] is None):  # such an account nobody made here
+        raise NotAuthenticated(_OVER)
     purpose, role = None if account["purpose"] is None else Purpose(account["purpose"]), Role(account["role"])
     active = account["active_since"] is not None or office.key_policies[role].least_keys <= 1
     shared = bool(session["shared_computer"])

@@ -109,7 +109,7 @@ async def _recognised(office: Office, ceremony: Any, given: Given) -> tuple[Any,
     row: Any = await office.store.fetch_one(
         queries.SECURITY_KEY_BY_CREDENTIAL, {"credential_id": credential_id_of(given.response)}
     )
-    if row is None:
+    if row is None or not office.doors.holds(tables.security_key, row):
         check_nothing(expected, given.response)
     asserted = check_assertion(expected, known_key(row), given.response)
     if asked_for not in (None, row["account_id"]):

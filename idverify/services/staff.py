@@ -9,7 +9,7 @@ from idverify.core.action import Action
 from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, NotAllowed, NotFound
 from idverify.services import step_up
-from idverify.services.cancelling import cancelling
+from idverify.services.cancelling import cancelling, codes_of
 from idverify.services.ceremonies import Given
 from idverify.services.office import Office
 from idverify.services.security_acts import deed
@@ -32,7 +32,7 @@ async def end(office: Office, admin: Principal, handle: bytes, given: Given | No
     """
     require_may(admin, Act.ENROL_STAFF)
     row: Any = await office.store.fetch_one(queries.ACCOUNT_BY_HANDLE, {"handle": handle})
-    if row is None or row["person_id"] is not None:
+    if row is None or row["role"] == Role.CITIZEN:
         raise NotFound("There is no such account.")
     if row["id"] == require_person(admin).account:
         raise NotAllowed("You cannot end your own account. Another admin must.")
@@ -48,7 +48,7 @@ async def end(office: Office, admin: Principal, handle: bytes, given: Given | No
 
 
 def _left_behind(account: Any, at: int) -> tuple[Write, ...]:
-    codes = cancelling({"created_by": account["actor"]}, at), cancelling({"account_id": account["id"]}, at)
+    codes = *codes_of(account["id"], account["actor"], at), cancelling({"account_id": account["id"]}, at)
     if account["role"] != Role.RELYING_PARTY:
         return codes
     named = {"actor": account["actor"], "role": account["role"], "purpose": account["purpose"], "revoked_at": None}

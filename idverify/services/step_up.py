@@ -118,13 +118,13 @@ async def _confirmed(office: Office, person: SignedIn, action: Action, given: Gi
     asserted = check_assertion(expected, known_key(key), given.response)
     await require_usable(office, key, asserted)
     confirmed = _authorisation(office, person, action, ceremony, key, context, asserted)
-    return replace(confirmed, preconditions=(*confirmed.preconditions, *renewing(person, given.renewal)))
+    return replace(confirmed, preconditions=(*confirmed.preconditions, *await renewing(office, person, given.renewal)))
 
 
 async def _key_of(office: Office, person: SignedIn) -> Any:
     """The key that opened the session, unless it was removed while this request was on its way."""
     key: Any = await office.store.fetch_one(queries.SECURITY_KEY, {"id": person.security_key})
-    if key is None:
+    if key is None or not office.doors.holds(tables.security_key, key):
         raise NotAuthenticated("Your session has ended: its security key was removed. Sign in with another one.")
     return key
 

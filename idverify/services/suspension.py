@@ -16,7 +16,7 @@ from idverify.core.security_act import SUSPENDED
 from idverify.core.suspension import Suspension
 from idverify.errors import CeremonyRefused, KeySuspended
 from idverify.services import notices
-from idverify.services.cancelling import cancelling
+from idverify.services.cancelling import codes_of
 from idverify.services.notices import NoticeKind
 from idverify.services.office import Office
 from idverify.services.security_acts import key_entries
@@ -41,7 +41,7 @@ async def suspend(office: Office, key: Any, why: Suspension, *, whole_account: b
     stopped = Change(tables.security_key, in_use, {"suspended_at": now, "suspended_for": why.value}, meanwhile)
     whose = {"account_id": key["account_id"]} if whole_account else {"security_key_id": key["id"]}
     told = notices.telling(office, key["account_id"], NoticeKind.KEY_SUSPENDED, key["id"])
-    made = (cancelling({"created_by": key["actor"]}, now),) if why is Suspension.CLONE and key["actor"] else ()
+    made = codes_of(key["account_id"], key["actor"], now) if why is Suspension.CLONE and key["actor"] else ()
     entries = await key_entries(office, SUSPENDED, key["cose_key"], None)
     try:
         await commit_or_wait(office.store, WriteSet((stopped, ending(whose, now), told, *made), entries))

@@ -93,6 +93,7 @@ NEWEST_ISSUER_CHANGE: Final = select(func.max(issuer_change.c.version).label("ve
 CRLS: Final = select(crl)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("id"))
 API_KEYS: Final = select(api_key).order_by(api_key.c.created_at)
+UNBOUND_API_KEYS: Final = select(api_key).where(api_key.c.mac.is_(None))
 API_KEYS_OF_ACTOR: Final = API_KEYS.where(
     api_key.c.actor == bindparam("actor"),
     api_key.c.role == bindparam("role"),
@@ -105,6 +106,7 @@ ACCOUNT_BY_HANDLE: Final = select(account).where(account.c.handle == bindparam("
 ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bindparam("name_as_read"))
 STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
 ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
+UNBOUND_ENROLMENTS: Final = select(enrolment).where(enrolment.c.mac.is_(None))
 ENROLMENT_BY_ID: Final = select(enrolment).where(enrolment.c.id == bindparam("id"))
 _WAITS = and_(enrolment.c.consumed_at.is_(None), enrolment.c.expires_at > bindparam("at"))
 # Codes for the account of one kind that can still be used.
@@ -173,6 +175,7 @@ _SECURITY_KEY = select(
     account.c.person_id,
     account.c.active_since,
 ).join(account, account.c.id == security_key.c.account_id)
+UNBOUND_SECURITY_KEYS: Final = _SECURITY_KEY.where(security_key.c.mac.is_(None))
 _IN_USE = security_key.c.removed_at.is_(None)
 _USABLE = security_key.c.suspended_at.is_(None)
 _OPEN = account.c.ended_at.is_(None)
@@ -214,17 +217,9 @@ ACTIVE_ADMINS: Final = (
     .where(account.c.role == "admin", account.c.active_since.is_not(None), _OPEN, _IN_USE, _USABLE)
     .distinct()
 )
-# A session that holds now, with its account: the id is the account's.
+# A session that holds now, its columns under names of their own, with its account.
 SESSION: Final = (
-    select(
-        account,
-        session.c.id.label("session_id"),
-        session.c.security_key_id,
-        session.c.idle_until,
-        session.c.expires_at,
-        session.c.csrf_key,
-        session.c.shared_computer,
-    )
+    select(account, *(column.label(f"session_{column.name}") for column in session.c))
     .join(session, session.c.account_id == account.c.id)
     .join(security_key, security_key.c.id == session.c.security_key_id)
     .where(session.c.token_hash == bindparam("token_hash"), *_HOLDS, _IN_USE, _USABLE, _OPEN)
@@ -388,6 +383,11 @@ INDICES_OF_PERSON: Final = (
         ),
     )
     .where(issuance.c.person_id == bindparam("person_id"))
+)
+OF_TYPE: Final = (
+    select(ledger_record)
+    .where(ledger_record.c.type == bindparam("type"))
+    .order_by(ledger_record.c.shard, ledger_record.c.ledger_index)
 )
 # The newest entry of a type about ourselves.
 NEWEST_OF_TYPE: Final = (

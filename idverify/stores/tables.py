@@ -128,6 +128,7 @@ api_key = Table(
     Column("authorisation_id", LargeBinary, nullable=True),  # NULL: made on the command line
     _int("created_at"),
     _int("revoked_at", null=True),
+    _bytes("mac", null=True),  # over all that never changes, as of every row that opens a door (``services.doors``)
 )
 
 # Who can sign in. Staff and organisations have a name as ``actor``; a citizen's account belongs to a person.
@@ -182,6 +183,7 @@ security_key = Table(
     _int("suspended_at", null=True),
     _text("suspended_for", null=True),
     _bytes("cose_key_hash", null=True),  # SHA-256: a key is one account's, once. NULL: one of several from before
+    _bytes("mac", null=True),
     Index("security_key_of_account", "account_id"),
     Index("security_key_cose_key_hash", "cose_key_hash", unique=True),
 )
@@ -204,6 +206,8 @@ enrolment = Table(
     _text("kind", null=True),  # link, slip, recovery-code or re-proofing
     Column("account_id", LargeBinary, ForeignKey("account.id"), nullable=True),  # of one that there is already
     _int("not_before", null=True),  # a stranger at the counter must wait; the owner is told meanwhile
+    Column("proposed_by_account", LargeBinary, nullable=True),  # where two agreed: of whom it was proposed by
+    _bytes("mac", null=True),
     Index("enrolment_of_account", "account_id"),
 )
 
@@ -225,6 +229,8 @@ ceremony = Table(
     _int("expires_at"),
     _int("consumed_at", null=True),
     _int("succeeded_at", null=True),
+    Column("authorisation_handle", LargeBinary, nullable=True),  # of the confirmation that it was begun with
+    _bytes("mac", null=True),
     Index("ceremony_expires", "expires_at"),
     Index("ceremony_of_session", "session_id"),
     Index("ceremony_of_enrolment", "enrolment_id"),
@@ -247,6 +253,8 @@ authorisation = Table(
     _int("ledger_index"),
     _bytes("action", null=True),  # canonical JSON of the act; sealed under the key of the person it is about
     _person(null=True),
+    Column("approves", LargeBinary, nullable=True),  # of two admins' acts: the confirmation by whoever proposed it
+    Index("authorisation_approves", "approves", unique=True),  # which carries one act
     Index("authorisation_of_account", "account_id"),
     Index(
         "authorisation_of_person",
@@ -270,6 +278,7 @@ session = Table(
     _bytes("handle", null=True),
     _bytes("csrf_key", null=True),
     _int("shared_computer", null=True),
+    _bytes("mac", null=True),
     Index("session_of_account", "account_id"),
     Index("session_handle", "handle", unique=True),
 )

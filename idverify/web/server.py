@@ -50,7 +50,7 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     """The application over an open office. Reads what pages are made of from disk, and does no other I/O."""
     app = web.Application(middlewares=[observe, problems], client_max_size=MAX_BODY)
     assert isinstance(office.tally, Metrics)  # whoever serves an office counts what it does
-    app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store), office.tally
+    app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store, office.doors), office.tally
     app[OPENAPI], app[assets.ASSETS], app[status_lists.PRINTED] = describe(ROUTES), assets.load(), {}
     app[published.SHARDS], app[published.RENDERED] = PublishedShards(office), Kept(published.RENDERED_BYTES)
     for route in ROUTES:

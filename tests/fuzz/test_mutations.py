@@ -93,7 +93,7 @@ async def _sign_in(served: SoftwareOffice, _: int) -> Draw:
 
 async def _enrolment(served: SoftwareOffice, number: int) -> Draw:
     office, invited = served.office, Invited(Role.RELYING_PARTY, f"Example {number} plc", Purpose.WORK)
-    code = (await invite.invite(office.store, office.clock, office.entropy, invited, "a test")).code
+    code = (await invite.invite(office.store, office.doors, office.clock, office.entropy, invited, "a test")).code
     begun, key = await enrol.begin(office, code, None), PersonalKey().authenticator
     challenge, user_handle = from_text(begun.options["challenge"]), from_text(begun.options["user"]["id"])
     asked = Asked(begun.options["rp"]["id"], served.api.deployment.url, challenge, key, user_handle)

@@ -289,7 +289,9 @@ async def _about_access(watch: _Watch) -> None:
     )
     key_id = token.split("_")[1]
     await by_admin("an API key was revoked", lambda who, given: access.revoke_key_for(office, who, key_id, given))
-    made = access.create_key(office.store, office.clock, office.entropy, employer, Role.RELYING_PARTY, purpose)
+    made = access.create_key(
+        office.store, office.doors, office.clock, office.entropy, employer, Role.RELYING_PARTY, purpose
+    )
     token = await watch("an API key was made on the command line", made)
     revoked = access.revoke_key(office.store, office.clock, office.entropy, token.split("_")[1])
     await watch("an API key was revoked on the command line", revoked)
@@ -297,7 +299,9 @@ async def _about_access(watch: _Watch) -> None:
     await by_admin("a link was made", lambda who, given: invite.invite_organisation(office, who, partner, given))
     link = await watch(
         "a link was made on the command line",
-        invite.invite(office.store, office.clock, office.entropy, Invited(Role.ADMIN, "Abel Admin"), "operator"),
+        invite.invite(
+            office.store, office.doors, office.clock, office.entropy, Invited(Role.ADMIN, "Abel Admin"), "operator"
+        ),
     )
     await served.api.enrol("other-admin", link.code)
     await _by_two_admins(watch)

@@ -22,11 +22,13 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from multidict import CIMultiDictProxy
 
 from idverify.app.provision import Wishes, provision
+from idverify.app.services import open_doors
 from idverify.config import Database
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.ports import Clock, SystemClock, system_entropy
 from idverify.services.access import create_key
+from idverify.services.doors import Doors
 from idverify.services.invite import Invited, invite
 from idverify.stores.open import Location, open_store
 from tests.simulators.signed_in import COOKIE, STAFF, SignedInPerson
@@ -81,6 +83,7 @@ class Deployment:
     data: Path
     port: int
     location: Location
+    doors: Doors
     clock: Clock = field(default_factory=SystemClock)
     keys: dict[str, str] = field(default_factory=dict)
     people: dict[str, SignedInPerson] = field(default_factory=dict)
@@ -93,19 +96,21 @@ class Deployment:
     async def make_key(self, name: str, actor: str, role: Role, purpose: Purpose | None) -> None:
         """An API key, made as ``idverify apikey create`` makes it; kept under a name."""
         async with open_store(self.location, self.clock) as store:
-            self.keys[name] = await create_key(store, self.clock, system_entropy, actor, role, purpose)
+            self.keys[name] = await create_key(store, self.doors, self.clock, system_entropy, actor, role, purpose)
 
     async def invite(self, invited: Invited) -> str:
         """A one-time code, made as ``idverify enrol`` makes it."""
         async with open_store(self.location, self.clock) as store:
-            return (await invite(store, self.clock, system_entropy, invited, "operator")).code
+            return (await invite(store, self.doors, self.clock, system_entropy, invited, "operator")).code
 
 
 async def deploy(data: Path, database_url: str | None = None, *, demo: bool = True) -> Deployment:
     """Provision a data directory as ``idverify up`` does, without the demo's people; a demo takes any security key."""
     port = free_port()
     wishes = Wishes(f"http://localhost:{port}", port, demo=demo, database=Database(url=database_url))
-    deployment = Deployment(data, port, (await provision(data, wishes)).location)
+    config, clock = await provision(data, wishes), SystemClock()
+    async with open_store(config.location, clock) as store, open_doors(config, store) as doors:
+        deployment = Deployment(data, port, config.location, doors, clock)
     for name, key in KEYS.items():
         await deployment.make_key(name, *key)
     return deployment

@@ -35,6 +35,7 @@ from idverify.services import step_up
 from idverify.services.administration import approve, propose
 from idverify.services.ceremonies import Given
 from idverify.services.cosigning_key import make_cosigning_key
+from idverify.services.doors import doors
 from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
 from idverify.services.invite import SecondPart
 from idverify.services.key_ceremony import KeyCeremony
@@ -230,6 +231,7 @@ class Premises:
             vault=Vault(token, system_entropy),
             signer=token,
             custodian=token,
+            doors=await doors(token),
             witnesses=lambda _: None,
             board=StatusBoard(board, store, token, source, clock, system_entropy),
             statuses=source,
@@ -265,7 +267,7 @@ class Premises:
 async def premises(data: Path, location: Location | None = None) -> AsyncIterator[Premises]:
     """Establish a deployment in a database, by default a file in ``data``."""
     port, token, clock = free_port(), SoftToken(LABEL), StandingClock()
-    deployment = service.Deployment(data, port, location or data / "idverify.sqlite", clock)
+    deployment = service.Deployment(data, port, location or data / "idverify.sqlite", await doors(token), clock)
     upgrade(deployment.location)
     async with open_store(deployment.location, clock) as store:
         await _establish(store, deployment.url, token, clock)

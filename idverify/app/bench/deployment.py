@@ -64,7 +64,8 @@ async def deploy(data: Path, people_wanted: int) -> Deployment:
     config = await provision(data, Wishes(f"http://localhost:{port}", port, demo=True))
     async with open_office(config, None) as office:
         key = await access.create_key(
-            office.store, office.clock, office.entropy, "Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK
+            *(office.store, office.doors, office.clock, office.entropy),
+            *("Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK),
         )
         offers = await _offers(office, people_wanted)
     return Deployment(config, key, tuple(offers))

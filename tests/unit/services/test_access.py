@@ -13,6 +13,7 @@ from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import SystemClock, system_entropy
 from idverify.services import access
 from idverify.services.access import Gate, create_key, revoke_key, still_in_use
+from idverify.services.doors import Doors
 from idverify.services.invite import Invited
 from idverify.stores import tables
 from idverify.stores.store import Store
@@ -21,7 +22,7 @@ from tests.simulators.databases import everything
 from tests.simulators.software_office import SoftwareOffice
 from tests.unit.stores.rows import status_row
 
-CLOCK = SystemClock()
+CLOCK, DOORS = SystemClock(), Doors(bytes(32))
 
 
 @pytest.fixture
@@ -31,14 +32,14 @@ def store(served: SoftwareOffice) -> Store:
 
 
 async def _key(store: Store) -> str:
-    return await create_key(store, CLOCK, system_entropy, "Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT)
+    return await create_key(store, DOORS, CLOCK, system_entropy, "Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT)
 
 
 async def test_a_key_names_its_holder(store: Store) -> None:
     """Who a key stands for, in what role and for what purpose, is as it was made."""
     token = await _key(store)
 
-    principal = await Gate(store).recognise(token)
+    principal = await Gate(store, DOORS).recognise(token)
 
     assert principal == Principal(token.split("_")[1], "Example Homes Ltd", Role.RELYING_PARTY, Purpose.RENT)
 
@@ -54,7 +55,7 @@ async def test_a_key_that_is_not_right(store: Store, spoilt: str) -> None:
         "form": token.upper(),
         "nothing": "",
     }[spoilt]
-    gate = Gate(store)
+    gate = Gate(store, DOORS)
     await gate.recognise(token)
 
     with pytest.raises(NotAuthenticated) as refused:
@@ -66,7 +67,7 @@ async def test_a_key_that_is_not_right(store: Store, spoilt: str) -> None:
 
 async def test_a_revoked_key(store: Store) -> None:
     """A revoked key is refused at once, whoever revoked it, and cannot be revoked again."""
-    token, gate = await _key(store), Gate(store)
+    token, gate = await _key(store), Gate(store, DOORS)
     key_id = token.split("_")[1]
     await gate.recognise(token)
 

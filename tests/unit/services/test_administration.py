@@ -20,6 +20,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.first_admins import two_admins_are_active
 from idverify.services.invite import Invitation, Invited, SecondPart
 from idverify.services.notices import NoticeKind
+from idverify.services.office import Office
 from idverify.services.proposals import PROPOSAL_SECONDS
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, WriteSet
@@ -32,6 +33,12 @@ LINK = enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH)
 async def _second(served: SoftwareOffice, who: str = "abel", name: str = "Abel Admin") -> None:
     await served.api.identity("admin")
     await served.api.enrol(who, await served.api.deployment.invite(Invited(Role.ADMIN, name)))
+
+
+async def _by_operator(office: Office, invited: Invited) -> Invitation:
+    return await enrol_staff.invite_first(
+        office.store, office.doors, office.clock, office.entropy, invited, "command line"
+    )
 
 
 async def _proposed(served: SoftwareOffice, action: Action = LINK, who: str = "admin") -> Waiting:
@@ -194,7 +201,7 @@ async def test_the_operator_enrols_the_first_admins(served: SoftwareOffice) -> N
     office = served.office
 
     async def invited(invited: Invited) -> Invitation:
-        return await enrol_staff.invite_first(office.store, office.clock, office.entropy, invited, "command line")
+        return await _by_operator(office, invited)
 
     for who, name in (("ada", "Ada Admin"), ("abel", "Abel Admin")):
         await served.api.enrol(who, (await invited(Invited(Role.ADMIN, name))).code)
@@ -318,9 +325,7 @@ async def test_links_of_the_operator_end_with_the_second_admin(served: SoftwareO
     office = served.office
     await served.api.identity("admin")
     staff = [
-        (
-            await enrol_staff.invite_first(office.store, office.clock, office.entropy, Invited(role, name), "operator")
-        ).code
+        (await _by_operator(office, Invited(role, name))).code
         for role, name in ((Role.ADMIN, "Pocket Admin"), (Role.OFFICER, "Pocket Officer"))
     ]
     homes = await served.api.deployment.invite(Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT))
@@ -343,6 +348,4 @@ async def test_admins_who_cannot_sign_in_are_not_active(served: SoftwareOffice) 
     await suspension.suspend(served.office, await _key_of(served, "abel"), Suspension.MODEL)
 
     assert not await two_admins_are_active(served.office.store)
-    await enrol_staff.invite_first(
-        served.office.store, served.office.clock, served.office.entropy, Invited(Role.ADMIN, "Third Admin"), "operator"
-    )
+    await _by_operator(served.office, Invited(Role.ADMIN, "Third Admin"))

@@ -40,7 +40,7 @@ NAMELESS = Invited(Role.OFFICER)
 
 async def _code(served: SoftwareOffice, invited: Invited = NEWCOMER) -> str:
     office = served.office
-    return (await invite.invite(office.store, office.clock, office.entropy, invited, "a test")).code
+    return (await invite.invite(office.store, office.doors, office.clock, office.entropy, invited, "a test")).code
 
 
 def _given(served: SoftwareOffice, begun: Beginning, key: PersonalKey | None = None) -> Given:

@@ -60,7 +60,7 @@ async def _begun_adding_a_key(served: SoftwareOffice) -> None:
 
 async def _revoked_an_api_key(served: SoftwareOffice) -> None:
     office = served.office
-    made = await create_key(office.store, office.clock, office.entropy, "Monitoring", Role.ADMIN, None)
+    made = await create_key(office.store, office.doors, office.clock, office.entropy, "Monitoring", Role.ADMIN, None)
     await revoke_key(office.store, office.clock, office.entropy, made.split("_")[1])
 
 

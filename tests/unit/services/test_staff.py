@@ -91,6 +91,6 @@ async def test_api_keys_of_an_organisation_that_left(served: SoftwareOffice) -> 
     await _end(served, "admin", "Example Bank plc", Purpose.WORK)
 
     with pytest.raises(NotAuthenticated, match="unknown or was revoked"):
-        await Gate(served.office.store).recognise(theirs)
+        await Gate(served.office.store, served.office.doors).recognise(theirs)
     for going_on in (lettings, served.api.deployment.keys["employer"]):
-        assert (await Gate(served.office.store).recognise(going_on)).role is Role.RELYING_PARTY
+        assert (await Gate(served.office.store, served.office.doors).recognise(going_on)).role is Role.RELYING_PARTY

@@ -105,9 +105,9 @@ def test_a_new_file_has_no_revision(tmp_path: Path) -> None:
 
 def test_upgrading_keeps_rows(path: Path) -> None:
     """A database in use is as it was after the next start's upgrade."""
-    row = ("id", "Olive Officer", "officer", None, b"hash", 1, None, None)
+    row = ("id", "Olive Officer", "officer", None, b"hash", 1, None, None, None)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     upgrade(path)
 
     with closing(sqlite3.connect(path)) as connection:
