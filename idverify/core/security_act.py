@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from idverify.core.action import canonical_json
@@ -22,6 +22,7 @@ RECOVERY_CODES_MADE: Final = "security.recovery-codes-made"
 SIGNING_KEY_ORDERED: Final = "security.signing-key-ordered"
 SIGNED_OUT: Final = "security.signed-out-everywhere"
 ISSUERS_CHANGED: Final = "security.issuers-changed"
+POLICY_CHANGED: Final = "policy.changed"
 METADATA_LOADED: Final = "policy.metadata-loaded"
 # What became of a key, of people's security keys and of ours; these stand behind the act that they belong to
 BOUND: Final = "authenticator.bound"
@@ -34,6 +35,7 @@ METADATA_NUMBER: Final = "number "  # and it: the reason of such an entry
 
 RIGHTS: Final = "rights 1"
 _RIGHTS: Final = re.compile(f"{RIGHTS}, admins have ([1-9]) keys or more")
+_HALF: Final = 16
 _WITH_CODE: Final = "code "
 _CONFIRMED: Final = "confirmed "
 _CODE: Final = ("code_hash", "role", "actor", "purpose")
@@ -89,6 +91,25 @@ def code_behind(reason: str | None) -> bytes | None:
 def confirmation_behind(reason: str | None) -> bytes | None:
     """The handle of the confirmation that a key came after, if it came after one."""
     return _behind(_CONFIRMED, reason)
+
+
+def printed(code_hashes: Iterable[bytes]) -> str:
+    """What the entry of a set of recovery codes says of which they are; the reason of an entry has room for eight."""
+    return "".join(sorted(printed_half(one).hex() for one in code_hashes))
+
+
+def printed_half(code_hash: bytes) -> bytes:
+    """What stands for a code in the entry of its set: 128 bits of its hash."""
+    return code_hash[:_HALF]
+
+
+def printed_in(reason: str | None) -> frozenset[bytes]:
+    """What stands for each code of a set; nothing in an entry of before."""
+    try:
+        said = bytes.fromhex(reason or "")
+    except ValueError:
+        said = b""
+    return frozenset(said[start : start + _HALF] for start in range(0, len(said), _HALF))
 
 
 def _behind(how: str, reason: str | None) -> bytes | None:

@@ -6,6 +6,7 @@ carries it out. A proposal is good once, for 72 hours. Both confirmations go on 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.invite import SecondPart
 from idverify.services.office import Office
 from idverify.services.proposals import PROPOSAL_SECONDS, taken_up, waiting_columns
-from idverify.services.step_up import Authorisation
+from idverify.services.step_up import Authorisation, First
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert, Write, WriteSet
@@ -104,7 +105,8 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     await act.check(office, admin, action)
     confirmed = await step_up.require(office, admin, action, given)
     agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id, first["account_id"])
-    execution = _Execution(office, action, agreed, taken, confirmed)
+    follows = First(first["id"], hashlib.sha256(first["evidence"]).digest())
+    execution = _Execution(office, action, agreed, taken, confirmed, follows)
     done: Done = await office.store.write(partial(execution.carry_out, act))
     if act.afterwards is not None:
         await act.afterwards(office)
@@ -120,12 +122,13 @@ class _Execution:
     agreed: Agreed
     taken: tuple[Write, ...]
     confirmed: Authorisation
+    first: First
 
     async def carry_out(self, act: AdminAct, transaction: Transaction) -> Done:
         """Runs on the writer."""
         done = await act.carry_out(self.office, self.action, self.agreed, transaction)
-        writes = (*self.taken, *self.confirmed.writes(None), *done.writes)
-        entries = (*self.confirmed.entries(self.office, deed=done.deed), *done.changed)
+        writes = (*self.taken, *self.confirmed.writes(None, self.first), *done.writes)
+        entries = (*self.confirmed.entries(self.office, deed=done.deed, first=self.first), *done.changed)
         await transaction.apply(WriteSet(writes, entries))
         return done
 

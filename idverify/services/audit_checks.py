@@ -35,7 +35,7 @@ from idverify.services.issue import answer_place
 from idverify.services.office import Office
 from idverify.services.people import Person
 from idverify.services.permissions import facts_of
-from idverify.services.policy_record import POLICY_CHANGED, digest, policy
+from idverify.services.policy_record import digest, policy
 from idverify.services.records import split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
 from idverify.services.retire import RETIRED
@@ -287,7 +287,7 @@ def _as_loaded(row: Any, record: Record) -> bool:
 
 async def policy_changed(opened: Opened) -> Found:
     """The rules: those that are in force now, if this is the newest record of them."""
-    newest = await opened.row(queries.NEWEST_OF_TYPE, type=POLICY_CHANGED)
+    newest = await opened.row(queries.NEWEST_OF_TYPE, type=security_act.POLICY_CHANGED)
     last = newest is not None and newest["handle"] == opened.entry.handle
     yield "these rules are in force", digest(policy(opened.office)) == opened.record.object_digest if last else None
 
@@ -338,7 +338,7 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     security_act.REMOVED: unbound,
     security_act.SUSPENDED: stopped,
     security_act.REINSTATED: stopped,
-    "policy.changed": policy_changed,
+    security_act.POLICY_CHANGED: policy_changed,
     security_act.METADATA_LOADED: metadata_loaded,
     **{f"decision.{kind.value}": decided for kind in DecisionKind},
     **dict.fromkeys(_SECURITY_ROWS, bore_on_security),

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from idverify.auth.key_policy import SESSION_LIMITS, SHARED_LIMITS
 from idverify.core import erasure, security_act
 from idverify.core.action import canonical_json
 from idverify.core.decision import EFFECTS, REASONS
 from idverify.core.policy import ALLOWED, Role
+from idverify.core.security_act import POLICY_CHANGED
 from idverify.core.verdict import REQUIRED
 from idverify.formats.x509 import fingerprint
 from idverify.ledger.commitment import Record
@@ -24,8 +25,6 @@ from idverify.services.office import Office
 from idverify.services.records import entry, split_opening
 from idverify.stores import queries
 from idverify.stores.writes import WriteSet
-
-POLICY_CHANGED: Final = "policy.changed"
 
 
 def policy(office: Office) -> dict[str, Any]:

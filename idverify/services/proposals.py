@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import Table
 
+from idverify.auth.step_up import verify_evidence
 from idverify.core.policy import Principal, require_person, require_second_person
 from idverify.errors import Conflict, Gone, NotFound
+from idverify.services.ceremonies import SECONDS, Ceremony
 from idverify.services.office import Office
 from idverify.services.people import Person
 from idverify.services.sealed import DecisionContent, seal_content
@@ -122,9 +124,14 @@ def taken_up(office: Office, approver: Principal, table: Table, row: Any, confir
     )
     if row["consumed_at"] is not None:  # what it decided is done, so whatever it is about would refuse it first
         raise consume.used
-    if row["expires_at"] <= consume.at:
+    if min(row["expires_at"], _proposed_at(confirmed) + PROPOSAL_SECONDS + SECONDS[Ceremony.STEP_UP]) <= consume.at:
         raise consume.expired
     return consume, *_still_here(confirmed)
+
+
+def _proposed_at(confirmed: Any) -> int:
+    """When it was proposed, as whoever proposed it signed it."""
+    return verify_evidence(confirmed["evidence"]).context.issued_at
 
 
 def _still_here(confirmed: Any) -> tuple[Change, Change]:

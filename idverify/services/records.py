@@ -35,7 +35,7 @@ ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     security_act.REMOVED: EntryType.KEY,
     security_act.SUSPENDED: EntryType.KEY,
     security_act.REINSTATED: EntryType.KEY,
-    "policy.changed": EntryType.POLICY,
+    security_act.POLICY_CHANGED: EntryType.POLICY,
     security_act.METADATA_LOADED: EntryType.POLICY,
     security_act.SIGNING_KEY_RETIRED: EntryType.ADMINISTRATION,  # a deed: the key in its place stands behind it
     "decision.grant": EntryType.ADMINISTRATION,

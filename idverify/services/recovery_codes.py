@@ -57,7 +57,8 @@ async def make(office: Office, principal: Principal, given: Given | None) -> Cod
         *(office.doors.inserting(tables.enrolment, row | _of(person.account, confirmed.id)) for _, row in made),
         notices.telling(office, person.account, NoticeKind.RECOVERY_CODES_MADE, session=person.session),
     )
-    done = deed(security_act.RECOVERY_CODES_MADE, account, office.entropy, whom)
+    which = security_act.printed(row["code_hash"] for _, row in made)
+    done = deed(security_act.RECOVERY_CODES_MADE, account, office.entropy, whom, which)
     await office.store.commit(WriteSet(writes, confirmed.entries(office, whom, done)))
     codes, called = tuple(invitation.code for invitation, _ in made), account["number"] or account["handle"].hex()
     return CodeSet(codes, called, made[0][1]["created_at"], made[0][0].expires_at)

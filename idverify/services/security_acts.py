@@ -14,10 +14,10 @@ from idverify.services.records import About, act, entry
 from idverify.stores.writes import Recorded
 
 
-def deed(kind: str, row: Any, entropy: Entropy, about: About | None = None) -> Recorded:
+def deed(kind: str, row: Any, entropy: Entropy, about: About | None = None, reason: str | None = None) -> Recorded:
     """The entry of an act of this kind on this row. That of a code names it, so that an audit finds the row again."""
     named = row["code_hash"] if kind == ENROLMENT_MADE else None
-    return entry(Record(kind, object_digest(kind, row), decision=named), entropy, about)
+    return entry(Record(kind, object_digest(kind, row), reason=reason, decision=named), entropy, about)
 
 
 def key_entry(entropy: Entropy, record_type: str, cose_key: bytes, about: About | None = None) -> Recorded:

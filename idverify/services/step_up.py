@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from idverify.auth import options, step_up
 from idverify.auth.step_up import Context
@@ -40,6 +40,16 @@ from idverify.stores import queries, tables
 from idverify.stores.vault import place
 from idverify.stores.writes import Change, IndexOf, Insert, Recorded, ShardOf, Write
 
+_CARRIED: Final = "What was proposed was carried out already."
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The confirmation by whoever proposed what another approves: its row id, and the SHA-256 of its evidence."""
+
+    id: bytes
+    evidence_digest: bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:
@@ -56,14 +66,15 @@ class Authorisation:
         """SHA-256 of the evidence: what the ledger commits to."""
         return hashlib.sha256(self.row["evidence"]).digest()
 
-    def writes(self, about: About | None) -> tuple[Write, ...]:
+    def writes(self, about: About | None, first: First | None = None) -> tuple[Write, ...]:
         """Its rows, for a write set whose entries begin with ``entries``, with the same ``about``.
 
         The account must be open, the session must hold and the key be in use at this very moment: whoever is shown
         the door carries nothing out any more. The session's token is renewed with them.
         """
         at = {"ledger_shard": ShardOf(), "ledger_index": IndexOf(1)}
-        return *self.preconditions, Insert(tables.authorisation, {**self.row, **self._kept(about), **at})
+        row = {**self.row, **self._kept(about), **at, "approves": None if first is None else first.id}
+        return *self.preconditions, Insert(tables.authorisation, row, Conflict(_CARRIED))
 
     def _kept(self, about: About | None) -> dict[str, bytes | None]:
         action = canonical_json(self.action.to_json())
@@ -73,13 +84,14 @@ class Authorisation:
         return {"action": key.seal(action, action_place(self.id)), "person_id": person_id}
 
     def entries(
-        self, office: Office, about: About | None = None, deed: Recorded | None = None
+        self, office: Office, about: About | None = None, deed: Recorded | None = None, first: First | None = None
     ) -> tuple[Recorded, Recorded]:
         """What the ledger gets: the deed, if it has an entry of its own, and its confirmation.
 
-        ``about`` is the person whom the act is about, if it is about one.
+        ``about`` is the person whom the act is about, if it is about one, ``first`` what two people's act follows.
         """
-        record = Record("authorisation", self.evidence_digest, reason=self.action.act)
+        follows = None if first is None else first.evidence_digest
+        record = Record("authorisation", self.evidence_digest, reason=self.action.act, decision=follows)
         return act(office.entropy, about, deed=deed, confirmation=entry(record, office.entropy, about, self.handle))
 
 

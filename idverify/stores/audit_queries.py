@@ -103,6 +103,11 @@ AUTHORISATION_OF_ENTRY: Final = _AUTHORISATION.where(
 AUTHORISATION_BY_ID: Final = _AUTHORISATION.where(authorisation.c.id == bindparam("id"))
 AUTHORISATION_BY_HANDLE: Final = _AUTHORISATION.where(authorisation.c.handle == bindparam("handle"))
 
+# An account is of a person exactly if it is a citizen's.
+_WHOSE = and_(
+    account.c.person_id.is_not_distinct_from(bindparam("person_id")),
+    (account.c.role == "citizen") == account.c.person_id.is_not(None),
+)
 # Keys and accounts of one person, or (for NULL) of staff and organisations.
 SECURITY_KEYS_OF_PERSON: Final = (
     select(
@@ -115,7 +120,7 @@ SECURITY_KEYS_OF_PERSON: Final = (
         account.c.purpose,
     )
     .join(account, account.c.id == security_key.c.account_id)
-    .where(account.c.person_id.is_not_distinct_from(bindparam("person_id")))
+    .where(_WHOSE)
 )
 # What became of security keys of staff and organisations, the newest first.
 SUSPENSIONS: Final = (
@@ -129,4 +134,4 @@ SUSPENSIONS: Final = (
 ENROLMENTS_OF_PERSON: Final = select(enrolment).where(
     enrolment.c.person_id.is_not_distinct_from(bindparam("person_id"))
 )
-ACCOUNTS_OF_PERSON: Final = select(account).where(account.c.person_id.is_not_distinct_from(bindparam("person_id")))
+ACCOUNTS_OF_PERSON: Final = select(account).where(_WHOSE)

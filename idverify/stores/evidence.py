@@ -11,9 +11,9 @@ from idverify.auth.step_up import Confirmation, verify_evidence
 from idverify.core import erasure
 from idverify.core.action import canonical_json
 from idverify.errors import IdverifyError
-from idverify.ledger.commitment import SALT_SIZE, Record, opens
-from idverify.ledger.errors import LedgerError
+from idverify.ledger.commitment import SALT_SIZE, opens
 from idverify.ledger.sequencer import decode_bundle
+from idverify.stores.standing import record_in
 
 DIGEST: Final = slice(70, 102)  # of an entry's bytes: docs/ledger-format.md section 2
 Findings = Iterator[tuple[int, str]]
@@ -67,7 +67,7 @@ def _confirmations(rows: Rows) -> Findings:
         if (proven.action_digest, proven.cose_key) != (row["action_digest"], row["cose_key"]):
             yield row["ledger_index"], "evidence is of the act and the key that its row names"
         committed = hashlib.sha256(row["evidence"]).digest()
-        record = recorded(row["opening"]) if row["person_id"] is None and row["opening"] else None
+        record = record_in(row["opening"]) if row["person_id"] is None and row["opening"] else None
         if record is not None and record.object_digest != committed:
             yield row["ledger_index"], "the entry of a confirmation commits to its evidence"
 
@@ -78,7 +78,7 @@ def _openings(rows: Rows) -> Findings:
     for row in rows(_OPENINGS):
         if row["entries"] != bundle:
             bundle, entries = row["entries"], decode_bundle(row["entries"])
-        record, digest = recorded(row["opening"]), entries[row["position"]][DIGEST]
+        record, digest = record_in(row["opening"]), entries[row["position"]][DIGEST]
         if record is None or record.type != row["type"] or not opens(row["opening"][:SALT_SIZE], record, digest):
             yield row["ledger_index"], "an opening that is kept unsealed opens its entry"
 
@@ -87,7 +87,7 @@ def _erasures(rows: Rows) -> Findings:
     """Entries whose opening is gone are as many as erasures say; each was confirmed by two people."""
     said, last = 0, 0
     for row in list(rows(_ERASURES)):
-        last, record = row["ledger_index"], recorded(row["opening"])
+        last, record = row["ledger_index"], record_in(row["opening"])
         counts = None if record is None else _COUNTS.fullmatch(record.reason or "")
         if record is None or counts is None:
             yield last, "an erasure says how many people and entries it erased"
@@ -116,12 +116,4 @@ def _proven(row: Any) -> Confirmation | None:
     try:
         return verify_evidence(row["evidence"])
     except IdverifyError:
-        return None
-
-
-def recorded(opening: bytes) -> Record | None:
-    """What the opening of an entry about ourselves says; ``None`` for one that cannot be read."""
-    try:
-        return Record.decode(opening[SALT_SIZE:])
-    except LedgerError:
         return None

@@ -104,7 +104,8 @@ ACCOUNT: Final = select(account).where(account.c.id == bindparam("id"))
 ACCOUNT_OF_PERSON: Final = select(account).where(account.c.person_id == bindparam("person_id"))
 ACCOUNT_BY_HANDLE: Final = select(account).where(account.c.handle == bindparam("handle"))
 ACCOUNT_NAMED: Final = select(account.c.id).where(account.c.name_as_read == bindparam("name_as_read"))
-STAFF: Final = select(account).where(account.c.person_id.is_(None)).order_by(account.c.created_at)
+_OF_NO_PERSON = account.c.role != "citizen"
+STAFF: Final = select(account).where(_OF_NO_PERSON).order_by(account.c.created_at)
 ENROLMENT: Final = select(enrolment).where(enrolment.c.code_hash == bindparam("code_hash"))
 UNBOUND_ENROLMENTS: Final = select(enrolment).where(enrolment.c.mac.is_(None))
 ENROLMENT_BY_ID: Final = select(enrolment).where(enrolment.c.id == bindparam("id"))
@@ -204,10 +205,10 @@ SECURITY_KEYS: Final = (
     .order_by(security_key.c.created_at, security_key.c.id)
 )
 SUSPENDED_KEYS: Final = _SECURITY_KEY.where(
-    security_key.c.suspended_at.is_not(None), account.c.person_id.is_(None), _IN_USE, _OPEN
+    security_key.c.suspended_at.is_not(None), _OF_NO_PERSON, _IN_USE, _OPEN
 ).order_by(security_key.c.suspended_at, security_key.c.id)
 # Keys in use of everybody who is no citizen, with their accounts.
-STAFF_KEYS: Final = _SECURITY_KEY.where(account.c.person_id.is_(None), _IN_USE, _OPEN).order_by(security_key.c.id)
+STAFF_KEYS: Final = _SECURITY_KEY.where(_OF_NO_PERSON, _IN_USE, _OPEN).order_by(security_key.c.id)
 # What opens an account: keys in use that are not suspended.
 USABLE_KEYS: Final = SECURITY_KEYS.where(_USABLE)
 # Admins who can sign in: they had as many keys as they need, and one of them works still.
@@ -238,7 +239,7 @@ CONFIRMATIONS_SHOWN: Final = 50
 _CONFIRMATION = (
     select(authorisation, account.c.actor, account.c.role)
     .join(account, account.c.id == authorisation.c.account_id)
-    .where(account.c.person_id.is_(None))
+    .where(_OF_NO_PERSON)
 )
 CONFIRMATIONS: Final = (
     _CONFIRMATION.where(authorisation.c.id < bindparam("before"))

@@ -11,19 +11,20 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from idverify.core import issuer_trust, key_order, security_act
+from idverify.core.security_act import printed_half
 from idverify.ledger.commitment import Record
-from idverify.stores.evidence import Findings, Rows, recorded
+from idverify.stores.evidence import Findings, Rows
+from idverify.stores.right_givers import entries_of, giver_findings, printed_codes, rights_since
+from idverify.stores.standing import KEYS, record_in
 
-_STAFF_KEYS: Final = """
-    SELECT k.cose_key, k.removed_at, k.suspended_at, a.handle, a.role, a.actor, a.purpose
-    FROM security_key k JOIN account a ON a.id = k.account_id WHERE a.person_id IS NULL ORDER BY k.id"""
-# Of a set of recovery codes the ledger says that it was made, not which codes it has. Staff have none.
+# Codes of staff and organisations, also those that only lead to an account of theirs.
 _LINKS: Final = """
-    SELECT * FROM enrolment WHERE role IN ('officer', 'admin')
-    OR (role = 'relying-party' AND kind IS DISTINCT FROM 'recovery-code') ORDER BY id"""
+    SELECT e.*, a.role AS role_of_account, m.ledger_shard, m.ledger_index, m.act AS made_with, m.account_id AS made_by
+    FROM enrolment e LEFT JOIN account a ON a.id = e.account_id LEFT JOIN authorisation m ON m.id = e.authorisation_id
+    WHERE e.role <> 'citizen' OR a.role <> 'citizen' ORDER BY e.id"""
 _SUSPENSIONS: Final = """
     SELECT type, ledger_index, opening FROM ledger_record
     WHERE type IN ('authenticator.suspended', 'authenticator.reinstated') ORDER BY shard, ledger_index"""
@@ -44,6 +45,7 @@ def rights_findings(rows: Rows) -> Findings:
     yield from _staff(rows)
     yield from _signing_keys(rows)
     yield from _trusted_issuers(rows)
+    yield from giver_findings(rows)
 
 
 def _api_keys(rows: Rows) -> Findings:
@@ -80,7 +82,7 @@ def _staff(rows: Rows) -> Findings:
 def _keys(rows: Rows) -> Findings:
     """Security keys that no entry binds to the account that has them."""
     bound, last = _bindings(rows)
-    for row in rows(_STAFF_KEYS):
+    for row in _held(rows):
         entries, whose = bound[hashlib.sha256(row["cose_key"]).digest()], security_act.account_digest(row)
         if not entries:
             yield last, "a security key of staff has an entry that bound it"
@@ -98,7 +100,7 @@ def _keys(rows: Rows) -> Findings:
 def _stopped_keys(rows: Rows) -> Findings:
     """Security keys that work though they were removed or suspended. Of before, several rows may have one key."""
     removed, suspended = Counter[bytes](), set[bytes]()
-    for row in rows(_STAFF_KEYS):
+    for row in _held(rows):
         key = hashlib.sha256(row["cose_key"]).digest()
         removed[key] += row["removed_at"] is not None
         suspended |= set() if row["suspended_at"] is None else {key}
@@ -124,20 +126,38 @@ def _bindings(rows: Rows) -> tuple[defaultdict[bytes, list[bytes | None]], int]:
 
 
 def _links(rows: Rows) -> Findings:
-    """One-time links that nobody made on the ledger, or with other terms.
+    """One-time codes that nobody made on the ledger, with other terms, or of another role than their account.
 
-    Links of before there were such entries have no kind, and were over when the first one was made.
+    Links of before there were such entries have no kind, and were over when the first one was made. Of recovery codes
+    the ledger says which they are since entries say what gave a right; staff have none.
     """
     made = _objects(rows, security_act.ENROLMENT_MADE)
+    entries = entries_of(rows)
+    printed, since = printed_codes(entries), rights_since(entries)
     links = [(row, security_act.object_digest(security_act.ENROLMENT_MADE, row) in made) for row in rows(_LINKS)]
     first = min((row["created_at"] for row, is_known in links if is_known), default=None)
     for row, is_known in links:
-        before = row["kind"] is None and (first is None or row["expires_at"] < first)
-        if not is_known and not before:
+        if row["role_of_account"] not in {None, row["role"]}:
+            yield max(made.values(), default=0), "a code is of the role of its account"
+        if row["role"] == "relying-party" and row["kind"] == "recovery-code":
+            ok = printed_half(row["code_hash"]) in printed or _printed_before(row, since)
+        else:
+            ok = is_known or (row["kind"] is None and (first is None or row["expires_at"] < first))
+        if not ok:
             yield (
                 max(made.values(), default=0),
                 "a link for staff or an organisation has an entry that made it as it is",
             )
+
+
+def _printed_before(row: Any, since: tuple[int, int] | None) -> bool:
+    """Whether its owner confirmed that a set was printed, before entries named the codes of a set."""
+    confirmed = row["made_with"] == "make-recovery-codes" and row["made_by"] == row["account_id"]
+    return confirmed and (since is None or (row["ledger_shard"], row["ledger_index"]) < since)
+
+
+def _held(rows: Rows) -> list[Any]:
+    return [row for row in rows(KEYS) if row["cose_key"] is not None]
 
 
 def _lists(rows: Rows) -> Findings:
@@ -206,7 +226,7 @@ def _suspended(rows: Rows) -> dict[bytes, int]:
     """Object digest -> ledger index of the suspension of every key that was not reinstated since."""
     last: dict[bytes, int] = {}
     for row in rows(_SUSPENSIONS):
-        if (record := recorded(row["opening"])) is None:
+        if (record := record_in(row["opening"])) is None:
             continue
         last.pop(record.object_digest, None)
         if row["type"] == security_act.SUSPENDED:
@@ -222,5 +242,5 @@ def _objects(rows: Rows, kind: str) -> dict[bytes, int]:
 def _records(rows: Rows, kind: str) -> Iterator[tuple[int, Record]]:
     """(ledger index, record) of every entry of a type about ourselves, and (0, record) of those that wait for a log."""
     for row in [*rows(_OF_TYPE, {"type": kind}), *rows(_WAITING, {"type": kind})]:
-        if (record := recorded(row["opening"])) is not None:
+        if (record := record_in(row["opening"])) is not None:
             yield row["ledger_index"], record

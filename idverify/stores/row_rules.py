@@ -18,6 +18,8 @@ ROW_RULES: Final[Mapping[str, str]] = {
         WHERE (SELECT halted FROM ledger_state ORDER BY shard DESC LIMIT 1) IS NULL""",
     "no two security keys are one": """
         SELECT NULL FROM security_key WHERE cose_key_hash IS NOT NULL GROUP BY cose_key_hash HAVING count(*) > 1""",
+    "an account is of a person exactly if it is a citizen's": """
+        SELECT NULL FROM account WHERE (role = 'citizen') <> (person_id IS NOT NULL)""",
     "an idempotency key leads to an entry of its shard": """
         SELECT o.ledger_index FROM ledger_once o LEFT JOIN ledger_record r
         ON r.shard = o.shard AND r.ledger_index = o.ledger_index WHERE r.shard IS NULL""",
@@ -80,7 +82,10 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "since admins propose, a link for staff is made by two or by the operator": """
         SELECT a.ledger_index FROM enrolment e LEFT JOIN authorisation a ON a.id = e.authorisation_id
         WHERE e.role IN ('officer', 'admin') AND e.authorisation_id IS NOT NULL
-        AND e.created_at >= (SELECT min(created_at) FROM admin_proposal) AND NOT EXISTS (
+        AND (a.id IS NULL OR (a.ledger_shard, a.ledger_index) > (
+            SELECT p.ledger_shard, p.ledger_index FROM authorisation p
+            JOIN admin_proposal o ON o.authorisation_id = p.id ORDER BY 1, 2 LIMIT 1))
+        AND NOT EXISTS (
             SELECT 1 FROM authorisation first WHERE first.act = a.act AND first.action_digest = a.action_digest
             AND first.account_id <> a.account_id AND first.security_key_id <> a.security_key_id)""",
     "two admins confirm a list of authenticators, or the operator sets it": """

@@ -307,17 +307,26 @@ async def test_the_key_that_proposed_it_was_suspended(served: SoftwareOffice) ->
         await _approved(served, waiting)
 
 
-async def test_a_link_of_a_key_that_was_suspended(served: SoftwareOffice) -> None:
-    """What waits and was made by somebody whose key may be copied opens nothing; others' links go on."""
+@pytest.mark.parametrize("whose", ["admin", "abel"])
+@pytest.mark.parametrize("how", ["suspended", "ended"])
+async def test_a_link_of_somebody_shown_the_door(whose: str, how: str, served: SoftwareOffice) -> None:
+    """Whether they proposed or approved it: what waits opens nothing any more. Others' links go on."""
     await _second(served)
+    await _second(served, "alma", "Alma Admin")
     link = both_parts(await _approved(served, await _proposed(served)))
-    await suspension.suspend(served.office, await _key_of(served, "admin"), Suspension.CLONE)
+    other = await served.api.deployment.invite(Invited(Role.RELYING_PARTY, "Example Homes Ltd", Purpose.RENT))
+    key = await _key_of(served, whose)
     assert (await enrol.look_up(served.office, link)).invited.actor == "Otto Officer"
 
-    await suspension.suspend(served.office, await _key_of(served, "abel"), Suspension.CLONE)
+    if how == "suspended":
+        await suspension.suspend(served.office, key, Suspension.CLONE)
+    else:
+        account: Any = await served.office.store.fetch_one(queries.ACCOUNT, {"id": key["account_id"]})
+        await served.confirmed("alma", lambda who, given: staff.end(served.office, who, account["handle"], given))
 
     with pytest.raises(Conflict):
         await enrol.look_up(served.office, link)
+    await enrol.look_up(served.office, other)
 
 
 async def test_links_of_the_operator_end_with_the_second_admin(served: SoftwareOffice) -> None:

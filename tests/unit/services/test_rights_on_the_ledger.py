@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from idverify.auth.authenticator_list import EMPTY
+from idverify.core import security_act
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.services import (
@@ -54,8 +55,9 @@ async def at_rest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             for _ in range(2):
                 await authenticators.set_by_operator(office.store, office.clock, office.entropy, EMPTY)
             await load_metadata(office)
+            for who in ("officer", "second"):  # while the operator may still invite them
+                await served.api.identity(who)
             await enrol_admins(served)
-            await served.api.identity("second")
             await _added(served, "officer", PersonalKey())
             await _links(served)
         yield location
@@ -220,6 +222,7 @@ async def test_what_was_recorded_before(tmp_path: Path, location: Location, monk
     """Entries that do not say whose a key is, or on which terms a link was made, bind one row each, and no second."""
     digest = security_acts.object_digest
     with monkeypatch.context() as before:
+        before.setattr(security_act, "rights_recorded", lambda _least: None)
         before.setattr(security_acts, "account_digest", lambda _account: None)
         before.setattr(security_acts, "ENROLMENT_MADE", None)
         before.setattr(security_acts, "object_digest", lambda kind, row: digest(kind, {**dict(row), "kind": None}))
