@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +18,7 @@ from idverify.errors import LogHalted
 from idverify.ports import Clock, system_entropy
 from idverify.services.key_ceremony import KeyCeremony, KeyOrder, open_orders
 from idverify.services.office import Deployment
+from idverify.stores.open import open_log
 from idverify.stores.store import Store
 
 _OF_THE_OLD: Final[Mapping[str, str]] = {
@@ -33,7 +34,7 @@ async def carry_out_orders(
 
     Raises ``SetupError`` if the data are served meanwhile: that process would sign on with the old keys.
     """
-    orders = await open_orders(store)
+    orders = _given(config, await open_orders(store), told)
     if not orders:
         return
     lock = hold(config.data)
@@ -55,6 +56,19 @@ async def carry_out_orders(
         _tell_waiting(await open_orders(store), "the ledger is halted. Have a new log opened", told)
     finally:
         os.close(lock)
+
+
+def _given(config: Config, orders: list[KeyOrder], told: Callable[[str], None]) -> list[KeyOrder]:
+    """The orders that two admins gave, as far as ledger and signatures say; ``told`` hears of the others."""
+    if not orders:
+        return []
+    with closing(open_log(config.location)) as log:
+        wrong = {order.id: list(log.order_findings(order.id)) for order in orders}
+    for order in orders:
+        if wrong[order.id]:
+            why = "; ".join(wrong[order.id])
+            told(f"The order to replace {order.role} is not carried out: {why}. Audit the ledger.")
+    return [order for order in orders if not wrong[order.id]]
 
 
 async def root_if_there(config: Config, stack: AsyncExitStack) -> Hsm | None:

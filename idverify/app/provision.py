@@ -43,6 +43,7 @@ from idverify.services.establish import (
 )
 from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
 from idverify.services.office import RECEIPT_SIGNER, Deployment, load_deployment
+from idverify.services.revoked_keys import unlisted
 from idverify.stores import queries
 from idverify.stores.open import Location, open_store
 from idverify.stores.schema import current_revision, upgrade, upgrade_existing
@@ -51,6 +52,10 @@ from idverify.stores.store import Store
 ONLINE: Final = "idverify-online"
 ROOT: Final = "idverify-root"
 PIN_BYTES: Final = 16
+_OLDER_LIST: Final = (
+    "The revocation list did not revoke a signing key that was replaced as compromised: somebody put an older one "
+    "back. It is signed anew. Find out who may write to the database."
+)
 ISSUER_ID: Final = "1"
 SQLITE: Final = Database()
 
@@ -219,11 +224,11 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
         try:
             if await is_established(store):
                 require_same_deployment(config, await load_deployment(store))
-                await _renew_crl(config, store, clock.now())
+                await _renew_crl(config, store, clock.now(), told)
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
-            await carry_out_orders(config, store, deployment(config), clock, told)
+            await carry_out_orders(config, store, await load_deployment(store), clock, told)
         except HsmError as error:
             raise at_start(error) from error
 
@@ -271,17 +276,19 @@ async def _certify(
         (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
         ceremony = Ceremony(root_key, keys, HsmSigner(root, root_key.key_id))
         try:
-            await certify_keys(store, deployment(config), ceremony, clock, system_entropy)
+            await certify_keys(store, await load_deployment(store), ceremony, clock, system_entropy)
         except LogHalted:
             told("New signing keys wait: the ledger is halted. Have a new log opened, then start again.")
 
 
-async def _renew_crl(config: Config, store: Store, now: int) -> None:
-    """Every ``up`` renews a revocation list that nears its end; otherwise the root stays closed."""
+async def _renew_crl(config: Config, store: Store, now: int, told: Callable[[str], None]) -> None:
+    """Every ``up`` renews a revocation list that nears its end or lacks a key; otherwise the root stays closed."""
     if not await crl_is_due(store, now):
         return
     async with Hsm(token_config(config.root)) as root:
         (key,) = await mapped(root.inventory)
+        if await unlisted(store):
+            told(_OLDER_LIST)
         await renew_crl(store, HsmSigner(root, key.id), now)
 
 

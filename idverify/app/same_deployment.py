@@ -1,4 +1,4 @@
-"""What was fixed at the first run, held against the settings: the public address, and whether this is a demo."""
+"""What was fixed at the first run, held against the settings: the address, whose it is, whether it is a demo."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ def require_same_deployment(config: Config, ours: Deployment) -> None:
         raise SetupError(
             f"This deployment is {ours.iss}, the settings say {config.identity.public_url}.",
             "Credentials carry the first; put it back, or start a new deployment with --data DIR.",
+        )
+    if (config.identity.name, config.identity.country) != (ours.name, ours.country):
+        raise SetupError(
+            f"This deployment is of {ours.name} ({ours.country}) for good; the settings say {config.identity.name} "
+            f"({config.identity.country}).",
+            "Certificates carry the first; put it back, or start a new deployment with --data DIR.",
         )
     if config.service.demo != ours.demo:
         raise another_kind(ours.demo)

@@ -39,6 +39,7 @@ from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deploymen
 from idverify.services.outside import Nobody, WitnessesOutside
 from idverify.services.policy_record import doors_are_recorded, record_policy
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
+from idverify.services.revoked_keys import require_listed
 from idverify.services.seen_lists import StoredSeenLists
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
@@ -105,7 +106,7 @@ async def open_office(
             deployment=ours,
             log_book=await LogBook.read(store, hands),
             keys=keys,
-            trust_book=await TrustBook.read(store),
+            trust_book=await _trust_book(store),
             store=store,
             vault=Vault(custodian, system_entropy),
             signer=signer,
@@ -121,6 +122,12 @@ async def open_office(
             tally=tally or Tally(),
             related_origins=frozenset(config.service.related_origins),
         )
+
+
+async def _trust_book(store: Store) -> TrustBook:
+    """Raises ``SetupError`` where a key of ours that was compromised is not on the revocation list."""
+    await require_listed(store)
+    return await TrustBook.read(store)
 
 
 @asynccontextmanager

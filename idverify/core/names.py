@@ -63,3 +63,8 @@ def _may_stand(letter: str) -> bool:
 
 def _shows(letter: str) -> bool:
     return letter not in _SHOW_NOTHING and unicodedata.category(letter) != "Cf"
+
+
+def root_name(authority: str) -> str:
+    """The common name of an authority's root certificate (RFC 5280: at most 64 characters)."""
+    return f"{authority} documents root"[:64]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.key_order import ACTIVE
+from idverify.core.names import root_name
 from idverify.core.security_act import SIGNING_KEY_TAKEN
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.errors import Conflict
@@ -26,6 +27,7 @@ from idverify.ledger.sequencer import genesis
 from idverify.ports import Clock, Entropy, Signer
 from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, VERIFICATION_SIGNER, Deployment
 from idverify.services.records import LOG_START, about_ourselves, public_object
+from idverify.services.revoked_keys import unlisted
 from idverify.stores import queries, tables
 from idverify.stores.store import FIRST_SHARD, Store
 from idverify.stores.transaction import Transaction
@@ -120,15 +122,18 @@ async def certify_keys(
 
 
 async def crl_is_due(store: Store, at: int) -> bool:
-    """Whether the revocation list ends within ``CRL_RENEWED_DAYS``: the root should be fetched to sign a new one."""
+    """Whether the root should be fetched to sign a new revocation list.
+
+    It ends within ``CRL_RENEWED_DAYS``, or does not revoke a key that it should.
+    """
     row = await store.fetch_one(queries.CRLS, {})
-    return row is not None and row["next_update"] < at + CRL_RENEWED_DAYS * DAY
+    return row is not None and (row["next_update"] < at + CRL_RENEWED_DAYS * DAY or bool(await unlisted(store)))
 
 
 async def renew_crl(store: Store, root_signer: Signer, at: int) -> None:
-    """Sign the revocation list anew with the root: the same certificates, the next number, a later end."""
+    """Sign the revocation list anew with the root: the next number, a later end, and no revoked key is missing."""
     row: Any = await store.fetch_one(queries.CRLS, {})
-    await store.commit(WriteSet((await renewed_crl(row, root_signer, at),)))
+    await store.commit(WriteSet((await renewed_crl(row, root_signer, at, await unlisted(store)),)))
 
 
 async def renewed_crl(row: Any, root_signer: Signer, at: int, revoked: tuple[int, ...] = ()) -> Change:
@@ -163,7 +168,7 @@ class Maker:
 
     async def root_certificate(self) -> bytes:
         """The root's own, DER."""
-        certified = self._certified(f"{self.deployment.name} documents root", self.ceremony.root, ROOT_DAYS)
+        certified = self._certified(root_name(self.deployment.name), self.ceremony.root, ROOT_DAYS)
         tbs = x509_build.tbs_root(certified, uri=self.deployment.iss, crl_uri=self.crl_uri)
         return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
 

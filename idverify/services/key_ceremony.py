@@ -28,6 +28,7 @@ from idverify.services.establish import (
 )
 from idverify.services.office import Deployment
 from idverify.services.records import act, entry
+from idverify.services.revoked_keys import unlisted
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
 from idverify.stores.writes import Change, Insert, Recorded, Write, WriteSet
@@ -96,7 +97,8 @@ class KeyCeremony:
         if STATES[order.reason] != REVOKED:
             return ()
         row: Any = await self.store.fetch_one(queries.CRLS, {})
-        return (await renewed_crl(row, self.root_signer, now, (read_certificate(certificate).serial_number,)),)
+        serials = *await unlisted(self.store), read_certificate(certificate).serial_number
+        return (await renewed_crl(row, self.root_signer, now, serials),)
 
     def _entries(self, order: KeyOrder, old: Any, fresh: TokenKey, certificate: bytes) -> tuple[Recorded, ...]:
         """In the form of every act: the deed is what went, behind it stands what came."""

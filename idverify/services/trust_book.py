@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from idverify.core.trust import TrustedIssuer, TrustStore
@@ -10,6 +11,7 @@ from idverify.core.types import wire_types
 from idverify.formats.issuer_document import crl_issuer
 from idverify.formats.x509 import trust_store
 from idverify.services.establish import ROOT_ROLE
+from idverify.services.revoked_keys import revoked_serials
 from idverify.services.trusted_issuers import register
 from idverify.stores import queries
 from idverify.stores.store import Store
@@ -36,7 +38,8 @@ class TrustBook:
         ours = await own_issuer(store)
         issuers = {**known.issuers, ours.key: ours}
         listed = [(row["issuer_certificate"], row["der"]) for row in crls]
-        self.current = trust_store(issuers, [*listed, *of_others(known.issuers.values())])
+        trust = trust_store(issuers, [*listed, *of_others(known.issuers.values())])
+        self.current = replace(trust, revoked_serials=trust.revoked_serials | await revoked_serials(store))
         self._version = known.version
 
     async def reload_if_changed(self, store: Store) -> bool:
@@ -66,5 +69,5 @@ async def own_issuer(reader: Store | Transaction) -> TrustedIssuer:
 
 
 async def load_trust(store: Store) -> TrustStore:
-    """The issuers we rely on, and the certificates that their CRLs revoke."""
+    """The issuers we rely on, and the certificates that their CRLs, or our own ledger, revoke."""
     return (await TrustBook.read(store)).current

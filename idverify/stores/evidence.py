@@ -46,7 +46,7 @@ _COUNTS: Final = re.compile(r"people ([1-9][0-9]*), entries ([1-9][0-9]*)")
 def evidence_findings(rows: Rows) -> Findings:
     """(ledger index, broken rule) for everything below."""
     yield from _confirmations(rows)
-    yield from _openings(rows)
+    yield from opening_findings(rows)
     yield from _erasures(rows)
 
 
@@ -72,7 +72,7 @@ def _confirmations(rows: Rows) -> Findings:
             yield row["ledger_index"], "the entry of a confirmation commits to its evidence"
 
 
-def _openings(rows: Rows) -> Findings:
+def opening_findings(rows: Rows) -> Findings:
     """Every opening that is not sealed and is not what its entry commits to."""
     bundle, entries = b"", list[bytes]()
     for row in rows(_OPENINGS):

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, Self
 from idverify.ledger.sequencer import decode_bundle
 from idverify.stores.connection import NOTHING, Row
 from idverify.stores.evidence import evidence_findings
+from idverify.stores.key_order_proof import order_findings
 from idverify.stores.published_rows import Believed, published_findings
 from idverify.stores.rights import rights_findings
 from idverify.stores.row_rules import ROW_RULES
@@ -82,6 +83,10 @@ class StoredLog:
         yield from rights_findings(self._snapshot.rows)
         yield from shard_findings(self._snapshot.rows)
         yield from status_findings(self._snapshot.rows)
+
+    def order_findings(self, order_id: bytes) -> Iterator[str]:
+        """What speaks against the order of a signing key, by its row id."""
+        yield from order_findings(self._snapshot.rows, order_id)
 
     def deployment(self) -> Row:
         """Whose log it is."""

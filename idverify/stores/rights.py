@@ -17,6 +17,7 @@ from idverify.core import issuer_trust, key_order, security_act
 from idverify.core.security_act import printed_half
 from idverify.ledger.commitment import Record
 from idverify.stores.evidence import Findings, Rows
+from idverify.stores.own_certificates import certificate_findings
 from idverify.stores.right_givers import entries_of, giver_findings, printed_codes, rights_since
 from idverify.stores.standing import KEYS, record_in
 
@@ -197,6 +198,7 @@ def _signing_keys(rows: Rows) -> Findings:
             yield max(taken.values(), default=0), "a signing key has an entry that took it into use"
         if (key in replaced) is (row["state"] == key_order.ACTIVE):
             yield replaced.get(key, 0), "a signing key is out of use when the ledger says so, and only then"
+    yield from certificate_findings(rows)
     given = _objects(rows, security_act.SIGNING_KEY_ORDERED)
     for row in rows(_KEY_ORDERS):
         if security_act.object_digest(security_act.SIGNING_KEY_ORDERED, row) not in given:

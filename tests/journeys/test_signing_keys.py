@@ -27,7 +27,7 @@ from idverify.services.key_ceremony import KeyCeremony, open_orders
 from idverify.services.office import STATUS_SIGNER
 from idverify.stores import queries
 from idverify.stores.open import open_store
-from tests.simulators.databases import DRIVERS, empty
+from tests.simulators.databases import DRIVERS, changed, empty
 from tests.simulators.holder import Holding, holding, shown
 from tests.simulators.service import Api, Deployment, client, deploy, serving
 
@@ -203,3 +203,31 @@ async def test_the_ledger_is_halted(one_place: Place, monkeypatch: pytest.Monkey
     assert await one_place.orders() == [SIGNER]
     await one_place.up()
     assert (await one_place.keys(SIGNER)).keys() == {"active", "retiring"}
+
+
+@pytest.mark.softhsm
+async def test_an_order_that_nobody_gave(one_place: Place) -> None:
+    """A row is no order: the root signs nothing for it, and the key goes on signing."""
+    key = (await one_place.keys(SIGNER))["active"]["key_id"]
+    values = {"id": bytes(16), "key": key, "role": SIGNER}
+    changed(
+        one_place.deployment.location,
+        """INSERT INTO key_order (id, handle, role, reason, old_key_id, authorisation_id, approval_id, ordered_at)
+        VALUES (:id, :id, :role, 'compromised', :key, :id, :id, 0)""",
+        values,
+    )
+
+    (said,) = await one_place.up()
+
+    assert "is not carried out: nobody confirmed it" in said
+    assert (await one_place.keys(SIGNER))["active"]["key_id"] == key
+    changed(one_place.deployment.location, "DELETE FROM key_order")
+
+
+@pytest.mark.softhsm
+async def test_another_name_in_the_settings(one_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates carry whose deployment it is, so settings that say otherwise are refused before one is made."""
+    monkeypatch.setenv("IDVERIFY_IDENTITY__NAME", "Ministry of Somebody Else")
+
+    with pytest.raises(SetupError, match="for good"):
+        await one_place.up()

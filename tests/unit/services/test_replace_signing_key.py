@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,17 +14,20 @@ from idverify.core.action import Action
 from idverify.core.key_order import Replacement
 from idverify.core.policy import Principal, Role
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
-from idverify.errors import Conflict, NotAllowed, NotFound, Unprocessable
+from idverify.errors import Conflict, NotAllowed, NotFound, SetupError, Unprocessable
 from idverify.formats.x509 import key_id, read_crl
 from idverify.services import administration, replace_signing_key
 from idverify.services.administration import Waiting
-from idverify.services.establish import CERTIFIED_ROLES, CRL_DAYS, DAY, ROOT_ROLE, renew_crl
+from idverify.services.establish import CERTIFIED_ROLES, CRL_DAYS, DAY, ROOT_ROLE, crl_is_due, renew_crl
 from idverify.services.invite import Invited
 from idverify.services.key_ceremony import KeyOrder, open_orders
 from idverify.services.office import STATUS_SIGNER, load_keys
+from idverify.services.revoked_keys import require_listed
 from idverify.services.trust_book import load_trust
 from idverify.stores import queries
-from tests.simulators.software_office import SoftwareOffice
+from idverify.stores.open import Location, open_log
+from tests.simulators.databases import changed
+from tests.simulators.software_office import SoftwareOffice, software_office
 
 SIGNER = IMMIGRATION_STATUS.key_role
 
@@ -185,3 +190,94 @@ async def test_what_is_revoked_stays_so(served: SoftwareOffice) -> None:
     (row,) = await served.office.store.fetch(queries.CRLS, {})
     listed = read_crl(row["der"], row["issuer_certificate"])
     assert (listed.number, [when for _, when in listed.entries]) == (3, [at])
+
+
+def _against(location: Location, order: KeyOrder) -> list[str]:
+    with closing(open_log(location)) as log:
+        return list(log.order_findings(order.id))
+
+
+def _found(location: Location) -> set[str]:
+    with closing(open_log(location)) as log:
+        return {rule for _, rule in log.row_findings()}
+
+
+async def test_the_root_is_not_opened_for_an_order_that_was_written_in(tmp_path: Path, location: Location) -> None:
+    """Two admins gave the one; of the other there is a row, and neither signature nor entry."""
+    async with software_office(tmp_path, location) as served:
+        await _admins(served)
+        given = await _ordered(served)
+        assert _against(location, given) == []
+        written = """
+            INSERT INTO key_order (id, handle, role, reason, old_key_id, authorisation_id, approval_id, ordered_at)
+            SELECT handle, id, role, 'compromised', old_key_id, {0}, {1}, ordered_at FROM key_order"""
+        for first, second in (("handle", "id"), ("authorisation_id", "approval_id"), ("approval_id", "approval_id")):
+            changed(location, written.format(first, second))
+            (order,) = [one for one in await open_orders(served.office.store) if one.reason == "compromised"]
+            assert _against(location, order)
+            changed(location, "DELETE FROM key_order WHERE reason = 'compromised'")
+
+        assert _against(location, given) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE key_order SET reason = 'compromised'", "a confirmation is not of this order, or does not hold"),
+        ("UPDATE key_order SET approval_id = authorisation_id", "it was not confirmed by two admins"),
+        ("UPDATE account SET role = 'officer' WHERE actor = 'Abel Admin'", "it was not confirmed by two admins"),
+        ("UPDATE authorisation SET evidence = action", "a confirmation is not of this order, or does not hold"),
+        ("UPDATE key_order SET handle = id", "the ledger has no entry of it with the second admin's confirmation"),
+        (
+            "UPDATE ledger_record SET type = 'cover' WHERE type = 'authenticator.bound'",
+            "the ledger does not say that these two confirmed it, with keys that are theirs",
+        ),
+    ],
+)
+async def test_an_order_that_was_changed(change: str, why: str, tmp_path: Path, location: Location) -> None:
+    """Whatever is missing is said; the order stays for whoever looks into it."""
+    async with software_office(tmp_path, location) as served:
+        await _admins(served)
+        order = await _ordered(served)
+        assert changed(location, change) > 0
+
+        assert why in _against(location, order)
+
+
+async def test_an_older_revocation_list_is_put_back(tmp_path: Path, location: Location) -> None:
+    """The compromised key stays revoked, nothing is served over such a list, and the root's next one has the key."""
+    async with software_office(tmp_path, location) as served:
+        store = served.office.store
+        await _admins(served)
+        (older,) = await store.fetch(queries.CRLS, {})
+        order = await _ordered(served, reason="compromised")
+        await served.ceremony().carry_out(order, served.token.generate(SIGNER))
+        revoked = (await load_trust(store)).revoked_serials
+        assert len(revoked) == 1
+        await require_listed(store)
+        assert _found(location) == set()
+
+        values = {name: older[name] for name in ("der", "number", "next_update")}
+        changed(location, "UPDATE crl SET der = :der, number = :number, next_update = :next_update", values)
+        assert (await load_trust(store)).revoked_serials == revoked
+        with pytest.raises(SetupError, match="older list"):
+            await require_listed(store)
+        assert _found(location) == {"a signing key that was compromised is on the revocation list"}
+        assert await crl_is_due(store, served.clock.now())
+
+        changed(location, "UPDATE signing_key SET state = 'retiring' WHERE state = 'revoked'")
+        assert (await load_trust(store)).revoked_serials == revoked
+        changed(location, "UPDATE signing_key SET state = 'revoked' WHERE state = 'retiring'")
+        await renew_crl(store, served.token, served.clock.now())
+        await require_listed(store)
+        assert _found(location) == set()
+
+
+@pytest.mark.parametrize("column", ["name", "country"])
+async def test_another_name(column: str, tmp_path: Path, location: Location) -> None:
+    """Whose deployment it is stands in its root certificate, which is on the ledger."""
+    async with software_office(tmp_path, location):
+        assert _found(location) == set()
+    changed(location, f"UPDATE deployment SET {column} = 'XX'")  # noqa: S608  ours
+
+    assert _found(location) == {"the deployment has the name and the country of its root"}
