@@ -3,7 +3,7 @@
 Sessions, ceremonies, one-time codes, API keys and people's security keys are rows, and whoever may write to the
 database could write one for themselves, or change whose it is. Each carries an HMAC over all of it that never changes,
 under a secret that the token derives at start and the database does not hold. Nothing is asked of the token afterwards
-(docs/decisions/0018).
+(docs/decisions/0019).
 """
 
 from __future__ import annotations

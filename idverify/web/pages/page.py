@@ -72,6 +72,7 @@ _TRY_AGAIN: Final = (
 # Of these, the ones that an answer gets which was looked at for the first time: no key was registered with it before
 _NOT_KEPT: Final = (CeremonyMalformed, CeremonyRefused, UserVerificationNeeded, KeyNotAllowed)
 log = structlog.get_logger()
+_CODE: Final = "code"  # of the path that a one-time link has
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,10 @@ def write(call: PageCall, answer: Answer) -> web.Response:
     """An answer as the browser gets it."""
     match answer:
         case Html():
-            return call.request.app[AROUND].renderer.respond(answer, _frame(call))
+            page = call.request.app[AROUND].renderer.respond(answer, _frame(call))
+            if _CODE in call.request.match_info:  # what this page loads or links to learns nothing of its address
+                page.headers["Referrer-Policy"] = "strict-origin"
+            return page
         case Redirect():
             response = web.Response(status=303, headers={"Location": answer.path, "Cache-Control": "no-store"})
             if answer.opened is not None:
@@ -170,7 +174,8 @@ def write(call: PageCall, answer: Answer) -> web.Response:
 
 def _frame(call: PageCall) -> Frame:
     around, request = call.request.app[AROUND], call.request
-    back = request.path_qs if request.method == "GET" else _opened_above(request, around.readable)
+    by_itself = request.method == "GET" and _CODE not in request.match_info  # a code is in no link and in no query
+    back = request.path_qs if by_itself else _opened_above(request, around.readable)
     return Frame(
         call.language,
         call.office.deployment.name,
@@ -185,6 +190,8 @@ def _frame(call: PageCall) -> Frame:
 def _opened_above(request: web.Request, readable: frozenset[str]) -> str:
     """Where a form that was sent here stood, more or less: the nearest path above it that a browser can open."""
     path, pattern = request.path, route_name(request)
+    if _CODE in request.match_info:
+        path, pattern = path.rpartition("/")[0], pattern.rpartition("/")[0]
     while pattern not in readable and pattern != "/":
         path, pattern = path.rpartition("/")[0], pattern.rpartition("/")[0] or "/"
     return path or "/"

@@ -234,7 +234,7 @@ async def test_an_act_of_one_admin(served: SoftwareOffice, location: Location) -
     await _approved(served, await _proposed(served))
     ada = "(SELECT id FROM account WHERE actor = 'Ada Admin')"
     key = f"(SELECT id FROM security_key WHERE account_id = {ada})"  # noqa: S608  ours
-    same = f"UPDATE authorisation SET account_id = {ada}, security_key_id = {key} WHERE act = 'enrol-staff'"  # noqa: S608
+    same = f"UPDATE authorisation SET account_id = {ada}, security_key_id = {key} WHERE act = 'enrol-staff'"  # noqa: S608  ours
     changed(location, same)
 
     assert BY_TWO in _found(location)

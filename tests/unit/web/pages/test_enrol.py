@@ -180,3 +180,14 @@ async def test_another_slip_leads_to_the_keys(people: People) -> None:
     page = await people.browser().enrol(code)
     assert "If you lost a key, remove it here now" in page.text
     assert len({link for link in page.links if link.startswith("/account/keys/") and link != "/account/keys/new"}) == 2
+
+
+async def test_the_code_of_a_link_goes_nowhere_else(people: People) -> None:
+    """The switch of languages leads back to the form for codes, and what a page loads is not told its address."""
+    code = await invited(people)
+    browser = people.browser()
+    pages = [await browser.open(f"/enrol/{code}"), await browser.open("/enrol/0000-0000-0000-0000-0000")]
+
+    for page in pages:
+        assert '?back=/enrol"' in page.html
+        assert page.headers["Referrer-Policy"] == "strict-origin"
