@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.browser.security_key import SecurityKey
 from tests.browser.visitor import Visitor
-from tests.simulators.databases import changed
+from tests.simulators.bound_rows import rewritten
 from tests.simulators.service import Deployment
 
 
@@ -58,5 +58,4 @@ async def confirm(visitor: Visitor) -> None:
 
 def let_expire(deployment: Deployment, table: str) -> None:
     """Let the time of every row of a table be over; not for so long that they are swept away."""
-    sql = f"UPDATE {table} SET expires_at = :now"  # noqa: S608  a table's name, from a test
-    changed(deployment.location, sql, {"now": int(time.time())})
+    rewritten(deployment.location, deployment.doors, table, {"expires_at": int(time.time())})

@@ -17,7 +17,7 @@ from tests.browser.desks import Subject
 from tests.browser.people import confirm, enrol_as_named, enrol_with_slip
 from tests.browser.security_key import SecurityKey
 from tests.browser.visitor import Visitor
-from tests.simulators.databases import changed
+from tests.simulators.bound_rows import rewritten
 from tests.simulators.service import Deployment
 
 SUBJECTS = {
@@ -59,7 +59,7 @@ async def test_lost_and_back(newcomer: Newcomer, deployment: Deployment, languag
 
     await desks.find(officer, SUBJECTS[language])
     own, later = await desks.enrolment_code(officer), await newcomer(language)
-    assert changed(deployment.location, "UPDATE enrolment SET not_before = 1 WHERE kind = 're-proofing'")
+    assert rewritten(deployment.location, deployment.doors, "enrolment", {"not_before": 1}, kind="re-proofing")
     await later.plug_in(SecurityKey())
     await _types_code(later, own)
     await later.press("Register this key")

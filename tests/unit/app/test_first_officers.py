@@ -20,7 +20,7 @@ from tests.simulators.software_office import SoftwareOffice
 
 async def _codes(served: SoftwareOffice) -> list[str]:
     office = served.office
-    return await first_codes(office.store, office.clock, office.entropy)
+    return await first_codes(office.store, office.doors, office.clock, office.entropy)
 
 
 async def test_one_code_for_each_who_is_missing(served: SoftwareOffice) -> None:

@@ -30,6 +30,7 @@ from idverify.services.notices import Notice, NoticeKind
 from idverify.services.sessions import Opened
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, WriteSet
+from tests.simulators.bound_rows import rewritten
 from tests.simulators.comers_back import DELAY, Citizen, citizen, registered, slip
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.software_office import SoftwareOffice
@@ -235,8 +236,7 @@ async def test_codes_from_before_there_were_kinds(served: SoftwareOffice) -> Non
     """A link and a slip that an earlier version made are good for what they were."""
     link = await served.api.deployment.invite(Invited(Role.OFFICER, "Nora Newcomer"))
     made = await slip(served, await served.api.person_with_status())
-    before = Change(tables.enrolment, {"consumed_at": None}, {"kind": None})
-    await served.office.store.commit(WriteSet((before,)))
+    rewritten(served.api.deployment.location, served.office.doors, "enrolment", {"kind": None}, consumed_at=None)
 
     assert (await registered(served, link)).principal.actor == "Nora Newcomer"
     assert (await registered(served, made.code)).principal.role is Role.CITIZEN
