@@ -210,7 +210,8 @@ async def test_the_ledger_is_halted(one_place: Place, monkeypatch: pytest.Monkey
 @pytest.mark.softhsm
 async def test_an_order_that_nobody_gave(one_place: Place) -> None:
     """A row is no order: the root signs nothing for it, and the key goes on signing."""
-    key = (await one_place.keys(SIGNER))["active"]["key_id"]
+    with serving(one_place.deployment):  # what is audited in the end was signed
+        key = (await one_place.keys(SIGNER))["active"]["key_id"]
     values = {"id": bytes(16), "key": key, "role": SIGNER}
     changed(
         one_place.deployment.location,
@@ -229,6 +230,8 @@ async def test_an_order_that_nobody_gave(one_place: Place) -> None:
 @pytest.mark.softhsm
 async def test_another_name_in_the_settings(one_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Certificates carry whose deployment it is, so settings that say otherwise are refused before one is made."""
+    with serving(one_place.deployment):
+        pass
     monkeypatch.setenv("IDVERIFY_IDENTITY__NAME", "Ministry of Somebody Else")
 
     with pytest.raises(SetupError, match="for good"):
