@@ -81,7 +81,7 @@ async def test_a_revoked_key(store: Store) -> None:
 
 async def test_a_remembered_key_counts_only_with_what_it_wrote(store: Store) -> None:
     """Whoever is recalled after another process revoked the key writes nothing, so gets no answer."""
-    token, gate = await _key(store), Gate(store)
+    token, gate = await _key(store), Gate(store, DOORS)
     await gate.recall(token)
     work = WriteSet((*still_in_use(await gate.recall(token)), Insert(tables.status_entry, status_row(1))))
     await store.commit(work)

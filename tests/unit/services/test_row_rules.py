@@ -419,6 +419,7 @@ def test_evidence_that_was_changed(change: str, rule: str, at_rest: Location, tm
 
 # Rules whose cases need an office of another kind: where they stand
 ELSEWHERE: Final[Mapping[str, str]] = {
+    "an account is of a person exactly if it is a citizen's": "test_right_givers.py",
     "entries wait only while the log is halted": "test_rights_on_the_ledger.py",
     "no two security keys are one": "test_rights_on_the_ledger.py",
     "an idempotency key leads to an entry of its shard": "test_published_rows.py",
