@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -23,12 +25,19 @@ from tests.simulators.service import Deployment, client, deploy, serving
 @pytest.fixture(scope="session", params=DRIVERS)
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment over each driver, served until the last journey is over; then its ledger must hold."""
+    with audited(request, tmp_path_factory.mktemp("journeys") / "data") as made:
+        yield made
+
+
+@contextmanager
+def audited(request: pytest.FixtureRequest, data: Path) -> Iterator[Deployment]:
+    """A deployment that is served, and whose ledger must hold in the end."""
     try:
         find_module()
     except HsmModuleMissing as error:
         pytest.skip(f"needs SoftHSM: {error}")
     with empty(request.param, request) as database_url:
-        made = asyncio.run(deploy(tmp_path_factory.mktemp("journeys") / "data", database_url))
+        made = asyncio.run(deploy(data, database_url))
         with serving(made):
             yield made
         assert fsck(made.data, None, json=True) == 0

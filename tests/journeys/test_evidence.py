@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -10,26 +10,27 @@ import pytest
 
 from idverify.core.policy import Role
 from idverify.services.invite import Invited
-from idverify.stores import tables
-from idverify.stores.open import open_store
-from idverify.stores.writes import Change, WriteSet
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, audited
 from tests.simulators.contract import JudgedApi
+from tests.simulators.databases import DRIVERS
 from tests.simulators.holder import decided_by_two
 from tests.simulators.service import Deployment
 
 
+@pytest.fixture(scope="module", params=DRIVERS)
+def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One of its own, since its two admins end what the operator may do for other journeys."""
+    with audited(request, tmp_path_factory.mktemp("evidence") / "data") as made:
+        yield made
+
+
 @pytest.fixture
-async def admin(idverify: Command, deployment: Deployment, tmp_path: Path) -> AsyncIterator[tuple[object, ...]]:
-    """An admin with a key in a file, who confirms with it, and leaves: two would end the operator's way."""
-    name = f"Edna of {tmp_path.name}".replace("_", " ")
-    code = await deployment.invite(Invited(Role.ADMIN, name))
+async def admin(idverify: Command, deployment: Deployment, tmp_path: Path) -> tuple[object, ...]:
+    """An admin with a key in a file, who confirms with it."""
+    code = await deployment.invite(Invited(Role.ADMIN, f"Edna of {tmp_path.name}".replace("_", " ")))
     joined = await idverify("securitykey", "enrol", f"{deployment.url}/enrol/{code}", "--key", tmp_path / "key")
     assert joined.status == 0
-    yield "--security-key", tmp_path / "key"
-    left = Change(tables.account, {"actor": name}, {"ended_at": deployment.clock.now()})
-    async with open_store(deployment.location, deployment.clock) as store:
-        await store.commit(WriteSet((left,)))
+    return "--security-key", tmp_path / "key"
 
 
 @pytest.fixture

@@ -52,8 +52,10 @@ class Admins:
         return done.status, done.json if done.status == 0 else done.errors
 
 
-async def enrolled(idverify: Command, place: Deployment, folder: Path) -> Admins:
-    """Both enrol by a link of the operator's."""
+async def enrolled(idverify: Command, api: Api, folder: Path) -> Admins:
+    """Both enrol by a link of the operator's, after the officers."""
+    await api.officers()
+    place = api.deployment
     keys = {"Ada Admin": folder / "ada.key", "Agnes Admin": folder / "agnes.key"}
     for name, key in keys.items():
         link = await idverify("enrol", "--role", "admin", "--name", name, "--data", place.data, "--json")
@@ -108,7 +110,7 @@ async def test_a_restored_backup_halts_the_log_and_two_admins_open_the_next(
     async with client() as session:
         api = Api(session, place)
         with serving(place):
-            admins = await enrolled(idverify, place, tmp_path)
+            admins = await enrolled(idverify, api, tmp_path)
             before = await holding(api, wait=5)
             offer = await api.offer(before.person)
             copy = backed_up(place)
@@ -174,7 +176,7 @@ async def test_a_year_ends_in_good_order(place: Deployment, idverify: Command, t
     async with client() as session:
         api = Api(session, place)
         with serving(place):
-            admins = await enrolled(idverify, place, tmp_path)
+            admins = await enrolled(idverify, api, tmp_path)
             before = await holding(api, wait=5)
             _, proposal = await admins.new_shard(admins.ada)
             meanwhile = await holding(api, wait=5)

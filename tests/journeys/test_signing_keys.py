@@ -55,8 +55,7 @@ class Place:
 
     async def ordered(self, role: str, reason: str) -> None:
         """Two admins order it through the API."""
-        for who in ("officer", "second"):  # while the operator may still invite them
-            await self.api.identity(who)
+        await self.api.officers()
         admin = Invited(Role.ADMIN, "Abel Admin")
         await self.api.enrol("abel", await self.deployment.invite(admin))
         action = key_order.action((await self.keys(role))["active"]["key_id"], role, reason).to_json()

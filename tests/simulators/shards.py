@@ -22,7 +22,8 @@ ADMINS: Final = {"admin": "Ada Admin", "other": "Agnes Admin"}
 
 
 async def enrol_admins(served: SoftwareOffice) -> None:
-    """Two administrators, each with a key of their own."""
+    """Two administrators, each with a key of their own, after the officers."""
+    await served.api.officers()
     for who, name in ADMINS.items():
         code = await served.api.deployment.invite(Invited(Role.ADMIN, name))
         await served.api.enrol(who, code)

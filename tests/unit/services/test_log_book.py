@@ -129,6 +129,7 @@ async def test_only_admins_enrol_while_it_is_halted(house: Premises) -> None:
     """It takes two to go on, so they can; what they did is recorded in the log that they open. Nobody else enrols."""
     async with house.open() as served:
         await grown(served)
+        await served.api.officers()
         refused = await served.api.deployment.invite(Invited(Role.OFFICER, "Otto Officer"))
     async with set_back(house) as served:
         await grown(served)

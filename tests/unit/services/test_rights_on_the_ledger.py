@@ -55,8 +55,6 @@ async def at_rest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             for _ in range(2):
                 await authenticators.set_by_operator(office.store, office.clock, office.entropy, EMPTY)
             await load_metadata(office)
-            for who in ("officer", "second"):  # while the operator may still invite them
-                await served.api.identity(who)
             await enrol_admins(served)
             await _added(served, "officer", PersonalKey())
             await _links(served)

@@ -266,7 +266,6 @@ BY_TWO_ADMINS: Final = (
 async def test_what_two_admins_did(tmp_path: Path, location: Location) -> None:
     """A key put back in use, an officer enrolled, a list changed: by one statement each instead of by two admins."""
     async with software_office(tmp_path, location) as served:
-        await served.api.identity("officer")  # while the operator may still invite them
         await enrol_admins(served)
         office, second = served.office, "other"
         await served.agreed(enrol_staff.action(Invited(Role.OFFICER, "Otto Officer"), FIRST_HASH), second=second)
