@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from idverify.errors import DocumentError
-from idverify.formats.strict_json import parse_object
+from idverify.formats.strict_json import parse_object, require_few
 
 MOST: Final = 512 * 1024  # larger is no document with something around it, and is not looked into
 _MEMBERS: Final = {"document", "receipt", "verification_request"}
+_VALUES: Final = 16  # of JSON, which has no more members than that
 _HANDLE: Final = re.compile(r"[0-9a-f]{32}")
 _SPACE: Final = b" \t\r\n\f\v"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -64,6 +65,7 @@ def _wallet_answer(whole: HandedOver) -> HandedOver:
     if not whole.document.startswith(b"{"):
         return whole
     try:
+        require_few(whole.document, "A wallet's answer", _VALUES)
         within = _of_wallet(parse_object(whole.document, "A wallet's answer"))
     except DocumentError:
         within = None

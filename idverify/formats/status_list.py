@@ -21,7 +21,7 @@ from idverify.core.trust import TrustedIssuer
 from idverify.errors import DocumentError
 from idverify.formats import jose, x509
 from idverify.formats.base import ToBeSigned
-from idverify.formats.strict_json import encode_json, parse_object
+from idverify.formats.strict_json import encode_json, parse_object, require_few
 
 WHAT = "A status list"
 PROFILE = jose.TokenProfile(WHAT, "statuslist+jwt", "x5c")
@@ -30,6 +30,7 @@ MEDIA_TYPE = "application/statuslist+jwt"
 VERSION = "urn:idverify:status-list:version"
 MAX_TOKEN = 2 * 1024 * 1024
 MAX_PACKED = 1024 * 1024
+MAX_VALUES = 1024  # besides the packed ones
 MAX_SKEW = 60
 # The same signer as the credentials' (section 11.3), or one made for statements.
 PURPOSES = frozenset({x509.Purpose.DOCUMENT, x509.Purpose.STATEMENT})
@@ -190,6 +191,7 @@ def claims_of(body: Mapping[str, Any]) -> StatusListClaims:
 def read(encoded: bytes) -> StatusListToken:
     """Parse and inflate, with caps; trusts nothing. Raises ``DocumentError``."""
     token = jose.read_jws(encoded, PROFILE, MAX_TOKEN)
+    require_few(token.payload, WHAT, MAX_VALUES)
     body = parse_object(token.payload, WHAT)
     verify = partial(jose.verify_signature, token, what="the status list")
     return StatusListToken(claims_of(body), _statuses(body), jose.x5c(token.header), verify)

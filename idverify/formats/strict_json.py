@@ -60,6 +60,31 @@ def _deeper_than(text: bytes, limit: int) -> bool:
     return False
 
 
+def _values(text: bytes, start: int = 0, end: int | None = None) -> int:
+    """Before each value but the outermost stands one of these."""
+    return sum(text.count(mark, start, end) for mark in (b"{", b"[", b","))
+
+
+def require_few(text: bytes, what: str, most: int) -> None:
+    """At most so many values, whatever they are: each costs many times its bytes. Raises ``DocumentError`` (``size``).
+
+    What stands inside of texts does not count.
+    """
+    if _values(text) > most and _more_than(text, most):
+        raise DocumentError("size", f"{what} may hold {most} values; got more.")
+
+
+def _more_than(text: bytes, most: int) -> bool:
+    """Whether there are more values, or more texts than so many can have for names and values."""
+    seen = end = 0
+    for number, found in enumerate(_STRING.finditer(text)):
+        seen += _values(text, end, found.start())
+        if seen > most or number > 2 * most:
+            return True
+        end = found.end()
+    return seen + _values(text, end) > most
+
+
 def parse_json(text: bytes, what: str, containers: int | None = None) -> Any:
     """Strict JSON (RFC 8259, RFC 7493): at most 16 deep, and of at most so many objects and arrays (``None``: any
     number), both counted before parsing.

@@ -15,8 +15,8 @@ from pydantic import BaseModel, RootModel, ValidationError
 from idverify.auth.session_tokens import csrf_matches
 from idverify.core.action import StepUpRequired
 from idverify.core.policy import Principal
-from idverify.errors import CrossSite, DocumentError, IdverifyError, MalformedRequest, NotAuthenticated
-from idverify.formats.strict_json import parse_json
+from idverify.errors import CrossSite, DocumentError, IdverifyError, MalformedRequest, NotAuthenticated, TooLarge
+from idverify.formats.strict_json import parse_json, require_few
 from idverify.services import sessions, step_up
 from idverify.services.access import Gate
 from idverify.services.ceremonies import Given
@@ -30,6 +30,8 @@ from idverify.web.session_cookie import renewable, renewed, token_of
 OFFICE: Final = web.AppKey("office", Office)
 GATE: Final = web.AppKey("gate", Gate)
 MAX_STEP_UP: Final = 8000
+MOST_VALUES: Final = 4096
+"""Values in the JSON of a body: 256 documents with all that belongs to each are 1,300."""
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _HINT: Final = "Send one header 'Authorization: Bearer idv_...' with an API key of this service, or sign in."
 _BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*)")
@@ -93,8 +95,8 @@ class Media:
 class Endpoint:
     """One route. ``answers`` maps a status to its model (``None``: other media, as the handler's docstring says).
 
-    ``also`` are media types that it takes besides JSON, ``most`` the bytes of a body. Where ``recalls`` is set, its
-    service commits ``access.still_in_use`` before it answers.
+    ``also`` are media types that it takes besides JSON, ``most`` the bytes of a body, ``values`` how many its JSON may
+    hold. Where ``recalls`` is set, its service commits ``access.still_in_use`` before it answers.
     """
 
     method: str
@@ -108,6 +110,7 @@ class Endpoint:
     optional_query: tuple[str, ...] = ()
     also: Mapping[str, Media] = field(default_factory=dict)
     most: int = MAX_BODY
+    values: int = MOST_VALUES
     recalls: bool = False
 
     @property
@@ -223,10 +226,14 @@ async def _body(request: web.Request, route: Endpoint) -> Any:
         known = " or ".join(("application/json", *route.also))
         raise MalformedRequest(f"The body must be {known}; got {media}.")
     raw = await read_body(request, route.most)
-    return _json(raw, model) if media == "application/json" else route.also[media].read(raw, request)
+    return _json(raw, route.values, model) if media == "application/json" else route.also[media].read(raw, request)
 
 
-def _json(raw: bytes, model: type[BaseModel]) -> BaseModel:
+def _json(raw: bytes, values: int, model: type[BaseModel]) -> BaseModel:
+    try:
+        require_few(raw, "The body", values)
+    except DocumentError as many:
+        raise TooLarge(many.detail) from many
     try:
         parse_json(raw, "The body")  # one reading only: no name twice, no number that parsers round
         return model.model_validate_json(raw, strict=True)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from idverify.errors import MalformedRequest, TooLarge
 
 MOST_FIELDS: Final = 200
+MOST_HEAD: Final = 4096  # of a part: its field and the name of a file
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,49}(?:-(?:day|month|year))?")
 _MULTIPART: Final = re.compile(r"multipart/form-data; ?boundary=\"?([0-9A-Za-z'()+_,./:=?-]{1,70})\"?")
 _DISPOSITION: Final = re.compile(r'form-data; name="([^"\r\n]*)"(; filename="[^"\r\n]*")?', re.IGNORECASE)
@@ -96,6 +97,8 @@ def _parts(body: bytes, boundary: bytes, most: int) -> Iterator[tuple[str, bool,
         head, blank, content = part.partition(b"\r\n\r\n")
         if not blank:
             raise MalformedRequest("A part of the form has no content.")
+        if len(head) > MOST_HEAD:
+            raise MalformedRequest(f"The head of a form's part may be {MOST_HEAD} bytes long; got {len(head)}.")
         name, is_file = _disposition(_utf8(head))
         yield _name(name), is_file, content
 

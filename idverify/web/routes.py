@@ -55,6 +55,7 @@ SESSION: Final[Answers] = {200: schema.SignedIn}
 CODE: Final[Answers] = {201: schema.EnrolmentCode}
 GONE: Final[Answers] = {204: None}
 CONFIRMED: Final = ("Step-Up",)
+OF_REGISTERS: Final = 32_768  # values: a change of trusted issuers, or a list of authenticators, is long
 
 # fmt: off
 ROUTES: Final[tuple[Endpoint, ...]] = (
@@ -101,12 +102,12 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
              None, CONFIRMED),
     Endpoint("GET", V1 + "/authenticators", authenticators.show, KNOWN, {200: schema.AuthenticatorState}),
     Endpoint("POST", V1 + "/authenticators/dry-run", authenticators.dry_run, KNOWN, {200: schema.RefusedKeys},
-             schema.AuthenticatorDocument),
+             schema.AuthenticatorDocument, values=OF_REGISTERS),
     Endpoint("POST", V1 + "/authenticators/metadata", authenticators.load_metadata, KNOWN,
              {200: schema.AuthenticatorState}),
     Endpoint("GET", ADMIN_PROPOSALS, administering.list_proposals, KNOWN, {200: schema.AdminProposals}),
     Endpoint("POST", ADMIN_PROPOSALS, administering.propose, KNOWN, {202: schema.AdminProposal}, schema.AdminAction,
-             CONFIRMED),
+             CONFIRMED, values=OF_REGISTERS),
     Endpoint("GET", ADMIN_PROPOSALS + "/{proposal:[0-9a-f]{32}}", administering.read_proposal, KNOWN,
              {200: schema.AdminProposal}),
     Endpoint("POST", ADMIN_PROPOSALS + "/{proposal:[0-9a-f]{32}}/approval", administering.approve, KNOWN,

@@ -53,6 +53,12 @@ def test_what_is_too_large_is_not_looked_into() -> None:
     assert handed_over(large) == HandedOver(large)
 
 
+def test_what_has_too_many_members_is_not_looked_into() -> None:
+    """A wallet's answer has three; half a million bytes of brackets are the document, which nobody reads."""
+    crowded = b'{"document":"a.b.c~","receipt":[' + b"[]," * 20 + b"[]]}"
+    assert handed_over(crowded) == HandedOver(crowded)
+
+
 @pytest.mark.parametrize("receipt", ["a receipt", None])
 def test_a_wallets_answer_is_taken_apart(receipt: str | None) -> None:
     """Document, receipt and request come out of what a wallet prints, however it is indented."""

@@ -169,6 +169,7 @@ def test_a_list_may_say_less() -> None:
         ({"status_list": {"bits": 3, "lst": ""}}, "status-bits"),
         ({"status_list": {"bits": True, "lst": ""}}, "status-bits"),
         ({"status_list": {"bits": 1, "lst": "é"}}, "base64url"),
+        ({"more": [[]] * 2000}, "size"),
     ],
 )
 def test_a_malformed_list_is_refused(changes: dict[str, Any], rule: str) -> None:

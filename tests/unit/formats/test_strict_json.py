@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idverify.errors import DocumentError
-from idverify.formats.strict_json import MAX_DEPTH, MAX_INTEGER, encode_json, parse_json, parse_object
+from idverify.formats.strict_json import MAX_DEPTH, MAX_INTEGER, encode_json, parse_json, parse_object, require_few
 
 JSON = st.recursive(
     st.none()
@@ -74,6 +74,19 @@ def test_an_unterminated_text_is_scanned_once() -> None:
     """A long text that never ends is refused, and not scanned anew from each of its quotes."""
     with pytest.raises(DocumentError):
         parse_json(b"[" * 17 + b'\\"' * 500_000, "The example")
+
+
+@pytest.mark.parametrize("text", [b"[1,1,1]", b"[[],[]]", b'{"a":[{}]}', b'{"a":1,"b":2,"c":3}', b'",,,"' * 9])
+def test_many_values_are_told_before_they_are_read(text: bytes) -> None:
+    """Each value costs many times the bytes that it takes, so they are counted first."""
+    with pytest.raises(DocumentError) as refused:
+        require_few(text, "The example", 2)
+    assert refused.value.rule == "size"
+
+
+def test_what_stands_in_texts_is_no_value() -> None:
+    """A document that is pasted whole may hold any brackets and commas."""
+    require_few(b'{"document":"' + b'[{,\\",' * 1000 + b'","a":[1,2]}', "The example", 5)
 
 
 def test_an_array_is_no_object() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idverify.errors import ClientError, MalformedRequest, TooLarge
-from idverify.web.form_body import MOST_FIELDS, Posted, read
+from idverify.web.form_body import MOST_FIELDS, MOST_HEAD, Posted, read
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"
@@ -77,6 +77,7 @@ def test_a_single_field_sent_twice_is_refused() -> None:
         (part('name="a"', b"1", "Content-Transfer-Encoding: base64") + b"--B--", MULTIPART),
         (part('name="a"', b"\xff") + b"--B--", MULTIPART),
         (part("name=\"a\"; filename*=utf-8''x", b"1") + b"--B--", MULTIPART),
+        (part('name="a"', b"1", "Content-Type: " + "x" * MOST_HEAD) + b"--B--", MULTIPART),
     ],
 )
 def test_what_no_browser_sends_is_refused(body: bytes, content_type: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from idverify.services.check import MOST
 from idverify.stores import tables
+from idverify.web.endpoint import MOST_VALUES
 from idverify.web.submission import MAX_BODY, MEDIA
 from tests.simulators import credential_world as world
 from tests.simulators.contract import contract
@@ -223,8 +224,9 @@ MANY = MOST + 40
         (b"\r\n---" * 400_000, "multipart/form-data; boundary=-", 413),
         (b"--" + BOUNDARY.encode() + b"\r\n" + b"A" * 100_000, FORM, 400),
         (b"x" * (MAX_BODY + 1), "application/octet-stream", 413),
-        (b"[" * 100_000, "application/json", 400),
-        (b'{"documents": [' + b'{"document": "a"},' * 50_000 + b'{"document": "a"}]}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 413),
+        (b"[" * 1_000, "application/json", 400),
+        (b'{"documents": [' + b'{"document": "a"},' * 50_000 + b'{"document": "a"}]}', "application/json", 413),
         (b"", "application/json", 400),
     ],
 )
@@ -284,3 +286,18 @@ async def test_a_key_revoked_elsewhere_gets_no_verdict(desk: Desk) -> None:
     for body in ({"document": credential}, {"documents": [{"document": credential}]}, request, {}):
         assert (await desk.json(body))[0] == 401
     assert await desk.looks() == before
+
+
+@pytest.mark.parametrize("crowd", [b"[],", b"{},", b"1,", b'{"document":"a"},', b'"a",'])
+async def test_a_body_of_many_values_is_not_read(desk: Desk, crowd: bytes) -> None:
+    """Four megabytes of nothing would keep everybody waiting for seconds, and take half a gigabyte."""
+    body = b'{"documents":[' + crowd * MOST_VALUES + b'""]}'
+
+    assert (await desk.post(body, "application/json"))[0] == 413
+
+
+async def test_a_pasted_document_may_hold_any_characters(desk: Desk) -> None:
+    """Commas and brackets within a text are nobody's values."""
+    status, answer = await desk.json({"documents": [{"document": "[,{" * 5000}] * 2})
+
+    assert (status, [one["verdict"] for one in answer["results"]]) == (200, ["reject", "reject"])
