@@ -24,11 +24,18 @@ def as_json(value: Any) -> Any:
         case bytes():
             return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
         case dt.datetime():
-            return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return _in_utc(value)
         case dt.date():
             return value.isoformat()
         case _:
             raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def _in_utc(value: dt.datetime) -> str:
+    try:
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError:  # in the first or last hours of the calendar, which in UTC are in another year than 1 to 9999
+        return value.isoformat()
 
 
 def json_of(value: Any) -> bytes:

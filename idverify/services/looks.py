@@ -1,6 +1,6 @@
 """The looks that checks leave: durable before any answer, together with using up the requests that were answered.
 
-A look holds whose copy it was only of a genuine document: a forged one names anybody's.
+A look holds whose copy it was only of a genuine document of ours: a forged or a foreign one names anybody's.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _work(office: Office, asker: Principal, looked: Sequence[Looked], at: int) -
 def _row(office: Office, asker: Principal, looked: Looked, at: int) -> tuple[Any, ...]:
     """In the order of ``_COLUMNS``."""
     verified = looked.verified
-    status = verified.presented.status if verified.presented is not None and verified.genuine() else None
+    status = verified.copy_of(office.deployment.iss)
     return (
         office.new_id(),
         None,

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from idverify.core.assurance import Minimum, read_claims
+from idverify.core.credential import StatusReference
 from idverify.core.credential_type import Purpose, visible_claims
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import declared_as, declared_form
@@ -84,15 +85,25 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The verdict, and what was read on the way (``None`` where the document could not be read)."""
+    """The verdict, and what was read on the way (``None`` where the document could not be read).
+
+    ``issuer`` is who of those we rely on it claims to be from; ``genuine`` says whether it is.
+    """
 
     verdict: Verdict
     presented: Presented | None
+    issuer: TrustedIssuer | None = None
 
     def genuine(self) -> bool:
         """Whether the issuer's signature and its trust held: only then is it known whose document this is."""
         held = [check.id for check in self.verdict.checks if check.result is Result.PASS]
         return CheckId.SIGNATURE in held and CheckId.ISSUER_TRUSTED in held
+
+    def copy_of(self, iss: str) -> StatusReference | None:
+        """Which copy of this issuer's it is, if it is one: others' documents, however genuine, may name any copy."""
+        if self.presented is None or self.issuer is None or self.issuer.iss != iss or not self.genuine():
+            return None
+        return self.presented.status
 
     def claims_for(self, purpose: Purpose | None) -> dict[str, Any] | None:
         """What an asker with this purpose may learn; nothing of a rejected document."""
@@ -117,7 +128,7 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
     checks += await _status(verifier, presented, issuer, checks, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
     checks.append(_assurance(presented, submission.least_assurance, checks))
-    return Verified(fold(checks, submission.channel, submission.demanded), presented)
+    return Verified(fold(checks, submission.channel, submission.demanded), presented, issuer)
 
 
 def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:

@@ -27,14 +27,12 @@ WITHDRAWN: Final = {
 
 async def with_reason(office: Office, verified: Verified) -> Verdict:
     """The verdict; its check ``status`` says which decision withdrew the document, if one of ours did."""
-    verdict, presented = verified.verdict, verified.presented
+    verdict = verified.verdict
     withdrawn = any(check.id is CheckId.STATUS and check.result is Result.FAIL for check in verdict.checks)
-    if not withdrawn or not verified.genuine():  # a forged document names anybody's copy
+    copy = verified.copy_of(office.deployment.iss) if withdrawn else None
+    if copy is None:
         return verdict
-    if presented is None or presented.status is None or presented.iss != office.deployment.iss:
-        return verdict
-    copy = {"status_list": presented.status.uri, "status_index": presented.status.index}
-    told = await _withdrawal(office, copy)
+    told = await _withdrawal(office, {"status_list": copy.uri, "status_index": copy.index})
     if told is None:
         return verdict
     said, withdrawal = told
