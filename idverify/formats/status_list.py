@@ -214,9 +214,14 @@ def list_signature(listed: StatusListToken, _expected: StatusExpected) -> None:
 
 def list_issuer(listed: StatusListToken, expected: StatusExpected) -> None:
     """Section 11.3: signed under a root of the issuer whose credential it speaks of."""
-    issuer = expected.issuer
-    signer = x509.SignerExpected(issuer.iss, issuer.roots, PURPOSES, expected.revoked, expected.at)
-    x509.verify_signer(listed.signing_chain, signer)
+    verify_signer(listed.signing_chain, expected.issuer, expected.revoked, expected.at)
+
+
+def verify_signer(
+    chain: tuple[bytes, ...], issuer: TrustedIssuer, revoked: frozenset[tuple[str, int]], at: int
+) -> None:
+    """Whether these certificates may sign lists of the issuer, ``at`` Unix seconds. Raises ``DocumentError``."""
+    x509.verify_signer(chain, x509.SignerExpected(issuer.iss, issuer.roots, PURPOSES, revoked, at))
 
 
 def list_uri(listed: StatusListToken, expected: StatusExpected) -> None:

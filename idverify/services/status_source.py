@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from idverify.core.credential import StatusReference
 from idverify.core.trust import TrustedIssuer
@@ -26,6 +26,11 @@ DEFAULT_TTL: Final = 300
 LEAST_TTL: Final = 30
 MOST_TTL: Final = 24 * 3600
 RETRY_SECONDS: Final = 10.0
+MOST_OF_ONE_ISSUER: Final = 32 * 1024 * 1024
+"""Bytes of lists that are kept of one issuer: it names as many as it likes. The longest fetched go first."""
+MOST_REMEMBERED: Final = 1024
+
+T = TypeVar("T")
 
 Age = tuple[int, int]
 """When a list was signed (Unix seconds) and its version, 0 where there is none: what orders the lists at an address."""
@@ -41,7 +46,7 @@ class StatusUnknown(Exception):
 class KeptList:
     """A verified list. Times are Unix seconds; ``token`` is what was verified, in either form.
 
-    ``cwt`` is the same list as a CWT, of those that this service signs.
+    ``cwt`` is the same list as a CWT, of those that this service signs; ``chain`` who signed it, of all others.
     """
 
     statuses: StatusList
@@ -51,6 +56,7 @@ class KeptList:
     token: bytes
     version: int = 0
     cwt: bytes | None = None
+    chain: tuple[bytes, ...] = ()
 
     @property
     def age(self) -> Age:
@@ -88,6 +94,7 @@ class StatusSource:
     ) -> None:
         self._fetcher, self._seen, self._oldest = fetcher, seen, oldest
         self._kept: dict[str, KeptList] = {}
+        self._fetched: dict[str, dict[str, int]] = {}  # bytes by URI, by issuer
         self._not_before: dict[str, float] = {}
         self.refused: dict[str, str] = {}
 
@@ -132,6 +139,8 @@ class StatusSource:
         if base_of(reference.uri, issuer) is None:  # another's list, however well kept, tells nothing of it
             raise StatusUnknown("The document names a status list that is not at the address its issuer registered.")
         kept = self._kept.get(reference.uri)
+        if kept is not None and kept.chain and not _still_believed(kept, issuer, revoked, at):
+            kept = None
         if kept is None or not kept.fresh(at):
             kept = await self._refreshed(reference.uri, issuer, revoked, at) or kept
         if kept is None:
@@ -158,13 +167,25 @@ class StatusSource:
             fresh = _verified(token, listed, uri, issuer, revoked, at)
             await self._require_newest(uri, fresh)
         except (Unavailable, DocumentError) as refused:
-            self._not_before[uri] = time.monotonic() + RETRY_SECONDS
-            self.refused[uri] = str(refused)
+            _remember(self._not_before, uri, time.monotonic() + RETRY_SECONDS)
+            _remember(self.refused, uri, str(refused))
             return None
         if not fresh.fresh(at):  # whoever serves an old list is not asked again for each document
-            self._not_before[uri] = time.monotonic() + LEAST_TTL
+            _remember(self._not_before, uri, time.monotonic() + LEAST_TTL)
         self.refused.pop(uri, None)
-        return self.keep_verified(fresh, uri)
+        kept = self.keep_verified(fresh, uri)
+        self._make_room(issuer.key, uri, kept)
+        return kept
+
+    def _make_room(self, issuer: str, uri: str, kept: KeptList) -> None:
+        """Let go of the issuer's lists that were fetched longest ago, but for the one at ``uri``."""
+        lists = self._fetched.setdefault(issuer, {})
+        lists.pop(uri, None)
+        lists[uri] = len(kept.token) + len(kept.statuses.packed)
+        while sum(lists.values()) > MOST_OF_ONE_ISSUER and len(lists) > 1:
+            oldest = next(iter(lists))
+            del lists[oldest]
+            self._kept.pop(oldest, None)
 
     async def _require_newest(self, uri: str, fresh: KeptList) -> None:
         """Raises ``DocumentError`` (``list-newest``) for a list that is older than one that was relied on."""
@@ -175,6 +196,26 @@ class StatusSource:
         _require_no_older(fresh.age, newest)
         if self._seen is not None and fresh.age != newest:
             await self._seen.remember(uri, fresh.age)
+
+
+def _remember(memory: dict[str, T], uri: str, value: T) -> None:
+    """The newest of so many: documents name as many addresses as their issuer likes."""
+    memory.pop(uri, None)
+    memory[uri] = value
+    if len(memory) > MOST_REMEMBERED:
+        del memory[next(iter(memory))]
+
+
+def _still_believed(kept: KeptList, issuer: TrustedIssuer, revoked: frozenset[tuple[str, int]], at: int) -> bool:
+    """Whether its signer still may: a root may have been withdrawn, or the signer revoked, since it was verified."""
+    if not kept.speaks_of(at):
+        return True  # it will say so itself
+    when = max(at, kept.issued_at)
+    try:
+        status_list.verify_signer(kept.chain, issuer, revoked, when)
+    except DocumentError:
+        return False
+    return True
 
 
 def _require_no_older(age: Age, seen: Age | None) -> None:
@@ -203,4 +244,5 @@ def _verified(
     claims = listed.claims
     statuses = status_list.check(listed, status_list.StatusExpected(uri, issuer, revoked, at))
     ttl = min(max(claims.ttl or DEFAULT_TTL, LEAST_TTL), MOST_TTL)
-    return KeptList(statuses, claims.issued_at, claims.expires_at, ttl, token, claims.version or 0)
+    version = claims.version or 0
+    return KeptList(statuses, claims.issued_at, claims.expires_at, ttl, token, version, chain=listed.signing_chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
@@ -10,10 +11,13 @@ from idverify.formats.trust_bundle import TrustBundle
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.policy import Policies, parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
-from idverify.services.status_source import NOTHING_SEEN, Age, StatusSource
+from idverify.services.status_source import NOTHING_SEEN, Age, KeptList, StatusSource, under
 from idverify.services.trust_book import of_others
 from idverify.services.verify import Verifier
 from idverify.stores import queries
+
+MOST_LISTS: Final = trust_bundle.MAX_BUNDLE // 2
+"""Bytes of status lists in a bundle, which is in base64, as those in it that are no text are, too."""
 
 
 async def export(office: Office) -> bytes:
@@ -28,11 +32,22 @@ async def export(office: Office) -> bytes:
             *of_others(office.trust.everybody.values()),
         ),
         log_policies=tuple(policy.text for policy in office.log_book.policies()),
-        status_lists={uri: listed.token for uri, listed in office.statuses.kept().items()},
+        status_lists=_lists(office.statuses.kept(), own=office.deployment.status_base),
     )
     signer = office.keys.issuer(TRUST_SIGNER)
     unsigned = trust_bundle.prepare(bundle, signer)
     return trust_bundle.seal(unsigned, await office.signer.sign(signer.key_id, unsigned.payload))
+
+
+def _lists(kept: Mapping[str, KeptList], own: str) -> dict[str, bytes]:
+    """Ours, and as many of others' as there is room for, the smallest first: nobody's lists shut out everybody's."""
+    tokens = {uri: listed.token for uri, listed in kept.items() if under(uri, own)}
+    room = MOST_LISTS - sum(map(len, tokens.values()))
+    for uri, listed in sorted(kept.items(), key=lambda one: len(one[1].token)):
+        if uri not in tokens and len(listed.token) <= room:
+            tokens[uri] = listed.token
+            room -= len(listed.token)
+    return tokens
 
 
 def offline_verifier(encoded: bytes, root_sha256: bytes, at: int, seen: Mapping[str, Age] = NOTHING_SEEN) -> Verifier:

@@ -11,7 +11,7 @@ from idverify.core.credential import Issuer, StatusReference
 from idverify.core.trust import TrustedIssuer
 from idverify.errors import DocumentError, Unavailable
 from idverify.formats import status_list, status_list_cwt, x509
-from idverify.formats.status_list import StatusListClaims, StatusValue
+from idverify.formats.status_list import StatusList, StatusListClaims, StatusValue
 from idverify.services import status_source
 from idverify.services.status_source import KeptList, StatusSource, StatusUnknown, under
 from tests.simulators import credential_world as world
@@ -256,3 +256,48 @@ async def test_an_issuer_that_serves_an_old_list_is_not_pressed() -> None:
     source = StatusSource(issuer)
     assert [await value(source) for _ in range(5)] == [StatusValue.VALID] * 5
     assert issuer.asked == 1
+
+
+async def test_who_may_sign_no_more_is_not_believed_any_longer() -> None:
+    """A list that is kept goes when its signer is revoked or its root withdrawn, however long it would have held."""
+    issuer = Issuing(token(), None)
+    source = StatusSource(issuer)
+    assert await value(source) == StatusValue.VALID
+    signer = x509.read_certificate(SIGNER.chain[0])
+    revoked = frozenset({(signer.issuer.rfc4514_string(), signer.serial_number)})
+    other = replace(world.TRUSTED, roots=(world.root(world.STRANGER_KEY, "Other Root"),))
+
+    with pytest.raises(StatusUnknown):
+        await source.find(REFERENCE, world.TRUSTED, revoked, NOW)
+    with pytest.raises(StatusUnknown):
+        await value(source, issuer=other)
+    assert await value(source) == StatusValue.VALID
+
+
+class ServingAny:
+    """An issuer with a list at every address, each as large as ``pad`` makes it."""
+
+    def __init__(self, pad: int) -> None:
+        self._pad = pad
+
+    async def fetch(self, uri: str, _base: str) -> bytes:
+        """The list of this address."""
+        statuses, claims = StatusList(2, bytes(self._pad)), StatusListClaims(uri, NOW, NOW + DAY, TTL)
+        unsigned = status_list.prepare(statuses, claims, SIGNER)
+        return status_list.seal(unsigned, world.sign(world.ISSUER_KEY, unsigned.payload))
+
+
+async def test_an_issuer_of_many_lists_takes_no_more_than_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents name as many lists as their issuer likes; the last ones are kept, and what failed is forgotten, too."""
+    monkeypatch.setattr(status_source, "MOST_OF_ONE_ISSUER", 40_000)
+    monkeypatch.setattr(status_source, "MOST_REMEMBERED", 4)
+    source, cut = StatusSource(ServingAny(9_000)), StatusSource(Issuing(None))
+    places = [StatusReference(f"{world.ISS}/status/{number}", 5) for number in range(9)]
+
+    for place in places:
+        await source.find(place, world.TRUSTED, NOBODY, NOW)
+        with pytest.raises(StatusUnknown):
+            await cut.find(place, world.TRUSTED, NOBODY, NOW)
+
+    assert source.kept().keys() == {place.uri for place in places[-3:]}
+    assert len(cut.refused) == 4
