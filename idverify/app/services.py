@@ -37,7 +37,8 @@ from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url, require_witnesses
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys
 from idverify.services.outside import Nobody, WitnessesOutside
-from idverify.services.policy_record import doors_are_recorded, record_policy
+from idverify.services.policy_record import record_policy
+from idverify.services.recorded_rules import doors_are_recorded
 from idverify.services.recover import close_forgotten_issuances, close_open_issuances
 from idverify.services.revoked_keys import require_listed
 from idverify.services.seen_lists import StoredSeenLists

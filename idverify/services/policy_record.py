@@ -75,13 +75,6 @@ async def recorded(office: Office) -> bytes | None:
     return None if row is None else split_opening(row["opening"])[1].object_digest
 
 
-async def doors_are_recorded(office: Office) -> bool:
-    """Whether this version, of which every row that opens a door has its MAC, has recorded its rules already."""
-    rows: list[Any] = await office.store.fetch(queries.OF_TYPE, {"type": POLICY_CHANGED})
-    records = (split_opening(row["opening"])[1] for row in rows)
-    return any(security_act.least_admin_keys(record.reason) is not None for record in records)
-
-
 async def record_policy(office: Office) -> bool:
     """At start: an entry if the rules are others than those recorded last; whether there was one to make."""
     now = digest(policy(office))

@@ -390,6 +390,9 @@ OF_TYPE: Final = (
     .where(ledger_record.c.type == bindparam("type"))
     .order_by(ledger_record.c.shard, ledger_record.c.ledger_index)
 )
+RECORD_AT: Final = select(ledger_record).where(
+    ledger_record.c.shard == bindparam("shard"), ledger_record.c.ledger_index == bindparam("ledger_index")
+)
 # The newest entry of a type about ourselves.
 NEWEST_OF_TYPE: Final = (
     select(ledger_record)

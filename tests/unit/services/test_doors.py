@@ -12,9 +12,10 @@ import pytest_asyncio
 
 from idverify.auth import api_keys, base64url, enrolment_codes, session_tokens
 from idverify.auth.webauthn import RegisteredKey, check_registration
+from idverify.core import security_act
 from idverify.core.policy import Role
 from idverify.errors import NotAuthenticated, NotFound
-from idverify.services import doors, enrol, invite, keys, policy_record, sessions
+from idverify.services import doors, enrol, invite, keys, recorded_rules, sessions
 from idverify.services.access import Gate, create_key
 from idverify.services.ceremonies import CHALLENGE_BYTES, SECONDS, Ceremony, Given, expectation
 from idverify.services.doors import Doors
@@ -283,27 +284,55 @@ def _registered(office: Office, created: Any) -> RegisteredKey:
     return check_registration(expectation(office, bytes(32)), created)
 
 
-async def test_rows_of_before(tmp_path: Path, location: Location) -> None:
+async def test_rows_of_before(tmp_path: Path, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     """API keys, codes and people's keys go on opening after the first start, once; whatever comes later does not."""
     async with premises(tmp_path, location) as house:
+        monkeypatch.setattr(security_act, "RIGHTS", "rights 0")  # what a version of before records says nothing of MACs
         async with house.open() as served:
             code = await served.api.deployment.invite(Invited(Role.OFFICER, "Otto Officer"))
             await served.api.identity("officer")
             person = served.api.deployment.people["officer"]
         for table in ("api_key", "enrolment", "security_key"):
             assert changed(location, f"UPDATE {table} SET mac = NULL") > 0  # noqa: S608  ours
-        changed(location, "UPDATE ledger_record SET type = 'of before' WHERE type = 'policy.changed'")
+        monkeypatch.undo()
         async with house.open() as served:
             office = served.office
             theirs = served.api.deployment.keys["employer"]
             assert (await Gate(office.store, office.doors).recognise(theirs)).role is Role.RELYING_PARTY
             assert (await enrol.look_up(office, code)).invited.actor == "Otto Officer"
             await served.api.sign_in(person)
-            assert await policy_record.doors_are_recorded(office)
+            assert await recorded_rules.doors_are_recorded(office)
         changed(location, "UPDATE api_key SET mac = NULL")
         async with house.open() as served:
             with pytest.raises(NotAuthenticated):
                 await Gate(served.office.store, served.office.doors).recognise(theirs)
+
+
+HIDDEN: Final = (
+    "UPDATE ledger_record SET type = 'of before' WHERE type = 'policy.changed'",
+    "DELETE FROM ledger_record WHERE type = 'policy.changed'",
+    "UPDATE ledger_state SET halted = 'somebody says so' WHERE shard = (SELECT max(shard) FROM ledger_state)",
+)
+
+
+@pytest.mark.parametrize("hiding", HIDDEN)
+async def test_a_first_start_that_is_none(hiding: str, tmp_path: Path, location: Location) -> None:
+    """Whoever hides what says that rows have a MAC, while the service starts, gets none for a row of their own."""
+    made, code = api_keys.make(os.urandom), enrolment_codes.make(os.urandom)
+    async with premises(tmp_path, location) as house:
+        async with house.open() as served:
+            await served.office.log_book.publish()
+        row = {"id": made.id, "actor": "X", "role": "officer", "secret_hash": made.secret_hash, "created_at": 0}
+        _written(location, "api_key", **row)
+        of_code = {"id": MINE, "code_hash": enrolment_codes.code_hash(code), "role": "citizen", "created_by": "x"}
+        _written(location, "enrolment", **of_code, created_at=0, expires_at=2**40)
+        changed(location, hiding)
+        changed(location, HIDDEN[0])
+        async with house.open() as served:
+            with pytest.raises(NotAuthenticated):
+                await Gate(served.office.store, served.office.doors).recognise(made.token)
+            with pytest.raises(NotFound):
+                await enrol.look_up(served.office, code)
 
 
 async def test_another_secret(served: SoftwareOffice) -> None:
