@@ -120,7 +120,7 @@ def verify(
     audience: Annotated[str | None, typer.Option(help="The audience that it must name.")] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this time (RFC 3339).")] = None,
     seen: Annotated[
-        Path | None, typer.Option(help="File that remembers how new status lists were; older ones are not taken.")
+        Path | None, typer.Option(help="File that remembers how new bundles and status lists were.")
     ] = None,
     vkey: Vkeys = None,
     policy: PolicyFile = None,

@@ -1,6 +1,6 @@
-"""What ``idverify verify --seen FILE`` remembers between two runs: how new the status lists were that it relied on.
+"""What ``idverify verify --seen FILE`` remembers between two runs: how new bundles and status lists were that it used.
 
-So an older bundle, with an older list in it, hides nothing that a newer one told.
+So an older bundle hides nothing that a newer one told: nobody's withdrawal, and no list's revocation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST: Final = 1024 * 1024
 
 
 def load(path: Path) -> dict[str, Age]:
-    """By address; nothing where there is no file yet. Raises ``WrongUsage`` for a file that is something else."""
+    """By address or bundle; nothing where there is no file. Raises ``WrongUsage`` for a file that is something else."""
     try:
         with path.open("rb") as file:
             said = orjson.loads(file.read(_MOST))
@@ -31,6 +31,6 @@ def load(path: Path) -> dict[str, Age]:
 
 
 def save(path: Path, seen: Mapping[str, Age], now: Mapping[str, Age]) -> None:
-    """Keep the newer of both for each address."""
+    """Keep the newer of both for each."""
     newest = {uri: max(now.get(uri, (0, 0)), seen.get(uri, (0, 0))) for uri in seen.keys() | now.keys()}
     replace_file(path, orjson.dumps(newest, option=orjson.OPT_SORT_KEYS))

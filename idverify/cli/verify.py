@@ -22,10 +22,10 @@ from idverify.formats.base import HolderBindingExpected
 from idverify.formats.claims_json import json_of
 from idverify.formats.handed_over import handed_over
 from idverify.formats.verification_receipt import looks_like as is_receipt
+from idverify.services import trust
 from idverify.services.evidence_file import TYPE, is_evidence_file
 from idverify.services.reverify import reverify
 from idverify.services.status_source import NOTHING_SEEN
-from idverify.services.trust import offline_verifier
 from idverify.services.verify import Submission, Verifier, verify
 
 EXIT = {Outcome.ACCEPT: 0, Outcome.REJECT: 1, Outcome.REFER: 2}
@@ -127,13 +127,12 @@ def _verifier(question: Question, at: int) -> Verifier:
     try:
         root = bytes.fromhex(question.root_sha256.replace(":", ""))
         seen = NOTHING_SEEN if question.seen is None else seen_file.load(question.seen)
-        verifier = offline_verifier(read_input(str(question.offline)), root, at, seen)
+        opened = trust.opened(read_input(str(question.offline)), root, at, seen)
     except (DocumentError, ValueError) as wrong:
         raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
     if question.seen is not None:
-        kept = verifier.statuses.kept().items()
-        seen_file.save(question.seen, seen, {uri: listed.age for uri, listed in kept})
-    return verifier
+        seen_file.save(question.seen, seen, opened.ages)
+    return opened.verifier
 
 
 # (looks like it, who verifies it): tried in order; what nothing else knows is a document, which has formats of its own

@@ -137,6 +137,14 @@ def receipt_certified(seen: _Read) -> None:
     )
 
 
+def _known_today(found: Check, seen: _Read) -> Check:
+    """Whoever certified the signer may have revoked it since: out of date, their list does not tell."""
+    issuer = seen.trust.issuer(seen.said["iss"])
+    if found.result is not Result.PASS or issuer is None or seen.trust.revocations_known(issuer, seen.at):
+        return found
+    return Check(found.id, Result.UNKNOWN, _STALE, {"rule": "crl-next-update"})
+
+
 def receipt_in_past(seen: _Read) -> None:
     """RFC 7519 section 4.1.6: nothing was checked tomorrow. A receipt never expires: it says what was so then."""
     if seen.said["iat"] - MAX_SKEW > seen.at:
@@ -154,6 +162,7 @@ _HOLDS: Final[Mapping[CheckId, str]] = {
     CheckId.VALIDITY: "The receipt is not from the future.",
 }
 _WITHIN: Final = Check(CheckId.SIZE, Result.PASS, "Within the limits.")
+_STALE: Final = "The list of revoked certificates is out of date, so the signer may have been revoked since."
 _NOT_LOOKED_AT: Final = "Not looked at, because a check before it did not pass."
 
 
@@ -166,7 +175,8 @@ def check(encoded: bytes, trust: TrustStore, at: int) -> tuple[Verdict, Mapping[
     found = [_WITHIN]
     found.append(Check(CheckId.FORMAT, Result.PASS, "The receipt is well-formed."))
     for name, rules in RULES.items():
-        found.append(_look(seen, name, rules, barred=found[-1].result is not Result.PASS))
+        looked = _look(seen, name, rules, barred=found[-1].result is not Result.PASS)
+        found.append(_known_today(looked, seen) if name is CheckId.ISSUER_TRUSTED else looked)
     verdict = fold(found, Channel.RECEIPT)
     return verdict, seen.said if verdict.verdict is Outcome.ACCEPT else None
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
+from idverify.core.trust import TrustStore
 from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
 from idverify.formats.trust_bundle import TrustBundle
+from idverify.formats.x509 import fingerprint
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.policy import Policies, parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
@@ -50,16 +53,47 @@ def _lists(kept: Mapping[str, KeptList], own: str) -> dict[str, bytes]:
     return tokens
 
 
-def offline_verifier(encoded: bytes, root_sha256: bytes, at: int, seen: Mapping[str, Age] = NOTHING_SEEN) -> Verifier:
-    """A verifier that knows what the bundle knows and asks nobody. Raises ``DocumentError``.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A bundle that was opened: the verifier that knows what it knows, and how new it and its status lists are."""
 
-    ``seen`` is how new the status lists were that were relied on before: no older one is.
+    verifier: Verifier
+    ages: Mapping[str, Age]
+
+
+def offline_verifier(encoded: bytes, root_sha256: bytes, at: int) -> Verifier:
+    """A verifier that knows what the bundle knows and asks nobody. Raises ``DocumentError``."""
+    return opened(encoded, root_sha256, at).verifier
+
+
+def opened(encoded: bytes, root_sha256: bytes, at: int, seen: Mapping[str, Age] = NOTHING_SEEN) -> Opened:
+    """The same, for whoever remembers. Raises ``DocumentError``.
+
+    ``seen`` is how new the status lists and bundles were that were relied on before: no older list is, and of an older
+    bundle nobody knows who was revoked or withdrawn since.
     """
     bundle = trust_bundle.open_bundle(encoded, root_sha256, at)
     trust, statuses = bundle.trust_store(), StatusSource(None, oldest=seen)
+    name, age = f"bundle {bundle.iss}", (bundle.issued_at, 0)
+    known_until = 0 if age < seen.get(name, age) else _signer_known_until(trust, root_sha256)
+    trust = replace(trust, crl_ends=_no_later(trust, known_until))
     for token in bundle.status_lists.values():
         statuses.keep_snapshot(token, bundle.trust, trust.revoked_serials, at)
+    ages = {name: age, **{uri: listed.age for uri, listed in statuses.kept().items()}}
     try:
-        return Verifier(trust, statuses, Policies(tuple(map(parse_policy, bundle.log_policies))))
+        policies = Policies(tuple(map(parse_policy, bundle.log_policies)))
     except MalformedError as wrong:
         raise DocumentError("bundle-form", f"The bundle's policy for the log cannot be read: {wrong}") from wrong
+    return Opened(Verifier(trust, statuses, policies), ages)
+
+
+def _signer_known_until(trust: TrustStore, root_sha256: bytes) -> int:
+    """Until when it is known whether whoever signed the bundle still may, by the list of the pinned root."""
+    return min(end for root, end in trust.crl_ends.items() if fingerprint(root) == root_sha256)
+
+
+def _no_later(trust: TrustStore, known_until: int) -> dict[bytes, int]:
+    """When the lists of every root go stale: with the bundle's own at the latest, which says what there is."""
+    roots = {root for one in trust.issuers.values() for root in one.roots}
+    roots |= {term.certificate for one in trust.issuers.values() for term in one.root_terms}
+    return {root: min(trust.crl_ends.get(root, known_until), known_until) for root in roots}

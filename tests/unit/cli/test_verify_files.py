@@ -126,17 +126,19 @@ async def test_an_older_bundle_hides_nothing(desk: Desk, served: SoftwareOffice)
     """Whoever saw the newer list takes no older one from then on; whoever did not cannot tell."""
     document, seen = desk.file("document", desk.held.credential.encode()), str(desk.place / "seen")
     await decided_by_two(served.api, desk.held.person, "revoke", "fraud-found")
+    served.clock.advance(1)
     old, new = (desk.place / "bundle.jwt").read_bytes(), await trust.export(served.office)
 
-    async def status(*arguments: str) -> str:
+    async def status(*arguments: str, of: str = "status") -> str:
         answer = (await desk.verify(document, *arguments, "--json")).json()
-        return str(next(check["result"] for check in answer["checks"] if check["id"] == "status"))
+        return str(next(check["result"] for check in answer["checks"] if check["id"] == of))
 
     assert await status("--seen", seen) == "pass"
     (desk.place / "bundle.jwt").write_bytes(new)
     assert await status("--seen", seen) == "fail"
     (desk.place / "bundle.jwt").write_bytes(old)
     assert await status("--seen", seen) == "unknown"
-    assert await status() == "pass"
+    assert await status("--seen", seen, of="issuer_trusted") == "unknown"
+    assert await status() == await status(of="issuer_trusted") == "pass"
     desk.file("seen", b"[]")
     assert (await desk.verify(document, "--seen", seen)).status == 64

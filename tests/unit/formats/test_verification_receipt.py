@@ -139,3 +139,12 @@ def test_what_looks_like_one() -> None:
     assert not looks_like(with_body(typ="JWT"))
     for other in (b"", b"\xa2\x00", b"{}", world.issue(), b"." * 9, b"e30.e30.", b"bnVsbA.a.b"):
         assert not looks_like(other)
+
+
+def test_a_list_of_revoked_certificates_that_is_out_of_date() -> None:
+    """Nobody knows then whether the signer was revoked since: that is not green."""
+    trust = TrustStore({world.ISS: world.TRUSTED}, crl_ends={world.ROOT: world.NOW + 60})
+
+    assert check(signed(), trust, world.NOW)[0].verdict is Outcome.ACCEPT
+    late, said = check(signed(), trust, world.NOW + 60)
+    assert (late.verdict, said) == (Outcome.REFER, None)

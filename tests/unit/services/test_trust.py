@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from idverify.core.verdict import CheckId, Result
 from idverify.formats import status_list
+from idverify.formats.trust_bundle import TrustBundle
 from idverify.services import trust
 from idverify.services.status_source import KeptList
+from idverify.services.verify import Submission, verify
+from tests.simulators import credential_world as world
+from tests.simulators.foreign_issuer import NORTH
+from tests.unit.formats.test_trust_bundle import PIN, crl, signed
 
 
 def _kept(size: int) -> KeptList:
@@ -21,3 +29,39 @@ def test_nobodys_lists_shut_out_everybodys(monkeypatch: pytest.MonkeyPatch) -> N
     lists = {large: _kept(900), small: _kept(400), ours: _kept(300)}
 
     assert trust._lists(lists, own=base).keys() == {ours, small}
+
+
+BUNDLE = TrustBundle(
+    world.ISS,
+    world.NOW,
+    (world.TRUSTED, NORTH.trusted()),
+    ((world.ROOT, crl()),),
+    ("log https://issuer.example/log quorum none\n",),
+    {},
+)
+
+
+async def _trusted(opened: trust.Opened, at: int) -> Result:
+    verified = await verify(opened.verifier, Submission(NORTH.document(at)), at)
+    return next(check.result for check in verified.verdict.checks if check.id is CheckId.ISSUER_TRUSTED)
+
+
+@pytest.fixture(autouse=True)
+def _any_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is nothing to these tests."""
+    monkeypatch.setattr(trust, "parse_policy", lambda text: text)
+
+
+async def test_who_signed_the_bundle_may_have_been_revoked_since() -> None:
+    """Once the list of the pinned root is out of date, nobody in the bundle is trusted for certain: others neither."""
+    for at, found in ((world.NOW, Result.PASS), (world.NOW + 31 * world.DAY, Result.UNKNOWN)):
+        assert await _trusted(trust.opened(signed(BUNDLE), PIN, at), at) is found
+
+
+async def test_an_older_bundle_brings_nobody_back() -> None:
+    """An issuer may have been withdrawn by the newer one that was seen."""
+    newer = trust.opened(signed(replace(BUNDLE, issued_at=world.NOW + 1)), PIN, world.NOW)
+    older = signed(BUNDLE)
+
+    assert await _trusted(trust.opened(older, PIN, world.NOW), world.NOW) is Result.PASS
+    assert await _trusted(trust.opened(older, PIN, world.NOW, newer.ages), world.NOW) is Result.UNKNOWN
