@@ -30,7 +30,7 @@ from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.ceremonies import Given
 from idverify.services.invite import SecondPart
 from idverify.services.office import Office
-from idverify.services.proposals import PROPOSAL_SECONDS, taken_up, waiting_columns
+from idverify.services.proposals import ALTERED, PROPOSAL_SECONDS, taken_up, waiting_columns
 from idverify.services.step_up import Authorisation, First
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
@@ -45,7 +45,6 @@ ACTS: Final[Mapping[str, AdminAct]] = {
     restore_access.ACT: restore_access.RESTORE_STAFF,
 }
 _UNKNOWN: Final = "There is no such proposal."
-_ALTERED: Final = "What waits here is not what was proposed. Nothing was done; propose it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     first: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
     action, act = _waiting(row).action, ACTS[row["act"]]
     _require_unaltered(row, first, action)
-    taken = taken_up(office, admin, tables.admin_proposal, row, first)
+    taken = await taken_up(office, admin, tables.admin_proposal, row, first)
     await act.check(office, admin, action)
     confirmed = await step_up.require(office, admin, action, given)
     agreed = Agreed(row["proposed_by"], row["authorisation_id"], admin.actor, confirmed.id, first["account_id"])
@@ -137,7 +136,7 @@ def _require_unaltered(row: Any, first: Any, action: Action) -> None:
     """The row of a proposal holds the act that the ``first`` confirmation is over. Raises ``Conflict``."""
     confirmed = None if first is None else (first["account_id"], first["action_digest"])
     if confirmed != (row["proposed_by_account"], action.digest()):
-        raise Conflict(_ALTERED)
+        raise Conflict(ALTERED)
 
 
 async def _find(office: Office, handle: bytes) -> Any:

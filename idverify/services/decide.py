@@ -157,6 +157,7 @@ async def approve(office: Office, officer: Principal, proposal: bytes, given: Gi
     row = taken.row
     person = await read(office, row["person_handle"])
     ruling = _proposed(row, person.key)
+    taken.require_over(ruling.action())
     seen = {"id": person.id, "permission_decision_id": row["permission_decision_id"]}
     moved = Conflict("The person's permission has changed since this was proposed; it must be proposed again.")
     still = Change(tables.person, seen, {"status": person.status.value}, moved)

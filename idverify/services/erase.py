@@ -106,7 +106,9 @@ async def approve(office: Office, admin: Principal, proposal: bytes, given: Give
     taken = await proposals.approvable(office, admin, proposal, _KINDS)
     row = taken.row
     person = await read(office, row["person_handle"])
-    confirmed = await step_up.require(office, admin, _proposed(row, person).action(), given)
+    action = _proposed(row, person).action()
+    taken.require_over(action)
+    confirmed = await step_up.require(office, admin, action, given)
     index, entries, wrapped = await office.store.write(partial(_carry_out, office, person, taken, confirmed))
     office.vault.forget(person.id)
     return Erased(index, entries, await office.store.scrub(wrapped))

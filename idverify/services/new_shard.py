@@ -138,7 +138,7 @@ async def approve(office: Office, admin: Principal, handle: bytes, given: Given 
     """Open the shard that another admin proposed; it is picked up by every process within a second."""
     require_may(admin, Act.KEEP_LEDGER)
     row = await _find(office, handle)
-    taken = taken_up(office, admin, tables.shard_proposal, row, row)
+    taken = await taken_up(office, admin, tables.shard_proposal, row, row)
     await office.log_book.refresh()
     proposed = _waiting(row).succession
     if (proposed.ends, proposed.halted) != (office.log.origin, office.log_book.halted is not None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from idverify.auth.step_up import verify_evidence
+from idverify.core.action import Action
 from idverify.core.policy import Principal, require_person, require_second_person
 from idverify.errors import Conflict, Gone, NotFound
 from idverify.services.ceremonies import SECONDS, Ceremony
@@ -20,6 +22,7 @@ from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Consume, Insert, Write, WriteSet
 
 PROPOSAL_SECONDS: Final = 72 * 3600
+ALTERED: Final = "What waits here is not what was proposed. Nothing was done; propose it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class TakenUp:
     confirmed: Any
     writes: tuple[Write, ...]
 
+    def require_over(self, action: Action) -> None:
+        """Raises ``Conflict`` unless this is the act that whoever proposed it confirmed."""
+        if self.confirmed["action_digest"] != action.digest():
+            raise Conflict(ALTERED)
+
 
 async def propose(
     office: Office, proposer: Principal, person: Person, proposal: Proposal, confirmed: Authorisation, *more: Insert
@@ -103,17 +111,18 @@ async def approvable(office: Office, approver: Principal, handle: bytes, kinds: 
     confirmed: Any = await office.store.fetch_one(queries.AUTHORISATION, {"id": row["authorisation_id"]})
     if confirmed is None:
         raise Gone("This was proposed before proposals were confirmed with a key; it must be proposed again.")
-    return TakenUp(row, confirmed, taken_up(office, approver, tables.proposal, row, confirmed))
+    return TakenUp(row, confirmed, await taken_up(office, approver, tables.proposal, row, confirmed))
 
 
-def taken_up(office: Office, approver: Principal, table: Table, row: Any, confirmed: Any) -> tuple[Write, ...]:
+async def taken_up(office: Office, approver: Principal, table: Table, row: Any, confirmed: Any) -> tuple[Write, ...]:
     """The writes that use up a proposal (a row of ``table``), if this person may carry it out now.
 
     ``confirmed`` holds the account and the key that confirmed it. They are preconditions: neither may have been shown
-    the door meanwhile. Raises ``NotAllowed`` for whoever made it, ``Conflict`` if it was carried out, ``Gone`` if it
-    has expired.
+    the door meanwhile. Raises ``NotAllowed`` for whoever made it, ``Conflict`` if it was carried out or nobody
+    confirmed it, ``Gone`` if it has expired.
     """
     require_second_person(row["proposed_by"], confirmed["account_id"], approver)
+    await _require_by_colleague(office, approver, confirmed)
     consume = Consume(
         table,
         row["id"],
@@ -127,6 +136,21 @@ def taken_up(office: Office, approver: Principal, table: Table, row: Any, confir
     if min(row["expires_at"], _proposed_at(confirmed) + PROPOSAL_SECONDS + SECONDS[Ceremony.STEP_UP]) <= consume.at:
         raise consume.expired
     return consume, *_still_here(confirmed)
+
+
+async def _require_by_colleague(office: Office, approver: Principal, confirmed: Any) -> None:
+    """Raises ``Conflict`` unless a key of the proposer's account signed it, which has the approver's role.
+
+    A row is written easily; evidence alone says only that it fits the key that is in it.
+    """
+    key: Any = await office.store.fetch_one(queries.SECURITY_KEY_EVER, {"id": confirmed["security_key_id"]})
+    if key is None or not office.doors.holds(tables.security_key, key):
+        raise Conflict(ALTERED)
+    proven, account = verify_evidence(confirmed["evidence"]), hashlib.sha256(key["account_id"]).hexdigest()
+    signed = proven.cose_key, proven.action_digest, proven.context.account, proven.origins
+    said = key["cose_key"], confirmed["action_digest"], account, frozenset({office.deployment.iss})
+    if signed != said or (key["account_id"], key["role"]) != (confirmed["account_id"], approver.role.value):
+        raise Conflict(ALTERED)
 
 
 def _proposed_at(confirmed: Any) -> int:

@@ -187,6 +187,7 @@ _HOLDS = (
 )
 SECURITY_KEY: Final = _SECURITY_KEY.where(security_key.c.id == bindparam("id"), _IN_USE, _OPEN)
 # Removed ones too, and those of accounts that have ended.
+SECURITY_KEY_EVER: Final = _SECURITY_KEY.where(security_key.c.id == bindparam("id"))
 SECURITY_KEY_BY_CREDENTIAL: Final = _SECURITY_KEY.add_columns(account.c.number, account.c.ended_at).where(
     security_key.c.credential_id == bindparam("credential_id")
 )

@@ -169,7 +169,7 @@ async def test_what_is_confirmed_is_what_is_done(house: Premises) -> None:
     ("swapped", "sentence"),
     [
         ({"begins": "other/log/9"}, "has changed since"),
-        ({"action_digest": bytes(32)}, "has changed since"),
+        ({"action_digest": bytes(32)}, "not what was proposed"),
         ({"last_known": Checkpoint("x/log/1", 1, bytes(32)).text()}, "not the last checkpoint"),
     ],
 )
