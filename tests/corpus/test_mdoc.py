@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import cbor2
 import pytest
-from cryptography.x509 import Certificate
 
-from idverify.core.trust import TrustStore
 from idverify.core.verdict import CheckId, Outcome
 from idverify.errors import DocumentError
 from idverify.formats import cose, status_list, strict_cbor, x509
 from idverify.formats.mdoc import device_response, issuer_signed, mobile_security_object, rules
-from idverify.services.verify import Submission
-from tests.corpus import make_mdoc
+from tests.corpus import forgiving, make_mdoc
+from tests.corpus.examiner import Examiner
 from tests.corpus.knockout import Step, steps, switch_off
-from tests.corpus.layout import Case, file_of, files, load, stored
-from tests.corpus.verified import Broken, broken, verifier
-from tests.simulators import credential_world as world
+from tests.corpus.layout import Case, file_of, files, stored
 from tests.simulators import mdoc_world as mdoc
 
 FOLDER = make_mdoc.FOLDER
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
-CASES = load(FOLDER)
-HOSTILE = [case for case in CASES if case.breaks]
+EXAMINER = Examiner(FOLDER, mdoc.TRUST, mdoc.ASKED)
 AT_LEAST = 40
 
 TABLES: tuple[tuple[ModuleType, str], ...] = (
@@ -50,28 +45,10 @@ RAISES: Mapping[str, str] = {
 THEN: Mapping[str, str] = {"doc_type_named": "type-allowed"}
 
 
-async def examined(case: Case) -> Broken:
-    """What the service says of a case."""
-    revoked = frozenset[tuple[str, int]]()
-    if case.given.get("revoked"):
-        signer = x509.read_certificate(world.CHAIN[0])
-        revoked = frozenset({(signer.issuer.rfc4514_string(), signer.serial_number)})
-    expected = mdoc.ASKED if case.given.get("asked", True) else None
-    submission = Submission(case.document, expected=expected, requested_type=case.given.get("requested_type"))
-    return await broken(verifier(case.at, TrustStore(mdoc.TRUST.issuers, revoked)), submission, case.at)
-
-
-@pytest.fixture(autouse=True)
-def _forget_verified_paths() -> Iterator[None]:
-    x509._verified.cache_clear()
-    yield
-    x509._verified.cache_clear()
-
-
 def test_files_are_what_the_script_makes() -> None:
     """The checked-in files are exactly what the checked-in script writes, and there are enough of them."""
     assert stored(FOLDER) == files(make_mdoc.cases())
-    assert len({file_of(case.breaks) for case in HOSTILE}) >= AT_LEAST
+    assert len({file_of(case.breaks) for case in EXAMINER.hostile}) >= AT_LEAST
 
 
 def test_the_page_has_every_rule() -> None:
@@ -79,21 +56,16 @@ def test_the_page_has_every_rule() -> None:
     section = PAGE.read_text().partition("\n## mdoc\n")[2].partition("\n## ")[0]
     table = section.partition("\n### Rules\n")[2]
     listed = [line for line in table.splitlines() if line.startswith("| `")]
-    counted = Counter(case.breaks for case in HOSTILE if case.breaks)
+    counted = Counter(case.breaks for case in EXAMINER.hostile if case.breaks)
     due = {f"| `{rule.check}` | `{rule.name}` | {rule.clause} | {many} |" for rule, many in counted.items()}
 
     assert set(listed) == due
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=f"{file_of(case.breaks)}: {case.name}") for case in CASES])
+@pytest.mark.parametrize("case", EXAMINER.params())
 async def test_case(case: Case) -> None:
     """A document holds, or exactly the check that its file names fails, by the rule that it names."""
-    found = await examined(case)
-    if case.breaks is None:
-        asked = case.given.get("asked", True)
-        assert found == Broken(Outcome.ACCEPT if asked else Outcome.REFER, (), ())
-    else:
-        assert found == Broken(Outcome.REJECT, (case.breaks.check,), (case.breaks.name,))
+    await EXAMINER.require_judged(case)
 
 
 @pytest.mark.parametrize("step", list(steps(TABLES)), ids=str)
@@ -101,21 +73,21 @@ async def test_rule_knockout(step: Step, monkeypatch: pytest.MonkeyPatch) -> Non
     """With its rule switched off, a document that it alone refused is accepted."""
     rule = RAISES.get(step.rule, step.rule.replace("_", "-"))
     switch_off(step, monkeypatch)
-    await require_slip(refused_by(rule), THEN.get(step.rule))
+    await EXAMINER.require_slip(rule, THEN.get(step.rule))
 
 
 @pytest.mark.parametrize("check", [check for check in rules.RULES if rules.RULES[check]])
 async def test_check_knockout(check: CheckId, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any one of the format's checks, a document that it alone rejects is accepted."""
     monkeypatch.setattr(rules, "RULES", {**rules.RULES, check: ()})
-    await require_slip([case for case in HOSTILE if case.breaks and case.breaks.check is check], None)
+    await EXAMINER.require_slip_of(check)
 
 
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in cose.HEADER_RULES if rule is not cose.header_typ])
 async def test_header_knockout(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Likewise of the headers. That of ``typ`` is asked of no mdoc: ``tests/unit/formats/test_cose.py``."""
     switch_off(Step(cose, "HEADER_RULES", rule), monkeypatch)
-    await require_slip(refused_by(rule.replace("_", "-")), None)
+    await EXAMINER.require_slip(rule.replace("_", "-"))
 
 
 def unwalked(_parts: object, _what: str, _most: int, *, bignums: bool = False) -> list[tuple[int, int]]:
@@ -123,7 +95,7 @@ def unwalked(_parts: object, _what: str, _most: int, *, bignums: bool = False) -
     return []
 
 
-def forgiving(data: bytes, _spans: object, _what: str) -> Any:
+def read_by_cbor2(data: bytes, _spans: object, _what: str) -> Any:
     """CBOR as cbor2 reads it by itself."""
     try:
         return cbor2.loads(data, tag_hook=lambda tag, _: strict_cbor.embed(tag.value) if tag.tag == 24 else tag)
@@ -138,38 +110,18 @@ STRICT = ("depth", "duplicate-key", "key", "length", "number", "simple", "tag", 
 async def test_parser_knockout(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With cbor2 alone in place of our own walk, a document that the walk refused is accepted."""
     monkeypatch.setattr(strict_cbor, "_walk", unwalked)
-    monkeypatch.setattr(strict_cbor, "_loads", forgiving)
-    await require_slip(refused_by(f"cbor-{rule}"), None)
+    monkeypatch.setattr(strict_cbor, "_loads", read_by_cbor2)
+    await EXAMINER.require_slip(f"cbor-{rule}")
 
 
 async def test_status_knockout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the bounds of a status list, an index beyond it is accepted."""
     monkeypatch.setattr(status_list.StatusList, "status_at", lambda *_: 0)
-    await require_slip(refused_by("status-index"), None)
-
-
-def refused_by(rule: str) -> list[Case]:
-    """Every case that this rule alone refuses."""
-    return [case for case in HOSTILE if case.breaks and case.breaks.name == rule]
-
-
-async def require_slip(cases: list[Case], then: str | None) -> None:
-    """One of the cases is now accepted, or is met by the rule ``then`` that comes next."""
-    x509._verified.cache_clear()
-    cose._header.cache_clear()
-    for case in cases:
-        found = await examined(case)
-        if found.outcome is Outcome.ACCEPT or (then is not None and found.rules == (then,)):
-            return
-    pytest.fail(f"nothing gets through without it: {[case.name for case in cases]}")
+    await EXAMINER.require_slip("status-index")
 
 
 async def test_path_knockout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the path check, a document under a stranger's root is accepted."""
-    (case,) = (case for case in HOSTILE if case.name == "another root of the same name")
-
-    def believe(chain: tuple[bytes, ...], roots: tuple[bytes, ...]) -> list[Certificate]:
-        return [x509.read_certificate(der) for der in (*chain, roots[0])]
-
-    monkeypatch.setattr(x509, "_path_to_root", believe)
-    assert (await examined(case)).outcome is Outcome.ACCEPT
+    (case,) = (case for case in EXAMINER.hostile if case.name == "another root of the same name")
+    monkeypatch.setattr(x509, "_path_to_root", forgiving.path_to_root)
+    assert (await EXAMINER.examined(case)).outcome is Outcome.ACCEPT

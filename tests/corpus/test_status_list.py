@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import cbor2
 import pytest
-from cryptography.x509 import Certificate
 
 from idverify.core.trust import TrustStore
 from idverify.core.verdict import CheckId, Outcome, Result
@@ -20,7 +18,8 @@ from idverify.formats import cose, jose, status_list, status_list_cwt, strict_cb
 from idverify.ledger.policy import Policy
 from idverify.services.status_source import KeptList, StatusSource
 from idverify.services.verify import Submission, Verifier, verify
-from tests.corpus import make_status_list
+from tests.corpus import forgiving, make_status_list
+from tests.corpus.examiner import forget, refused_by
 from tests.corpus.knockout import Step, steps, switch_off
 from tests.corpus.layout import Case, file_of, files, load, stored
 from tests.simulators import credential_world as world
@@ -103,20 +102,6 @@ def refused(case: Case) -> DocumentError | None:
     return None
 
 
-@pytest.fixture(autouse=True)
-def _forget_verified_paths() -> Iterator[None]:
-    forget()
-    yield
-    forget()
-
-
-def forget() -> None:
-    """Let nothing that was found right before be taken for right."""
-    x509._verified.cache_clear()
-    jose._header.cache_clear()
-    cose._header.cache_clear()
-
-
 def test_files_are_what_the_script_makes() -> None:
     """The checked-in files are exactly what the checked-in script writes, and there are enough of them."""
     assert stored(FOLDER) == files(make_status_list.cases())
@@ -161,24 +146,17 @@ async def test_rule_knockout(step: Step, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(KeptList, AGAIN[step.rule], lambda *_: True)
     if step.module in (jose, cose):
         form = status_list.MEDIA_TYPE if step.module is jose else status_list_cwt.MEDIA_TYPE
-        await require_slip([one for one in refused_by(rule) if status_list_cwt.media_type_of(one.document) == form])
+        await require_slip(
+            [one for one in refused_by(HOSTILE, rule) if status_list_cwt.media_type_of(one.document) == form]
+        )
     else:
-        await require_slip(refused_by(rule))
+        await require_slip(refused_by(HOSTILE, rule))
 
 
 async def test_path_knockout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the path, the key of another issuer speaks of ours."""
-
-    def believe(chain: tuple[bytes, ...], roots: tuple[bytes, ...]) -> list[Certificate]:
-        return [x509.read_certificate(der) for der in (*chain, roots[0])]
-
-    monkeypatch.setattr(x509, "_path_to_root", believe)
-    await require_slip(refused_by("path"))
-
-
-def forgiving_base64(encoded: bytes, _what: str) -> bytes:
-    """Base64 as most libraries read it."""
-    return base64.b64decode(encoded.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
+    monkeypatch.setattr(x509, "_path_to_root", forgiving.path_to_root)
+    await require_slip(refused_by(HOSTILE, "path"))
 
 
 def forgiving_inflate(compressed: bytes) -> bytes:
@@ -219,7 +197,7 @@ async def anything(*_: Any) -> None:
 # Parsing is no table of rules: in place of each strict part, what a forgiving parser would have.
 STRICT: Mapping[str, tuple[Any, str, Any]] = {
     "size": (status_list, "MAX_PACKED", 64 * 1024 * 1024),
-    "base64url": (jose, "b64url_decode", forgiving_base64),
+    "base64url": (jose, "b64url_decode", forgiving.base64url),
     "json-duplicate-name": (strict_json, "_decode_json", json.loads),
     "cbor-duplicate-key": (strict_cbor, "decode", lambda data, _what: cbor2.loads(data)),
     "cbor-trailing": (strict_cbor, "decode", lambda data, _what: cbor2.loads(data)),
@@ -240,12 +218,7 @@ async def test_parser_knockout(rule: str, monkeypatch: pytest.MonkeyPatch) -> No
     """With a forgiving parser in place of ours, a list that ours alone refused is relied on."""
     place, name, lenient = STRICT[rule]
     monkeypatch.setattr(place, name, lenient)
-    await require_slip(refused_by(rule))
-
-
-def refused_by(rule: str) -> list[Case]:
-    """Every case that this rule alone refuses."""
-    return [case for case in HOSTILE if case.breaks and case.breaks.name == rule]
+    await require_slip(refused_by(HOSTILE, rule))
 
 
 async def require_slip(cases: list[Case]) -> None:
@@ -260,7 +233,7 @@ async def require_slip(cases: list[Case]) -> None:
 
 def test_a_bomb_takes_no_more_than_a_list() -> None:
     """What a bomb would unpack to is never held in memory."""
-    for case in refused_by("size"):
+    for case in refused_by(HOSTILE, "size"):
         wrong = refused(case)
         assert wrong is not None
         assert str(status_list.MAX_PACKED) in str(wrong)
