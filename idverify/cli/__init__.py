@@ -140,7 +140,9 @@ def verify(
 
 @app.command()
 def bench(
-    only: Annotated[str | None, typer.Option(help="One group: hsm, ledger, webauthn or http.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="One group: hsm, ledger, webauthn, sdjwt, mdoc, status or http.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Measure against this machine's own limit, in the same run; exit 1 if a target is missed."""
@@ -233,13 +235,16 @@ def apikey_revoke(key_id: str, data: Data = DATA) -> int:
 @trust.command("export")
 def trust_export(
     output: Annotated[Path, typer.Argument(help="Where to write the bundle.")] = Path("trust-bundle.jwt"),
+    vkeys: Annotated[
+        Path | None, typer.Option(help="Where to write the ledger's verifier keys, one a line, for --vkey @FILE.")
+    ] = None,
     data: Data = DATA,
     json: Json = False,
 ) -> int:
     """Write a signed bundle of roots, issuers and statuses for offline verifiers."""
     from idverify.cli.trust import export
 
-    return export(data, output, json=json)
+    return export(data, output, vkeys, json=json)
 
 
 @trust.command("list")

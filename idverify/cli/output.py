@@ -14,6 +14,7 @@ from idverify.errors import IdverifyError
 from idverify.formats.claims_json import as_json
 
 MAX_INPUT = 16 * 1024 * 1024
+SHA256_BYTES = 32
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -66,6 +67,17 @@ def moment(text: str, option: str) -> int:
     except ValueError as error:
         raise WrongUsage(f"{option} must be a time like 2026-05-03T12:00:00Z; got {text!r}.") from error
     return int((read if read.tzinfo else read.replace(tzinfo=dt.UTC)).timestamp())
+
+
+def sha256_of(text: str, option: str) -> bytes:
+    """A SHA-256 in hex, with colons or without. Raises ``WrongUsage``."""
+    try:
+        digest = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        digest = b""
+    if len(digest) != SHA256_BYTES:
+        raise WrongUsage(f"{option} must be 64 hex digits, the SHA-256 of a certificate; got {text[:80]!r}.")
+    return digest
 
 
 def print_json(value: Any) -> None:

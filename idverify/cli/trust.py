@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from cryptography.x509 import load_der_x509_crl
 from idverify.app.services import open_office
 from idverify.auth.attestation.certificate import read_pem
 from idverify.cli.database import with_store
-from idverify.cli.output import WrongUsage, moment, print_json, read_input, say
-from idverify.cli.trust_inspect import inspected
+from idverify.cli.output import WrongUsage, moment, print_json, read_input, say, sha256_of
+from idverify.cli.trust_inspect import inspected, is_bundle, is_certificate, is_pem
 from idverify.cli.trust_words import issuer_words
 from idverify.config import load
 from idverify.core.trust import TrustedIssuer
@@ -29,12 +30,15 @@ from idverify.services.trusted_issuers import Change, Proposed, Register, change
 from idverify.stores.store import Store
 
 PAGE = "/admin/trusted-issuers"
+SHOWN_WHOLE = 200  # characters of a verifier key
 
 
-def export(data: Path, output: Path, *, json: bool) -> int:
-    """Sign a bundle and write it."""
+def export(data: Path, output: Path, vkeys_file: Path | None, *, json: bool) -> int:
+    """Sign a bundle and write it; the log's verifier keys, too, one a line, where a file is named for them."""
     bundle, root, vkeys = asyncio.run(_signed(data))
     output.write_bytes(bundle)
+    if vkeys_file is not None:
+        vkeys_file.write_text("".join(f"{vkey}\n" for vkey in vkeys))
     told = {"bundle": str(output), "bytes": len(bundle), "root_sha256": root, "log_vkeys": vkeys}
     if json:
         print_json(told)
@@ -42,10 +46,21 @@ def export(data: Path, output: Path, *, json: bool) -> int:
     say(f"Wrote {output} ({len(bundle)} bytes).")
     say(f"Root fingerprint (SHA-256): {root}")
     for vkey in vkeys:
-        say(f"Ledger verifier key: {vkey}")
+        say(f"Ledger verifier key: {_shortened(vkey)}")
+    if vkeys_file is not None:
+        say(f"Wrote {vkeys_file}, with every ledger verifier key, one a line: for --vkey @{vkeys_file}")
     say("Give them to verifiers by another way than the bundle; they verify with:")
     say(f"  python3 -m idverify verify FILE --offline {output} --root-sha256 {root}")
     return 0
+
+
+def _shortened(vkey: str) -> str:
+    """A key that fits on a line or two as it is, a longer one (ML-DSA-44) by its name, key id and SHA-256."""
+    if len(vkey) <= SHOWN_WHOLE:
+        return vkey
+    name, key_id, _ = vkey.split("+", 2)
+    digest = hashlib.sha256(vkey.encode()).hexdigest()
+    return f"{name}+{key_id}, SHA-256 {digest} (whole with --vkeys FILE or --json)"
 
 
 async def _signed(data: Path) -> tuple[bytes, str, list[str]]:
@@ -146,9 +161,16 @@ def _made(known: Register, wanted: Wanted, now: int) -> FromList:
         (root_der, *_) = certificates(wanted.provider_root)
         return trust_proposals.from_vical(known, content, root_der, now)
     if wanted.root_sha256 is not None:
-        return _alone(trust_proposals.from_bundle(known, content, _sha256(wanted.root_sha256), now))
+        return _alone(trust_proposals.from_bundle(known, content, sha256_of(wanted.root_sha256, "--root-sha256"), now))
     if is_crl(content):
         return _alone(trust_proposals.with_crl(known, content))
+    if is_bundle(content):
+        raise WrongUsage("A trust bundle needs --root-sha256, the fingerprint that its issuer told you by another way.")
+    if not is_certificate(content):
+        raise WrongUsage(
+            f"{wanted.file} is no certificate (PEM or DER), list of revoked certificates or trust bundle. "
+            "If it is a VICAL, give --provider-root."
+        )
     if not wanted.said.name:
         raise WrongUsage("A certificate needs --name, --country, --type and --origin.")
     return _alone(trust_proposals.by_hand(known, certificates(wanted.file), wanted.said, now))
@@ -179,7 +201,7 @@ def certificates(path: Path) -> tuple[bytes, ...]:
     """The certificates of a file, PEM or DER, in DER. Raises ``WrongUsage``."""
     content = read_input(str(path))
     try:
-        return read_pem(content) if content.lstrip().startswith(b"-----BEGIN") else (content,)
+        return read_pem(content) if is_pem(content) else (content,)
     except ValueError as wrong:
         raise WrongUsage(f"{path} must hold certificates: {wrong}.") from wrong
 
@@ -201,20 +223,10 @@ def types_of(given: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((form, kind) for form, _, kind in pairs)
 
 
-def _sha256(text: str) -> bytes:
-    try:
-        digest = bytes.fromhex(text.replace(":", ""))
-    except ValueError:
-        digest = b""
-    if len(digest) != 32:
-        raise WrongUsage("--root-sha256 must be 64 hex digits.")
-    return digest
-
-
 def inspect(file: Path, provider_root: Path | None, root_sha256: str | None, *, json: bool) -> int:
     """What a certificate, a VICAL or a bundle says: 0 it holds, 1 it does not, 2 there was nothing to tell it by."""
     pinned = None if provider_root is None else certificates(provider_root)[0]
-    digest = None if root_sha256 is None else _sha256(root_sha256)
+    digest = None if root_sha256 is None else sha256_of(root_sha256, "--root-sha256")
     found = inspected(read_input(str(file)), pinned, digest, SystemClock().now())
     if json:
         print_json(found.to_json())

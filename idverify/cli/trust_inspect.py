@@ -13,6 +13,8 @@ from idverify.formats.issuer_document import issuer_json
 from idverify.formats.untrusted import certificate_json
 
 HOLDS, FAILS, UNTOLD = 0, 1, 2
+NOT_KNOWN = "It is no certificate (PEM or DER), no VICAL and no trust bundle."
+_COSE_SIGN1 = (b"\x84", b"\xd2")  # an array of four, with its tag 18 or without (RFC 9052 section 4.2)
 
 
 @dataclass
@@ -32,16 +34,31 @@ class Inspected:
 def inspected(content: bytes, provider_root: bytes | None, root_sha256: bytes | None, at: int) -> Inspected:
     """What the bytes of a file are, ``at`` Unix seconds."""
     try:
-        if content.lstrip().startswith(b"-----BEGIN"):
-            return _certificates(_pem(content))
-        if content[:2] == b"\x30\x82":
-            return _certificates((content,))
-        if content[:3] == b"eyJ":
+        if is_certificate(content):
+            return _certificates(_pem(content) if is_pem(content) else (content,))
+        if is_bundle(content):
             return _bundle(content.strip(), root_sha256, at)
+        if content[:1] not in _COSE_SIGN1:
+            raise DocumentError("unknown-format", NOT_KNOWN)
         return _vical(content, provider_root, at)
     except DocumentError as wrong:
         said = f"It cannot be read: {wrong.detail} ({wrong.rule})"
         return Inspected("unknown", FAILS, [said], {"rule": wrong.rule, "detail": wrong.detail})
+
+
+def is_pem(content: bytes) -> bool:
+    """Whether a file says that it is PEM."""
+    return content.lstrip().startswith(b"-----BEGIN")
+
+
+def is_certificate(content: bytes) -> bool:
+    """Whether a file may hold certificates, PEM or DER (a SEQUENCE of more than 255 bytes)."""
+    return is_pem(content) or content[:2] == b"\x30\x82"
+
+
+def is_bundle(content: bytes) -> bool:
+    """Whether a file may be a trust bundle: a JWS begins with its header, a JSON object in base64url."""
+    return content[:3] == b"eyJ"
 
 
 def _pem(content: bytes) -> tuple[bytes, ...]:

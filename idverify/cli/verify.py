@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from idverify.cli import seen_file
 from idverify.cli.auditing.trust import Trust
-from idverify.cli.output import WrongUsage, moment, print_json, read_input, say
-from idverify.core.verdict import CheckId, Outcome, Result, Verdict
+from idverify.cli.output import WrongUsage, moment, print_json, read_input, say, sha256_of
+from idverify.cli.said_words import WORDS, act_lines, check_line, claim_lines, receipt_lines
+from idverify.core.verdict import CheckId, Outcome, Verdict
 from idverify.errors import DocumentError
 from idverify.formats import verification_receipt
 from idverify.formats.base import HolderBindingExpected
-from idverify.formats.claims_json import json_of
+from idverify.formats.examination import REQUEST_NOT_GIVEN
 from idverify.formats.handed_over import handed_over
 from idverify.formats.verification_receipt import looks_like as is_receipt
 from idverify.services import trust
@@ -30,8 +31,9 @@ from idverify.services.verify import Submission, Verifier, verify
 
 EXIT = {Outcome.ACCEPT: 0, Outcome.REJECT: 1, Outcome.REFER: 2}
 WORST_FIRST = (Outcome.REJECT, Outcome.REFER, Outcome.ACCEPT)
-WORDS = {Outcome.ACCEPT: "ACCEPTED", Outcome.REFER: "CHECK BY HAND", Outcome.REJECT: "REJECTED"}
-MARKS = {Result.PASS: "ok", Result.FAIL: "FAIL", Result.UNKNOWN: "?", Result.NOT_APPLICABLE: "-"}
+NAME_THE_REQUEST: Final = (
+    "It answers a request: give --nonce and --audience as they stand in that request, and it is told who shows it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The verdict, what it is on, and what was read of it on the way; of evidence that holds the act."""
+    """The verdict, what it is on, and what was read of it on the way: ``lines`` for people, ``data`` for machines."""
 
     verdict: Verdict
     type: str | None
     claims: Mapping[str, Any] | None = None
-    confirmed: Mapping[str, Any] | None = None
+    lines: tuple[str, ...] = ()
+    hint: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(question: Question) -> int:
@@ -90,7 +94,7 @@ def _evidence(question: Question, given: bytes) -> Answer:
         raise WrongUsage("This is the evidence of an act: it takes --vkey or --policy, and nothing else.")
     known = question.trust.vkeys or question.trust.policy
     verdict = reverify(given, question.trust.of_each_log() if known else None)
-    return Answer(verdict, TYPE, confirmed=_confirmed(verdict))
+    return Answer(verdict, TYPE, lines=act_lines(_confirmed(verdict)))
 
 
 def _confirmed(verdict: Verdict) -> Mapping[str, Any] | None:
@@ -106,7 +110,10 @@ def _document(question: Question, given: bytes) -> Answer:
     verifier = _verifier(question, at)
     verified = asyncio.run(verify(verifier, _submission(question, given), at))
     kind = None if verified.presented is None else verified.presented.type
-    return Answer(verified.verdict, kind, verified.claims_for(None))
+    claims = verified.claims_for(None)
+    answers = any(check.detail == REQUEST_NOT_GIVEN for check in verified.verdict.checks)
+    hint = NAME_THE_REQUEST if answers else ""
+    return Answer(verified.verdict, kind, claims, claim_lines(claims), hint)
 
 
 def _receipt(question: Question, given: bytes) -> Answer:
@@ -116,7 +123,7 @@ def _receipt(question: Question, given: bytes) -> Answer:
         )
     at = _time(question.at)
     verdict, said = verification_receipt.check(given.strip(), _verifier(question, at).trust, at)
-    return Answer(verdict, verification_receipt.TYPE, confirmed=said)
+    return Answer(verdict, verification_receipt.TYPE, lines=receipt_lines(said), data={"receipt": said})
 
 
 def _verifier(question: Question, at: int) -> Verifier:
@@ -124,12 +131,13 @@ def _verifier(question: Question, at: int) -> Verifier:
         raise WrongUsage("This is no evidence of an act: --vkey and --policy are for evidence alone.")
     if question.offline is None or question.root_sha256 is None:
         raise WrongUsage("Give --offline BUNDLE and --root-sha256 FINGERPRINT. Both come from: idverify trust export")
+    root = sha256_of(question.root_sha256, "--root-sha256")
     try:
-        root = bytes.fromhex(question.root_sha256.replace(":", ""))
         seen = NOTHING_SEEN if question.seen is None else seen_file.load(question.seen)
         opened = trust.opened(read_input(str(question.offline)), root, at, seen)
-    except (DocumentError, ValueError) as wrong:
-        raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
+    except DocumentError as wrong:
+        then = "" if question.at is None else f" at {question.at}"
+        raise WrongUsage(f"The trust bundle cannot be relied on{then}: {wrong}") from wrong
     if question.seen is not None:
         seen_file.save(question.seen, seen, opened.ages)
     return opened.verifier
@@ -155,22 +163,16 @@ def _submission(question: Question, given: bytes) -> Submission:
 
 
 def _as_json(answer: Answer) -> dict[str, Any]:
-    return answer.verdict.to_json() | {"type": answer.type, "claims": answer.claims}
+    return answer.verdict.to_json() | {"type": answer.type, "claims": answer.claims} | dict(answer.data)
 
 
 def _show(answer: Answer) -> None:
     say(WORDS[answer.verdict.verdict])
     for check in answer.verdict.checks:
-        say(f"  {MARKS[check.result]:>4}  {check.id:<15} {check.detail}")
-    if answer.confirmed is not None:
-        say("What was confirmed:")
-    for name, value in (*_shown(answer.claims).items(), *(answer.confirmed or {}).items()):
-        say(f"        {name}: {value if isinstance(value, str) else json_of(value).decode()}")
-    say(answer.verdict.next_step)
-
-
-def _shown(claims: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (claims or {}).items() if name != "picture"}
+        say(check_line(check.result, check.id, check.detail))
+    for line in (*answer.lines, answer.verdict.next_step, answer.hint):
+        if line:
+            say(line)
 
 
 def _time(at: str | None) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from idverify.cli.output import WrongUsage, print_json, read_input, say
+from idverify.cli.output import WrongUsage, print_json, read_input, say, sha256_of
 from idverify.errors import DocumentError
 from idverify.formats.entries_statement import Statement, open_statement
 from idverify.services.completeness import NOT_JUDGED, Finding, Found, Held, compare
@@ -16,10 +16,10 @@ from idverify.services.trust import offline_verifier
 
 def run(statement: str, offline: Path, root_sha256: str, directory: Path, *, json: bool) -> int:
     """Compare, asking nobody: 0 it fits, 1 something is missing, extra or contradicting, 2 a receipt is not there."""
+    root = sha256_of(root_sha256, "--root-sha256")
     try:
-        root = bytes.fromhex(root_sha256.replace(":", ""))
         verifier = offline_verifier(read_input(str(offline)), root, int(time.time()))
-    except (DocumentError, ValueError) as wrong:
+    except DocumentError as wrong:
         raise WrongUsage(f"The trust bundle cannot be relied on: {wrong}") from wrong
     try:
         said = open_statement(read_input(statement).strip(), verifier.trust)

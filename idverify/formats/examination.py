@@ -76,9 +76,9 @@ _NOT_ASKED: Final[Mapping[CheckId, Check]] = {
         CheckId.AUDIENCE: "The document was not presented in answer to a request.",
     }.items()
 }
+REQUEST_NOT_GIVEN: Final = "Not checked: the document answers a request, and which one was not given."
 _OTHER_REQUEST: Final[Mapping[CheckId, Check]] = {
-    check: Check(check, Result.UNKNOWN, "Not checked: the document answers a request, and which one was not given.")
-    for check in _NOT_ASKED
+    check: Check(check, Result.UNKNOWN, REQUEST_NOT_GIVEN) for check in _NOT_ASKED
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib
 import json
 from pathlib import Path
@@ -46,8 +47,9 @@ trust = importlib.import_module("idverify.cli.trust")
         (signed(), None, None, UNTOLD, "Give --root-sha256"),
         (signed(), None, PIN, HOLDS, "Trust bundle of https://issuer.example"),
         (signed(), None, bytes(32), FAILS, "bundle-root"),
-        (b"nothing at all", None, None, FAILS, "cannot be read"),
-        (b"", None, None, FAILS, "cannot be read"),
+        (b"nothing at all", None, None, FAILS, "It is no certificate (PEM or DER), no VICAL and no trust bundle."),
+        (b"", None, None, FAILS, "It is no certificate"),
+        (b"\x84\x43", None, None, FAILS, "cannot be read: A VICAL"),
     ],
 )
 def test_what_a_file_says(content: bytes, root: bytes | None, pin: bytes | None, status: int, said: str) -> None:
@@ -163,6 +165,46 @@ def test_what_cannot_be_proposed(
 ) -> None:
     """It is said, and no file is written."""
     assert _run(monkeypatch, place, *words) == (status, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("bundle.jwt",), "A trust bundle needs --root-sha256"),
+        (("bundle.jwt", "--root-sha256", "00"), "--root-sha256 must be 64 hex digits"),
+        (("list.cbor", "--name", "X"), "If it is a VICAL, give --provider-root."),
+        (("south.pem",), "A certificate needs --name, --country, --type and --origin."),
+    ],
+)
+def test_what_is_missing_is_named_by_the_file(
+    words: tuple[str, ...],
+    said: str,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever forgot an option is told which one belongs to what they have."""
+    assert _run(monkeypatch, place, *words) == (64, None)
+    assert said in capsys.readouterr().err
+
+
+def test_what_export_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A short key as it is, a long one by its key id and SHA-256; all of them, whole, in the file for --vkey."""
+    keys = [f"example/log+01234567+{'A' * 44}", f"example/log+89abcdef+{'B' * 3000}"]
+
+    async def made(_data: Path) -> tuple[bytes, str, list[str]]:
+        return b"bundle", "ab" * 32, keys
+
+    monkeypatch.setattr(trust, "_signed", made)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["idverify", "trust", "export", "b.jwt", "--vkeys", "log.vkeys"])
+
+    assert main() == 0
+    told = capsys.readouterr().out
+    assert keys[0] in told
+    assert "BBB" not in told
+    assert f"example/log+89abcdef, SHA-256 {hashlib.sha256(keys[1].encode()).hexdigest()}" in told
+    assert (tmp_path / "log.vkeys").read_text().splitlines() == keys
 
 
 def test_whom_the_service_relies_on(

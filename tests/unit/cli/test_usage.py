@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from idverify.app.bench.groups import GROUPS
 from idverify.cli import USAGE, main
 
 WRONG = {
@@ -40,3 +41,12 @@ def test_no_command_shows_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     assert main() == USAGE
     assert "Commands:" in capsys.readouterr().err
+
+
+def test_help_of_bench_names_every_group(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group that nobody is told of is a group that nobody measures."""
+    monkeypatch.setattr("sys.argv", ["idverify", "bench", "--help"])
+    main()
+    told = capsys.readouterr().out
+
+    assert [group for group in GROUPS if group not in told] == []

@@ -54,8 +54,8 @@ class Desk:
         self._capsys.readouterr()
         try:
             status = await asyncio.to_thread(app, ["verify", *arguments], standalone_mode=False)
-        except WrongUsage:
-            status = 64
+        except WrongUsage as wrong:
+            return Done(64, str(wrong))
         return Done(status, self._capsys.readouterr().out)
 
 
@@ -112,7 +112,9 @@ async def test_the_receipt_of_a_check(desk: Desk, served: SoftwareOffice) -> Non
 
     accepted = await desk.verify(desk.file("receipt", receipt + b"\n"), *later)
     assert accepted.status == 0, accepted.said
-    assert "Example Employer Ltd" in accepted.said
+    assert "Example Employer Ltd (relying-party, purpose work)" in accepted.said
+    assert "The receipt is genuine. The document was: ACCEPTED" in accepted.said
+    assert (await desk.verify(desk.file("receipt", receipt), *later, "--json")).json()["receipt"]["iss"]
     assert hashlib.sha256(document.encode()).hexdigest() in accepted.said
 
     changed = receipt[:-9] + (b"A" if receipt[-9:-8] != b"A" else b"B") + receipt[-8:]
@@ -120,6 +122,45 @@ async def test_the_receipt_of_a_check(desk: Desk, served: SoftwareOffice) -> Non
     assert (result.status, "Example Employer Ltd" in result.said) == (1, False)
     assert (await desk.verify(desk.file("receipt", receipt), "--nonce", "n", "--audience", "a")).status == 64
     assert (await desk.run(str(desk.place / "receipt"))).status == 64
+
+
+async def test_a_receipt_of_a_rejection_reads_as_one(desk: Desk, served: SoftwareOffice) -> None:
+    """The receipt is accepted, the document was not: both words stand there, with the check that failed."""
+    body = {"document": "no document", "verification_receipt": True}
+    receipt = (await served.api.ok("POST", "/api/v1/verify", "employer", body))["verification_receipt"].encode()
+
+    done = await desk.verify(desk.file("receipt", receipt), "--at", "2026-12-01T00:00:00Z")
+    assert done.status == 0
+    assert "The receipt is genuine. The document was: REJECTED" in done.said
+    assert "FAIL  format          This is no credential in a format known here" in done.said
+
+
+async def test_what_answers_a_request_says_which_options_are_missing(desk: Desk, served: SoftwareOffice) -> None:
+    """Without the request nobody knows who shows it: --nonce and --audience are asked for, and only then."""
+    request = await asked(served.api, "employer")
+    answer = desk.file("answer", desk.held.present(request, ["work"]).encode())
+    hint = "give --nonce and --audience as they stand in that request"
+
+    assert hint in (await desk.verify(answer)).said
+    named = await desk.verify(answer, "--nonce", request["nonce"], "--audience", request["audience"])
+    assert (named.status, hint in named.said) == (0, False), named.said
+    assert hint not in (await desk.verify(desk.file("document", desk.held.credential.encode()))).said
+
+
+@pytest.mark.parametrize("given", ["00", "zz", "0" * 63, "0" * 128])
+async def test_a_fingerprint_is_64_hex_digits(desk: Desk, given: str) -> None:
+    """Anything else is said to be none, and not to be missing in the bundle."""
+    document = desk.file("document", desk.held.credential.encode())
+    done = await desk.run(document, "--offline", str(desk.place / "bundle.jwt"), "--root-sha256", given)
+
+    assert (done.status, "--root-sha256 must be 64 hex digits" in done.said) == (64, True), done.said
+
+
+async def test_a_time_before_the_bundles_signer(desk: Desk) -> None:
+    """A bundle says nothing of a time at which its signer was not certified yet: the time is named."""
+    done = await desk.verify(desk.file("document", desk.held.credential.encode()), "--at", "2001-01-01")
+
+    assert (done.status, "cannot be relied on at 2001-01-01" in done.said) == (64, True), done.said
 
 
 async def test_an_older_bundle_hides_nothing(desk: Desk, served: SoftwareOffice) -> None:
