@@ -142,6 +142,10 @@ class CredentialType:
         """A word for addresses: what the key's role ends in."""
         return self.key_role.rpartition("/")[2]
 
+    def tells(self, purpose: Purpose) -> bool:
+        """Whether an asker with this purpose may learn anything of a copy."""
+        return any(form.views.get(purpose, frozenset()) != frozenset() for form in self.forms.values())
+
 
 def visible_claims(form: Form | None, purpose: Purpose | None, shown: Mapping[str, Any]) -> dict[str, Any]:
     """What an asker with this purpose may learn of the claims that the holder showed. No purpose: all of them.

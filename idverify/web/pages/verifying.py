@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import ConfigDict
 
-from idverify.core.types.immigration_status import IMMIGRATION_STATUS
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.errors import ClientError, Conflict, DocumentError, Gone, MalformedRequest, NotFound
 from idverify.formats.handed_over import HandedOver, handed_over
 from idverify.formats.verification_receipt import MAX_RECEIPT
@@ -20,6 +20,7 @@ from idverify.services import check as service
 from idverify.services import present, verification_receipts
 from idverify.services.looks import Answer
 from idverify.web.body import MAX_BODY
+from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.call import Download, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.render import Html
@@ -32,6 +33,7 @@ REQUEST: Final = "/request"
 RECEIPT: Final = "/receipt"
 RECEIPT_FILE: Final = "verification-receipt.jwt"
 _NOTHING: Final = N_("Paste the document, or choose a file")
+_CHOOSE: Final = N_("Choose the document")
 _BOTH: Final = N_("Paste the document or choose a file, not both")
 _ONE: Final = N_("Choose one file alone if it answers a request or has a receipt of its own")
 _NOT_OURS: Final = N_("This verification request cannot be answered any more. Make a new one.")
@@ -45,6 +47,12 @@ class VerifyForm(Form):
     document: Annotated[str | None, Says(_NOTHING, _NOTHING)] = None
     verification_request: Annotated[str | None, Field(pattern=r"^[0-9a-f]{32}$"), Says(_NOT_OURS, _NOT_OURS)] = None
     signed: Annotated[Literal["yes"] | None, Says(_NOTHING, _NOTHING)] = None
+
+
+class AskForm(Form):
+    """Which document the wallet is asked for; without one the first that is offered."""
+
+    type: Annotated[str | None, Says(_CHOOSE, _CHOOSE)] = None
 
 
 class ReceiptForm(Form):
@@ -62,7 +70,9 @@ async def ask(call: PageCall) -> Html:
 
 async def ask_wallet(call: PageCall) -> Html:
     """Make a verification request for the person's wallet, and ask for its answer."""
-    made = await present.request_presentation(call.office, call.caller, IMMIGRATION_STATUS.id)
+    form = call.read(AskForm)
+    wanted = (form.model and form.model.type) or _kinds(call)[0]
+    made = await present.request_presentation(call.office, call.caller, wanted)
     handle = made.handle.hex()
     asked = {"verification_request": handle, "type": made.type, "nonce": made.nonce, "audience": made.audience}
     if call.caller.purpose is not None:  # from which a wallet sees what there is a need to show
@@ -147,7 +157,14 @@ def _given(form: Filled[VerifyForm], files: Sequence[bytes], receipt: bytes | No
 
 def _form(call: PageCall, form: Filled[VerifyForm], request: str = "", shown: dict[str, Any] | None = None) -> Html:
     context = {"form": form, "path": _path(call), "verification_request": request, "shown": shown}
+    context["kinds"] = [(kind, TYPES[kind]) for kind in _kinds(call)]
     return Html("verifying/ask.html", context, form.status)
+
+
+def _kinds(call: PageCall) -> list[str]:
+    """What the visitor may ask a wallet for: of an organisation the types of which its purpose may learn anything."""
+    purpose = call.caller.purpose
+    return [kind.id for kind in CREDENTIAL_TYPES.values() if purpose is None or kind.tells(purpose)]
 
 
 def _path(call: PageCall) -> str:

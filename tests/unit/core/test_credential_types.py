@@ -313,3 +313,10 @@ def test_details_that_cannot_be(changes: dict[str, Any]) -> None:
     """What is recorded of a person says something, or is left out."""
     with pytest.raises(ValueError, match="validation error"):
         PersonDetails.model_validate(DETAILS | changes)
+
+
+def test_what_tells_a_purpose_nothing_is_known() -> None:
+    """Nobody who checks an age learns anything of a PID; of the other types every purpose learns something."""
+    mute = {(kind.id, purpose) for kind in CREDENTIAL_TYPES.values() for purpose in Purpose if not kind.tells(purpose)}
+
+    assert mute == {("urn:eudi:pid:1", Purpose.AGE)}

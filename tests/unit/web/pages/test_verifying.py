@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+from html import unescape
 
 import orjson
 import pytest
 
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.formats import verification_receipt
 from tests.simulators.holder import Holding, holding, holding_with_receipt
 from tests.simulators.plain_browser import PlainBrowser, Shown, Typed
@@ -59,6 +61,24 @@ async def test_an_organisation_sees_what_its_purpose_allows(people: People) -> N
     assert verdict.heading == "Accepted"
     assert "SPECIMEN" in verdict.text
     assert "1974" not in verdict.text
+
+
+@pytest.mark.parametrize("kind", CREDENTIAL_TYPES)
+async def test_a_wallet_is_asked_for_any_kind_of_document(people: People, kind: str) -> None:
+    """The page lets the officer choose each type, and the request names it."""
+    officer = await people.staff("second")
+    page = await officer.open(VERIFY)
+    assert f'<option value="{kind}"' in page.html
+    asked_page = await officer.fill(page, f"{VERIFY}/request", type=kind)
+    assert f'"type": "{kind}"' in unescape(asked_page.html)
+
+
+async def test_a_kind_that_is_not_issued_here_cannot_be_asked_for(people: People) -> None:
+    """Whatever else is sent as the kind is refused, with the kinds that there are."""
+    officer = await people.staff("second")
+    refused = await officer.fill(await officer.open(VERIFY), f"{VERIFY}/request", type="library card")
+    assert refused.status == 422
+    assert "urn:eudi:pid:1" in refused.text
 
 
 async def test_an_answer_is_good_once(people: People) -> None:
