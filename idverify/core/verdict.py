@@ -144,6 +144,10 @@ _NEXT_STEP_ON_FAIL: Mapping[CheckId, str] = {
     CheckId.AUDIENCE: "This answer was made for another request. Start a new verification request.",
     CheckId.ASSURANCE: "The person's identity was not checked as well as you demand. Check it yourself, or decline.",
 }
+# Where one rule is no reason for suspicion, unlike the others of its check
+_NEXT_STEP_BY_RULE: Mapping[str, str] = {
+    "type-requested": "This is another kind of document than you asked for. Ask the person for that one.",
+}
 UNPROVEN = "The person is not proven: compare the photo, or ask for a presentation."
 _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
@@ -173,7 +177,7 @@ def fold(checks: Iterable[Check], channel: Channel, demanded: frozenset[CheckId]
     passed = []
     for check in named:
         if check.result is Result.FAIL:
-            return Verdict(Outcome.REJECT, named, _next_step_on_fail(check.id, channel))
+            return Verdict(Outcome.REJECT, named, _next_step_on_fail(check, channel))
         if check.result is Result.PASS:
             passed.append(check.id)
     required = REQUIRED[channel] | demanded
@@ -184,7 +188,8 @@ def fold(checks: Iterable[Check], channel: Channel, demanded: frozenset[CheckId]
     return Verdict(Outcome.ACCEPT, named, _ACCEPTED)
 
 
-def _next_step_on_fail(failed: CheckId, channel: Channel) -> str:
+def _next_step_on_fail(failed: Check, channel: Channel) -> str:
     if channel in _ALL_FAIL_ALIKE:
         return _ALL_FAIL_ALIKE[channel]
-    return _NEXT_STEP_ON_FAIL.get(failed, _REJECTED)
+    rule = (failed.evidence or {}).get("rule", "")
+    return _NEXT_STEP_BY_RULE.get(rule) or _NEXT_STEP_ON_FAIL.get(failed.id, _REJECTED)

@@ -225,8 +225,18 @@ async def _body(request: web.Request, route: Endpoint) -> Any:
     if media != "application/json" and media not in route.also:
         known = " or ".join(("application/json", *route.also))
         raise MalformedRequest(f"The body must be {known}; got {media}.")
+    if request.query_string:
+        _require_known(request, () if media == "application/json" else route.optional_query)
     raw = await read_body(request, route.most)
     return _json(raw, route.values, model) if media == "application/json" else route.also[media].read(raw, request)
+
+
+def _require_known(request: web.Request, names: tuple[str, ...]) -> None:
+    """A wish with a wrong name, or in the wrong place, must not be passed over: it might be a demand."""
+    strange = request.query.keys() - set(names)
+    if strange:
+        can = f"beside this body the query may name {', '.join(names)}" if names else "what is asked stands in the body"
+        raise MalformedRequest(f"The query names {min(strange)[:40]!r}; {can}.")
 
 
 def _json(raw: bytes, values: int, model: type[BaseModel]) -> BaseModel:

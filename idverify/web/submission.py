@@ -73,8 +73,10 @@ def _form(body: bytes, request: web.Request) -> Asked:
     """Files and texts, each a document, in that order."""
     posted = read_multipart(body, request.headers.get("Content-Type", ""), MOST + _OPTIONS)
     names = {name for name, _ in posted.fields}, {name for name, _ in posted.files}
-    if not (names[0] <= _FIELDS and names[1] <= _FILES):
-        raise MalformedRequest(f"A form has files named file or receipt, and fields {', '.join(sorted(_FIELDS))}.")
+    strange = [f"a field {name!r}" for name in names[0] - _FIELDS] + [f"a file {name!r}" for name in names[1] - _FILES]
+    if strange:
+        fields = ", ".join(sorted(_FIELDS))
+        raise MalformedRequest(f"A form has files named file or receipt, and fields {fields}; got {min(strange)[:60]}.")
     documents = (*posted.all_files("file"), *(text.encode() for text in posted.texts("document") if text))
     if not 1 <= len(documents) <= MOST:
         raise MalformedRequest(f"A form must have 1 to {MOST} documents, as file or document; got {len(documents)}.")

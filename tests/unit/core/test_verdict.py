@@ -97,3 +97,10 @@ def test_a_verdict_in_json() -> None:
         ],
         "next_step": "Paste it again, whole, or ask for another one.",
     }
+
+
+def test_another_kind_of_document_is_no_suspicion() -> None:
+    """Whoever shows another document is asked for the right one; a type that its issuer may not issue is reported."""
+    for rule, said in (("type-requested", "Ask the person for that one."), ("type-allowed", "tell your supervisor")):
+        failed = Check(CheckId.TYPE_ALLOWED, Result.FAIL, "no", {"rule": rule})
+        assert said in fold([failed], Channel.PRESENTATION).next_step

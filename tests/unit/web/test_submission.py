@@ -120,6 +120,36 @@ async def test_an_answer_to_a_request_however_it_came(desk: Desk, way: str) -> N
     assert (await desk.post(body, media, query))[0] == 409
 
 
+@pytest.mark.parametrize(
+    ("media", "query"),
+    [
+        ("text/plain", "?confidance=high"),
+        ("text/plain", "?verification_recipt=1"),
+        ("application/json", "?confidence=high"),
+        ("application/json", "?verification_receipt=1"),
+        (FORM, "?assurance=high"),
+    ],
+)
+async def test_a_wish_is_never_passed_over(desk: Desk, media: str, query: str) -> None:
+    """A misspelt name, or a query beside JSON, is refused and not recorded: its demand would not be made."""
+    document = desk.held.credential.encode()
+    bodies = {"text/plain": document, FORM: form(part("file", document))}
+    looks = await desk.looks()
+
+    status, answer = await desk.post(bodies.get(media, orjson.dumps({"document": "x"})), media, query)
+    assert (status, answer["type"]) == (400, "/problems/malformed-request")
+    assert repr(query[1:].partition("=")[0]) in answer["detail"]
+    assert await desk.looks() == looks
+
+
+async def test_a_form_with_a_strange_name_says_which(desk: Desk) -> None:
+    """Whoever sends the document as a file of another name is told the name of it."""
+    document = desk.held.credential.encode()
+    for strange, named in ((part("document", document), "a file 'document'"), (part("doc", b"x", file=False), "'doc'")):
+        status, answer = await desk.post(form(strange), FORM)
+        assert (status, named in answer["detail"]) == (400, True), answer
+
+
 async def test_a_batch_answers_each(desk: Desk) -> None:
     """In order: one that is accepted, one nobody presented, junk, one that is too large, one for nobody's request."""
     request = await asked(desk.served.api, "employer")
