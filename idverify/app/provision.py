@@ -268,9 +268,8 @@ async def _certify(
 ) -> None:
     """The root signs what further keys may sign; without it the deployment serves on, but for what they would sign."""
     async with AsyncExitStack() as stack:
-        root = await root_if_there(config, stack)
+        root, roles = await root_if_there(config, stack), ", ".join(key.role for key in keys)
         if root is None:
-            roles = ", ".join(key.role for key in keys)
             told(f"New signing keys wait for the root's token: {roles}. Bring it back, then start again.")
             return
         (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
@@ -279,6 +278,8 @@ async def _certify(
             await certify_keys(store, await load_deployment(store), ceremony, clock, system_entropy)
         except LogHalted:
             told("New signing keys wait: the ledger is halted. Have a new log opened, then start again.")
+        else:
+            told(f"New signing keys are made and certified: {roles}.")
 
 
 async def _renew_crl(config: Config, store: Store, now: int, told: Callable[[str], None]) -> None:

@@ -325,7 +325,9 @@ def wallet_list(directory: Wallet = WALLET, json: Json = False) -> int:
 def wallet_present(
     request: Annotated[str, typer.Option(help="The verification request as JSON, or - for standard input.")],
     disclose: Annotated[str, typer.Option(help="Claims to show, with commas between them.")],
-    credential: Annotated[str | None, typer.Option(help="Which one, if there are several.")] = None,
+    credential: Annotated[
+        str | None, typer.Option(help="Which one, as wallet list calls it; without it the newest of the type.")
+    ] = None,
     directory: Wallet = WALLET,
 ) -> int:
     """Answer a verification request with the chosen claims only; prints what to POST to /api/v1/verify."""

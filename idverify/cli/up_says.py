@@ -36,7 +36,7 @@ class ToTell:
 def say_plan(data: Path, *, is_new: bool, demo: bool) -> None:
     """What is going to be made."""
     if not is_new:
-        say(f"Using the data in {data}; nothing there is made anew.")
+        say(f"Using the data in {data}; what is there stays as it is.")
         return
     say(f"Setting up {data}:")
     for step in (

@@ -54,7 +54,8 @@ def receive(offer: str, directory: Path, *, json: bool) -> int:
     if json:
         print_json(answer)
         return 0
-    say(f"Received {offered['type']} as {answer['handle']}, entry {answer['ledger']['index']} of the ledger.")
+    form = _read(answer).format
+    say(f"Received {offered['type']} ({form}) as {answer['handle']}, entry {answer['ledger']['index']} of the ledger.")
     later = "The receipt is not there yet; fetch it with: idverify wallet receipts"
     say("The receipt came with it." if answer["receipt"] else later)
     return 0
@@ -110,7 +111,8 @@ def show(directory: Path, *, json: bool) -> int:
         say(f"The wallet {directory} is empty.")
     for credential in held if not json else ():
         receipt = "with its receipt" if credential["has_receipt"] else "without receipt"
-        say(f"{credential['credential']}  {credential['type']}  until {credential['expires_at']}, {receipt}")
+        kind = f"{credential['type']} ({credential['format']})"
+        say(f"{credential['credential']}  {kind}  until {credential['expires_at']}, {receipt}")
         say(f"  can show: {', '.join(credential['can_show'])}")
     return 0
 
@@ -121,7 +123,7 @@ def present(request: str, disclose: list[str], credential: str | None, directory
     answer = _credential(directory, credential, asked["type"])
     presented = _read(answer)
     shows = SHOWS[presented.format]
-    _require_known(shows.names(presented), disclose)
+    _require_known(f"{answer['handle']} ({presented.format})", shows.names(presented), disclose)
     expected = HolderBindingExpected(asked["audience"], asked["nonce"])
     wish = Wish(answer["credential"], presented, disclose, expected, int(time.time()))
     print_json(
@@ -139,10 +141,12 @@ def _read(answer: dict[str, Any]) -> Presented:
     return carriers.sniff(document).read(document)
 
 
-def _require_known(known: list[str], names: list[str]) -> None:
+def _require_known(which: str, known: list[str], names: list[str]) -> None:
     for name in names:
         if name not in known:
-            raise WrongUsage(f"The credential has no {name!r}; it can show: {', '.join(known)}.")
+            raise WrongUsage(
+                f"The credential {which} has no {name!r}; it can show: {', '.join(known)}. Another one: --credential."
+            )
 
 
 def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any]:
@@ -153,7 +157,7 @@ def _credential(directory: Path, handle: str | None, kind: str) -> dict[str, Any
         if handle in (None, answer["handle"]) and type_id(_read(answer)) == kind:
             found.append((path.stat().st_mtime, answer))
     if not found:
-        raise WrongUsage(f"The wallet {directory} holds no such credential of type {kind}.")
+        raise WrongUsage(f"The wallet {directory} holds no such credential of type {kind}; see: idverify wallet list")
     newest: dict[str, Any] = max(found, key=lambda dated: dated[0])[1]
     return newest
 
