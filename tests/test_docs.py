@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from idverify.cli import app
 from idverify.config import Config
 from idverify.core.policy import Role
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import CheckId
 from idverify.errors import ClientError, DocumentError, IdverifyError
 from idverify.web.endpoint import Endpoint
@@ -115,6 +116,19 @@ def test_every_problem_is_explained(error: type[IdverifyError]) -> None:
     rows = re.findall(rf"^\|.*`{error.slug}`.* \| (\d+) \|", page("docs/api.md"), re.MULTILINE)
 
     assert rows == [str(error.status)]
+
+
+def test_what_a_purpose_may_learn_is_listed() -> None:
+    """One row for each purpose and type, with the very names, and no other."""
+    table = page("docs/api.md").partition("| purpose | of | may learn |\n|---|---|---|\n")[2]
+    due = []
+    for kind in CREDENTIAL_TYPES.values():
+        for purpose, view in next(iter(kind.forms.values())).views.items():
+            if view is not None:
+                names = ", ".join(f"`{name}`" for name in sorted(str(path[-1]) for path in view))
+                due.append(f"| `{purpose}` | `{kind.id}` | {names or 'nothing'} |")
+
+    assert table.partition("\n\n")[0].splitlines() == due
 
 
 def test_every_check_has_a_section() -> None:
