@@ -89,7 +89,7 @@ def pack(size: int, bits: int, statuses: Mapping[int, int]) -> StatusList:
 class StatusListClaims:
     """What a status list token says besides the statuses. Times are Unix seconds, ``ttl`` is seconds.
 
-    ``version`` orders lists of the same second; of whoever numbers them.
+    ``version`` orders lists of the same second; of whoever numbers them. ``restricted``: it names whom it is for.
     """
 
     uri: str
@@ -97,6 +97,8 @@ class StatusListClaims:
     expires_at: int | None
     ttl: int | None
     version: int | None = None
+    not_before: int | None = None
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +172,17 @@ def statuses_of(bits: Any, compressed: bytes) -> StatusList:
     return StatusList(bits, inflate(compressed))
 
 
+def aggregation_uri(listed: Mapping[Any, Any]) -> None:
+    """Sections 4.2 and 4.3: text, where it stands; it is not used. Raises ``DocumentError`` (``status-list``)."""
+    if type(listed.get("aggregation_uri", "")) is not str:
+        raise DocumentError("status-list", "aggregation_uri must be text.")
+
+
 def _statuses(body: Mapping[str, Any]) -> StatusList:
     listed = body.get("status_list")
     if type(listed) is not dict or type(listed.get("lst")) is not str:
         raise DocumentError("status-list", "status_list must be an object with bits and lst.")
+    aggregation_uri(listed)
     return statuses_of(listed.get("bits"), jose.b64url_decode(listed["lst"].encode("ascii", "replace"), "lst"))
 
 
@@ -185,6 +194,8 @@ def claims_of(body: Mapping[str, Any]) -> StatusListClaims:
         expires_at=jose.numeric_date(body, "exp", WHAT) if "exp" in body else None,
         ttl=jose.numeric_date(body, "ttl", WHAT) if "ttl" in body else None,
         version=jose.numeric_date(body, VERSION, WHAT) if VERSION in body else None,
+        not_before=jose.numeric_date(body, "nbf", WHAT) if "nbf" in body else None,
+        restricted="aud" in body,
     )
 
 
@@ -236,6 +247,18 @@ def list_issued(listed: StatusListToken, expected: StatusExpected) -> None:
         raise DocumentError("list-issued", "The status list says it is from the future; check the clocks.")
 
 
+def list_not_before(listed: StatusListToken, expected: StatusExpected) -> None:
+    """Sections 5.1 and 5.2, rule 3, and RFC 7519 section 4.1.5: not taken into use before its time."""
+    if listed.claims.not_before is not None and listed.claims.not_before - MAX_SKEW > expected.at:
+        raise DocumentError("list-not-before", "The status list is not valid yet.")
+
+
+def list_audience(listed: StatusListToken, _expected: StatusExpected) -> None:
+    """Sections 5.1 and 5.2, rule 3, and RFC 7519 section 4.1.3: a list that is for some is not for whoever asks."""
+    if listed.claims.restricted:
+        raise DocumentError("list-audience", "The status list names whom it is for (aud); this verifier has no name.")
+
+
 def list_not_expired(listed: StatusListToken, expected: StatusExpected) -> None:
     """Section 8.3 step 4.c. Without leeway: an old list is how a revocation is hidden."""
     if listed.claims.expires_at is not None and listed.claims.expires_at <= expected.at:
@@ -253,6 +276,8 @@ RULES: tuple[Callable[[StatusListToken, StatusExpected], None], ...] = (
     list_issuer,
     list_uri,
     list_issued,
+    list_not_before,
+    list_audience,
     list_not_expired,
     list_ttl,
 )

@@ -18,8 +18,16 @@ from idverify.formats.status_list import MAX_TOKEN, VERSION, WHAT, StatusList, S
 MEDIA_TYPE: Final = "application/statuslist+cwt"
 PROFILE: Final = cose.MessageProfile(WHAT, cose.ES256, MEDIA_TYPE)
 _TAG: Final = b"\xd2"  # COSE_Sign1_Tagged, which section 5.2 asks for; the tag of a CWT (61) must not be there
-_SUB, _EXP, _IAT, _TTL, _STATUS_LIST = 2, 4, 6, 65534, 65533
-_NAMES: Final[Mapping[int | str, str]] = {_SUB: "sub", _EXP: "exp", _IAT: "iat", _TTL: "ttl", VERSION: VERSION}
+_SUB, _AUD, _EXP, _NBF, _IAT, _TTL, _STATUS_LIST = 2, 3, 4, 5, 6, 65534, 65533
+_NAMES: Final[Mapping[int | str, str]] = {
+    _SUB: "sub",
+    _AUD: "aud",
+    _EXP: "exp",
+    _NBF: "nbf",
+    _IAT: "iat",
+    _TTL: "ttl",
+    VERSION: VERSION,
+}
 
 
 def prepare(statuses: StatusList, claims: StatusListClaims, issuer: Issuer, compressed: bytes) -> ToBeSigned:
@@ -59,6 +67,7 @@ def read(encoded: bytes) -> StatusListToken:
     listed = body.get(_STATUS_LIST)
     if type(listed) is not dict or type(listed.get("lst")) is not bytes:
         raise DocumentError("status-list", "status_list must be a map with bits and lst.")
+    status_list.aggregation_uri(listed)
     verify = partial(cose.verify_signature, seen, seen.payload, what="the status list")
     statuses = status_list.statuses_of(listed.get("bits"), listed["lst"])
     named = {_NAMES[label]: body[label] for label in _NAMES if label in body}

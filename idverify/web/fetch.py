@@ -24,6 +24,7 @@ from yarl import URL
 from idverify.auth.mds import MAX_BLOB
 from idverify.errors import Unavailable
 from idverify.formats.status_list import MAX_TOKEN
+from idverify.formats.status_list_cwt import FORMS, media_type_of
 from idverify.services.status_source import under
 from idverify.web.reach import Reach
 from idverify.web.resolver import Judging, OwnThreads
@@ -40,7 +41,7 @@ METADATA_SECONDS: Final = 120.0  # some megabytes
 MOST_AT_ONCE: Final = 8
 MOST_REMEMBERED: Final = 1024
 RESOLVERS: Final = 4
-MEDIA_TYPES: Final = ("application/statuslist+jwt", "application/statuslist+cwt")
+MEDIA_TYPES: Final = tuple(FORMS)
 _BUSY: Final = "Too many status lists are being fetched now; this one was not."
 _ELSEWHERE: Final = "The status list is not at the address its issuer registered; it was not fetched."
 _LATE: Final = f"The issuer's status list did not come within {DEADLINE_SECONDS:g} seconds."
@@ -105,8 +106,7 @@ class HttpStatusFetcher:
 
     async def _fetched(self, uri: str) -> _Came:
         try:
-            body = await _capped(self._session, uri, MEDIA_TYPES, MAX_TOKEN, "The issuer's status list")
-            return _Came(body, time.monotonic())
+            return _Came(await _status_list(self._session, uri), time.monotonic())
         except Unavailable as away:
             self._failed[uri] = _Failed(time.monotonic() + RETRY_SECONDS, away.detail)
             self._failed.move_to_end(uri)
@@ -133,9 +133,10 @@ async def fetch_metadata(url: str) -> bytes:
     timeout = aiohttp.ClientTimeout(total=METADATA_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session:
         try:
-            return await _capped(session, url, None, MAX_BLOB, f"The metadata of authenticators at {url}")
+            _, blob = await _capped(session, url, None, MAX_BLOB, f"The metadata of authenticators at {url}")
         except Unavailable as away:
             raise Unavailable(f"{away} Check the address, or load them from a file.") from away
+    return blob
 
 
 @asynccontextmanager
@@ -165,10 +166,19 @@ async def open_fetcher(
             await fetcher.close()
 
 
+async def _status_list(session: aiohttp.ClientSession, uri: str) -> bytes:
+    """The token at a URI; it is in the form that the answer's media type names (Token Status List, section 8.2)."""
+    what = "The issuer's status list"
+    media_type, body = await _capped(session, uri, MEDIA_TYPES, MAX_TOKEN, what)
+    if media_type_of(body) != media_type:
+        raise Unavailable(f"{what} came as {media_type}, which it is not.")
+    return body
+
+
 async def _capped(
     session: aiohttp.ClientSession, uri: str, types: tuple[str, ...] | None, most: int, what: str
-) -> bytes:
-    """The body at a URI, if it is of one of ``types`` and no longer than ``most`` bytes.
+) -> tuple[str, bytes]:
+    """The media type and the body at a URI, if it is of one of ``types`` and no longer than ``most`` bytes.
 
     ``what`` begins the sentence that says why not.
     """
@@ -187,7 +197,7 @@ async def _capped(
         raise Unavailable(f"{what} could not be fetched ({type(error).__name__}).") from error
     if len(body) > most:
         raise Unavailable(f"{what} is larger than it may be.")
-    return body
+    return response.content_type, body
 
 
 def _seen(task: asyncio.Task[_Came]) -> None:

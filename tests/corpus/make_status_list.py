@@ -49,6 +49,7 @@ RULES: Mapping[str, str] = {
     "iat": "sections 5.1 and 5.2",
     "exp": "sections 5.1 and 5.2",
     "ttl": "sections 5.1 and 5.2",
+    "nbf": "sections 5.1 and 5.2, rule 3; RFC 7519 section 4.1.5",
     "status-list": "sections 4.2 and 4.3",
     "status-bits": "section 4.1 step 1",
     "status-zlib": "section 4.1 step 4",
@@ -63,6 +64,8 @@ RULES: Mapping[str, str] = {
     "list-uri": "section 8.3 step 4.1",
     "list-issued": "RFC 7519 section 4.1.6",
     "list-not-expired": "section 8.3 step 4.3",
+    "list-not-before": "sections 5.1 and 5.2, rule 3; RFC 7519 section 4.1.5",
+    "list-audience": "sections 5.1 and 5.2, rule 3; RFC 7519 section 4.1.3",
     "list-ttl": "sections 5.1 and 5.2",
     "list-newest": "section 8.3 step 4.2",
     "status-index": "section 8.3 step 6",
@@ -137,7 +140,12 @@ def holding_cases() -> Iterator[Case]:
     yield from both(None, "as we sign it", version=7)
     yield from both(None, "without what is only recommended", expires_at=None, ttl=None)
     yield from both(None, "signed by a statement signer", (world.leaf(x509.Purpose.STATEMENT),))
-    yield _case(None, "with a claim of the issuer's own", jwt(iss="https://issuer.example", aud="anybody"))
+    yield _case(None, "with a claim of the issuer's own", jwt(iss="https://issuer.example", jti="1"))
+    yield _case(None, "taken into use a minute from now, with clocks that differ", jwt(nbf=world.NOW + 60))
+    yield _case(None, "taken into use before, CWT", cwt({5: world.NOW - 1}))
+    lists = {"aggregation_uri": f"{world.ISS}/status"}
+    yield _case(None, "with the address of all lists", jwt(status_list=content(**lists)))
+    yield _case(None, "with the address of all lists, CWT", cwt({65533: {"bits": 2, "lst": COMPRESSED, **lists}}))
     yield _case(None, "one bit, best compression", jwt(status_list=content(bits=1)))
     yield _case(None, "the last index", jwt(), index=15)
 
@@ -177,6 +185,9 @@ def content_cases() -> Iterator[Case]:
     yield _case("status-list", "an array", jwt(status_list=[2, content()["lst"]]))
     yield _case("status-list", "no lst", jwt(status_list={"bits": 2}))
     yield _case("status-list", "text in place of bytes, CWT", cwt({65533: content()}))
+    yield _case("status-list", "an address of all lists that is none", jwt(status_list=content(aggregation_uri=1)))
+    listed = {"bits": 2, "lst": COMPRESSED, "aggregation_uri": 1}
+    yield _case("status-list", "an address of all lists that is none, CWT", cwt({65533: listed}))
     yield _case("base64url", "padding", jwt(status_list=content(lst=content()["lst"] + "==")))
     yield _case("base64url", "bits that say nothing", jwt(status_list=content(lst=_spare())))
     yield _case("base64url", "the other alphabet", jwt(status_list=content(lst="+/+/")))
@@ -197,6 +208,7 @@ def claim_cases() -> Iterator[Case]:
         ("iat", 6, (None, "now", 1.5, True, -1)),
         ("exp", 4, ("never", 1.5, True)),
         ("ttl", 65534, ("300", 0.5, True, -300)),
+        ("nbf", 5, ("now", 1.5, True, -1)),
     ):
         for value in values:
             if type(value) is not float:  # JSON has its own rule for those
@@ -313,6 +325,12 @@ def rule_cases() -> Iterator[Case]:
     yield from both("list-uri", "the same address with a slash", uri=f"{world.STATUS_URI}/")
     yield from both("list-issued", "from the future", issued_at=world.NOW + 61)
     yield from both("list-not-expired", "expired this second", expires_at=world.NOW)
+    yield _case("list-not-before", "taken into use later", jwt(nbf=world.NOW + 61))
+    yield _case("list-not-before", "taken into use later, CWT", cwt({5: world.NOW + 61}))
+    for name, audience in (("somebody", "https://verifier.example"), ("several", ["https://verifier.example", "x"])):
+        yield _case("list-audience", f"for {name}", jwt(aud=audience))
+        yield _case("list-audience", f"for {name}, CWT", cwt({3: audience}))
+    yield _case("list-audience", "for nobody", jwt(aud=[]))
     yield from both("list-ttl", "no time to live", ttl=0)
     yield from both("list-newest", "older than one seen", given={"seen": [world.NOW + 1, 0]})
     yield from both("list-newest", "of the same second, an earlier version", version=3, given={"seen": [world.NOW, 4]})

@@ -205,6 +205,8 @@ STRICT: Mapping[str, tuple[Any, str, Any]] = {
     "iat": (jose, "numeric_date", rounded),
     "exp": (jose, "numeric_date", rounded),
     "ttl": (jose, "numeric_date", rounded),
+    "nbf": (jose, "numeric_date", rounded),
+    "status-list": (status_list, "aggregation_uri", lambda _listed: None),
     "sub": (jose, "text_claim", lambda *_: world.STATUS_URI),
     "status-bits": (status_list, "statuses_of", any_bits),
     "status-zlib": (status_list, "inflate", forgiving_inflate),

@@ -27,6 +27,7 @@ from tests.simulators.tls import make_certificate
 
 BASE = "https://issuer.example/status"
 JWT, CWT = MEDIA_TYPES
+CWT_BYTES = b"\xd2cwt"  # no text, as a COSE_Sign1 begins
 DEMO = Reach(demo=True)
 
 
@@ -69,7 +70,15 @@ async def _list(request: web.Request) -> web.Response:
 
 
 async def _cwt(_request: web.Request) -> web.Response:
-    return web.Response(body=b"cwt", content_type=CWT)
+    return web.Response(body=CWT_BYTES, content_type=CWT)
+
+
+async def _jwt_as_cwt(_request: web.Request) -> web.Response:
+    return web.Response(body=b"ey.ey.A", content_type=CWT)
+
+
+async def _cwt_as_jwt(_request: web.Request) -> web.Response:
+    return web.Response(body=CWT_BYTES, content_type=JWT)
 
 
 async def _elsewhere(_request: web.Request) -> web.Response:
@@ -134,6 +143,7 @@ class Issuer:
 
         app = web.Application(middlewares=[remember])
         routes = {"1": _list, "cwt": _cwt, "elsewhere": _elsewhere, "error": _error, "large": _large, "cut": _cut}
+        routes |= {"jwt-as-cwt": _jwt_as_cwt, "cwt-as-jwt": _cwt_as_jwt}
         for name, handler in {**routes, "page": _page, "bomb": _bomb, "drip": _drip, "slow": self.slow}.items():
             app.router.add_get(f"/status/{name}", handler)
         return app
@@ -162,7 +172,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 async def test_a_list(fetcher: HttpStatusFetcher, issuer: Issuer) -> None:
     """The list's bytes as served, asked for by its media types and by nothing that tells of anybody."""
     assert await fetcher.fetch(f"{issuer.base}/1", issuer.base) == b"token for " + ", ".join(MEDIA_TYPES).encode()
-    assert await fetcher.fetch(f"{issuer.base}/cwt", issuer.base) == b"cwt"
+    assert await fetcher.fetch(f"{issuer.base}/cwt", issuer.base) == CWT_BYTES
 
     (first, _) = issuer.seen
     assert set(first.headers) == {"Host", "Accept", "Accept-Encoding", "Connection", "User-Agent"}
@@ -178,6 +188,8 @@ async def test_a_list(fetcher: HttpStatusFetcher, issuer: Issuer) -> None:
         ("cut", "could not be fetched"),
         ("page", "another media type"),
         ("bomb", "came compressed"),
+        ("jwt-as-cwt", "came as application/statuslist[+]cwt, which it is not"),
+        ("cwt-as-jwt", "came as application/statuslist[+]jwt, which it is not"),
     ],
 )
 async def test_answers_that_are_no_list(fetcher: HttpStatusFetcher, issuer: Issuer, name: str, sentence: str) -> None:
