@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 
 from idverify.core.action import canonical_json
 from idverify.core.policy import Principal, Role
-from idverify.core.trust import TrustStore
+from idverify.core.trust import TrustedIssuer, TrustedRoot, TrustedType, TrustStore
 from idverify.formats import jose, verification_receipt
 from idverify.formats.claims_json import claims_digest
 from idverify.formats.verification_receipt import MAX_RECEIPT, PROFILE, Relied, VerificationReceipt
@@ -64,25 +65,40 @@ def _relied(office: Office, verified: Verified) -> Relied:
 
 
 def trust_digest(trust: TrustStore) -> bytes:
-    """SHA-256 of whom a verifier relies on for what, and which certificates it knows to be revoked."""
-    return _trust_digest(tuple(sorted(trust.issuers)), trust.revoked_serials, _roots(trust))
-
-
-def _roots(trust: TrustStore) -> tuple[tuple[tuple[bytes, ...], frozenset[str]], ...]:
-    return tuple((trust.issuers[iss].roots, trust.issuers[iss].types) for iss in sorted(trust.issuers))
+    """SHA-256 of whom a verifier relies on, for what and when, and which certificates it knows to be revoked."""
+    return _trust_digest(tuple(sorted(trust.everybody.items())), trust.revoked_serials)
 
 
 @lru_cache(maxsize=8)  # trust changes by two admins' act, checks are many
-def _trust_digest(
-    names: tuple[str, ...],
-    revoked: frozenset[tuple[str, int]],
-    relied: tuple[tuple[tuple[bytes, ...], frozenset[str]], ...],
-) -> bytes:
+def _trust_digest(issuers: tuple[tuple[str, TrustedIssuer], ...], revoked: frozenset[tuple[str, int]]) -> bytes:
     said = {
         "issuers": [
-            {"iss": iss, "roots": sorted(hashlib.sha256(root).hexdigest() for root in roots), "types": sorted(types)}
-            for iss, (roots, types) in zip(names, relied, strict=True)
+            {
+                "name": name,
+                "roots": sorted((_relied_root(root) for root in _roots(issuer)), key=repr),
+                "types": sorted((_relied_type(kind) for kind in _types(issuer)), key=repr),
+                "status_bases": sorted(issuer.list_bases),
+            }
+            for name, issuer in issuers
         ],
         "revoked": sorted([issuer, f"{serial:x}"] for issuer, serial in revoked),
     }
     return hashlib.sha256(canonical_json(said)).digest()
+
+
+def _roots(issuer: TrustedIssuer) -> Iterable[TrustedRoot]:
+    """Its roots in their terms; of an issuer without terms, at any time."""
+    return issuer.root_terms or (TrustedRoot(0, None, root, "") for root in issuer.roots)
+
+
+def _types(issuer: TrustedIssuer) -> Iterable[TrustedType]:
+    """Its types in their terms; of an issuer without terms, in any format."""
+    return issuer.type_terms if issuer.root_terms else (TrustedType(0, None, "", kind) for kind in issuer.types)
+
+
+def _relied_root(root: TrustedRoot) -> list[str | int | None]:
+    return [hashlib.sha256(root.certificate).hexdigest(), root.since, root.until]
+
+
+def _relied_type(kind: TrustedType) -> list[str | int | None]:
+    return [kind.format, kind.type, kind.since, kind.until]

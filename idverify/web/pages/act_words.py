@@ -138,13 +138,15 @@ SUSPENSIONS: Final[Mapping[Suspension, str]] = {
 
 # What the service's own keys sign, by their roles
 SIGNING_KEYS: Final[Mapping[str, str]] = {
-    **{kind.key_role: kind.name for kind in CREDENTIAL_TYPES.values()},
+    **{kind.key_role: N_("Signs documents") for kind in CREDENTIAL_TYPES.values()},
     STATUS_SIGNER: N_("Signs which documents are withdrawn"),
     TRUST_SIGNER: N_("Signs whom checkers without a network may trust"),
     ENTRIES_SIGNER: N_("Signs what the ledger holds about somebody"),
     VERIFICATION_SIGNER: N_("Signs what a check found, for case files"),
 }
 assert SIGNING_KEYS.keys() == CERTIFIED_ROLES.keys()
+# Which documents: each type has a key of its own
+SIGNED_TYPES: Final[Mapping[str, str]] = {kind.key_role: kind.name for kind in CREDENTIAL_TYPES.values()}
 REPLACEMENTS: Final[Mapping[Replacement, str]] = {
     Replacement.EXPIRES: N_("Its certificate ends before long. What it signed still counts."),
     Replacement.PRECAUTION: N_("As a precaution. What it signed still counts."),
@@ -315,9 +317,11 @@ def _suspended_key(action: Action) -> list[Said]:
 
 
 def _signing_key(action: Action) -> list[Said]:
-    content = action.content
+    content, role = action.content, action.content["role"]
+    documents = [Said(_DOCUMENT, SIGNED_TYPES[role], translated=True)] if role in SIGNED_TYPES else []
     return [
-        Said(N_("Signing key"), SIGNING_KEYS[content["role"]], translated=True),
+        Said(N_("Signing key"), SIGNING_KEYS[role], translated=True),
+        *documents,
         Said(_KEYS_REFERENCE, str(action.subject)),
         Said(_REASON, REPLACEMENTS[Replacement(content["reason"])], translated=True),
         Said(N_("When"), N_("At the next start, if the root's token is at hand."), translated=True),

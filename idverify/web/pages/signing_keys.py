@@ -11,7 +11,7 @@ from idverify.errors import NotFound
 from idverify.services import administration, replace_signing_key
 from idverify.services.replace_signing_key import SigningKey
 from idverify.web.pages import admin_proposals
-from idverify.web.pages.act_words import REPLACEMENTS, SIGNING_KEYS
+from idverify.web.pages.act_words import REPLACEMENTS, SIGNED_TYPES, SIGNING_KEYS
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Filled, Form, Says
 from idverify.web.pages.render import Html
@@ -28,10 +28,14 @@ class ReplacementForm(Form):
 
 @dataclass(frozen=True, slots=True)
 class SigningKeyShown:
-    """A signing key in use: its page, what it signs (in the catalogue), times in Unix seconds."""
+    """A signing key in use: its page, what it signs, of which type (both in the catalogue), times in Unix seconds.
+
+    ``documents`` is the name of the type, ``None`` for a key that signs no documents.
+    """
 
     path: str
     signs: str
+    documents: str | None
     since: int
     ends: int
     ordered_at: int | None
@@ -72,4 +76,5 @@ def _form(call: PageCall, key: SigningKey, form: Filled[ReplacementForm]) -> Htm
 
 def _shown(key: SigningKey) -> SigningKeyShown:
     path = f"{PATH}/{key.key_id.hex()}"
-    return SigningKeyShown(path, SIGNING_KEYS[key.role], key.created_at, key.not_after, key.ordered_at)
+    signs, documents = SIGNING_KEYS[key.role], SIGNED_TYPES.get(key.role)
+    return SigningKeyShown(path, signs, documents, key.created_at, key.not_after, key.ordered_at)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import select
 
+from idverify.core.trust import TrustedIssuer, TrustedRoot, TrustedType, TrustStore, issuer_of_terms
 from idverify.core.verdict import Outcome
 from idverify.errors import Unavailable
 from idverify.formats import jose, verification_receipt
@@ -16,6 +18,7 @@ from idverify.formats.claims_json import claims_digest
 from idverify.services.office import VERIFICATION_SIGNER
 from idverify.services.verification_receipts import trust_digest
 from idverify.stores import tables
+from tests.simulators import credential_world as world
 from tests.simulators.holder import asked, holding
 from tests.simulators.software_office import SoftwareOffice
 
@@ -129,3 +132,45 @@ async def test_asked_for_in_the_query(served: SoftwareOffice, way: str) -> None:
         url + "x", data=b"junk", headers={**headers, "Content-Type": "text/plain"}
     ) as got:
         assert got.status == 400
+
+
+def relied_on(**changes: Any) -> TrustStore:
+    """A store of one issuer that is relied on in terms, some of them changed."""
+    root = TrustedRoot(0, None, world.ROOT, "decided by two admins")
+    kind = TrustedType(0, None, "mso_mdoc", "urn:example:immigration-status:1")
+    whole = {"roots": (root,), "types": (kind,), "base": "https://issuer.example/status", "revoked": frozenset()}
+    told = whole | changes
+    known = TrustedIssuer("https://issuer.example", "Utopia", (), frozenset(), told["base"])
+    issuer = issuer_of_terms(known, told["roots"], told["types"])
+    return TrustStore({issuer.key: issuer}, told["revoked"])
+
+
+def test_another_trust_is_another_digest() -> None:
+    """A root, a type, a format, a term of either, where status lists are, or a revocation: each tells."""
+    root, kind = relied_on().issuers["https://issuer.example"].root_terms[0], TrustedType(0, None, "dc+sd-jwt", "a")
+    changes: tuple[dict[str, Any], ...] = (
+        {},
+        {"roots": (replace(root, until=9),)},
+        {"roots": (replace(root, since=9),)},
+        {"roots": (root, replace(root, certificate=world.CHAIN[0]))},
+        {"types": (kind,)},
+        {"types": (replace(kind, format="mso_mdoc"),)},
+        {"types": (replace(kind, until=9),)},
+        {"types": (replace(kind, since=9),)},
+        {"types": ()},
+        {"base": "https://elsewhere.example/status"},
+        {"revoked": frozenset({("CN=Utopia", 7)})},
+    )
+
+    assert len({trust_digest(relied_on(**change)) for change in changes}) == len(changes)
+
+
+def test_the_same_trust_is_the_same_digest() -> None:
+    """In whatever order it was decided, at whatever time it is looked at, and wherever a root came from."""
+    first, second = TrustedType(0, None, "mso_mdoc", "a"), TrustedType(5, None, "mso_mdoc", "b")
+    store = relied_on(types=(first, second))
+    root = store.issuers["https://issuer.example"].root_terms[0]
+
+    assert trust_digest(store) == trust_digest(relied_on(types=(second, first)))
+    assert trust_digest(store) == trust_digest(store.at(1))
+    assert trust_digest(relied_on()) == trust_digest(relied_on(roots=(replace(root, origin="a list"),)))

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from idverify.core.policy import Role
+from idverify.core.types import CREDENTIAL_TYPES
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Invited
 from idverify.services.key_ceremony import open_orders
@@ -31,10 +32,13 @@ async def test_two_administrators_order_another_key(people: People) -> None:
     desk = await ada.open("/admin")
     (path, *others) = PAGE.findall(desk.html)
     assert len(others) == len(CERTIFIED_ROLES) - 1
+    for kind in CREDENTIAL_TYPES.values():
+        assert f"Signs documents: {kind.name}" in desk.text
     form = await ada.open(path)
-    assert "Immigration status" in form.text
+    assert "Signs documents: Immigration status" in form.text
     asked = await ada.fill(form, path, reason="compromised")
-    for said in ("another signing key takes the place of this one", "Immigration status", path[-16:], REJECTED):
+    what = "another signing key takes the place of this one"
+    for said in (what, "Signs documents", "Immigration status", path[-16:], REJECTED):
         assert said in asked.text
     proposed = await ada.confirm(asked)
     proposal = PROPOSAL.search(proposed.html)
