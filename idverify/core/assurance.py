@@ -65,7 +65,10 @@ class Eidas(Level):
     HIGH = "high"
 
 
-# An identity profile of GPG 45 bears the letter of the confidence that it gives.
+# The 32 identity profiles of GPG 45, each of one, two or three pieces of evidence. There are no others.
+_PROFILES: Final = r"^(L(1[A-C]|2[AB]|3A)|M(1[A-D]|2[A-C]|3A)|H(1[A-C]|2[A-E]|3A)|V(1[A-D]|2[A-D]|3A))$"
+Profile = Annotated[str, Field(pattern=_PROFILES, examples=["M1B"])]
+# A profile bears the letter of the confidence that it gives.
 _LETTERS: Final[Mapping[str, Confidence]] = {
     "L": Confidence.LOW,
     "M": Confidence.MEDIUM,
@@ -90,7 +93,7 @@ class IdentityAssurance(Declared):
 
     checked_on: dt.date
     confidence: Confidence | None = None
-    profile: Annotated[str | None, Field(pattern=r"^[LMHV][1-3][A-E]$", examples=["M1B"])] = None
+    profile: Profile | None = None
     checks: Checks | None = None
     authentication: Protection | None = None
     eidas: Eidas | None = None

@@ -8,14 +8,14 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from idverify.core.assurance import Confidence, Eidas, IdentityAssurance, Protection
+from idverify.core.assurance import Confidence, Eidas, IdentityAssurance, Profile, Protection
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.words import N_
 
 _CHOOSE: Final = N_("Choose one of the answers")
 _DATE: Final = N_("Give the day on which the identity was checked, or leave every level open")
 _LEVEL: Final = N_("Choose the level that the check reached, or leave the day blank")
-_PROFILE: Final = N_("A profile is a letter, a digit and a letter, such as M1B, and gives the confidence of its letter")
+_PROFILE: Final = N_("Give a profile of GPG 45, such as M1B, that gives the confidence of its letter")
 
 # One table for all three frameworks: what is the same word is the same in each
 LEVELS: Final[Mapping[str, str]] = {
@@ -41,7 +41,7 @@ class Giving(Deciding):
 
     checked_on: Annotated[dt.date | None, Says(_DATE, N_("The day of the check must be a real date"))] = None
     confidence: Annotated[Confidence | None, Says(_LEVEL, _CHOOSE)] = None
-    profile: Annotated[str | None, Field(pattern=r"^[LMHV][1-3][A-E]$"), Says(_PROFILE, _PROFILE)] = None
+    profile: Annotated[Profile | None, Says(_PROFILE, _PROFILE)] = None
     authentication: Annotated[Protection | None, Says(_CHOOSE, _CHOOSE)] = None
     eidas: Annotated[Eidas | None, Says(_CHOOSE, _CHOOSE)] = None
 

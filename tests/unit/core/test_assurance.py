@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import product
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from idverify.core import assurance
-from idverify.core.assurance import Confidence, Eidas, IdentityAssurance, Minimum, Protection, claim, read_claims
+from idverify.core.assurance import (
+    Confidence,
+    Eidas,
+    IdentityAssurance,
+    Minimum,
+    Protection,
+    claim,
+    read_claims,
+)
 from idverify.core.values import element_values, json_values
 from idverify.errors import DocumentError
 
@@ -55,6 +64,10 @@ def test_a_minimum_is_met_by_what_is_stated_alone(
     [
         {"profile": "H1B"},
         {"profile": "M9B"},
+        {"profile": "M2D"},
+        {"profile": "M3B"},
+        {"profile": "M1E"},
+        {"profile": "M1B\n"},
         {"confidence": None},
         {"confidence": "certain"},
         {"checks": {"strength": 5, "validity": 2, "activity": 1, "fraud": 1, "verification": 2}},
@@ -66,6 +79,26 @@ def test_records_that_cannot_be(changes: dict[str, Any]) -> None:
     """A profile gives the confidence of its letter, scores belong to it, and a record says at least one level."""
     with pytest.raises(ValidationError):
         IdentityAssurance.model_validate(WHOLE | changes)
+
+
+def test_every_profile_gives_the_confidence_of_its_letter() -> None:
+    """GPG 45 has 32 profiles, by level and number of pieces of evidence, and no others."""
+    told = {"low": ("ABC", "AB", "A"), "medium": ("ABCD", "ABC", "A")}
+    told |= {"high": ("ABC", "ABCDE", "A"), "very_high": ("ABCD", "ABCD", "A")}
+    there = {(level, level[0].upper() + str(pieces) + letter) for level, rows in told.items()
+             for pieces, letters in enumerate(rows, 1) for letter in letters}  # fmt: skip
+    asked = product(Confidence, product("LMHV", "01234", "ABCDEF"))
+    assert {(level, "".join(name)) for level, name in asked if holds(level, "".join(name))} == there
+    assert len(there) == 32
+
+
+def holds(level: Confidence, profile: str) -> bool:
+    """Whether a check of this level can be recorded with this profile."""
+    try:
+        IdentityAssurance(checked_on=dt.date(2026, 5, 3), confidence=level, profile=profile)
+    except ValidationError:
+        return False
+    return True
 
 
 def test_the_claim_has_the_names_of_openid() -> None:
