@@ -357,7 +357,10 @@ class Crl:
 
 
 def read_crl(der: bytes, issuer: bytes) -> Crl:
-    """RFC 5280 section 5, signed by the certificate ``issuer`` (DER). Raises ``DocumentError`` (``crl``, ``size``)."""
+    """RFC 5280 sections 5 and 6.3.3, signed by the certificate ``issuer`` (DER).
+
+    Raises ``DocumentError``: ``crl``, ``crl-signature``, ``crl-key-usage``, ``size``.
+    """
     if len(der) > MAX_CRL:
         raise DocumentError("size", f"A revocation list may be {MAX_CRL} bytes long; got {len(der)}.")
     authority = read_certificate(issuer)
@@ -367,6 +370,8 @@ def read_crl(der: bytes, issuer: bytes) -> Crl:
         signed = isinstance(key, ec.EllipticCurvePublicKey) and crl.is_signature_valid(key)
         if crl.issuer != authority.subject or not signed:
             raise DocumentError("crl-signature", "The revocation list is not signed by its authority.")
+        if not all(usage.crl_sign for usage in _extension(authority, x509.KeyUsage)):
+            raise DocumentError("crl-key-usage", "The authority's key is not for signing revocation lists.")
         return _whole_crl(crl)
     except _MALFORMED as wrong:
         raise DocumentError("crl", f"A revocation list must be an X.509 v2 CRL in DER: {wrong}.") from None
@@ -374,8 +379,10 @@ def read_crl(der: bytes, issuer: bytes) -> Crl:
 
 def _whole_crl(crl: x509.CertificateRevocationList) -> Crl:
     numbers = [extension.value for extension in crl.extensions if isinstance(extension.value, x509.CRLNumber)]
-    if not numbers or crl.next_update_utc is None or any(extension.critical for extension in crl.extensions):
-        # A delta or partial list (section 5.2.4, 5.2.5) is critical: it must not pass for the whole list.
+    extensions = [*crl.extensions, *(extension for entry in crl for extension in entry.extensions)]
+    if not numbers or crl.next_update_utc is None or any(extension.critical for extension in extensions):
+        # A delta or partial list (section 5.2.4, 5.2.5) is critical: it must not pass for the whole list. So is an
+        # entry that is about another issuer's certificate (section 5.3.3).
         raise DocumentError("crl", "The revocation list must be complete, with a number and a next update.")
     name = crl.issuer.rfc4514_string()
     return Crl(

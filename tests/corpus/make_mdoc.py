@@ -307,6 +307,7 @@ def mso_cases() -> Iterator[Case]:
         _mso(validityInfo=times | half | {"validFrom": times["signed"] + dt.timedelta(seconds=1)}),
     )
     yield _shown("validity-info", "another time zone", _mso(validityInfo=times | there))
+    yield _shown("validity-info", "an update some day", _mso(validityInfo=times | {"expectedUpdate": "tomorrow"}))
     yield _shown("validity-info", "a day", _mso(validityInfo=times | {"validUntil": dt.date(2030, 1, 1)}))
     yield _shown("validity-info", "text", _mso(validityInfo=times | {"validUntil": "2030-01-01T00:00:00Z"}))
     yield _shown(
@@ -371,6 +372,8 @@ def issuer_cases() -> Iterator[Case]:
     yield wrong("issuer-known", "another root", _foreign_leaf())
     yield wrong("path", "another root of the same name", world.unusual_leaf(_usual(), root_key=world.STRANGER_KEY))
     yield wrong("path", "the root along", world.CHAIN[0], world.ROOT)
+    unknown = cryptography_x509.UnrecognizedExtension(cryptography_x509.ObjectIdentifier("2.25.1"), b"\x05\x00")
+    yield wrong("path", "an extension that must be understood", world.unusual_leaf([*_usual(), (unknown, True)]))
     yield wrong("leaf-not-ca", "an authority", world.unusual_leaf([names, signs, purpose, authority]))
     yield wrong("leaf-key-usage", "no signing", world.unusual_leaf([names, no_signing, purpose]))
     yield wrong("leaf-purpose", "a website", world.unusual_leaf([names, signs, website]))

@@ -473,9 +473,11 @@ def path_cases() -> Iterator[Case]:
     late = world.NOW + 100 * world.DAY
     both = [x509.Purpose.DOCUMENT.value, x509.Purpose.STATEMENT.value]
     two_purposes = (cryptography_x509.ExtendedKeyUsage(both), True)
+    unknown = cryptography_x509.UnrecognizedExtension(cryptography_x509.ObjectIdentifier("2.25.1"), b"\x05\x00")
     for rule, name, document in (
         ("path", "another root", under(strange)),
         ("path", "the root along", under(world.CHAIN[0], world.ROOT)),
+        ("path", "an extension to understand", under(world.unusual_leaf([names, signs, purpose, (unknown, True)]))),
         ("path", "another certificate along", under(world.CHAIN[0], strange)),
         ("path", "the root itself", world.sd_jwt(_payload(), head=rooted, key=world.ROOT_KEY)),
         ("leaf-not-ca", "an authority", under(world.unusual_leaf([names, signs, purpose, authority]))),

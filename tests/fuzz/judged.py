@@ -8,10 +8,11 @@ from random import Random
 from typing import Any, Final
 
 from idverify.core.verdict import Outcome
-from idverify.services.verify import Submission, Verified, verify
+from idverify.services.verify import Submission, Verified, Verifier, verify
 from tests.corpus.verified import verifier
 from tests.simulators import credential_world as world
-from tests.simulators import sd_jwt_mutator
+from tests.simulators import mdoc_mutator, sd_jwt_mutator
+from tests.simulators import mdoc_world as mdoc
 
 
 class Forged(AssertionError):
@@ -20,11 +21,12 @@ class Forged(AssertionError):
 
 @dataclass(frozen=True)
 class Kind:
-    """Mutants of one format: who makes them, the genuine documents that they may turn out to be, what is asked."""
+    """Mutants of one format: who makes them, the genuine documents that they may be, what is asked, and by whom."""
 
     mutant: Callable[[Random], bytes]
     genuine: frozenset[bytes]
     submission: Callable[[bytes], Submission]
+    verifier: Verifier
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -32,9 +34,15 @@ KINDS: Final[Mapping[str, Kind]] = {
         sd_jwt_mutator.mutant,
         sd_jwt_mutator.ACCEPTED,
         lambda document: Submission(document, expected=world.ASKED),
+        verifier(world.NOW),
+    ),
+    "mdoc": Kind(
+        mdoc_mutator.mutant,
+        frozenset({mdoc_mutator.GOOD}),
+        lambda document: Submission(document, expected=mdoc.ASKED),
+        verifier(world.NOW, mdoc.TRUST),
     ),
 }
-VERIFIER: Final = verifier(world.NOW)
 
 
 @dataclass
@@ -50,7 +58,7 @@ def judge(kind: Kind, random: Random, tally: Tally) -> None:
     document = kind.mutant(random)
     if document in kind.genuine:
         return
-    verified = outright(verify(VERIFIER, kind.submission(document), world.NOW))
+    verified = outright(verify(kind.verifier, kind.submission(document), world.NOW))
     tally.mutants += 1
     tally.read += verified.presented is not None
     if verified.verdict.verdict is Outcome.ACCEPT:

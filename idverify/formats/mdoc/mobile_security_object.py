@@ -35,6 +35,7 @@ AUTHORISED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 _UTC = dt.timedelta()
+_TIMES: Final = ("signed", "validFrom", "validUntil")
 _READABLE_VERSION = re.compile(r"1\.[0-9]{1,3}")
 
 
@@ -100,10 +101,11 @@ def device_key_info(mso: Mapping[str, Any]) -> None:
 
 
 def validity_info(mso: Mapping[str, Any]) -> None:
-    """9.1.2.4: tdate, in UTC and without parts of seconds."""
+    """9.1.2.4: tdate, in UTC and without parts of seconds; so is ``expectedUpdate``, where it stands."""
     info = mso.get("validityInfo")
-    for name in ("signed", "validFrom", "validUntil"):
-        at = info.get(name) if type(info) is dict else None
+    told = info if type(info) is dict else {}
+    for name in _TIMES if "expectedUpdate" not in told else (*_TIMES, "expectedUpdate"):
+        at = told.get(name)
         if type(at) is not dt.datetime or at.utcoffset() != _UTC or at.microsecond:
             raise DocumentError("validity-info", f"{name} must be a time in UTC and whole seconds.")
 

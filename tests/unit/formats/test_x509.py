@@ -232,6 +232,60 @@ def test_a_partial_revocation_list_is_refused() -> None:
         x509.read_crl(partial.public_bytes(Encoding.DER), world.ROOT)
 
 
+def test_an_entry_that_must_be_understood_is_refused() -> None:
+    """RFC 5280 section 5.3: a list with such an entry tells the status of nobody."""
+    authority = x509.read_certificate(world.ROOT)
+    another = cryptography_x509.CertificateIssuer([cryptography_x509.DirectoryName(authority.subject)])
+    entry = (
+        cryptography_x509.RevokedCertificateBuilder()
+        .serial_number(5)
+        .revocation_date(authority.not_valid_before_utc)
+        .add_extension(another, critical=True)
+        .build()
+    )
+    listed = (
+        cryptography_x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(authority.not_valid_before_utc)
+        .next_update(authority.not_valid_after_utc)
+        .add_extension(cryptography_x509.CRLNumber(8), critical=False)
+        .add_revoked_certificate(entry)
+        .sign(world.ROOT_KEY, hashes.SHA256())
+    )
+    with pytest.raises(DocumentError, match="must be complete"):
+        x509.read_crl(listed.public_bytes(Encoding.DER), world.ROOT)
+
+
+def test_a_key_that_signs_no_lists_is_refused() -> None:
+    """RFC 5280 section 6.3.3 step f: the authority's certificate says what its key may sign."""
+    authority = x509.read_certificate(world.ROOT)
+    usage = cryptography_x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    without = (
+        cryptography_x509.CertificateBuilder()
+        .subject_name(authority.subject)
+        .issuer_name(authority.subject)
+        .public_key(world.ROOT_KEY.public_key())
+        .serial_number(9)
+        .not_valid_before(authority.not_valid_before_utc)
+        .not_valid_after(authority.not_valid_after_utc)
+        .add_extension(usage, critical=True)
+        .sign(world.ROOT_KEY, hashes.SHA256())
+    )
+    with pytest.raises(DocumentError) as refused:
+        x509.read_crl(crl(), without.public_bytes(Encoding.DER))
+    assert refused.value.rule == "crl-key-usage"
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
 def test_openssl_agrees(tmp_path: Path) -> None:
     """``openssl verify`` accepts root, leaf and list, strictly, and refuses the revoked leaf."""
