@@ -63,10 +63,10 @@ NO_DECOYS: Final = Decoys((), b"")
 def decoys_of(seed: bytes, size: int) -> Decoys:
     """The decoys of a list of ``size`` entries (a power of two): a fixed random sample of its indices."""
     wanted = size // RESERVED_SHARE
-    draws = wanted + wanted // 4 + 64
+    draws = wanted + wanted // 12 + 64  # as many as it takes where one index in RESERVED_SHARE is wanted, and few more
     while True:
         drawn = array("I", hashlib.shake_256(b"indices" + seed).digest(draws * _DRAWN_BYTES))
-        indices = tuple(dict.fromkeys(number % size for number in drawn))[:wanted]
+        indices = tuple(dict.fromkeys(map((size - 1).__and__, drawn)))[:wanted]
         if len(indices) == wanted:
             return Decoys(indices, hashlib.shake_256(b"kinds" + seed).digest(wanted))
         draws *= 2

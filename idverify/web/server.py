@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Final
 
 import structlog
@@ -51,7 +52,7 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     app = web.Application(middlewares=[observe, problems], client_max_size=MAX_BODY)
     assert isinstance(office.tally, Metrics)  # whoever serves an office counts what it does
     app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store, office.doors), office.tally
-    app[OPENAPI], app[assets.ASSETS], app[status_lists.PRINTED] = describe(ROUTES), assets.load(), {}
+    app[OPENAPI], app[assets.ASSETS], app[status_lists.PRINTED] = description(), assets.load(), {}
     app[published.SHARDS], app[published.RENDERED] = PublishedShards(office), Kept(published.RENDERED_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.respond)
@@ -62,6 +63,12 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     add_pages(app, app[assets.ASSETS], demo=demo)
     app[PAGE] = error_for_people
     return app
+
+
+@cache
+def description() -> bytes:
+    """What ``openapi.json`` says: it follows from the routes alone, and takes longer to make than to serve."""
+    return describe(ROUTES)
 
 
 def make_runner(app: web.Application) -> web.AppRunner:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import pytest
-from aiohttp import web
+from aiohttp import web, web_app
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -293,6 +293,7 @@ async def _listening(office: Office, port: int) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+        web_app._cached_build_middleware.cache_clear()  # it holds on to applications, each with a status list of 5 MB
 
 
 async def _establish(store: Store, url: str, token: SoftToken, clock: StandingClock) -> None:
