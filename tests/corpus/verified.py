@@ -29,7 +29,7 @@ def verifier(at: int, trust: TrustStore = world.TRUST) -> Verifier:
 
 def _statuses(at: int) -> StatusSource:
     claims = status_list.StatusListClaims(world.STATUS_URI, at, at + 3600, 300)
-    unsigned = status_list.prepare(status_list.pack(16, 2, {}), claims, world.ISSUER)
+    unsigned = status_list.prepare(status_list.pack(16, 2, {}), claims, world.LISTS)
     token = status_list.seal(unsigned, world.sign(world.ISSUER_KEY, unsigned.payload))
     source = StatusSource(None)
     source.keep_snapshot(token, (world.TRUSTED,), frozenset(), at)

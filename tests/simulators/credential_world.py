@@ -85,10 +85,11 @@ def leaf(
     iss: str = ISS,
     key: ec.EllipticCurvePrivateKey = ISSUER_KEY,
     root_key: ec.EllipticCurvePrivateKey = ROOT_KEY,
+    serial: int = 2,
     days: int = 400,
 ) -> bytes:
     """A signer's certificate in DER, under the root of ``root_key``."""
-    subject = certified("Example Signer", key, 2, days)
+    subject = certified("Example Signer", key, serial, days)
     tbs = x509_build.tbs_leaf(subject, purpose, root(root_key), iss=iss, crl_uri=CRL_URI)
     return x509_build.seal_certificate(tbs, sign(root_key, tbs))
 
@@ -123,6 +124,8 @@ ROOT, CHAIN = root(), (leaf(),)
 TRUSTED = TrustedIssuer(ISS, "Example Authority", (ROOT,), frozenset({VCT}), f"{ISS}/status/")
 TRUST = TrustStore({ISS: TRUSTED})
 ISSUER = Issuer(ISS, CHAIN, b"12345678")
+# Who signs status lists has a certificate of their own: that of a document may be revoked without it.
+LISTS = Issuer(ISS, (leaf(x509.Purpose.STATEMENT, serial=4),), b"12345678")
 FORMAT = sdjwt_vc.SdJwtVc()
 
 
