@@ -48,7 +48,8 @@ def type_allowed(seen: Examination) -> None:
         raise DocumentError("type-allowed", f"{seen.issuer.name} is not relied on for documents of type {kind}.")
 
 
-Rules = Mapping[CheckId, tuple[Callable[[Any], None], ...]]
+Steps = tuple[Callable[[Any], None], ...]
+Rules = Mapping[CheckId, Steps]
 
 _RESTS_ON: Final[Mapping[CheckId, CheckId]] = {
     CheckId.ISSUER_TRUSTED: CheckId.SIGNATURE,
@@ -82,31 +83,31 @@ _OTHER_REQUEST: Final[Mapping[CheckId, Check]] = {
 }
 
 
-def _look(seen: Examination, rules: Rules, check: CheckId) -> Check:
+def _look(seen: Examination, check: CheckId, steps: Steps) -> Check:
     try:
-        for rule in rules[check]:
+        for rule in steps:
             rule(seen)
     except DocumentError as broken:
         return Check(check, Result.FAIL, broken.detail, {"rule": broken.rule})
-    if not seen.asked and check in _NOT_ASKED:
+    if check in _NOT_ASKED and not seen.asked:
         return (_OTHER_REQUEST if seen.answers else _NOT_ASKED)[check]
     return _PASSED[check]
 
 
-def examine(seen: Examination, rules: Rules, well_formed: str) -> Iterator[Check]:
+def examine(seen: Examination, rules: Rules, well_formed: Check) -> Iterator[Check]:
     """FORMAT, then the checks of ``rules`` in order; status, freshness and receipt are for who can fetch them.
 
-    ``well_formed`` is the sentence on the format, which ``read`` found in order.
+    ``well_formed`` is the check of the format, which ``read`` found in order.
     """
-    yield Check(CheckId.FORMAT, Result.PASS, well_formed)
+    yield well_formed
     barred: set[CheckId] = set()
-    for check in rules:
+    for check, steps in rules.items():
         base = _RESTS_ON.get(check)
-        resting = base is not None and base in barred
+        resting = base in barred
         if resting:
             found = Check(check, Result.UNKNOWN, f"Not looked at, because the check {base} did not pass.")
         else:
-            found = _look(seen, rules, check)
+            found = _look(seen, check, steps)
         if resting or found.result is Result.FAIL:
             barred.add(check)
         yield found

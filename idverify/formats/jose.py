@@ -13,7 +13,6 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -47,7 +46,7 @@ def b64url_decode(encoded: bytes, what: str) -> bytes:
     """The only bytes that encode to exactly ``encoded``. Raises ``DocumentError`` (``base64url``)."""
     size = len(encoded)
     last = _LAST[size & 3]
-    if last is None or encoded[-1:] in last:
+    if last is None or encoded[-1] in last:
         try:
             data = binascii.a2b_base64(encoded.translate(_FROM_URL_ALPHABET) + b"==")
         except ValueError:
@@ -57,8 +56,7 @@ def b64url_decode(encoded: bytes, what: str) -> bytes:
     raise DocumentError("base64url", f"{what} must be base64url without padding or other characters.")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProfile:
+class TokenProfile(NamedTuple):
     """What the header of one kind of token must say. ``key_source``: the header that carries the key, if any."""
 
     what: str
@@ -107,7 +105,8 @@ def header_key_source(header: Mapping[str, Any], profile: TokenProfile) -> None:
         raise DocumentError("header-key-source", f"{profile.what} must carry {profile.key_source} in its header.")
 
 
-HEADER_RULES: tuple[Callable[[Mapping[str, Any], TokenProfile], None], ...] = (
+HeaderRules = tuple[Callable[[Mapping[str, Any], TokenProfile], None], ...]
+HEADER_RULES: HeaderRules = (
     header_alg,
     header_typ,
     header_crit,
@@ -122,6 +121,14 @@ def _header(encoded: bytes) -> Mapping[str, Any]:
     return MappingProxyType(parse_object(b64url_decode(encoded, "The header"), "The header"))
 
 
+@lru_cache(maxsize=256)  # what fits a profile by these rules fits it again; what does not is never kept
+def _fitting_header(encoded: bytes, profile: TokenProfile, rules: HeaderRules) -> Mapping[str, Any]:
+    header = _header(encoded)
+    for rule in rules:
+        rule(header, profile)
+    return header
+
+
 def header_of(encoded: bytes) -> Mapping[str, Any]:
     """The header of what may be a compact JWS: to tell of what kind it is, before anything else is looked at."""
     return _header(encoded.partition(b".")[0])
@@ -134,9 +141,7 @@ def read_jws(encoded: bytes, profile: TokenProfile, limit: int = MAX_TOKEN) -> J
     parts = encoded.split(b".", 3)
     if len(parts) != 3:
         raise DocumentError("jws", f"{profile.what} must be three parts with dots between them; got {len(parts)}.")
-    header = _header(parts[0])
-    for rule in HEADER_RULES:
-        rule(header, profile)
+    header = _fitting_header(parts[0], profile, HEADER_RULES)
     payload = b64url_decode(parts[1], f"The payload of {profile.what}")
     signature = b64url_decode(parts[2], f"The signature of {profile.what}")
     return Jws(encoded, header, payload, encoded[: -len(parts[2]) - 1], signature)

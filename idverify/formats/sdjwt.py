@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import orjson
 
 from idverify.core.credential import Place
 from idverify.errors import DocumentError
 from idverify.formats.jose import b64url_decode, b64url_encode
-from idverify.formats.strict_json import MAX_DEPTH, parse_json, parse_object
+from idverify.formats.strict_json import MAX_DEPTH, parse_each, parse_object
 
 MAX_DOCUMENT = 64 * 1024
 MAX_DISCLOSURES = 256
 MAX_CONTAINERS = 1024  # objects and arrays, of the payload and of all disclosures: each is walked, and has two bytes
 SD, ELLIPSIS, SD_ALG = "_sd", "...", "_sd_alg"
 RESERVED = frozenset({SD, ELLIPSIS, SD_ALG})
+TOP: Place = ()
 _TEXT, _CONTAINERS = frozenset({str}), frozenset({dict, list})
 
 
-class Disclosure(NamedTuple):
+@dataclass(slots=True)
+class Disclosure:
     """One disclosure as received: its digest and its array ``[salt, name, value]`` or ``[salt, value]``."""
 
     encoded: bytes
@@ -159,11 +164,12 @@ WHOLE_RULES: tuple[Callable[[Mapping[str, Disclosure], Mapping[str, Place]], Non
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def _disclosure(encoded: bytes, text: bytes) -> Disclosure:
-    elements = parse_json(text, "A disclosure")
-    if type(elements) is not list or len(elements) not in {2, 3} or type(elements[0]) is not str:
-        raise DocumentError("disclosure", "A disclosure must be an array of a salt and two or one more elements.")
-    return Disclosure(encoded, digest_of(encoded), elements)
+def _disclosures(encoded: list[bytes]) -> tuple[Disclosure, ...]:
+    arrays = parse_each([b64url_decode(part, "A disclosure") for part in encoded], "A disclosure", MAX_CONTAINERS)
+    for elements in arrays:
+        if type(elements) is not list or len(elements) not in {2, 3} or type(elements[0]) is not str:
+            raise DocumentError("disclosure", "A disclosure must be an array of a salt and two or one more elements.")
+    return tuple(map(Disclosure, encoded, map(digest_of, encoded), arrays))
 
 
 def read(document: bytes) -> SdJwt:
@@ -176,11 +182,8 @@ def read(document: bytes) -> SdJwt:
     if tildes - 1 > MAX_DISCLOSURES:
         raise DocumentError("size", f"An SD-JWT may have {MAX_DISCLOSURES} disclosures; got {tildes - 1}.")
     issuer_signed, *encoded, key_binding = document.split(b"~")
-    texts = [b64url_decode(part, "A disclosure") for part in encoded]
-    if sum(text.count(b"{") + text.count(b"[") for text in texts) > MAX_CONTAINERS:
-        raise DocumentError("size", f"Disclosures may have {MAX_CONTAINERS} objects and arrays in all; got more.")
     presented = document[: len(document) - len(key_binding)]
-    return SdJwt(issuer_signed, tuple(map(_disclosure, encoded, texts)), presented, key_binding or None)
+    return SdJwt(issuer_signed, _disclosures(encoded), presented, key_binding or None)
 
 
 class _Disclosing:
@@ -244,12 +247,46 @@ class _Disclosing:
         return self.by_digest.get(digest)
 
 
+def _shown_flat(payload: dict[str, Any], disclosures: Sequence[Disclosure]) -> Disclosed | None:
+    """What the walk makes of the plainest documents, at a third of its cost: claims hidden at the top, whole.
+
+    It refuses nothing. Where anything else is to be seen, right or wrong, it leaves the document to the walk; so no
+    rule stands here. Depth was capped when payload and disclosures were parsed, and at the top they add up to no more.
+    """
+    digests = payload.get(SD)
+    if payload.get(SD_ALG) != "sha-256" or type(digests) is not list or not _TEXT.issuperset(map(type, digests)):
+        return None
+    claims, places = dict(payload), dict.fromkeys(digests, TOP)
+    del claims[SD], claims[SD_ALG]
+    for disclosure in disclosures:
+        if disclosure.digest not in places or len(disclosure.elements) != 3:
+            return None
+        _, name, value = disclosure.elements
+        if type(name) is not str or name in claims:
+            return None
+        claims[name] = value
+        places[disclosure.digest] = (name,)
+    return Disclosed(claims, places) if len(places) == len(digests) and _hides_nothing(claims) else None
+
+
+def _hides_nothing(claims: dict[str, Any]) -> bool:
+    """Whether no name inside means anything to the walk: as we write JSON, a name is spelt in one way."""
+    try:
+        written = orjson.dumps(claims)
+    except orjson.JSONEncodeError:
+        return False
+    return b'"_sd' not in written and b'"..."' not in written
+
+
 def disclose(payload: dict[str, Any], disclosures: Sequence[Disclosure]) -> Disclosed:
     """Section 7.1 steps 2.5 to 5: the processed payload. Raises ``DocumentError`` with the broken rule's name."""
+    flat = _shown_flat(payload, disclosures)
+    if flat is not None:
+        return flat
     for payload_rule in PAYLOAD_RULES:
         payload_rule(payload)
     disclosing = _Disclosing(disclosures)
-    claims = disclosing.members(payload, ())
+    claims = disclosing.members(payload, TOP)
     for rule in WHOLE_RULES:
         rule(disclosing.by_digest, disclosing.places)
     claims.pop(SD_ALG, None)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from idverify.core.credential import Credential, Issuer, Place
 from idverify.core.trust import TrustedIssuer, TrustStore
-from idverify.core.verdict import Check, CheckId
+from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
 from idverify.formats import examination, jose, key_binding, sdjwt, sdjwt_vc_draft, x509
 from idverify.formats.base import (
@@ -30,6 +30,7 @@ from idverify.formats.strict_json import encode_json, parse_object
 
 MAX_SKEW = 60
 _DOCUMENTS = frozenset({x509.Purpose.DOCUMENT})
+_WELL_FORMED = Check(CheckId.FORMAT, Result.PASS, "The document is a well-formed SD-JWT VC.")
 
 
 class SdJwtVcDetail(NamedTuple):
@@ -248,4 +249,4 @@ class SdJwtVc(CredentialFormat):
         self, presented: Presented, trust: TrustStore, at: int, expected: HolderBindingExpected | None
     ) -> Iterator[Check]:
         """FORMAT to AUDIENCE in order; status, freshness and receipt are for who can fetch them."""
-        return examine(Examination(presented, trust, at, expected), RULES, "The document is a well-formed SD-JWT VC.")
+        return examine(Examination(presented, trust, at, expected), RULES, _WELL_FORMED)

@@ -19,6 +19,7 @@ MAX_INTEGER = 2**53 - 1  # RFC 7493 section 2.2: beyond it, parsers disagree
 
 # An unterminated string runs to the end, so that a scan never starts twice from the same text.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_ARRAYS = frozenset({list})
 _NOT_A_BRACKET = re.compile(rb"[^\[\]{}]+")
 
 
@@ -106,6 +107,31 @@ def parse_json(text: bytes, what: str, containers: int | None = None) -> Any:
         return value if same else _decode_json(text.decode("utf-8"))
     except ValueError as wrong:
         raise DocumentError("json", f"{what} must be JSON in UTF-8: {wrong}.") from None
+
+
+def _arrays_as_written(texts: list[bytes], whole: bytes) -> list[Any] | None:
+    """The values of arrays in compact JSON; ``None`` unless each is what its text says and all that it says."""
+    try:
+        values = orjson.loads(b"[%b]" % whole)
+        written = [orjson.dumps(value, None, orjson.OPT_STRICT_INTEGER) for value in values]
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return values if written == texts and _ARRAYS.issuperset(map(type, values)) else None
+
+
+def parse_each(texts: list[bytes], what: str, containers: int) -> list[Any]:
+    """``parse_json`` of each text, where all together have at most so many objects and arrays.
+
+    At half the cost where the texts are short arrays as most issuers write them. Raises as ``parse_json`` does.
+    """
+    whole = b",".join(texts)
+    opened = whole.count(b"{") + whole.count(b"[")
+    if opened > containers:
+        raise DocumentError("size", f"{what} may have {containers} objects and arrays with all the others; got more.")
+    values = None
+    if opened < MAX_DEPTH + len(texts):  # an array opens once at least: with so few in all, none is too deep
+        values = _arrays_as_written(texts, whole)
+    return [parse_json(text, what) for text in texts] if values is None else values
 
 
 def parse_object(text: bytes, what: str, containers: int | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from idverify.core.credential import Credential, Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
-from idverify.core.verdict import Check
+from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
 from idverify.formats import cose, jose, strict_cbor, x509
 from idverify.formats.base import CredentialFormat, Entropy, HolderBindingExpected, Presented, ToBeSigned
@@ -22,6 +22,7 @@ from idverify.formats.mdoc.session_transcript import Session, of_request
 NAME: Final = "mso_mdoc"
 MAX_DOCUMENT: Final = 64 * 1024
 MAX_ITEMS: Final = 2048  # of CBOR, elements counted as one: some hundred elements
+_WELL_FORMED: Final = Check(CheckId.FORMAT, Result.PASS, "The document is a well-formed mdoc.")
 _PROTECTED: Final = strict_cbor.encode({cose.ALG: cose.ES256})
 
 
@@ -90,7 +91,7 @@ class Mdoc(CredentialFormat):
         detail = presented.detail
         assert isinstance(detail, MdocDetail)
         seen = Examination(presented, trust, at, session, detail)
-        return examine(seen, rules.RULES, "The document is a well-formed mdoc.")
+        return examine(seen, rules.RULES, _WELL_FORMED)
 
 
 def _bytes(document: bytes) -> bytes:

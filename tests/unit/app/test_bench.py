@@ -132,6 +132,8 @@ async def test_sdjwt_group() -> None:
         "SD-JWT verify",
         "SD-JWT verify with key binding",
         "SD-JWT issue, against sd-jwt",
+        "SD-JWT verify, RFC 9901 alone, against sd-jwt",
+        "SD-JWT verify with key binding, RFC 9901 alone, against sd-jwt",
         "SD-JWT verify, against sd-jwt",
         "SD-JWT verify with key binding, against sd-jwt",
     ]
