@@ -141,8 +141,10 @@ class _Lane(threading.Thread):
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, handler: _Handler) -> None:
         super().__init__(name=name, daemon=True)
         self._loop, self._handler = loop, handler
-        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._asked: _Batch = []
+        self._beyond: _Batch = []  # taken, and too many for one batch
+        self._going = True
 
     def submit(self, work: Any) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
@@ -158,31 +160,24 @@ class _Lane(threading.Thread):
 
     def _hand_over(self) -> None:
         asked, self._asked = self._asked, []
-        for item in asked:
-            self._waiting.put(item)
+        if asked:
+            self._waiting.put(asked)
 
     def run(self) -> None:
-        going = True
-        while going:
-            batch, going = self._take()
+        while self._going or self._beyond:
+            batch = self._take()
             if batch:
                 self._loop.call_soon_threadsafe(_deliver, self._handler.do(batch))
         self._handler.finish()
 
-    def _take(self) -> tuple[_Batch, bool]:
-        first = self._waiting.get()
-        if first is None:
-            return [], False
-        batch = [first]
-        while len(batch) < MAX_BATCH:
-            try:
-                item = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if item is None:
-                return batch, False
-            batch.append(item)
-        return batch, True
+    def _take(self) -> _Batch:
+        batch, self._beyond = self._beyond, []
+        while self._going and (not batch or (len(batch) < MAX_BATCH and not self._waiting.empty())):
+            more = self._waiting.get()
+            self._going = more is not None
+            batch += more or []
+        self._beyond = batch[MAX_BATCH:]
+        return batch[:MAX_BATCH]
 
 
 class _Writer:

@@ -116,7 +116,7 @@ class Transaction:
         if not _is_repeat(work, known):
             for write in work.writes:
                 await self._write(write, places)
-        return tuple(index for _, index in places)
+        return tuple([index for _, index in places])
 
     async def extend(self, drafts: Sequence[Draft], keys: Sequence[bytes | None] = ()) -> list[Place] | None:
         """Append entries to the log, without rows of theirs; where they stand.
@@ -207,16 +207,19 @@ class Transaction:
         return [known.get(position) or next(following) for position in range(len(work.entries))]
 
     async def _write(self, write: Write, places: Sequence[Place]) -> None:
+        if isinstance(write, InsertMany):  # by far the most are these two
+            self._rows.setdefault((write.table.name, write.columns), []).extend(write.rows)  # for ``_settle``
+        elif isinstance(write, Require):
+            await self._require(write)
+        else:
+            await self._change(write, places)
+            self._held.clear()
+
+    async def _change(self, write: Write, places: Sequence[Place]) -> None:
         connection, statements = self.connection, self.connection.statements
         match write:
             case Insert():
                 await self._insert(write, places)
-            case InsertMany(table, columns, rows):
-                self._rows.setdefault((table.name, columns), []).extend(rows)  # for ``_settle``, with those of others
-                return
-            case Require():
-                await self._require(write)
-                return
             case Put(table, row):
                 values = _resolved(row, places)
                 await connection.run(statements.put(table, tuple(values)), values)
@@ -229,7 +232,6 @@ class Transaction:
                 await connection.run(statements.delete(table, tuple(condition)), where(condition))
             case Consume():
                 await self._consume(write)
-        self._held.clear()
 
     async def _require(self, needed: Require) -> None:
         asked = (needed.table.name, *needed.where.items())
