@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -160,11 +161,20 @@ def visible_claims(form: Form | None, purpose: Purpose | None, shown: Mapping[st
 
 def _seen(shown: Mapping[str, Any], view: frozenset[ClaimPath]) -> dict[str, Any]:
     """What of ``shown`` lies at or below a place of the view."""
-    found = {}
+    found, within = {}, _by_name(view)
     for name, value in shown.items():
-        inside = frozenset(path[1:] for path in view if path[0] == name)
+        inside = within.get(name)
+        if inside is None:
+            continue
         if () in inside:
             found[name] = value
         elif isinstance(value, Mapping) and (part := _seen(value, inside)):
             found[name] = part
     return found
+
+
+@lru_cache(maxsize=64)  # of declared types alone, so there are few
+def _by_name(view: frozenset[ClaimPath]) -> Mapping[str | None, frozenset[ClaimPath]]:
+    """The rest of each path, by its first step."""
+    first = {path[0] for path in view}
+    return {name: frozenset(path[1:] for path in view if path[0] == name) for name in first}

@@ -174,18 +174,15 @@ def fold(checks: Iterable[Check], channel: Channel, demanded: frozenset[CheckId]
     ``demanded`` are required besides, because whoever asks demands it.
     """
     named = tuple(checks)
-    passed = []
     for check in named:
         if check.result is Result.FAIL:
             return Verdict(Outcome.REJECT, named, _next_step_on_fail(check, channel))
-        if check.result is Result.PASS:
-            passed.append(check.id)
-    required = REQUIRED[channel] | demanded
-    for missing in CHECKS[channel]:
-        if missing in required and missing not in passed:
-            unproven = _OF_EVIDENCE_UNPROVEN if channel is Channel.EVIDENCE else _NEXT_STEP_ON_UNKNOWN
-            return Verdict(Outcome.REFER, named, unproven.get(missing, _REFERRED))
-    return Verdict(Outcome.ACCEPT, named, _ACCEPTED)
+    missing = (REQUIRED[channel] | demanded).difference([check.id for check in named if check.result is Result.PASS])
+    if not missing:
+        return Verdict(Outcome.ACCEPT, named, _ACCEPTED)
+    unproven = _OF_EVIDENCE_UNPROVEN if channel is Channel.EVIDENCE else _NEXT_STEP_ON_UNKNOWN
+    asked_first = next((check for check in CHECKS[channel] if check in missing), None)
+    return Verdict(Outcome.REFER, named, _REFERRED if asked_first is None else unproven.get(asked_first, _REFERRED))
 
 
 def _next_step_on_fail(failed: Check, channel: Channel) -> str:

@@ -111,8 +111,10 @@ async def supersede(
 ) -> tuple[tuple[str, int, StatusValue], ...]:
     """Runs on the writer, where a copy was collected in the place of another: what becomes of the status lists.
 
-    A copy that was withdrawn meanwhile stays as it is.
+    A copy that was withdrawn meanwhile stays as it is; nearly always there is none (``None``).
     """
+    if copy_id is None:
+        return ()
     rows = await transaction.fetch(queries.CREDENTIALS_OF_PERSON, {"person_id": about[0]})
     row = next((one for one in rows if one["id"] == copy_id), None)
     if row is None or row["status"] == CopyStatus.INVALID:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -21,7 +21,7 @@ from idverify.core.types import declared_as, declared_form
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
 from idverify.errors import DocumentError
 from idverify.formats import carriers, untrusted
-from idverify.formats.base import CredentialFormat, HolderBindingExpected, Presented
+from idverify.formats.base import HolderBindingExpected, Presented
 from idverify.formats.status_list import StatusValue
 from idverify.formats.x509 import key_id
 from idverify.ledger.errors import ReceiptError
@@ -120,14 +120,20 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         presented = carrier.read(submission.document)
     except DocumentError as wrong:
         return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None)
-    verifier = Verifier(verifier.trust.at(at), verifier.statuses, verifier.log_policy)
-    checks = [_WITHIN_LIMITS]
-    issuer = carrier.issuer(presented, verifier.trust)
-    found = _asked_type(carrier, verifier, submission, presented, at)
-    checks += [_trust_explained(check, presented, issuer, verifier.trust, at) for check in found]
-    checks += await _status(verifier, presented, issuer, checks, at)
+    trust = verifier.trust.at(at)
+    issuer = carrier.issuer(presented, trust)
+    checks, trusted = [_WITHIN_LIMITS], None
+    for found in carrier.check(presented, trust, at, submission.expected):
+        check = found
+        if found.id is CheckId.TYPE_ALLOWED:
+            check = _of_asked_type(found, submission, presented)
+        if check.id is CheckId.ISSUER_TRUSTED or check.result is Result.FAIL:
+            check = _trust_explained(check, presented, issuer, trust, at)
+            trusted = issuer if _passed(check, CheckId.ISSUER_TRUSTED) else trusted
+        checks.append(check)
+    checks += await _status(verifier, presented, trusted, trust.revoked_serials, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
-    checks.append(_assurance(presented, submission.least_assurance, checks))
+    checks.append(_assurance(presented, submission.least_assurance, trusted))
     return Verified(fold(checks, submission.channel, submission.demanded), presented, issuer)
 
 
@@ -142,16 +148,13 @@ def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:
     return found + [Check(check, Result.UNKNOWN, "Not looked at: the document cannot be read.") for check in rest]
 
 
-def _asked_type(
-    carrier: CredentialFormat, verifier: Verifier, submission: Submission, presented: Presented, at: int
-) -> Iterable[Check]:
-    """The format's own checks; a type that is trusted but was not asked for does not answer the request."""
-    checks = carrier.check(presented, verifier.trust, at, submission.expected)
-    if submission.requested_type not in (None, type_id(presented)):
-        asked = f"The request was for {submission.requested_type}; this is another type of document."
-        wrong = Check(CheckId.TYPE_ALLOWED, Result.FAIL, asked, {"rule": "type-requested"})
-        checks = [wrong if _passed(check, CheckId.TYPE_ALLOWED) else check for check in checks]
-    return checks
+def _of_asked_type(check: Check, submission: Submission, presented: Presented) -> Check:
+    """A type that is trusted but was not asked for does not answer the request."""
+    wanted = submission.requested_type
+    if wanted is None or check.result is not Result.PASS or type_id(presented) == wanted:
+        return check
+    asked = f"The request was for {wanted}; this is another type of document."
+    return Check(CheckId.TYPE_ALLOWED, Result.FAIL, asked, {"rule": "type-requested"})
 
 
 def _passed(check: Check, wanted: CheckId) -> bool:
@@ -177,14 +180,19 @@ def _trust_explained(
 
 
 async def _status(
-    verifier: Verifier, presented: Presented, issuer: TrustedIssuer | None, so_far: list[Check], at: int
-) -> list[Check]:
-    if issuer is None or not any(_passed(check, CheckId.ISSUER_TRUSTED) for check in so_far):
+    verifier: Verifier,
+    presented: Presented,
+    issuer: TrustedIssuer | None,
+    revoked: frozenset[tuple[str, int]],
+    at: int,
+) -> Sequence[Check]:
+    """STATUS and FRESHNESS; ``issuer`` is ``None`` where it is not trusted."""
+    if issuer is None:
         return _status_unknown("Not looked at: the issuer is not trusted, so nobody is asked about it.")
     if presented.status is None:
         return _status_unknown("The document names no status list, so whether it was revoked cannot be known.")
     try:
-        value, listed = await verifier.statuses.find(presented.status, issuer, verifier.trust.revoked_serials, at)
+        value, listed = await verifier.statuses.find(presented.status, issuer, revoked, at)
     except StatusUnknown as unknown:
         return _status_unknown(str(unknown))
     except DocumentError as wrong:
@@ -192,15 +200,21 @@ async def _status(
             Check(CheckId.STATUS, Result.FAIL, str(wrong), {"rule": wrong.rule}),
             Check(CheckId.FRESHNESS, Result.UNKNOWN, "Not looked at: the status list has no such entry."),
         ]
-    evidence = {"status_list": presented.status.uri, "as_of": _time(listed.issued_at), "value": value}
-    result = Result.PASS if value == StatusValue.VALID else Result.FAIL
     age = max(0, at - listed.issued_at)
     young = Result.PASS if listed.fresh(at) else Result.UNKNOWN
-    told = f"The status is as of {_time(listed.issued_at)}, {age} s ago."
-    return [
+    return _status_known(presented.status.uri, value, listed.issued_at, age, young)
+
+
+@lru_cache(maxsize=64)  # only words: for a second, every check against the same list says the same
+def _status_known(uri: str, value: int, issued_at: int, age: int, young: Result) -> Sequence[Check]:
+    as_of = dt.datetime.fromtimestamp(issued_at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    evidence = {"status_list": uri, "as_of": as_of, "value": value}
+    result = Result.PASS if value == StatusValue.VALID else Result.FAIL
+    told = f"The status is as of {as_of}, {age} s ago."
+    return (
         Check(CheckId.STATUS, result, STATUS_SENTENCES.get(value, _OTHER_STATUS), evidence),
         Check(CheckId.FRESHNESS, young, told, {"age_seconds": age}),
-    ]
+    )
 
 
 def _status_unknown(why: str) -> list[Check]:
@@ -228,12 +242,12 @@ def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) ->
     return Check(CheckId.RECEIPT, Result.PASS, "It stands on the issuer's public ledger.", evidence)
 
 
-def _assurance(presented: Presented, least: Minimum, so_far: list[Check]) -> Check:
+def _assurance(presented: Presented, least: Minimum, issuer: TrustedIssuer | None) -> Check:
     """Whether it was checked as well as demanded who the person is, by what the issuer says of it."""
     demands = {} if least is NO_MINIMUM else least.demands()  # nearly always nothing
     if not demands:
         return _NO_DEMAND
-    if not any(_passed(check, CheckId.ISSUER_TRUSTED) for check in so_far):
+    if issuer is None:
         return Check(CheckId.ASSURANCE, Result.UNKNOWN, "Not looked at: the issuer is not trusted.")
     try:
         held = read_claims(presented.claims)
@@ -248,8 +262,3 @@ def _assurance(presented: Presented, least: Minimum, so_far: list[Check]) -> Che
         lower = f"The person's identity was not checked as well as is demanded: {', '.join(unmet)}."
         return Check(CheckId.ASSURANCE, Result.FAIL, lower, {"rule": "least-assurance", **asked})
     return Check(CheckId.ASSURANCE, Result.PASS, "The person's identity was checked as well as is demanded.", asked)
-
-
-@lru_cache(maxsize=64)  # every check against the same list says the same time
-def _time(at: int) -> str:
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
