@@ -132,7 +132,8 @@ class Endpoint:
         # What failed may have come after the act, which renewed the session
         except Exception as error:  # noqa: BLE001  told, and logged there
             response = told(request, await self._refusal(request, error))
-        await renewed(office, given, response)
+        if given is not None:
+            await renewed(office, given, response)
         return response
 
     async def _refusal(self, request: web.Request, error: Exception) -> Exception:
@@ -147,7 +148,7 @@ class Endpoint:
 
 
 def _written(reply: BaseModel | Reply) -> web.Response:
-    if isinstance(reply, BaseModel):
+    if not isinstance(reply, Reply):
         reply = Reply(reply)
     raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
     typed = {} if reply.status == 204 else {"Content-Type": reply.content_type}  # no content is of no type
@@ -169,9 +170,10 @@ def bearer_token(request: web.Request, hint: str) -> str:
 async def _principal(request: web.Request, route: Endpoint) -> Principal | None:
     if route.caller is Caller.ANYBODY:
         return None
-    token = token_of(request)
-    if route.caller is Caller.PERSON or (token is not None and "Authorization" not in request.headers):
-        return await _person(request, token)
+    if route.caller is Caller.PERSON or "Authorization" not in request.headers:
+        token = token_of(request)
+        if route.caller is Caller.PERSON or token is not None:
+            return await _person(request, token)
     gate, key = request.app[GATE], bearer_token(request, _HINT)
     return await (gate.recall(key) if route.recalls else gate.recognise(key))
 

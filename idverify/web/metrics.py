@@ -94,6 +94,7 @@ class Metrics(Tally):
             buckets=LATENCY_SECONDS,
             registry=self.registry,
         )
+        self._answered: dict[tuple[str, str, int], Histogram] = {}  # looking for a series costs as much as counting
         self._verdicts = self._counter("verdicts", "Documents checked", outcome=Outcome, channel=Channel)
         self._sessions = self._counter("sessions_opened", "Sessions opened", role=Role)
         self._suspended = self._counter("security_keys_suspended", "Security keys of staff suspended", why=Suspension)
@@ -123,8 +124,13 @@ class Metrics(Tally):
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered. ``route`` is the pattern, not the path."""
-        method = method if method in hdrs.METH_ALL else "other"  # a parser may let a client make up its own
-        self._requests.labels(method, route, status).observe(seconds)
+        counted = self._answered.get((method, route, status))
+        if counted is None:
+            known = method if method in hdrs.METH_ALL else "other"  # a parser may let a client make up its own
+            counted = self._requests.labels(known, route, status)
+            if known is method:  # else a client would fill the memory
+                self._answered[method, route, status] = counted
+        counted.observe(seconds)
 
     def checked(self, outcome: Outcome, channel: Channel) -> None:
         """A document got its verdict."""

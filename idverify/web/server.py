@@ -43,6 +43,7 @@ TO_EVERYBODY: Final = {
 
 HSTS: Final = "max-age=63072000"  # two years, this host alone: what its siblings do is not ours to say
 GRACE_SECONDS: Final = 5.0
+ALWAYS: Final[web.AppKey[dict[str, str]]] = web.AppKey("always")
 
 log = structlog.get_logger()
 
@@ -61,7 +62,9 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     app.router.add_get(assets.ROUTE, app[assets.ASSETS].serve)
     app.router.add_get("/docs", docs_page)
     add_pages(app, app[assets.ASSETS], demo=demo)
-    app[PAGE] = error_for_people
+    app[PAGE], app[ALWAYS] = error_for_people, dict(SECURITY_HEADERS)
+    if office.deployment.iss.startswith("https:"):
+        app[ALWAYS]["Strict-Transport-Security"] = HSTS
     return app
 
 
@@ -81,16 +84,16 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line per request, by route pattern: no path, no query, no body, no person."""
     started = time.perf_counter()
     response = await handler(request)
-    if request.path.startswith(published.PREFIX):
+    path, app = request.path, request.app
+    add = response.headers.setdefault
+    if path.startswith("/api/"):
+        add("Cache-Control", "no-store")
+    elif path.startswith(published.PREFIX):
         for name, value in TO_EVERYBODY.items():
-            response.headers.setdefault(name, value)
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.path.startswith("/api/"):
-        response.headers.setdefault("Cache-Control", "no-store")
-    if request.app[OFFICE].deployment.iss.startswith("https:"):
-        response.headers.setdefault("Strict-Transport-Security", HSTS)
+            add(name, value)
+    for name, value in app[ALWAYS].items():
+        add(name, value)
     seconds, route = time.perf_counter() - started, route_name(request)
-    request.app[METRICS].answered(request.method, route, response.status, seconds)
+    app[METRICS].answered(request.method, route, response.status, seconds)
     log.info("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 2))
     return response

@@ -51,9 +51,9 @@ def of_json(body: schema.Submitted) -> Asked:
     if asked.verification_receipt or asked.assurance is not None:
         least = NO_MINIMUM if asked.assurance is None else asked.assurance.minimum()
         wishes = Wishes(asked.verification_receipt, least)
-    if isinstance(asked, schema.SubmittedDocuments):
-        return Asked(tuple(map(_of_json, asked.documents)), several=True, wishes=wishes)
-    return Asked((_of_json(asked),), several=False, wishes=wishes)
+    if isinstance(asked, schema.SubmittedAlone):
+        return Asked((_of_json(asked),), several=False, wishes=wishes)
+    return Asked(tuple(map(_of_json, asked.documents)), several=True, wishes=wishes)
 
 
 def _of_json(one: schema.SubmittedDocument) -> HandedOver:
