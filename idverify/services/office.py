@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from idverify.auth.key_policy import KeyPolicies
@@ -18,6 +18,7 @@ from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
 from idverify.services.doors import Doors
 from idverify.services.log_book import Log, LogBook
 from idverify.services.log_keys import LogKey, log_keys
+from idverify.services.recent_requests import RecentRequests
 from idverify.services.status_lists import StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.stores import queries
@@ -95,6 +96,7 @@ class Office:
     entropy: Entropy
     tally: Tally
     related_origins: frozenset[str] = frozenset()
+    recent_requests: RecentRequests = field(default_factory=RecentRequests)
 
     @property
     def trust(self) -> TrustStore:

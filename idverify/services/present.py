@@ -64,12 +64,15 @@ async def request_presentation(
         "least_assurance": None if least is None else least.model_dump_json(exclude_none=True),
     }
     await office.store.commit(WriteSet((*still_in_use(asker), Insert(tables.verification_request, row))))
+    office.recent_requests.add(row)
     return made
 
 
 async def awaited(office: Office, asker: Principal, handle: bytes) -> Awaited:
     """The request that a presentation answers: only whoever made it may use it. Raises ``NotFound``."""
-    row: Any = await office.store.fetch_one(queries.VERIFICATION_REQUEST, {"handle": handle})
+    row: Any = office.recent_requests.get(handle)
+    if row is None:
+        row = await office.store.fetch_one(queries.VERIFICATION_REQUEST, {"handle": handle})
     if row is None or row["created_by"] != asker.id:
         raise NotFound(_UNKNOWN)
     consume = Consume(
