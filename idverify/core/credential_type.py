@@ -106,6 +106,10 @@ def _places(path: ClaimPath, value: Any) -> Iterator[Place]:
     if not path:
         yield ()
         return
+    if len(path) == 1 and path[0] is not EVERY:
+        if isinstance(value, Mapping) and path[0] in value:
+            yield (path[0],)
+        return
     step, rest = path[0], path[1:]
     inside: Iterator[tuple[str | int, Any]] = iter(())
     if step is EVERY and isinstance(value, list | tuple):
