@@ -19,7 +19,7 @@ from idverify.core.verdict import Outcome
 from idverify.formats import jose, sdjwt
 from idverify.formats.carriers import MAX_DOCUMENT
 from idverify.services.verify import Submission, Verified, verify
-from tests.fuzz.judged import VERIFIER, outright
+from tests.fuzz.judged import KINDS, outright
 from tests.simulators import credential_world as world
 
 MIB: Final = 1024 * 1024
@@ -117,7 +117,7 @@ BOMBS: Final[dict[str, Callable[[], bytes]]] = {
 
 def judged(document: bytes) -> Verified:
     """The verdict of the whole service."""
-    return outright(verify(VERIFIER, Submission(document, expected=world.ASKED), world.NOW))
+    return outright(verify(KINDS["sd_jwt"].verifier, Submission(document, expected=world.ASKED), world.NOW))
 
 
 def cpu_seconds(document: bytes) -> float:
