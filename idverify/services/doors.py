@@ -1,6 +1,6 @@
-"""Rows that open doors: what somebody is recognised by is believed only with a MAC that no writer of rows can make.
+"""Rows that open doors: what gives somebody a right is believed only with a MAC that no writer of rows can make.
 
-Sessions, ceremonies, one-time codes, API keys and people's security keys are rows, and whoever may write to the
+Sessions, ceremonies, one-time codes, offers, API keys and people's security keys are rows, and whoever may write to the
 database could write one for themselves, or change whose it is. Each carries an HMAC over all of it that never changes,
 under a secret that the token derives at start and the database does not hold. Nothing is asked of the token afterwards
 (docs/decisions/0019).
@@ -36,13 +36,17 @@ BOUND_TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {
         *("id", "code_hash", "role", "actor", "purpose", "person_id", "created_by", "authorisation_id"),
         *("proposed_by_account", "created_at", "expires_at", "kind", "account_id", "not_before"),
     ),
+    "offer": (
+        *("id", "code_hash", "person_id", "type", "format", "nonce", "created_by", "authorisation_id", "replaces"),
+        "expires_at",
+    ),
     "security_key": ("id", "handle", "account_id", "credential_id", "cose_key", "user_handle", *_WHOSE),
     "session": (
         *("id", "handle", "token_hash", "csrf_key", "account_id", "security_key_id", "created_at", "expires_at"),
         *("shared_computer", *_WHOSE),
     ),
 }
-# Rows of before, which get their MAC at the first start: sessions and ceremonies end with the migration.
+# Rows of before, which get their MAC at the first start: sessions, ceremonies and offers end with the migration.
 _ADOPTED: Final = {
     tables.api_key: queries.UNBOUND_API_KEYS,
     tables.enrolment: queries.UNBOUND_ENROLMENTS,

@@ -134,7 +134,7 @@ async def _look_up(office: Office, request: CollectionRequest) -> Row:
         "wrapping_key_id": office.custodian.wrapping_key_id,
     }
     row = await office.store.fetch_one(queries.COLLECTION, asked)
-    if row is None:
+    if row is None or not office.doors.holds(tables.offer, {**row, "id": row["offer_id"]}):
         raise NotFound(_UNKNOWN_OFFER)
     return row
 

@@ -102,7 +102,7 @@ async def _make(
         "consumed_at": None,
     }
     whom = holder.id, holder.key
-    writes = (*confirmed.writes(whom), Insert(tables.offer, row), *looks)
+    writes = (*confirmed.writes(whom), office.doors.inserting(tables.offer, row), *looks)
     await office.store.commit(WriteSet(writes, confirmed.entries(office, whom)))
     return Offer(office.deployment.iss, kind.id, format_name, code, nonce, now + OFFER_SECONDS)
 

@@ -406,6 +406,10 @@ NEWEST_OF_TYPE: Final = (
 COLLECTION: Final = (
     select(
         offer.c.id.label("offer_id"),
+        offer.c.code_hash,
+        offer.c.created_by,
+        offer.c.authorisation_id,
+        offer.c.mac,
         offer.c.type,
         offer.c.format,
         offer.c.nonce,

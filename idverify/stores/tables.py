@@ -425,6 +425,7 @@ offer = Table(
     Column("replaces", LargeBinary, ForeignKey("credential.id"), nullable=True),
     _int("expires_at"),
     _int("consumed_at", null=True),
+    _bytes("mac", null=True),
 )
 
 # What was about to be signed, durable before it was. An open row after a crash is closed as void at start.

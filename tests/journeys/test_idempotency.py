@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.simulators.bound_rows import rewritten
 from tests.simulators.contract import JudgedApi
-from tests.simulators.databases import changed
 from tests.simulators.holder import collection
 from tests.simulators.service import DETAILS, VCT, Deployment
 from tests.simulators.soft_wallet import SoftWallet
@@ -85,7 +85,7 @@ async def test_an_expired_offer(api: JudgedApi, deployment: Deployment) -> None:
     """An offer whose time is over is gone."""
     offer = await api.offer(await api.person_with_status())
     of_offer = {"code_hash": hashlib.sha256(offer["code"].encode()).digest()}
-    expired = changed(deployment.location, "UPDATE offer SET expires_at = 1 WHERE code_hash = :code_hash", of_offer)
+    expired = rewritten(deployment.location, deployment.doors, "offer", {"expires_at": 1}, **of_offer)
 
     status, problem = await _collect(api, collection(SoftWallet(), offer), secrets.token_hex(8))
 

@@ -17,7 +17,7 @@ from idverify.stores.writes import Change, WriteSet
 
 
 def rewritten(location: Location, doors: Doors, table: str, values: Mapping[str, Any], **where: Any) -> int:
-    """Give columns of every row of ``enrolment`` or ``ceremony`` other values; how many rows that were."""
+    """Give columns of every row of ``enrolment``, ``ceremony`` or ``offer`` other values; how many rows that were."""
 
     async def run() -> int:
         async with open_store(location, SystemClock()) as store:

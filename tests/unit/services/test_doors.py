@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,8 +25,10 @@ from idverify.services.office import Office
 from idverify.stores import queries, tables
 from idverify.stores.open import Location
 from tests.simulators.databases import changed, rows
+from tests.simulators.holder import collection
 from tests.simulators.shards import enrol_admins
 from tests.simulators.signed_in import PersonalKey, SignedInPerson
+from tests.simulators.soft_wallet import SoftWallet
 from tests.simulators.software_office import SoftwareOffice, premises, software_office
 
 MINE: Final = os.urandom(16)
@@ -306,6 +309,28 @@ async def test_rows_of_before(tmp_path: Path, location: Location, monkeypatch: p
         async with house.open() as served:
             with pytest.raises(NotAuthenticated):
                 await Gate(served.office.store, served.office.doors).recognise(theirs)
+
+
+async def test_an_offer_that_was_written_in_or_moved(served: SoftwareOffice, location: Location) -> None:
+    """No document is issued to whoever writes rows: neither by a code of theirs, nor by an offer to another."""
+    api, wallet = served.api, SoftWallet()
+    mine, theirs = [await api.person_with_status() for _ in range(2)]
+    offered = await api.offer(mine)
+    body = collection(wallet, offered)
+    copied = """
+        INSERT INTO offer (id, code_hash, person_id, type, format, nonce, created_by, authorisation_id, expires_at, mac)
+        SELECT :id, :code_hash, p.id, o.type, o.format, o.nonce, o.created_by, o.authorisation_id, o.expires_at, o.mac
+        FROM offer o, person p WHERE p.handle = :theirs"""
+    values = {"id": MINE, "code_hash": hashlib.sha256(b"A" * 27).digest(), "theirs": bytes.fromhex(theirs)}
+    assert changed(location, copied, values) == 1
+    moved = "UPDATE offer SET person_id = (SELECT id FROM person WHERE handle = :theirs) WHERE id <> :id"
+    assert changed(location, moved, {"theirs": values["theirs"], "id": MINE}) == 1
+
+    for code in ("A" * 27, offered["code"]):
+        status, _ = await api.call(
+            "POST", "/api/v1/credentials", None, {**body, "code": code}, {"Idempotency-Key": os.urandom(8).hex()}
+        )
+        assert status == 404
 
 
 HIDDEN: Final = (
