@@ -20,7 +20,7 @@ from typing import Any, Final
 from idverify.errors import DocumentError
 from idverify.formats.strict_json import parse_object, require_few
 
-MOST: Final = 512 * 1024  # larger is no document with something around it, and is not looked into
+MOST: Final = 192 * 1024  # larger is no document with something around it, and is not looked into
 _MEMBERS: Final = {"document", "receipt", "verification_request"}
 _VALUES: Final = 16  # of JSON, which has no more members than that
 _HANDLE: Final = re.compile(r"[0-9a-f]{32}")
@@ -56,7 +56,7 @@ def _white_space(whole: HandedOver) -> HandedOver:
         return replace(whole, document=given.strip(_SPACE))
     if not given.isascii():
         return whole
-    plain = b"".join(given.split())
+    plain = given.translate(None, _SPACE)
     return whole if plain == whole.document else replace(whole, document=plain)
 
 
@@ -103,7 +103,7 @@ def _of_wallet(answer: dict[str, Any]) -> HandedOver | None:
     if request is not None and not _HANDLE.fullmatch(request):
         return None
     return HandedOver(
-        "".join(document.split()).encode(),
+        document.encode().translate(None, _SPACE),
         None if receipt is None else receipt.encode(),
         None if request is None else bytes.fromhex(request),
     )

@@ -45,11 +45,12 @@ def _integer(digits: str) -> int:
 _decode = json.JSONDecoder(object_pairs_hook=_members).decode
 _decode_long = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer).decode
 _LONG = re.compile(r"[0-9]{16}")  # what is shorter is below MAX_INTEGER
+_LOOKED_THROUGH = 16 * 1024  # characters: to look through more costs more than to look at each number
 
 
 def _decode_json(text: str) -> Any:
     """One name, one value; a whole number that every parser reads alike."""
-    return _decode_long(text) if _LONG.search(text) else _decode(text)
+    return _decode_long(text) if len(text) > _LOOKED_THROUGH or _LONG.search(text) else _decode(text)
 
 
 def _deeper_than(text: bytes, limit: int) -> bool:

@@ -104,10 +104,10 @@ def _parts(body: bytes, boundary: bytes, most: int) -> Iterator[tuple[str, bool,
 
 
 def _disposition(head: str) -> tuple[str, bool]:
-    lines = (line.partition(":") for line in head.removeprefix("\r\n").split("\r\n"))
+    lines = [line.partition(":") for line in head.removeprefix("\r\n").split("\r\n")]
     headers = {name.strip().lower(): value.strip() for name, _, value in lines}
     form = _DISPOSITION.fullmatch(headers.get("content-disposition", ""))
-    if form is None or not headers.keys() <= _PART_HEADERS:
+    if form is None or not headers.keys() <= _PART_HEADERS or len(headers) != len(lines):
         raise MalformedRequest("A part of the form does not say which field it is, or says more than that.")
     return form[1], form[2] is not None
 

@@ -78,6 +78,7 @@ def test_a_single_field_sent_twice_is_refused() -> None:
         (part('name="a"', b"\xff") + b"--B--", MULTIPART),
         (part("name=\"a\"; filename*=utf-8''x", b"1") + b"--B--", MULTIPART),
         (part('name="a"', b"1", "Content-Type: " + "x" * MOST_HEAD) + b"--B--", MULTIPART),
+        (part('name="a"', b"1", 'Content-Disposition: form-data; name="b"') + b"--B--", MULTIPART),
     ],
 )
 def test_what_no_browser_sends_is_refused(body: bytes, content_type: str) -> None:
