@@ -101,18 +101,18 @@ async def open_office(
             outside=Nobody() if transport is None else WitnessesOutside(policies, transport),
             told=told,
         )
-        source = StatusSource(fetcher, StoredSeenLists(store))
+        source, ours_alone = StatusSource(fetcher, StoredSeenLists(store)), await doors(custodian)
         board = Board(ours.status_base, keys.issuer(STATUS_SIGNER))
         yield Office(
             deployment=ours,
             log_book=await LogBook.read(store, hands),
             keys=keys,
-            trust_book=await _trust_book(store),
+            trust_book=await _trust_book(store, ours_alone),
             store=store,
             vault=Vault(custodian, system_entropy),
             signer=signer,
             custodian=custodian,
-            doors=await doors(custodian),
+            doors=ours_alone,
             witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
@@ -125,10 +125,10 @@ async def open_office(
         )
 
 
-async def _trust_book(store: Store) -> TrustBook:
+async def _trust_book(store: Store, ours: Doors) -> TrustBook:
     """Raises ``SetupError`` where a key of ours that was compromised is not on the revocation list."""
     await require_listed(store)
-    return await TrustBook.read(store)
+    return await TrustBook.read(store, ours)
 
 
 @asynccontextmanager

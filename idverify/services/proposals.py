@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ from idverify.core.action import Action
 from idverify.core.policy import Principal, require_person, require_second_person
 from idverify.errors import Conflict, Gone, NotFound
 from idverify.services.ceremonies import SECONDS, Ceremony
+from idverify.services.confirmed_by import is_by
 from idverify.services.office import Office
 from idverify.services.people import Person
 from idverify.services.sealed import DecisionContent, seal_content
@@ -143,13 +143,7 @@ async def _require_by_colleague(office: Office, approver: Principal, confirmed: 
 
     A row is written easily; evidence alone says only that it fits the key that is in it.
     """
-    key: Any = await office.store.fetch_one(queries.SECURITY_KEY_EVER, {"id": confirmed["security_key_id"]})
-    if key is None or not office.doors.holds(tables.security_key, key):
-        raise Conflict(ALTERED)
-    proven, account = verify_evidence(confirmed["evidence"]), hashlib.sha256(key["account_id"]).hexdigest()
-    signed = proven.cose_key, proven.action_digest, proven.context.account, proven.origins
-    said = key["cose_key"], confirmed["action_digest"], account, frozenset({office.deployment.iss})
-    if signed != said or (key["account_id"], key["role"]) != (confirmed["account_id"], approver.role.value):
+    if not await is_by(office.store, office.doors, office.deployment.iss, approver.role, confirmed):
         raise Conflict(ALTERED)
 
 

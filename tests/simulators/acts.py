@@ -132,7 +132,7 @@ async def every_act(served: SoftwareOffice, *, erase_another: bool = False) -> l
     await watch("a citizen signed out everywhere", sessions.end_all(served.office, await served.principal(citizen)))
     await _erasure(watch, bytes.fromhex(await served.api.person_with_status()) if erase_another else person)
     office = served.office
-    trusting_nobody = replace(served.office, trust_book=TrustBook(TrustStore({})))
+    trusting_nobody = replace(served.office, trust_book=TrustBook(TrustStore({}), served.office.doors))
     await watch("the rules were changed", record_policy(trusting_nobody))
     await watch("metadata of authenticators were loaded", load_metadata(office))
     return watch.marks

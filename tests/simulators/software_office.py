@@ -226,7 +226,7 @@ class Premises:
             deployment=ours,
             log_book=await LogBook.read(store, self._hands(store, ours.iss, keys)),
             keys=keys,
-            trust_book=await TrustBook.read(store),
+            trust_book=await TrustBook.read(store, await doors(token)),
             store=store,
             vault=Vault(token, system_entropy),
             signer=token,

@@ -47,7 +47,7 @@ async def test_a_change_is_recorded(served: SoftwareOffice, changed: str, monkey
             alone = replace(decision.EFFECTS[DecisionKind.REVOKE], two_people=False)
             monkeypatch.setattr(policy_record, "EFFECTS", {**decision.EFFECTS, DecisionKind.REVOKE: alone})
         case "issuers":
-            office = replace(office, trust_book=TrustBook(TrustStore({})))
+            office = replace(office, trust_book=TrustBook(TrustStore({}), office.doors))
         case "log":
             other = replace(office.log_book.policy_of(office.log.origin), text="quorum none\n")
             monkeypatch.setattr(LogBook, "policy_of", lambda _book, _origin: other)

@@ -161,7 +161,7 @@ async def test_an_order_is_carried_out(served: SoftwareOffice, reason: Replaceme
     issuer = (await load_keys(served.office.store, served.office.deployment.iss)).issuer(SIGNER)
     assert (issuer.key_id, key_id(issuer.chain[0])) == (fresh.key_id, fresh.key_id)
     assert await open_orders(served.office.store) == []
-    revoked = {serial for _, serial in (await load_trust(served.office.store)).revoked_serials}
+    revoked = {serial for _, serial in (await load_trust(served.office.store, served.office.doors)).revoked_serials}
     serial = cryptography_x509.load_der_x509_certificate(old["certificate"]).serial_number
     assert revoked == ({serial} if compromised else set())
 
@@ -252,21 +252,21 @@ async def test_an_older_revocation_list_is_put_back(tmp_path: Path, location: Lo
         (older,) = await store.fetch(queries.CRLS, {})
         order = await _ordered(served, reason="compromised")
         await served.ceremony().carry_out(order, served.token.generate(SIGNER))
-        revoked = (await load_trust(store)).revoked_serials
+        revoked = (await load_trust(store, served.office.doors)).revoked_serials
         assert len(revoked) == 1
         await require_listed(store)
         assert _found(location) == set()
 
         values = {name: older[name] for name in ("der", "number", "next_update")}
         changed(location, "UPDATE crl SET der = :der, number = :number, next_update = :next_update", values)
-        assert (await load_trust(store)).revoked_serials == revoked
+        assert (await load_trust(store, served.office.doors)).revoked_serials == revoked
         with pytest.raises(SetupError, match="older list"):
             await require_listed(store)
         assert _found(location) == {"a signing key that was compromised is on the revocation list"}
         assert await crl_is_due(store, served.clock.now())
 
         changed(location, "UPDATE signing_key SET state = 'retiring' WHERE state = 'revoked'")
-        assert (await load_trust(store)).revoked_serials == revoked
+        assert (await load_trust(store, served.office.doors)).revoked_serials == revoked
         changed(location, "UPDATE signing_key SET state = 'revoked' WHERE state = 'retiring'")
         await renew_crl(store, served.token, served.clock.now())
         await require_listed(store)

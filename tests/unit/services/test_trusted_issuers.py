@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from idverify.core import issuer_trust
+from idverify.core.action import canonical_json
 from idverify.core.policy import Principal, Role
 from idverify.core.trust import TrustedIssuer
 from idverify.core.verdict import CheckId, Result
@@ -22,6 +23,8 @@ from idverify.services.invite import Invited
 from idverify.services.trust_book import TrustBook
 from idverify.services.trusted_issuers import Change, Proposed, Register, Source, change_json, read_change, withdrawn
 from idverify.services.verify import Submission, verify
+from idverify.stores import queries, tables
+from idverify.stores.writes import Insert, WriteSet
 from tests.simulators import credential_world as world
 from tests.simulators.foreign_issuer import NORTH, SOUTH
 from tests.simulators.software_office import SoftwareOffice
@@ -112,7 +115,7 @@ async def test_ourselves_are_relied_on_as_we_are(served: SoftwareOffice) -> None
 async def test_another_process_sees_it_soon(served: SoftwareOffice) -> None:
     """What one node decided, another takes from the database when it looks."""
     await _admins(served)
-    other = await TrustBook.read(served.office.store)
+    other = await TrustBook.read(served.office.store, served.office.doors)
     assert not await other.reload_if_changed(served.office.store)
     await _agreed(served, Change((NORTH.trusted(served.clock.now()),)))
 
@@ -262,3 +265,19 @@ def test_a_change_is_whole_again() -> None:
 
     assert read_change(change_json(change), 1) == change
     assert issuer_trust.action(1, change_json(change)).digest()
+
+
+async def test_a_change_that_was_written_in(served: SoftwareOffice) -> None:
+    """A row counts only if two admins signed it: neither one of nobody's, nor one that borrows their signatures."""
+    await _admins(served)
+    now, store, book = served.clock.now(), served.office.store, served.office.trust_book
+    await _agreed(served, Change((NORTH.trusted(now),)))
+    (decided,) = await store.fetch(queries.ISSUER_CHANGES, {})
+    document = canonical_json(change_json(Change((SOUTH.trusted(now),))))
+    for version, ids in ((2, {}), (3, {"authorisation_id": b"a" * 16, "approval_id": b"b" * 16})):
+        row = dict(decided) | {"version": version, "document": document} | ids
+        await store.commit(WriteSet((Insert(tables.issuer_change, row),)))
+
+    assert await book.reload_if_changed(store)
+    assert (NORTH.iss in book.current.issuers, SOUTH.iss in book.current.issuers) == (True, False)
+    assert SOUTH.iss not in (await TrustBook.read(store, served.office.doors)).current.issuers
