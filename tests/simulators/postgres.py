@@ -117,7 +117,7 @@ class Cluster:
     async def copied(self, template: str = TEMPLATE) -> str:
         """The URL of a new database, as the template is now."""
         name = f"test_{secrets.token_hex(6)}"
-        await self.asked(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await self.asked(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")  # a tenth of WAL_LOG's work
         return self.url(name)
 
     async def dropped(self, url: str) -> None:

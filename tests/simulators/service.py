@@ -11,7 +11,7 @@ import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -31,6 +31,7 @@ from idverify.services.access import create_key
 from idverify.services.doors import Doors
 from idverify.services.invite import Invited, invite
 from idverify.stores.open import Location, open_store
+from idverify.stores.store import Store
 from tests.simulators.signed_in import COOKIE, STAFF, SignedInPerson
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,20 +88,22 @@ class Deployment:
     clock: Clock = field(default_factory=SystemClock)
     keys: dict[str, str] = field(default_factory=dict)
     people: dict[str, SignedInPerson] = field(default_factory=dict)
+    store: Store | None = None  # where this process has it open already
 
     @property
     def url(self) -> str:
         """The public address."""
         return f"http://localhost:{self.port}"
 
-    async def make_key(self, name: str, actor: str, role: Role, purpose: Purpose | None) -> None:
-        """An API key, made as ``idverify apikey create`` makes it; kept under a name."""
-        async with open_store(self.location, self.clock) as store:
+    async def make_keys(self, store: Store) -> None:
+        """An API key for everybody in ``KEYS``, made as ``idverify apikey create`` makes it."""
+        for name, (actor, role, purpose) in KEYS.items():
             self.keys[name] = await create_key(store, self.doors, self.clock, system_entropy, actor, role, purpose)
 
     async def invite(self, invited: Invited) -> str:
         """A one-time code, made as ``idverify enrol`` makes it."""
-        async with open_store(self.location, self.clock) as store:
+        async with AsyncExitStack() as opening:
+            store = self.store or await opening.enter_async_context(open_store(self.location, self.clock))
             return (await invite(store, self.doors, self.clock, system_entropy, invited, "operator")).code
 
 
@@ -111,8 +114,7 @@ async def deploy(data: Path, database_url: str | None = None, *, demo: bool = Tr
     config, clock = await provision(data, wishes), SystemClock()
     async with open_store(config.location, clock) as store, open_doors(config, store) as doors:
         deployment = Deployment(data, port, config.location, doors, clock)
-    for name, key in KEYS.items():
-        await deployment.make_key(name, *key)
+        await deployment.make_keys(store)
     return deployment
 
 

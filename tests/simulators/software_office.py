@@ -65,7 +65,7 @@ from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
 from tests.simulators import service
 from tests.simulators.ledger_memory import GuardMemory
-from tests.simulators.service import KEYS, Api, client, free_port
+from tests.simulators.service import Api, client, free_port
 
 PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 LABEL: Final = "in memory"
@@ -215,7 +215,11 @@ class Premises:
         async with open_store(self.location, self.clock) as store:
             office = await self.office(store)
             async with running(office), _listening(office, self.api.deployment.port):
-                yield SoftwareOffice(office, self.token, self.clock, self.api)
+                self.api.deployment.store = store
+                try:
+                    yield SoftwareOffice(office, self.token, self.clock, self.api)
+                finally:
+                    self.api.deployment.store = None
 
     async def office(self, store: Store) -> Office:
         """The office over an open store, with nothing running: as another process has it."""
@@ -271,8 +275,7 @@ async def premises(data: Path, location: Location | None = None) -> AsyncIterato
     upgrade(deployment.location)
     async with open_store(deployment.location, clock) as store:
         await _establish(store, deployment.url, token, clock)
-    for name, key in KEYS.items():
-        await deployment.make_key(name, *key)
+        await deployment.make_keys(store)
     async with client() as session:
         yield Premises(deployment.location, token, clock, Api(session, deployment))
 
