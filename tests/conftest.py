@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,6 +18,12 @@ from tests.simulators.databases import DRIVERS, fresh
 from tests.simulators.postgres import Cluster, migrated_cluster
 
 ONE_DEPLOYMENT = {"tests/browser", "tests/journeys"}
+
+# Files of tests are written where nothing waits for a disk, if there is such a place, with room for those of a whole
+# run. Killed processes lose nothing there either; failures of a disk are injected by the tests that look at them.
+IN_MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108  only its subdirectories are used, each of one owner
+if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
 # How long an example takes says how busy the machine is, for other tests run beside it.
 settings.register_profile("beside others", deadline=None)
