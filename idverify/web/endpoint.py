@@ -95,8 +95,9 @@ class Media:
 class Endpoint:
     """One route. ``answers`` maps a status to its model (``None``: other media, as the handler's docstring says).
 
-    ``also`` are media types that it takes besides JSON, ``most`` the bytes of a body, ``values`` how many its JSON may
-    hold. Where ``recalls`` is set, its service commits ``access.still_in_use`` before it answers.
+    ``query`` and ``optional_query`` are what the query may name, the latter with the JSON Schema of each. ``also`` are
+    media types that it takes besides JSON, ``most`` the bytes of a body, ``values`` how many its JSON may hold. Where
+    ``recalls`` is set, its service commits ``access.still_in_use`` before it answers.
     """
 
     method: str
@@ -107,7 +108,7 @@ class Endpoint:
     takes: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
-    optional_query: tuple[str, ...] = ()
+    optional_query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     also: Mapping[str, Media] = field(default_factory=dict)
     most: int = MAX_BODY
     values: int = MOST_VALUES
@@ -228,7 +229,7 @@ async def _body(request: web.Request, route: Endpoint) -> Any:
         known = " or ".join(("application/json", *route.also))
         raise MalformedRequest(f"The body must be {known}; got {media}.")
     if request.query_string:
-        _require_known(request, () if media == "application/json" else route.optional_query)
+        _require_known(request, () if media == "application/json" else tuple(route.optional_query))
     raw = await read_body(request, route.most)
     return _json(raw, route.values, model) if media == "application/json" else route.also[media].read(raw, request)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -20,6 +20,22 @@ _REFERENCE: Final = "#/components/schemas/{model}"
 _PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\{[^{}]*\})+)\}")
 _SECURITY: Final = {Caller.ANYBODY: (), Caller.KNOWN: ("apiKey", "session"), Caller.PERSON: ("session",)}
 _REQUIRED_HEADERS: Final = {"Idempotency-Key", "Authorization"}
+_HOW: Final = (
+    "Programs send `Authorization: Bearer idv_...`, with the API key of an organisation or of an authority's system "
+    "(*Authorize*, `apiKey`). To check a document: `POST /api/v1/verification-requests`, hand what it answers to the "
+    "person's wallet, and send the wallet's answer to `POST /api/v1/verify`. Errors are RFC 9457 problems, whose "
+    "`detail` says what to do."
+)
+# For whom routes are, by the module of their handlers, in the order in which readers meet them
+AUDIENCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Verifiers": ("verify",),
+    "Holders": ("collect", "own_entries", "own_copies"),
+    "Officers": ("people", "confirmations"),
+    "Operators": ("erasing", "shards", "authenticators", "administering", "metrics"),
+    "People and their security keys": ("signing_in", "own_account", "own_keys"),
+    "Everybody": ("public", "status_lists", "log", "credential_types"),
+}
+_AUDIENCE_OF: Final = {module: audience for audience, modules in AUDIENCES.items() for module in modules}
 
 
 def describe(routes: Iterable[Endpoint]) -> bytes:
@@ -38,8 +54,10 @@ def describe(routes: Iterable[Endpoint]) -> bytes:
         "info": {
             "title": "idverify",
             "version": __version__,
+            "description": _HOW,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "tags": [{"name": audience} for audience in AUDIENCES],
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
@@ -53,8 +71,10 @@ def describe(routes: Iterable[Endpoint]) -> bytes:
 
 
 def _operation(route: Endpoint) -> dict[str, Any]:
+    module = route.handler.__module__.rsplit(".", 1)[-1]
     operation: dict[str, Any] = {
-        "operationId": f"{route.handler.__module__.rsplit('.', 1)[-1]}_{route.handler.__name__}",
+        "operationId": f"{module}_{route.handler.__name__}",
+        "tags": [_AUDIENCE_OF[module]],
         "summary": route.summary,
         "responses": {str(status): _answer(model) for status, model in route.answers.items()}
         | {"default": {"description": "RFC 9457 problem", "content": {CONTENT_TYPE: {"schema": _refer(Problem)}}}},
@@ -63,9 +83,10 @@ def _operation(route: Endpoint) -> dict[str, Any]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{pattern}$"}}
         for name, pattern in _PARAMETER.findall(route.path)
     ]
+    known: dict[str, Mapping[str, Any]] = {**{name: {} for name in route.query}, **route.optional_query}
     in_query = [
-        {"name": name, "in": "query", "required": name in route.query, "schema": {"type": "string"}}
-        for name in (*route.query, *route.optional_query)
+        {"name": name, "in": "query", "required": name in route.query, "schema": {"type": "string", **schema}}
+        for name, schema in known.items()
     ]
     in_header = [
         {"name": name, "in": "header", "required": name in _REQUIRED_HEADERS, "schema": {"type": "string"}}

@@ -114,7 +114,7 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
              {200: schema.AdminActDone}, None, CONFIRMED),
     # officers of their own acts, admins of those of all staff
     Endpoint("GET", AUTHORISATIONS, confirmations.listed, KNOWN, {200: schema.Confirmations},
-             optional_query=("before",)),
+             optional_query={"before": {"type": "string"}}),
     Endpoint("POST", AUTHORISATIONS + "/{authorisation:[0-9a-f]{32}}/evidence", confirmations.export, KNOWN,
              OTHER_MEDIA, None, CONFIRMED),
     # holders

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -27,7 +27,6 @@ MAX_BODY: Final = 4 * 1024 * 1024
 REQUEST: Final = "verification_request"
 RECEIPT: Final = "verification_receipt"
 LEVELS: Final[Mapping[str, type[Level]]] = {"confidence": Confidence, "authentication": Protection, "eidas": Eidas}
-QUERY: Final = (REQUEST, RECEIPT, *LEVELS)
 _YES_OR_NO: Final = {"": False, "0": False, "false": False, "1": True, "true": True}
 _FIELDS: Final = frozenset({"document", "receipt", REQUEST, RECEIPT, *LEVELS})
 _FILES: Final = frozenset({"file", "receipt"})
@@ -121,6 +120,17 @@ def _handle(given: str) -> bytes | None:
     return bytes.fromhex(given)
 
 
+QUERY: Final[Mapping[str, Mapping[str, Any]]] = {
+    REQUEST: {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Which request the document answers"},
+    RECEIPT: {"enum": ["0", "1"], "description": "1: with a signed receipt of the check"},
+    **{
+        name: {
+            "enum": list(levels),
+            "description": "The least that it must state of the identity check",
+        }
+        for name, levels in LEVELS.items()
+    },
+}
 _TEXT: Final = {"type": "string"}
 _BINARY: Final = {"description": "The bytes of one document"}
 _FORM: Final = {
@@ -129,9 +139,7 @@ _FORM: Final = {
         "file": {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}},
         "document": {"type": "array", "items": _TEXT},
         "receipt": _TEXT,
-        REQUEST: {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-        RECEIPT: {"enum": ["0", "1"]},
-        **{name: {"enum": list(levels)} for name, levels in LEVELS.items()},
+        **QUERY,
     },
 }
 

@@ -13,6 +13,7 @@ from idverify import __version__
 from idverify.web.endpoint import Caller, Endpoint
 from idverify.web.problems import CONTENT_TYPE
 from idverify.web.routes import ROUTES
+from idverify.web.submission import LEVELS
 from tests.simulators.contract import contract
 from tests.simulators.software_office import SoftwareOffice
 
@@ -51,7 +52,7 @@ def test_the_document() -> None:
     assert DESCRIPTION["openapi"] == "3.1.0"
     assert DESCRIPTION["info"]["version"] == __version__
     assert DESCRIPTION["info"]["title"] == "idverify"
-    assert DESCRIPTION.keys() == {"openapi", "info", "paths", "components"}
+    assert DESCRIPTION.keys() == {"openapi", "info", "tags", "paths", "components"}
 
 
 def test_every_route_and_no_other() -> None:
@@ -60,6 +61,24 @@ def test_every_route_and_no_other() -> None:
 
     assert described == {(route.method, template(route)) for route in ROUTES}
     assert len(described) == len(ROUTES)
+
+
+def test_operations_stand_under_their_readers() -> None:
+    """Each is under one heading, every heading has some, and those who check documents come first."""
+    headings = [tag["name"] for tag in DESCRIPTION["tags"]]
+    under = [operation(route)["tags"] for route in ROUTES]
+
+    assert headings[0] == "Verifiers"
+    assert {heading for (heading,) in under} == set(headings)
+
+
+def test_what_the_query_of_a_check_may_say() -> None:
+    """Each level that may be demanded is listed, as the request's JSON has it."""
+    verify = next(route for route in ROUTES if route.path == "/api/v1/verify")
+    in_query = {one["name"]: one["schema"] for one in operation(verify)["parameters"]}
+
+    assert in_query.keys() == {"verification_request", "verification_receipt", *LEVELS}
+    assert {name: in_query[name]["enum"] for name in LEVELS} == {name: list(kind) for name, kind in LEVELS.items()}
 
 
 def test_operations_have_names_of_their_own() -> None:
