@@ -147,6 +147,10 @@ class CredentialType:
         """A word for addresses: what the key's role ends in."""
         return self.key_role.rpartition("/")[2]
 
+    def lacks(self, details: PersonDetails) -> list[str]:
+        """The details that a copy cannot do without and that are not on record, by name."""
+        return sorted(name for name in self.requires if getattr(details, name) is None)
+
     def tells(self, purpose: Purpose) -> bool:
         """Whether an asker with this purpose may learn anything of a copy."""
         return any(form.views.get(purpose, frozenset()) != frozenset() for form in self.forms.values())

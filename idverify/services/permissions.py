@@ -36,7 +36,7 @@ def require_content(kind: DecisionKind, effect: Effect, content: DecisionContent
 
 
 def _require_grantable(kind: CredentialType, content: DecisionContent, details: PersonDetails) -> None:
-    missing = sorted(name for name in kind.requires if getattr(details, name) is None)
+    missing = kind.lacks(details)
     if missing:
         raise Unprocessable(f"{kind.id} cannot be given to somebody whose record lacks: {', '.join(missing)}.")
     unmet = kind.least_assurance.unmet(content.identity_assurance)

@@ -27,6 +27,14 @@ LEVELS: Final[Mapping[str, str]] = {
 }
 
 
+# What each level is called on forms, by the name of its field
+FRAMEWORKS: Final[Mapping[str, str]] = {
+    "confidence": N_("Confidence in the identity (GPG 45)"),
+    "authentication": N_("Authentication when it was collected (GPG 44)"),
+    "eidas": N_("Assurance level (eIDAS)"),
+}
+
+
 class Deciding(Form):
     """What every decision says."""
 

@@ -18,7 +18,7 @@ from idverify.services import people
 from idverify.services.decide import Decided, Ruling
 from idverify.services.sealed import DecisionContent
 from idverify.web.pages.act_words import DECISIONS
-from idverify.web.pages.assurance_form import LEVELS, Deciding, assurance_of, typed_assurance
+from idverify.web.pages.assurance_form import FRAMEWORKS, LEVELS, Deciding, assurance_of, typed_assurance
 from idverify.web.pages.call import PageCall
 from idverify.web.pages.forms import Filled
 from idverify.web.pages.officer_people import path_of
@@ -111,6 +111,7 @@ async def _form(call: PageCall, form: Filled[Any] | None) -> Html:
         "allowed": call.choices(ALLOWED),
         "yes_no": call.choices(YES_NO),
         "fields": None if document is IMMIGRATION_STATUS else part_fields(document.permission),
+        "least": ", ".join(_least(call, document)),
         "levels": {name: _levels(call, of) for name, of in _FRAMEWORKS.items()},
     }
     return Html("officer/decide.html", context, form.status)
@@ -121,6 +122,12 @@ _FRAMEWORKS: Mapping[str, tuple[str, ...]] = {
     "authentication": ("low", "medium", "high"),
     "eidas": ("low", "substantial", "high"),
 }
+
+
+def _least(call: PageCall, document: CredentialType) -> Iterator[str]:
+    """How well an identity must have been checked for this document, in words."""
+    for name, level in document.least_assurance.demands().items():
+        yield f"{call.translate(FRAMEWORKS[name])}: {call.translate(LEVELS[level.value])}"
 
 
 def _levels(call: PageCall, levels: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.core.assurance import CLAIM
 from idverify.core.credential_type import CredentialType, Runs
 from idverify.core.decision import EFFECTS, PersonStatus
+from idverify.core.person import PersonDetails
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import Conflict
@@ -47,7 +48,16 @@ async def create(call: PageCall) -> Answer:
 
 def _new_person(call: PageCall, form: Filled[NewPersonForm]) -> Html:
     sexes = [("", call.translate(N_("Not stated"))), *call.choices(SEXES)]
-    return Html("officer/new_person.html", {"form": form, "sexes": sexes}, form.status)
+    needs = [(kind.name, _named(call, kind.requires)) for kind in CREDENTIAL_TYPES.values() if kind.requires]
+    return Html("officer/new_person.html", {"form": form, "sexes": sexes, "needs": needs}, form.status)
+
+
+def _named(call: PageCall, details: Iterable[str]) -> str:
+    return ", ".join(call.translate(_DETAILS[name]) for name in sorted(details))
+
+
+# What a document may need of a person (``CredentialType.requires``)
+_DETAILS: Final[Mapping[str, str]] = {"picture": N_("Photo"), "place_of_birth": N_("Place of birth")}
 
 
 async def show(call: PageCall) -> Html:
@@ -60,7 +70,12 @@ async def show(call: PageCall) -> Html:
         "record": record,
         "given": given,
         "assurance": said({CLAIM: held["assurance"].model_dump(exclude={"checks"})}) if held["assurance"] else (),
-        "decisions": list(_decisions(record.status)),
+        "decisions": list(_decisions(record.status, held["details"])),
+        "lacking": [
+            (kind.name, _named(call, lacks))
+            for kind in CREDENTIAL_TYPES.values()
+            if (lacks := kind.lacks(held["details"]))
+        ],
         "offers": list(_offers(given)) if record.status is PersonStatus.ACTIVE else [],
     }
     return Html("officer/person.html", context)
@@ -80,8 +95,11 @@ def _given(kind: CredentialType, part: dict[str, Any], at: int) -> Given:
     return Given(kind, said(part), _out_of_period(runs, at))
 
 
-def _decisions(status: PersonStatus) -> Iterator[tuple[str, str, str | None]]:
-    """What follows the record's address, what the decision is called, and of which document where it is of one."""
+def _decisions(status: PersonStatus, details: PersonDetails) -> Iterator[tuple[str, str, str | None]]:
+    """What follows the record's address, what the decision is called, and of which document where it is of one.
+
+    A document that needs what the record lacks cannot be given, and is not offered.
+    """
     for kind, effect in EFFECTS.items():
         if status not in effect.starts_from:
             continue
@@ -89,6 +107,8 @@ def _decisions(status: PersonStatus) -> Iterator[tuple[str, str, str | None]]:
             yield kind, DECISIONS[kind], None
             continue
         for document in CREDENTIAL_TYPES.values():
+            if document.lacks(details):
+                continue
             path = kind.value if document is IMMIGRATION_STATUS else f"{kind.value}/{document.slug}"
             yield path, DECISIONS[kind], document.name
 

@@ -98,13 +98,13 @@ async def test_what_does_not_fit_is_said(people: People) -> None:
 
 
 async def test_the_record_says_what_can_be_done_next(people: People) -> None:
-    """What a status does not allow is not offered: decisions, and documents before there is a permission."""
+    """What status and record do not allow is not offered: decisions, and documents before there is a permission."""
     officer = await people.staff("second")
     nobody_yet = await record(officer)
     api = people.served.api
     granted = await officer.open(f"/officer/people/{await api.person_with_status()}")
-    assert _decisions(nobody_yet) == {"grant", "grant/pid", "grant/driving-licence"}
-    assert _decisions(granted) == {"vary", "vary/pid", "vary/driving-licence", "suspend", "revoke"}
+    assert _decisions(nobody_yet) == {"grant"}
+    assert _decisions(granted) == {"vary", "suspend", "revoke"}
     assert nobody_yet.path + "/offer" not in [form.action for form in nobody_yet.forms]
     assert granted.path + "/offer" in [form.action for form in granted.forms]
     for said in ("The person holds a permission.", "Skilled worker", "Rules, part 1", "Olive Officer"):
@@ -193,3 +193,24 @@ def ended_permission() -> dict[str, str]:
 
 def _decisions(page: Shown) -> set[str]:
     return {link.rpartition("/decide/")[2] for link in page.links if "/decide/" in link}
+
+
+async def test_what_a_record_lacks_is_said_before_a_form_is_filled_in(people: People) -> None:
+    """New records say what documents need; one without it is offered no such grant, and says why."""
+    officer = await people.staff("officer")
+    new = await officer.open("/officer/people/new")
+    assert "What is recorded here cannot be changed later." in new.text
+    assert "Person identification data needs: Place of birth." in new.text
+    assert "Driving licence needs: Photo." in new.text
+
+    bare = await record(officer, **PASSPORT)
+    assert "Person identification data cannot be given: the record lacks this" in bare.text
+    assert _decisions(bare) == {"grant"}
+
+    born = {"birth_locality": "Town", "birth_country": "QU"}
+    whole = await record(officer, picture=JPEG, **born, **{**PASSPORT, "document_number": "X7"})
+    assert "cannot be given" not in whole.text
+    assert _decisions(whole) == {"grant", "grant/pid", "grant/driving-licence"}
+    form = await officer.open(next(link for link in whole.links if link.endswith("/grant/pid")))
+    assert "Assurance level (eIDAS): High. Give the day, too." in form.text
+    assert "Leave all of it blank" not in form.text
