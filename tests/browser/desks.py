@@ -111,9 +111,10 @@ async def collect(citizen: Visitor) -> None:
     await citizen.page.get_by_role("heading", name=citizen.words(TYPES[VCT])).wait_for()
 
 
-async def ask_wallet(checker: Visitor, desk: str) -> str:
+async def ask_wallet(checker: Visitor, desk: str, kind: str = VCT) -> str:
     """Make a verification request at a desk's verify page; its text. The page waits for the answer."""
     await checker.go(f"{desk}/verify")
+    await checker.page.get_by_label(checker.words("Document to ask the wallet for")).select_option(kind)
     await checker.press("Ask the person's wallet first")
     return await checker.page.locator("#request").inner_text()
 
