@@ -37,9 +37,11 @@ def _iaca(root: bytes, at: int) -> dict[str, Any]:
         "active": begins <= at <= ends,
         "certificatePem": certificate.public_bytes(Encoding.PEM).decode("ascii"),
         "certificateData": data if region.state is None else {**data, "stateOrProvinceName": region.state},
+        "certificateFingerprint": x509.fingerprint(root).hex(),
         "publicKeyJwk": {**jose.public_jwk(key), "alg": "ES256", "kid": x509.key_id(root).hex()},
     }
 
 
 def _instant(at: int) -> str:
-    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """With the thousandths that JavaScript writes: GOV.UK's test harness compares the texts."""
+    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%S}.000Z"

@@ -385,3 +385,8 @@ def test_a_stranger_key_of_another_curve() -> None:
 
     assert check.evidence is not None
     assert check.evidence["why"] == "root-of-another-key"
+
+
+def test_every_purpose_has_its_words() -> None:
+    """What a signer was made for is told in words, not by number."""
+    assert {purpose.value.dotted_string for purpose in x509.Purpose} <= untrusted.PURPOSES.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,13 @@ async def test_whoever_has_it_need_not_fetch_it(served: SoftwareOffice, path: st
 
 
 async def test_roots_for_wallets(served: SoftwareOffice) -> None:
-    """As GOV.UK Wallet's page "Publish your root certificates" has it: the same root, told and as a certificate."""
+    """As GOV.UK Wallet's page "Publish your root certificates" and its test harness have it: the root, told as well."""
     root = await served.api.ok("GET", "/pki/root.cer")
     certificate = x509.read_certificate(root)
     (iaca,) = (await served.api.ok("GET", "/iacas"))["data"]
 
-    assert set(iaca) == {"id", "active", "certificatePem", "certificateData", "publicKeyJwk"}
+    assert set(iaca) == {"id", "active", "certificatePem", "certificateData", "certificateFingerprint", "publicKeyJwk"}
+    assert iaca["certificateFingerprint"] == hashlib.sha256(root).hexdigest()
     assert load_pem_x509_certificate(iaca["certificatePem"].encode()) == certificate
     assert iaca["certificatePem"].startswith("-----BEGIN CERTIFICATE-----")
     assert iaca["active"] is True
@@ -63,8 +65,8 @@ async def test_roots_for_wallets(served: SoftwareOffice) -> None:
     assert iaca["publicKeyJwk"]["alg"] == "ES256"
     data = iaca["certificateData"]
     assert (data["country"], data["commonName"]) == ("UT", "Utopia documents root")
-    assert data["notAfter"] == certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert data["notBefore"] == certificate.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert data["notAfter"] == certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    assert data["notBefore"] == certificate.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 async def test_what_is_public_can_be_read(served: SoftwareOffice) -> None:
