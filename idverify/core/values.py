@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
+
+_JSON: Final = TypeAdapter(dict[str, Any])
 
 
 def json_values(said: Mapping[str, Any]) -> dict[str, Any]:
     """For JSON: dates in ISO 8601."""
-    plain: dict[str, Any] = to_jsonable_python(said)
+    plain: dict[str, Any] = _JSON.dump_python(dict(said), mode="json")
     return plain
 
 
