@@ -55,9 +55,11 @@ async def test_the_next_up_certifies_them(before: Path) -> None:
     after = held(before)
 
     assert after == (roles | NEW, size + len(NEW))
-    assert told == []
+    (sentence,) = told
+    assert "made and certified" in sentence
+    assert all(role in sentence for role in NEW)
     await provision(before, WISHES, told.append)
-    assert held(before) == after
+    assert (held(before), told) == (after, [sentence])
 
 
 @pytest.mark.softhsm
