@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from idverify.core import assurance
-from idverify.core.credential_type import Facts, Purpose, Views
+from idverify.core.credential_type import Facts, Form, Purpose, Views
 from idverify.core.values import element_values, json_values
 
 SD_JWT_VC: Final = "dc+sd-jwt"
 MDOC: Final = "mso_mdoc"
+PAPER_CODE: Final = "idv1"
+
+
+def code_form(whole: Form) -> Form:
+    """What a type's paper code says: the same as its SD-JWT VC, of which it is cut, but for the portrait.
+
+    A picture of the size that a wallet holds has no room in a QR code; whoever makes the code puts a small one in.
+    """
+    return Form(whole.type, lambda facts: {k: v for k, v in whole.claims(facts).items() if k != "picture"}, whole.views)
 
 
 def claim_views(names: Mapping[Purpose, frozenset[str]]) -> Views:

@@ -48,7 +48,8 @@ class TrustedIssuer:
     ``roots`` are DER certificates; ``status_base`` and ``further_bases`` are the only URI prefixes that its status
     lists are fetched from. ``iss`` is empty for an issuer of mdocs that is known by its roots alone. Without
     ``root_terms`` it is relied on at any time, for its types in any format. ``crls`` are its lists of revoked
-    certificates (DER) that came with the decision on it.
+    certificates (DER) that came with the decision on it; ``signers`` the certificates (DER) of those whom its documents
+    on paper name by key id alone: they are looked up here, and believed for what they are certified.
     """
 
     iss: str
@@ -61,6 +62,7 @@ class TrustedIssuer:
     root_terms: tuple[TrustedRoot, ...] = ()
     type_terms: tuple[TrustedType, ...] = ()
     crls: tuple[bytes, ...] = ()
+    signers: tuple[bytes, ...] = ()
 
     @property
     def key(self) -> str:

@@ -71,6 +71,7 @@ class Channel(StrEnum):
 
     PRESENTATION = "presentation"  # a wallet answered our verification request: nonce and audience are ours
     DOCUMENT = "document"  # somebody handed over the bytes
+    PAPER = "paper"  # somebody handed over paper, or a picture of it: no key can prove whose it is
     RECEIPT = "receipt"  # no document: what a check found, as it was signed for a case file
     EVIDENCE = "evidence"  # no document: what was kept of an act that somebody confirmed with a security key
 
@@ -120,16 +121,19 @@ _OF_RECEIPTS = (CheckId.SIZE, CheckId.FORMAT, CheckId.SIGNATURE, CheckId.ISSUER_
 CHECKS: Mapping[Channel, tuple[CheckId, ...]] = {
     Channel.PRESENTATION: _OF_DOCUMENTS,
     Channel.DOCUMENT: _OF_DOCUMENTS,
+    Channel.PAPER: _OF_DOCUMENTS,
     Channel.RECEIPT: _OF_RECEIPTS,
     Channel.EVIDENCE: _OF_EVIDENCE,
 }
 
 # Which checks must pass, per channel (DESIGN section 3, "Privacy"). A check that is not listed may be
 # unknown or not applicable, but whatever fails rejects. A receipt is never required of a wallet
-# credential: asking the issuer for one would tell it who was checked.
+# credential: asking the issuer for one would tell it who was checked. Paper is with nobody who could renew it: what
+# its status was long ago does not make it good today.
 REQUIRED: Mapping[Channel, frozenset[CheckId]] = {
     Channel.PRESENTATION: _GENUINE | {CheckId.HOLDER_BINDING, CheckId.AUDIENCE},
     Channel.DOCUMENT: _GENUINE | {CheckId.HOLDER_BINDING},
+    Channel.PAPER: _GENUINE | {CheckId.FRESHNESS},
     Channel.RECEIPT: frozenset(_OF_RECEIPTS),
     Channel.EVIDENCE: frozenset(_OF_EVIDENCE),
 }
@@ -151,6 +155,7 @@ _NEXT_STEP_BY_RULE: Mapping[str, str] = {
 UNPROVEN = "The person is not proven: compare the photo, or ask for a presentation."
 _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
+    CheckId.FRESHNESS: "Check it again with a network: its status is from earlier, and may have changed since.",
     CheckId.HOLDER_BINDING: UNPROVEN,
     CheckId.ASSURANCE: "Ask the person to show how their identity was checked, or check it by hand.",
 }
@@ -165,6 +170,10 @@ _OF_EVIDENCE_UNPROVEN: Mapping[CheckId, str] = {
     CheckId.KEY: "Ask the service for the entry that bound this security key.",
 }
 _ACCEPTED = "Nothing more to do."
+# What is accepted and still leaves something to do.
+_NEXT_STEP_ON_ACCEPT: Mapping[Channel, str] = {
+    Channel.PAPER: "The document is genuine. The person is not proven: compare the photo.",
+}
 _REFERRED = "Check by hand what could not be told."
 
 
@@ -179,7 +188,7 @@ def fold(checks: Iterable[Check], channel: Channel, demanded: frozenset[CheckId]
             return Verdict(Outcome.REJECT, named, _next_step_on_fail(check, channel))
     missing = (REQUIRED[channel] | demanded).difference([check.id for check in named if check.result is Result.PASS])
     if not missing:
-        return Verdict(Outcome.ACCEPT, named, _ACCEPTED)
+        return Verdict(Outcome.ACCEPT, named, _NEXT_STEP_ON_ACCEPT.get(channel, _ACCEPTED))
     unproven = _OF_EVIDENCE_UNPROVEN if channel is Channel.EVIDENCE else _NEXT_STEP_ON_UNKNOWN
     asked_first = next((check for check in CHECKS[channel] if check in missing), None)
     return Verdict(Outcome.REFER, named, _REFERRED if asked_first is None else unproven.get(asked_first, _REFERRED))

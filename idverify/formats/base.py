@@ -79,9 +79,10 @@ def status_reference(said: Mapping[str, Any]) -> StatusReference | None:
 
 
 class CredentialFormat(Protocol):
-    """One file per standard implements this."""
+    """One file per standard implements this. ``on_paper``: nobody can prove to hold it, so no request is answered."""
 
     name: str
+    on_paper: bool = False
 
     def prepare(self, credential: Credential, issuer: Issuer, entropy: Entropy) -> ToBeSigned:
         """The bytes that the issuing key will sign."""
@@ -91,6 +92,10 @@ class CredentialFormat(Protocol):
 
     def read(self, document: bytes) -> Presented:
         """Parse only, with caps and strictness; trusts nothing. Raises ``DocumentError``."""
+
+    def signed_by(self, presented: Presented, _trust: TrustStore) -> Presented:
+        """The document with the certificates of its signer, where it names them alone; most carry them."""
+        return presented
 
     def issuer(self, presented: Presented, trust: TrustStore) -> TrustedIssuer | None:
         """Who of those we rely on the document claims to be from, or ``None``; ``check`` says whether it is so."""

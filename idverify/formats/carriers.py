@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from idverify.errors import DocumentError
 from idverify.formats.base import CredentialFormat
 from idverify.formats.mdoc.credential import Mdoc
+from idverify.formats.paper_code import PREFIX, PaperCode
 from idverify.formats.sdjwt_vc import SdJwtVc
 
 MAX_DOCUMENT = 64 * 1024
@@ -20,11 +21,12 @@ _CBOR_MAP_IN_TEXT = re.compile(rb"[o-v][A-Za-z0-9_-]{99,}={0,2}")  # the same, i
 _JSON_JWS = re.compile(rb"""\s*\{.{0,65536}?"signatures?"\s*:""", re.DOTALL)
 _JWT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\s*")
 
-FORMATS: Mapping[str, CredentialFormat] = {form.name: form for form in (SdJwtVc(), Mdoc())}
+FORMATS: Mapping[str, CredentialFormat] = {form.name: form for form in (SdJwtVc(), Mdoc(), PaperCode())}
 
 # (looks like it, name in FORMATS)
 SIGNS: tuple[tuple[Callable[[bytes], object], str], ...] = (
     (_SD_JWT.match, "dc+sd-jwt"),
+    (lambda document: document.startswith(PREFIX), "idv1"),
     (_CBOR_MAP.match, "mso_mdoc"),
     (_CBOR_MAP_IN_TEXT.fullmatch, "mso_mdoc"),
 )
@@ -50,4 +52,4 @@ def sniff(document: bytes) -> CredentialFormat:
     for looks_like, rule, sentence in REFUSED:
         if looks_like(document):
             raise DocumentError(rule, sentence)
-    raise DocumentError("unknown-format", "This is no credential in a format known here (SD-JWT VC, mdoc).")
+    raise DocumentError("unknown-format", "This is no credential in a format known here (SD-JWT VC, mdoc, paper code).")

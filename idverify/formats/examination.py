@@ -81,6 +81,19 @@ REQUEST_NOT_GIVEN: Final = "Not checked: the document answers a request, and whi
 _OTHER_REQUEST: Final[Mapping[CheckId, Check]] = {
     check: Check(check, Result.UNKNOWN, REQUEST_NOT_GIVEN) for check in _NOT_ASKED
 }
+_PAPER_ANSWERS_NOTHING: Final = "A document on paper answers no request: nobody can prove to hold it."
+
+
+def bound_to_no_key(*, asked: bool) -> Iterator[Check]:
+    """HOLDER_BINDING and AUDIENCE of what is on paper: there is no key to prove, and so no request to answer."""
+    if asked:
+        yield Check(CheckId.HOLDER_BINDING, Result.FAIL, _PAPER_ANSWERS_NOTHING, {"rule": "binding-given"})
+        yield Check(CheckId.AUDIENCE, Result.UNKNOWN, _PAPER_ANSWERS_NOTHING)
+        return
+    yield Check(
+        CheckId.HOLDER_BINDING, Result.NOT_APPLICABLE, "On paper nothing proves whose it is. Compare the photo."
+    )
+    yield Check(CheckId.AUDIENCE, Result.NOT_APPLICABLE, "On paper it is made for no verifier in particular.")
 
 
 def _look(seen: Examination, check: CheckId, steps: Steps) -> Check:

@@ -17,10 +17,10 @@ from idverify.core.trust import TrustedIssuer, TrustedRoot, TrustedType, issuer_
 from idverify.errors import DocumentError
 from idverify.formats import x509
 
-MOST_ROOTS, MOST_TYPES, MOST_BASES, MOST_CRLS = 64, 64, 8, 16
+MOST_ROOTS, MOST_TYPES, MOST_BASES, MOST_CRLS, MOST_SIGNERS = 64, 64, 8, 16, 64
 MOST_TEXT = 200
 LATEST = 1 << 40
-_MEMBERS = {"iss", "name", "country", "status_bases", "roots", "types", "crls"}
+_MEMBERS = {"iss", "name", "country", "status_bases", "roots", "types", "crls", "signers"}
 _ROOT_MEMBERS = {"certificate", "since", "until", "origin"}
 _TYPE_MEMBERS = {"format", "type", "since", "until"}
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -51,6 +51,7 @@ def issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:
             for kind in issuer.type_terms
         ],
         "crls": [base64.b64encode(crl).decode("ascii") for crl in issuer.crls],
+        **({"signers": [base64.b64encode(der).decode("ascii") for der in issuer.signers]} if issuer.signers else {}),
     }
 
 
@@ -59,7 +60,7 @@ def read_issuer(document: Any, decided_at: int | None = None) -> TrustedIssuer:
 
     Raises ``DocumentError``: ``issuer-form``, ``issuer-address``, ``issuer-root``, or what a certificate breaks.
     """
-    said = _object(document, _MEMBERS, "An issuer")
+    said = _object({"signers": [], **document} if type(document) is dict else document, _MEMBERS, "An issuer")
     iss = "" if said["iss"] is None else _address(said["iss"], "iss")
     name, country = _text(said["name"], "name"), said["country"]
     if country != "" and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
@@ -72,7 +73,8 @@ def read_issuer(document: Any, decided_at: int | None = None) -> TrustedIssuer:
     first, further = (bases[0], tuple(bases[1:])) if bases else ("", ())
     known = TrustedIssuer(iss, name, (), frozenset(), first, country, further)
     crls = tuple(_crl(crl, roots) for crl in _list(said["crls"], MOST_CRLS, "crls"))
-    return issuer_of_terms(replace(known, crls=crls), roots, types)
+    signers = tuple(_signer(der) for der in _list(said["signers"], MOST_SIGNERS, "signers"))
+    return issuer_of_terms(replace(known, crls=crls, signers=signers), roots, types)
 
 
 def crl_issuer(crl: bytes, roots: Iterable[bytes]) -> bytes:
@@ -92,6 +94,12 @@ def crl_issuer(crl: bytes, roots: Iterable[bytes]) -> bytes:
 def _crl(crl: Any, roots: tuple[TrustedRoot, ...]) -> bytes:
     der = _der(crl, "crls must be base64 of lists of revoked certificates.")
     crl_issuer(der, [root.certificate for root in roots])
+    return der
+
+
+def _signer(signer: Any) -> bytes:
+    der = _der(signer, "signers must be base64 of DER certificates.")
+    x509.signing_key(der)
     return der
 
 

@@ -27,7 +27,7 @@ PURPOSES: Final = frozenset({x509.Purpose.VERIFICATION})
 MAX_RECEIPT: Final = 64 * 1024
 MAX_SKEW: Final = 60
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_CHANNELS: Final = frozenset({Channel.DOCUMENT.value, Channel.PRESENTATION.value})
+_CHANNELS: Final = frozenset({Channel.DOCUMENT.value, Channel.PAPER.value, Channel.PRESENTATION.value})
 
 
 @dataclass(frozen=True, slots=True)

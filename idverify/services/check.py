@@ -98,7 +98,7 @@ async def _with_receipt(office: Office, asker: Principal, looked: Looked | Clien
 
 
 def _counted(office: Office, looked: Looked) -> Answer:
-    office.tally.checked(looked.verified.verdict.verdict, looked.submission.channel)
+    office.tally.checked(looked.verified.verdict.verdict, looked.verified.channel)
     return looked.answer
 
 

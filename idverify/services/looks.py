@@ -112,7 +112,7 @@ def _row(office: Office, asker: Principal, looked: Looked, at: int) -> tuple[Any
         asker.actor,
         asker.role.value,
         None if asker.purpose is None else asker.purpose.value,
-        looked.submission.channel.value,
+        looked.verified.channel.value,
         verified.verdict.verdict.value,
         None if status is None else status.uri,
         None if status is None else status.index,

@@ -44,7 +44,7 @@ def _said(office: Office, asker: Principal, looked: Looked) -> VerificationRecei
         organisation=asker.actor if asker.role is Role.RELYING_PARTY else ours.name,
         role=asker.role.value,
         purpose=None if asker.purpose is None else asker.purpose.value,
-        channel=submission.channel.value,
+        channel=looked.verified.channel.value,
         format=None if presented is None else presented.format,
         type=None if presented is None else presented.type,
         document=hashlib.sha256(submission.document).digest(),

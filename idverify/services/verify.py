@@ -92,6 +92,7 @@ class Verified:
 
     verdict: Verdict
     presented: Presented | None
+    channel: Channel
     issuer: TrustedIssuer | None = None
 
     def genuine(self) -> bool:
@@ -119,8 +120,10 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         carrier = carriers.sniff(submission.document)
         presented = carrier.read(submission.document)
     except DocumentError as wrong:
-        return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None)
+        return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None, submission.channel)
     trust = verifier.trust.at(at)
+    presented = carrier.signed_by(presented, trust)
+    channel = Channel.PAPER if carrier.on_paper and submission.expected is None else submission.channel
     issuer = carrier.issuer(presented, trust)
     checks, trusted = [_WITHIN_LIMITS], None
     for found in carrier.check(presented, trust, at, submission.expected):
@@ -134,7 +137,7 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
     checks += await _status(verifier, presented, trusted, trust.revoked_serials, at)
     checks.append(_receipt(verifier, presented, submission.receipt))
     checks.append(_assurance(presented, submission.least_assurance, trusted))
-    return Verified(fold(checks, submission.channel, submission.demanded), presented, issuer)
+    return Verified(fold(checks, channel, submission.demanded), presented, channel, issuer)
 
 
 def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:
@@ -224,6 +227,8 @@ def _status_unknown(why: str) -> list[Check]:
 def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) -> Check:
     if receipt is None:
         return _NO_RECEIPT
+    if not presented.signing_chain:
+        return Check(CheckId.RECEIPT, Result.UNKNOWN, "Not looked at: its signer is not known.")
     status = None if presented.status is None else (presented.status.uri, presented.status.index)
     try:
         held = verify_receipt(

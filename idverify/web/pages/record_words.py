@@ -58,6 +58,7 @@ CHANNELS: Final[Mapping[str, str]] = {
     "erasure": N_("Asked for this record to be erased"),
     "evidence": N_("Downloaded the evidence of an act on this record"),
     Channel.DOCUMENT: N_("Checked a document"),
+    Channel.PAPER: N_("Checked a document on paper"),
     Channel.PRESENTATION: N_("Checked a document shown by a wallet"),
 }
 # What the person did themselves with the code that was made, on the same channel
