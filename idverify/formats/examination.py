@@ -90,9 +90,7 @@ def bound_to_no_key(*, asked: bool) -> Iterator[Check]:
         yield Check(CheckId.HOLDER_BINDING, Result.FAIL, _PAPER_ANSWERS_NOTHING, {"rule": "binding-given"})
         yield Check(CheckId.AUDIENCE, Result.UNKNOWN, _PAPER_ANSWERS_NOTHING)
         return
-    yield Check(
-        CheckId.HOLDER_BINDING, Result.NOT_APPLICABLE, "On paper nothing proves whose it is. Compare the photo."
-    )
+    yield Check(CheckId.HOLDER_BINDING, Result.NOT_APPLICABLE, "Paper does not prove whose it is: compare the photo.")
     yield Check(CheckId.AUDIENCE, Result.NOT_APPLICABLE, "On paper it is made for no verifier in particular.")
 
 

@@ -108,8 +108,8 @@ async def _make(
 
 
 def formats_of(kind: CredentialType) -> tuple[str, ...]:
-    """The formats in which a type is issued, the usual one first."""
-    return tuple(name for name in kind.forms if name in FORMATS)
+    """The formats in which a wallet may have a type, the usual one first."""
+    return tuple(name for name in kind.forms if name in FORMATS and not FORMATS[name].on_paper)
 
 
 def _format(kind: CredentialType, asked: str | None) -> str:

@@ -17,10 +17,12 @@ from idverify.core.credential_type import CredentialType, Facts, Form, Purpose, 
 from idverify.core.declared import Declared
 from idverify.core.form_parts import (
     MDOC,
+    PAPER_CODE,
     SD_JWT_VC,
     assurance_claims,
     assurance_elements,
     claim_views,
+    code_form,
     element_views,
 )
 from idverify.core.values import element_values, jpeg, json_values
@@ -151,6 +153,13 @@ _VIEWS: Final[Mapping[Purpose, frozenset[str]]] = {
     Purpose.AGE: frozenset({"age_over_18", assurance.CLAIM}),
 }
 
+_DOCUMENT: Final = Form(
+    type="urn:idverify:immigration-status:1",
+    claims=_claims,
+    views=claim_views(_VIEWS),
+    disclosable=frozenset((name,) for name in _DISCLOSABLE),
+)
+
 IMMIGRATION_STATUS = CredentialType(
     id="urn:idverify:immigration-status:1",
     name="Immigration status",
@@ -159,12 +168,8 @@ IMMIGRATION_STATUS = CredentialType(
     permission=ImmigrationPermission,
     runs=_runs,
     forms={
-        SD_JWT_VC: Form(
-            type="urn:idverify:immigration-status:1",
-            claims=_claims,
-            views=claim_views(_VIEWS),
-            disclosable=frozenset((name,) for name in _DISCLOSABLE),
-        ),
+        SD_JWT_VC: _DOCUMENT,
+        PAPER_CODE: code_form(_DOCUMENT),
         MDOC: Form(type=NAMESPACE, claims=_elements, views=element_views(NAMESPACE, _VIEWS)),
     },
 )

@@ -18,10 +18,12 @@ from idverify.core.credential_type import EVERY, CredentialType, Facts, Form, Pu
 from idverify.core.declared import Declared
 from idverify.core.form_parts import (
     MDOC,
+    PAPER_CODE,
     SD_JWT_VC,
     assurance_claims,
     assurance_elements,
     claim_views,
+    code_form,
     element_views,
 )
 from idverify.core.person import Address, PersonDetails, PlaceOfBirth
@@ -127,6 +129,14 @@ _CLAIM_VIEWS: Final[Mapping[Purpose, frozenset[str]]] = {
 }
 _NAMES: Final = {**_ELEMENTS, "picture": "portrait"}
 
+_DOCUMENT: Final = Form(
+    type="urn:eudi:pid:1",
+    claims=_claims,
+    views=claim_views(_CLAIM_VIEWS),
+    disclosable=_DISCLOSABLE,
+    decoys=2,
+)
+
 PID = CredentialType(
     id="urn:eudi:pid:1",
     name="Person identification data",
@@ -139,13 +149,8 @@ PID = CredentialType(
     # Regulation (EU) 910/2014 article 5a(11): a wallet's PID is issued at the level high
     least_assurance=Minimum(eidas=Eidas.HIGH),
     forms={
-        SD_JWT_VC: Form(
-            type="urn:eudi:pid:1",
-            claims=_claims,
-            views=claim_views(_CLAIM_VIEWS),
-            disclosable=_DISCLOSABLE,
-            decoys=2,
-        ),
+        SD_JWT_VC: _DOCUMENT,
+        PAPER_CODE: code_form(_DOCUMENT),
         MDOC: Form(
             type=NAMESPACE,
             claims=_elements,
