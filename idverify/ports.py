@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from idverify.core.policy import Role
 from idverify.core.suspension import Suspension
@@ -96,6 +96,23 @@ class StatusFetcher(Protocol):
 
     async def fetch(self, uri: str, base: str) -> bytes:
         """The list's token as served."""
+
+
+class Sandbox(Protocol):
+    """Does work that may go wrong in a process of its own, with limits and without a network.
+
+    Arguments and answers are what CBOR has: dictionaries with text as keys, lists, text, integers up to 2^53-1, bytes,
+    booleans, ``None``. An answer has the shape that the job's line in ``sandbox.jobs`` gives; beyond that, what a job
+    that reads says is believed as little as the document.
+    """
+
+    async def do(self, job: str, arguments: Mapping[str, Any], /) -> Any:
+        """What the job answers.
+
+        Raises ``DocumentError``: the job's own, ``limits`` when reading took too much or ended the worker,
+        ``unreadable`` when it failed otherwise; ``Unavailable`` when making did, or when no worker is to be had;
+        ``Busy`` when too many jobs wait. Whoever stops waiting leaves the job to its end and hears nothing of it.
+        """
 
 
 class Tally:

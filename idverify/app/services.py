@@ -31,6 +31,7 @@ from idverify.ledger.policy import Policy
 from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
+from idverify.sandbox.workers import open_workers
 from idverify.services.doors import Doors, adopt, doors
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
@@ -116,6 +117,7 @@ async def open_office(
             witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
+            sandbox=await stack.enter_async_context(open_workers()),
             key_policies=DEMO_KEY_POLICIES if config.service.demo else KEY_POLICIES,
             metadata_roots=metadata_roots(config),
             clock=clock,

@@ -14,7 +14,7 @@ from idverify.formats.x509 import not_after
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
-from idverify.ports import Clock, Custodian, Entropy, Signer, Tally, uuid7
+from idverify.ports import Clock, Custodian, Entropy, Sandbox, Signer, Tally, uuid7
 from idverify.services.doors import Doors
 from idverify.services.log_book import Log, LogBook
 from idverify.services.log_keys import LogKey, log_keys
@@ -90,6 +90,7 @@ class Office:
     witnesses: Callable[[str], Witnesses | None]
     board: StatusBoard
     statuses: StatusSource
+    sandbox: Sandbox
     key_policies: KeyPolicies
     metadata_roots: tuple[bytes, ...]
     clock: Clock

@@ -30,7 +30,8 @@ from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
 from idverify.ledger.guard import Guard
 from idverify.ledger.publisher import Publisher, Witnesses
-from idverify.ports import system_entropy
+from idverify.ports import Sandbox, system_entropy
+from idverify.sandbox.workers import Workers, open_workers
 from idverify.services import step_up
 from idverify.services.administration import approve, propose
 from idverify.services.ceremonies import Given
@@ -212,8 +213,8 @@ class Premises:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SoftwareOffice]:
         """Serve it on its port, with the background work running."""
-        async with open_store(self.location, self.clock) as store:
-            office = await self.office(store)
+        async with open_store(self.location, self.clock) as store, open_workers() as workers:
+            office = await self.office(store, workers)
             async with running(office), _listening(office, self.api.deployment.port):
                 self.api.deployment.store = store
                 try:
@@ -221,7 +222,7 @@ class Premises:
                 finally:
                     self.api.deployment.store = None
 
-    async def office(self, store: Store) -> Office:
+    async def office(self, store: Store, sandbox: Sandbox | None = None) -> Office:
         """The office over an open store, with nothing running: as another process has it."""
         ours, token, clock = await load_deployment(store), self.token, self.clock
         keys, source = await load_keys(store, ours.iss), StatusSource(None)
@@ -239,6 +240,7 @@ class Premises:
             witnesses=lambda _: None,
             board=StatusBoard(board, store, token, source, clock, system_entropy),
             statuses=source,
+            sandbox=sandbox or Workers(),  # which starts none before it is asked
             key_policies=self.key_policies,
             metadata_roots=self.metadata_roots,
             clock=clock,

@@ -1,0 +1,17 @@
+"""The shapes of what jobs answer, where they are more than bytes or text."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Code(_Answer):
+    """A QR code as found in an image: its text, its bytes, and its corners in pixels, clockwise from the top left."""
+
+    text: str
+    content: bytes
+    corners: list[list[int]]
