@@ -15,6 +15,7 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 import structlog
+from pydantic import TypeAdapter
 
 from idverify.errors import Busy, Unavailable
 from idverify.sandbox.jobs import Job, Pool
@@ -35,8 +36,10 @@ class WorkerPool:
         self._free: list[Link] = []
         self._alive: set[Link] = set()
         self._starting = 0
+        self._wanted = 0  # as many as were ever needed at once
         self._waiting: deque[asyncio.Future[Link]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._beginning: set[asyncio.Task[Any]] = set()  # those of them that start a worker
         self._not_before = 0.0  # loop time
         self._stopped = False
 
@@ -45,15 +48,17 @@ class WorkerPool:
         """The workers' process ids."""
         return [link.pid for link in self._alive]
 
-    async def do(self, job: Job, frame: bytes) -> bytes:
-        """The answer's body. Raises ``Busy``, ``Unavailable``, and ``WorkerLost`` for what a worker did not survive."""
+    async def do(self, job: Job, shape: TypeAdapter[Any], frame: list[bytes]) -> Any:
+        """What the job answers. Raises as ``Link.do`` does, and ``Busy`` and ``Unavailable``."""
         link = await self._take()
-        return await asyncio.shield(self._task(self._with(link, job, frame)))
+        return await asyncio.shield(self._task(self._with(link, job, shape, frame)))
 
     async def stop(self) -> None:
         """End every worker and wait until they are gone; whoever still waits hears ``Unavailable``."""
         self._stopped = True
         self._fail_waiting("The service is stopping.")
+        for task in tuple(self._beginning):
+            task.cancel()
         for link in tuple(self._alive):
             link.kill("the service is stopping")
         while self._tasks:
@@ -68,7 +73,7 @@ class WorkerPool:
         if self._stopped:
             raise Unavailable("The service is stopping.")
         while self._free:
-            if not (link := self._free.pop()).lost:
+            if (link := self._free.pop()).alive:
                 return link
             self._retire(link)
         if len(self._waiting) >= WAITING_MOST:
@@ -92,20 +97,21 @@ class WorkerPool:
                 self._give(future.result())  # its turn came in the moment in which whoever waited went away
             raise
 
-    async def _with(self, link: Link, job: Job, frame: bytes) -> bytes:
+    async def _with(self, link: Link, job: Job, shape: TypeAdapter[Any], frame: list[bytes]) -> Any:
         try:
-            return await link.do(job, frame)
+            return await link.do(job, shape, frame)
         finally:
             self._give(link)
 
     def _give(self, link: Link) -> None:
         """A worker has nothing to do."""
-        if link.lost or self._stopped:
+        if self._stopped or not link.alive or (link.jobs >= JOBS_EACH and len(self._fresh()) >= self._wanted):
             self._retire(link)
-            self._start_what_is_wanted(at_least=1)
-            return
-        if link.jobs == JOBS_EACH:
-            self._start()
+        else:
+            self._serve(link)
+        self._replace()
+
+    def _serve(self, link: Link) -> None:
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
@@ -115,10 +121,18 @@ class WorkerPool:
 
     # Starting and ending ------------------------------------------------------------------------------
 
-    def _start_what_is_wanted(self, at_least: int = 0) -> None:
-        wanted = max(len(self._waiting), at_least)
-        room = self._size - len(self._alive)
-        for _ in range(min(wanted, room) - self._starting):
+    def _fresh(self) -> list[Link]:
+        return [link for link in self._alive if link.jobs < JOBS_EACH]
+
+    def _start_what_is_wanted(self) -> None:
+        """One for each who waits, up to the pool's size."""
+        for _ in range(min(len(self._waiting), self._size - len(self._fresh())) - self._starting):
+            self._start()
+        self._wanted = max(self._wanted, len(self._fresh()) + self._starting)
+
+    def _replace(self) -> None:
+        """Successors of those that were lost, and of those that have done enough and serve until then."""
+        for _ in range(self._wanted - len(self._fresh()) - self._starting):
             self._start()
 
     def _start(self) -> None:
@@ -128,7 +142,8 @@ class WorkerPool:
             self._fail_waiting_unless_served()
             return
         self._starting += 1
-        self._task(self._started())
+        self._beginning.add(task := self._task(self._started()))
+        task.add_done_callback(self._beginning.discard)
 
     async def _started(self) -> None:
         try:
@@ -141,10 +156,10 @@ class WorkerPool:
             return
         self._starting -= 1
         self._alive.add(link)
+        self._give(link)
         for spent in [other for other in self._free if other.jobs >= JOBS_EACH]:
             self._free.remove(spent)
-            self._retire(spent)
-        self._give(link)
+            self._give(spent)
 
     def _retire(self, link: Link) -> None:
         """Out of the pool, and out of the process table."""

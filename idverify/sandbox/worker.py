@@ -28,11 +28,11 @@ def main(table: str, pool: Pool, descriptor: int, parent: int) -> None:
     functions = load(table_of(table), pool)
     with socket.socket(fileno=descriptor) as sock, contextlib.suppress(ConnectionError):
         confine(pool, descriptor)
-        sock.sendall(encode(Outcome.READY, None))
+        _send(sock, encode(Outcome.READY, None))
         while (request := _receive(sock)) is not None:
             answer = _answer(functions, request)
-            sock.sendall(answer)
-            if answer == _NO_MEMORY:
+            _send(sock, answer)
+            if answer is _NO_MEMORY:
                 return  # what else could not be had, nobody knows
 
 
@@ -54,7 +54,7 @@ def load(jobs: Mapping[str, Job], pool: Pool) -> Functions:
 _NO_MEMORY = encode(Outcome.NO_MEMORY, None)  # made while there is memory
 
 
-def _answer(functions: Functions, request: bytes) -> bytes:
+def _answer(functions: Functions, request: bytes) -> list[bytes]:
     try:
         name, arguments = decode_request(request)
         return encode(Outcome.DONE, functions[name](**arguments))
@@ -70,6 +70,11 @@ def _where(error: Exception) -> str:
     """The exception's type and the line that raised it. Its words stay here: they may quote a person's document."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {last.filename.rpartition('/')[2]}:{last.lineno}"
+
+
+def _send(sock: socket.socket, parts: list[bytes]) -> None:
+    for part in parts:
+        sock.sendall(part)
 
 
 def _receive(sock: socket.socket) -> bytes | None:

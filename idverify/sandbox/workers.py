@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from idverify.errors import DocumentError, Unavailable
-from idverify.sandbox.frames import REQUEST_MAX, BrokenFrame, Outcome, decode_answer, encode
+from idverify.sandbox.frames import REQUEST_MAX, encode
 from idverify.sandbox.jobs import TABLE, Job, Pool, table_of
-from idverify.sandbox.link import WorkerLost
+from idverify.sandbox.link import JobFailed, WorkerLost
 from idverify.sandbox.pool import WorkerPool
 
-_RULE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_SENTENCE_MOST: Final = 500
 log = structlog.get_logger()
 
 
@@ -38,21 +35,14 @@ class Workers:
         """As ``ports.Sandbox`` says."""
         wanted = self._jobs[job]
         frame = encode(job, dict(arguments))
-        if len(frame) > REQUEST_MAX:
-            raise _lost(job, wanted, f"a request of {len(frame)} bytes, at most {REQUEST_MAX} are sent")
+        if (size := sum(map(len, frame))) > REQUEST_MAX:
+            raise _lost(job, wanted, f"a request of {size} bytes, at most {REQUEST_MAX} are sent")
         try:
-            outcome, value = decode_answer(await self._pools[wanted.pool].do(wanted, frame))
-            if outcome is Outcome.DONE:
-                return self._shapes[job].validate_python(value, strict=True)
-            if outcome is Outcome.REFUSED:
-                raise _refusal(value)
-        except (BrokenFrame, ValidationError) as error:
-            raise _lost(job, wanted, type(error).__name__) from None
+            return await self._pools[wanted.pool].do(wanted, self._shapes[job], frame)
         except WorkerLost as error:
             raise _lost(job, wanted, error.args[0]) from None
-        if outcome is Outcome.FAILED and isinstance(value, str):
-            raise _failed(job, wanted, value)
-        raise _lost(job, wanted, outcome.name)
+        except JobFailed as error:
+            raise _failed(job, wanted, error.args[0]) from None
 
     async def stop(self) -> None:
         """End every worker and wait until they are gone."""
@@ -68,15 +58,6 @@ async def open_workers(each: int = 2, table: str = TABLE) -> AsyncIterator[Worke
         yield workers
     finally:
         await workers.stop()
-
-
-def _refusal(value: Any) -> DocumentError:
-    """What the job said of the document, as far as a worker that is taken over could not abuse it."""
-    match value:
-        case [str(rule), str(sentence)] if _RULE.fullmatch(rule):
-            printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in sentence)
-            return DocumentError(rule, printable[:_SENTENCE_MOST])
-    raise BrokenFrame("a refusal that is none")
 
 
 def _lost(name: str, job: Job, why: str) -> DocumentError | Unavailable:

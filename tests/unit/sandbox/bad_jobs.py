@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import importlib
 import mmap
 import os
 import socket
@@ -17,6 +16,7 @@ from typing import Any, Final
 from idverify.errors import DocumentError
 from idverify.sandbox.jobs import Job, Pool
 
+SERVICE: Final = os.getppid()
 MiB: Final = 1024 * 1024
 
 
@@ -35,6 +35,12 @@ def nap(seconds: float) -> int:
 
 def spin() -> None:
     while True:
+        pass
+
+
+def burn(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
         pass
 
 
@@ -79,18 +85,19 @@ def deep() -> Any:
     return value
 
 
-def raw(descriptor_bytes: bytes) -> None:
-    """Write to the socket oneself, as a worker that is taken over could."""
+def raw(data: bytes) -> None:
+    """Write to the socket oneself, as a worker that is taken over could, and never answer."""
     for descriptor in range(3, 64):
         try:
-            os.write(descriptor, descriptor_bytes)
+            os.write(descriptor, data)
         except OSError:
             continue
-        return
+        break
+    time.sleep(60)
 
 
 def _tcp() -> None:
-    socket.create_connection(("127.0.0.1", 9), timeout=1)
+    socket.socket().connect(("127.0.0.1", 9))
 
 
 def _udp() -> None:
@@ -106,7 +113,7 @@ def _pair() -> None:
 
 
 def _resolve() -> None:
-    socket.getaddrinfo("localhost", 80)
+    socket.getaddrinfo(b"localhost", 80)
 
 
 def _thread() -> None:
@@ -141,11 +148,11 @@ ESCAPES: Final[Mapping[str, Callable[[], Any]]] = {
     "append to a file": lambda: os.open("/etc/hostname", os.O_WRONLY | os.O_APPEND),
     "remove a file": lambda: Path("/dev/shm/victim").unlink(),  # noqa: S108  likewise
     "make a folder": lambda: Path("/dev/shm/escaped").mkdir(),  # noqa: S108  likewise
-    "kill the service": lambda: os.kill(os.getppid(), 0),
-    "raise own limits": lambda: importlib.import_module("resource").setrlimit(9, (-1, -1)),
+    "kill the service": lambda: os.kill(SERVICE, 0),
+    "raise own limits": lambda: _call(160, 9, 0),
     "executable memory": _executable_memory,
-    "trace": lambda: _call(101, 0, os.getppid(), 0, 0),
-    "read the service's memory": lambda: _call(310, os.getppid(), 0, 0, 0, 0, 0),
+    "trace": lambda: _call(101, 0, SERVICE, 0, 0),
+    "read the service's memory": lambda: _call(310, SERVICE, 0, 0, 0, 0, 0),
     "new namespace": lambda: _call(272, 0x4000_0000),
     "io_uring": lambda: _call(425, 1, 0),
     "bpf": lambda: _call(321, 0, 0, 0),
@@ -155,7 +162,7 @@ ESCAPES: Final[Mapping[str, Callable[[], Any]]] = {
 OPENING: Final[Mapping[str, Callable[[], Any]]] = {
     "password file": lambda: Path("/etc/passwd").read_bytes(),
     "folder": lambda: list(Path("/").iterdir()),
-    "environment of the service": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+    "environment of the service": lambda: Path(f"/proc/{SERVICE}/environ").read_bytes(),
 }
 
 
@@ -163,6 +170,8 @@ def escape(way: str) -> str:
     """How an attempt ended: the error's name, or ``escaped``."""
     try:
         (ESCAPES | OPENING)[way]()  # type: ignore[operator]
+    except socket.gaierror:
+        return "no resolver"
     except OSError as error:
         return errno.errorcode.get(error.errno or 0, repr(error))
     except RuntimeError as error:
@@ -186,6 +195,8 @@ def _jobs(pool: Pool) -> dict[str, Job]:
         "nap": job(nap, int),
         "hang": job(nap, int, wall=0.5),
         "spin": job(spin, None),
+        "spin long": Job(pool, f"{__name__}:spin", 60, 60.0, 512 * MiB, MiB, None),
+        "burn": job(burn, None),
         "hog": job(hog, int),
         "hog in steps": job(hog_in_steps, int),
         "crash": job(crash, None),
