@@ -16,6 +16,7 @@ from idverify.config import Config
 from idverify.core.key_order import RETIRING, REVOKED, STATES
 from idverify.errors import LogHalted
 from idverify.ports import Clock, system_entropy
+from idverify.services.establish import ROOT_ROLE
 from idverify.services.key_ceremony import KeyCeremony, KeyOrder, open_orders
 from idverify.services.office import Deployment
 from idverify.stores.open import open_log
@@ -45,9 +46,7 @@ async def carry_out_orders(
                 _tell_waiting(orders, "the root's token is not there. Bring it back", told)
                 return
             online = await stack.enter_async_context(Hsm(token_config(config.online, writable=True)))
-            (root_key,) = await mapped(root.inventory)
-            signer = HsmSigner(root, root_key.id)
-            ceremony = KeyCeremony(store, deployment, signer, clock, system_entropy)
+            ceremony = KeyCeremony(store, deployment, await root_signer(root), clock, system_entropy)
             for order in orders:
                 (made,) = await keys_on(online, config.online.label, {order.label: Algorithm.ES256})
                 await ceremony.carry_out(order, replace(made, role=order.role))
@@ -71,12 +70,21 @@ def _given(config: Config, orders: list[KeyOrder], told: Callable[[str], None]) 
     return [order for order in orders if not wrong[order.id]]
 
 
-async def root_if_there(config: Config, stack: AsyncExitStack) -> Hsm | None:
-    """The root's token, unless it was taken away. A PIN that is refused is for the operator, now: tokens lock."""
+async def root_signer(root: Hsm) -> HsmSigner:
+    """Who signs with the keys of the roots' token."""
+    keys = await mapped(root.inventory)
+    return HsmSigner(root, next(key.id for key in keys if key.label == ROOT_ROLE))
+
+
+async def root_if_there(config: Config, stack: AsyncExitStack, *, writable: bool = False) -> Hsm | None:
+    """The roots' token, unless it was taken away. A PIN that is refused is for the operator, now: tokens lock.
+
+    ``writable``: so that the root of a further branch can be made on it.
+    """
     if not config.root.pin_file.exists():
         return None
     try:
-        return await stack.enter_async_context(Hsm(token_config(config.root)))
+        return await stack.enter_async_context(Hsm(token_config(config.root, writable=writable)))
     except (HsmTokenMissing, HsmUnavailable):
         return None
 

@@ -17,20 +17,20 @@ from urllib.parse import urlsplit
 
 from hsm import Algorithm, Hsm, HsmError, init_token
 from hsm.softhsm import find_module, render
-from idverify.app.key_orders import carry_out_orders, root_if_there
+from idverify.app.key_orders import carry_out_orders, root_if_there, root_signer
 from idverify.app.private import write_private
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
-from idverify.app.tokens import HsmSealer, HsmSigner, at_start, mapped, token_config
+from idverify.app.tokens import HsmSealer, at_start, token_config
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import Clock, SystemClock, system_entropy
+from idverify.services.branches import BRANCHES
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.establish import (
     CERTIFIED_ROLES,
     LOOKUP_ROLE,
     PROBE_ROLE,
-    ROOT_ROLE,
     SEALING_ROLE,
     WRAPPING_ROLE,
     Ceremony,
@@ -68,7 +68,7 @@ ONLINE_KEYS: Final[Mapping[str, Algorithm]] = {
     SEALING_ROLE: Algorithm.A256KWP,
     LOOKUP_ROLE: Algorithm.HS256,
 }
-ROOT_KEYS: Final[Mapping[str, Algorithm]] = {ROOT_ROLE: Algorithm.ES256}
+ROOT_KEYS: Final[Mapping[str, Algorithm]] = {branch.root_role: Algorithm.ES256 for branch in BRANCHES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +238,9 @@ async def _first_keys(config: Config, store: Store, clock: Clock) -> None:
         Hsm(token_config(config.online, writable=True)) as online,
         Hsm(token_config(config.root, writable=True)) as root,
     ):
-        (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
+        roots = await keys_on(root, config.root.label, ROOT_KEYS)
         online_keys = await keys_on(online, config.online.label, ONLINE_KEYS)
-        ceremony = Ceremony(root_key, online_keys, HsmSigner(root, root_key.key_id))
+        ceremony = Ceremony(roots, online_keys, await root_signer(root))
         await establish(store, deployment(config), ceremony, clock, system_entropy)
 
 
@@ -268,12 +268,13 @@ async def _certify(
 ) -> None:
     """The root signs what further keys may sign; without it the deployment serves on, but for what they would sign."""
     async with AsyncExitStack() as stack:
-        root, roles = await root_if_there(config, stack), ", ".join(key.role for key in keys)
+        root = await root_if_there(config, stack, writable=True)
+        roles = ", ".join(key.role for key in keys)
         if root is None:
             told(f"New signing keys wait for the root's token: {roles}. Bring it back, then start again.")
             return
-        (root_key,) = await keys_on(root, config.root.label, ROOT_KEYS)
-        ceremony = Ceremony(root_key, keys, HsmSigner(root, root_key.key_id))
+        roots = await keys_on(root, config.root.label, ROOT_KEYS)
+        ceremony = Ceremony(roots, keys, await root_signer(root))
         try:
             await certify_keys(store, await load_deployment(store), ceremony, clock, system_entropy)
         except LogHalted:
@@ -287,10 +288,9 @@ async def _renew_crl(config: Config, store: Store, now: int, told: Callable[[str
     if not await crl_is_due(store, now):
         return
     async with Hsm(token_config(config.root)) as root:
-        (key,) = await mapped(root.inventory)
         if await unlisted(store):
             told(_OLDER_LIST)
-        await renew_crl(store, HsmSigner(root, key.id), now)
+        await renew_crl(store, await root_signer(root), now)
 
 
 async def is_established(store: Store) -> bool:

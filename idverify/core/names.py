@@ -65,6 +65,13 @@ def _shows(letter: str) -> bool:
     return letter not in _SHOW_NOTHING and unicodedata.category(letter) != "Cf"
 
 
-def root_name(authority: str) -> str:
-    """The common name of an authority's root certificate (RFC 5280: at most 64 characters)."""
-    return f"{authority} documents root"[:64]
+def root_name(authority: str, of: str = "documents") -> str:
+    """The common name of an authority's root certificate (RFC 5280: at most 64 characters), for each branch another.
+
+    >>> root_name("Utopia"), root_name("x" * 99, "time stamps")[40:]
+    ('Utopia documents root', 'xxxxxxx time stamps root')
+    """
+    if of == "documents":
+        return f"{authority} documents root"[:64]
+    end = f" {of} root"
+    return authority[: 64 - len(end)] + end

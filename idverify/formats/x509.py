@@ -7,6 +7,7 @@ document signers (critical extended key usage, no host name), so what a leaf mus
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -57,6 +58,9 @@ class Purpose(Enum):
     ENTRIES = ObjectIdentifier("2.25.156910992779791066949173162863378590408")
     # Ours: whoever says what a check found issues no document and names nobody as trusted.
     VERIFICATION = ObjectIdentifier("2.25.177549816252514323708134002250486102295")
+    # Ours: whoever signs letters on paper signs nothing that is read by machines alone.
+    PAPER = ObjectIdentifier("2.25.303599112884320831768298295026662796121")
+    TIME_STAMP = ObjectIdentifier("1.3.6.1.5.5.7.3.8")  # RFC 3161 section 2.3: critical, and alone
 
 
 class Region(NamedTuple):
@@ -71,7 +75,7 @@ class VerifiedLeaf:
     """The signer at the end of a verified path. Times are Unix seconds and hold for the whole path.
 
     ``path`` names every certificate below the root as (issuer in RFC 4514 form, serial number), as CRLs do.
-    ``region`` is the leaf's, ``root_region`` that of the root.
+    ``region`` is the leaf's, ``root_region`` that of the root; its key signs from ``signs_from`` until ``signs_until``.
     """
 
     public_key: ec.EllipticCurvePublicKey
@@ -83,6 +87,8 @@ class VerifiedLeaf:
     path: frozenset[tuple[str, int]]
     region: Region
     root_region: Region
+    signs_from: int
+    signs_until: int
 
 
 class SignerExpected(NamedTuple):
@@ -196,6 +202,8 @@ def _verified(chain: tuple[bytes, ...], roots: tuple[bytes, ...], purposes: froz
         path=frozenset((part.issuer.rfc4514_string(), part.serial_number) for part in path[:-1]),
         region=_region(leaf),
         root_region=_region(path[-1]),
+        signs_from=signs_from(chain[0]),
+        signs_until=signs_until(chain[0]),
     )
 
 
@@ -251,6 +259,30 @@ def verify_signer(chain: tuple[bytes, ...], expected: SignerExpected) -> Verifie
     for rule in SIGNER_RULES:
         rule(leaf, expected.iss, expected.revoked)
     return leaf
+
+
+def require_signed_in_period(leaf: VerifiedLeaf, signed_at: int) -> None:
+    """RFC 3280 section 4.2.1.4: the key signed while it might, which ends long before its certificate does.
+
+    ``signed_at`` is Unix seconds, by the signature's own word or a time stamp's. Raises ``DocumentError``
+    (``key-usage-period``).
+    """
+    if not leaf.signs_from <= signed_at <= leaf.signs_until:
+        raise DocumentError("key-usage-period", "The signing key was not in use at the time of the signature.")
+
+
+def require_may_sign(leaf: bytes, at: int, until: int) -> None:
+    """What is signed ``at`` this time and is to hold ``until`` then may be signed with the key of ``leaf`` (DER).
+
+    Raises ``DocumentError``: ``key-usage-period``, or ``outlives-certificate``.
+    """
+    if not signs_from(leaf) <= at <= signs_until(leaf):
+        raise DocumentError("key-usage-period", "The signing key is not in use at this time. It must be renewed first.")
+    if until > not_after(leaf):
+        raise DocumentError(
+            "outlives-certificate",
+            "The signing certificate would expire before the document. It must be renewed first.",
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -340,6 +372,25 @@ def region(der: bytes) -> Region:
 def not_after(der: bytes) -> int:
     """When a certificate ends, Unix seconds."""
     return int(read_certificate(der).not_valid_after_utc.timestamp())
+
+
+def _unix(moment: dt.datetime) -> int:
+    """A time of an extension, which is UTC and does not say so."""
+    return int(moment.replace(tzinfo=dt.UTC).timestamp())
+
+
+@lru_cache(maxsize=1024)
+def signs_from(der: bytes) -> int:
+    """When the key of a certificate begins to sign, Unix seconds: with the certificate, unless that says otherwise."""
+    periods = _extension(read_certificate(der), x509.PrivateKeyUsagePeriod)
+    return max([not_before(der), *(_unix(one.not_before) for one in periods if one.not_before is not None)])
+
+
+@lru_cache(maxsize=1024)
+def signs_until(der: bytes) -> int:
+    """When the key of a certificate ceases to sign, Unix seconds: with the certificate, unless that says otherwise."""
+    periods = _extension(read_certificate(der), x509.PrivateKeyUsagePeriod)
+    return min([not_after(der), *(_unix(one.not_after) for one in periods if one.not_after is not None)])
 
 
 @dataclass(frozen=True, slots=True)

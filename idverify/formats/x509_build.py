@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import NameOID
 
 from idverify.errors import DocumentError
+from idverify.formats.der import BIT_STRING, sequence, tlv
 from idverify.formats.jose import der_signature
 from idverify.formats.x509 import Purpose, read_certificate
 
@@ -27,11 +28,17 @@ LEAF_MAX_DAYS: Mapping[Purpose, int] = {
     Purpose.TRUST_LIST: 457,
     Purpose.ENTRIES: 457,
     Purpose.VERIFICATION: 457,
+    Purpose.PAPER: 3650,
+    Purpose.TIME_STAMP: 3650,
 }
+# What these sign is verified for years: the certificate lives on when its key has ceased to sign. Of the others, the
+# key signs as long as the certificate lives.
+SIGNS_MAX_DAYS: Mapping[Purpose, int] = {Purpose.PAPER: 457, Purpose.TIME_STAMP: 457}
+# Of these a person reads the document and relies on it (RFC 5280 section 4.2.1.3: contentCommitment).
+_COMMITS = frozenset({Purpose.PAPER})
 
 _EVERYBODYS_KEY = ec.derive_private_key(1, ec.SECP256R1())
 _ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")  # RFC 5758 section 3.2: AlgorithmIdentifier
-_SEQUENCE, _BIT_STRING = 0x30, 0x03
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +64,10 @@ def _uri(value: str) -> list[x509.GeneralName]:
     return [x509.UniformResourceIdentifier(value)]
 
 
-def _key_usage(*, digital_signature: bool = False, authority: bool = False) -> x509.KeyUsage:
+def _key_usage(*, digital_signature: bool = False, commitment: bool = False, authority: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=digital_signature,
-        content_commitment=False,
+        content_commitment=commitment,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
@@ -125,12 +132,16 @@ def tbs_leaf(certified: Certified, purpose: Purpose, root: bytes, *, iss: str, c
     builder = (
         _builder(certified, authority.subject, crl_uri)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(_key_usage(digital_signature=True, commitment=purpose in _COMMITS), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose.value]), critical=True)
         .add_extension(x509.SubjectAlternativeName(_uri(iss)), critical=False)
         .add_extension(x509.IssuerAlternativeName(_uri(iss)), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(root_id), critical=False)
     )
+    if purpose in SIGNS_MAX_DAYS:
+        end = min(certified.not_before + SIGNS_MAX_DAYS[purpose] * SECONDS_PER_DAY, certified.not_after)
+        period = x509.PrivateKeyUsagePeriod(_utc(certified.not_before), _utc(end))
+        builder = builder.add_extension(period, critical=False)
     return builder.sign(_EVERYBODYS_KEY, hashes.SHA256()).tbs_certificate_bytes
 
 
@@ -154,17 +165,9 @@ def tbs_crl(
     return builder.sign(_EVERYBODYS_KEY, hashes.SHA256()).tbs_certlist_bytes
 
 
-def _der(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
-
-
 def _wrap(tbs: bytes, signature: bytes) -> bytes:
     """RFC 5280 sections 4.1 and 5.1: SEQUENCE { tbs, algorithm, BIT STRING signature }, for both kinds."""
-    return _der(_SEQUENCE, tbs + _ECDSA_WITH_SHA256 + _der(_BIT_STRING, b"\x00" + der_signature(signature)))
+    return sequence(tbs, _ECDSA_WITH_SHA256, tlv(BIT_STRING, b"\x00" + der_signature(signature)))
 
 
 def seal_certificate(tbs: bytes, signature: bytes) -> bytes:

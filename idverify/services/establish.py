@@ -1,14 +1,14 @@
 """Establishing a deployment: certificates under the offline root, and the ledger's first entries.
 
-The walk: keys exist on both tokens -> root certificate -> one signer certificate per role -> empty CRL -> one
-transaction that holds all of it, the deployment's identity and the first ledger entries. Running it again on an
+The walk: keys exist on both tokens -> a root certificate and an empty CRL per branch -> one signer certificate per role
+-> one transaction that holds all of it, the deployment's identity and the first ledger entries. Running it again on an
 established database changes nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,13 +19,22 @@ from idverify.core.types import CREDENTIAL_TYPES
 from idverify.errors import Conflict
 from idverify.formats import x509_build
 from idverify.formats.x509 import Purpose, not_after, read_certificate, read_crl
-from idverify.formats.x509_build import Certified
+from idverify.formats.x509_build import LEAF_MAX_DAYS, Certified
 from idverify.ledger.commitment import Record
 from idverify.ledger.entry import EntryType
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.sequencer import genesis
 from idverify.ports import Clock, Entropy, Signer
-from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, VERIFICATION_SIGNER, Deployment
+from idverify.services.branches import BRANCHES, DOCUMENTS, Branch, branch_of
+from idverify.services.office import (
+    ENTRIES_SIGNER,
+    PAPER_SIGNER,
+    STATUS_SIGNER,
+    TIME_STAMP_SIGNER,
+    TRUST_SIGNER,
+    VERIFICATION_SIGNER,
+    Deployment,
+)
 from idverify.services.records import LOG_START, about_ourselves, public_object
 from idverify.services.revoked_keys import unlisted
 from idverify.stores import queries, tables
@@ -35,13 +44,12 @@ from idverify.stores.writes import Change, Insert, Recorded, WriteSet
 
 DAY: Final = 86_400
 ROOT_DAYS: Final = 10 * 365
-LEAF_DAYS: Final = 457
 CRL_DAYS: Final = 90
 CRL_RENEWED_DAYS: Final = 30
 BACKDATED_SECONDS: Final = 300
 SERIAL_BYTES: Final = 16
 
-ROOT_ROLE: Final = "root/documents"
+ROOT_ROLE: Final = DOCUMENTS.root_role
 WRAPPING_ROLE: Final = "wrapping"
 LOOKUP_ROLE: Final = "lookup"
 PROBE_ROLE: Final = "probe"
@@ -54,6 +62,8 @@ CERTIFIED_ROLES: Final = {
     TRUST_SIGNER: Purpose.TRUST_LIST,
     ENTRIES_SIGNER: Purpose.ENTRIES,
     VERIFICATION_SIGNER: Purpose.VERIFICATION,
+    PAPER_SIGNER: Purpose.PAPER,
+    TIME_STAMP_SIGNER: Purpose.TIME_STAMP,
 }
 
 
@@ -74,9 +84,9 @@ class TokenKey:
 
 @dataclass(frozen=True, slots=True)
 class Ceremony:
-    """The keys at hand, and who signs with the root."""
+    """The keys at hand, the root of each branch, and who signs with the roots."""
 
-    root: TokenKey
+    roots: tuple[TokenKey, ...]
     online: tuple[TokenKey, ...]
     root_signer: Signer
 
@@ -86,14 +96,9 @@ async def establish(store: Store, deployment: Deployment, ceremony: Ceremony, cl
     if await store.fetch_one(queries.DEPLOYMENT, {}) is not None:
         return
     maker = Maker(deployment, ceremony, clock.now(), entropy)
-    root = await maker.root_certificate()
-    certificates = {
-        key.role: await maker.leaf_certificate(key, purpose, root)
-        for key in ceremony.online
-        if (purpose := CERTIFIED_ROLES.get(key.role)) is not None
-    }
-    crl = await maker.empty_crl(root)
-    work = maker.rows(root, certificates, crl)
+    roots = {branch: await maker.root(branch) for branch in BRANCHES}
+    certificates = await maker.leaves({branch: made.certificate for branch, made in roots.items()})
+    work = maker.rows(tuple(roots.values()), certificates)
 
     async def first_transaction(transaction: Transaction) -> None:
         await transaction.start_log(FIRST_SHARD, deployment.log_origin, genesis(deployment.log_origin))
@@ -112,28 +117,47 @@ async def add_keys(store: Store, keys: Iterable[TokenKey], clock: Clock, entropy
 async def certify_keys(
     store: Store, deployment: Deployment, ceremony: Ceremony, clock: Clock, entropy: Entropy
 ) -> None:
-    """Take further keys into use that the root certifies: those of roles that an earlier version did not know."""
+    """Take further keys into use that the root of their branch certifies: roles that an earlier version did not know.
+
+    A branch that it did not know gets its root and its first revocation list, too.
+    """
     rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
-    root = next(row["certificate"] for row in rows if row["role"] == ROOT_ROLE)
+    there = {branch: row["certificate"] for branch in BRANCHES for row in rows if row["role"] == branch.root_role}
     maker = Maker(deployment, ceremony, clock.now(), entropy)
-    made = [(key, await maker.leaf_certificate(key, CERTIFIED_ROLES[key.role], root)) for key in ceremony.online]
-    writes = tuple(Insert(tables.signing_key, key_row(key, leaf, maker.now)) for key, leaf in made)
-    await store.commit(WriteSet(writes, tuple(key_entry(key, leaf, entropy) for key, leaf in made)))
+    fresh = {branch: await maker.root(branch) for branch in maker.branches() if branch not in there}
+    leaves = await maker.leaves(there | {branch: made.certificate for branch, made in fresh.items()})
+    keys = [*((made.key, made.certificate) for made in fresh.values()), *leaves]
+    await store.commit(
+        WriteSet(
+            (
+                *(Insert(tables.crl, made.crl_row()) for made in fresh.values()),
+                *(Insert(tables.signing_key, key_row(key, certificate, maker.now)) for key, certificate in keys),
+            ),
+            tuple(key_entry(key, certificate, entropy) for key, certificate in keys),
+        )
+    )
 
 
 async def crl_is_due(store: Store, at: int) -> bool:
-    """Whether the root should be fetched to sign a new revocation list.
+    """Whether the roots should be fetched to sign a new revocation list.
 
-    It ends within ``CRL_RENEWED_DAYS``, or does not revoke a key that it should.
+    One ends within ``CRL_RENEWED_DAYS``, or does not revoke a key that it should.
     """
-    row = await store.fetch_one(queries.CRLS, {})
-    return row is not None and (row["next_update"] < at + CRL_RENEWED_DAYS * DAY or bool(await unlisted(store)))
+    rows: list[Any] = await store.fetch(queries.CRLS, {})
+    return bool(await unlisted(store)) or any(_ends_soon(row, at) for row in rows)
 
 
 async def renew_crl(store: Store, root_signer: Signer, at: int) -> None:
-    """Sign the revocation list anew with the root: the next number, a later end, and no revoked key is missing."""
-    row: Any = await store.fetch_one(queries.CRLS, {})
-    await store.commit(WriteSet((await renewed_crl(row, root_signer, at, await unlisted(store)),)))
+    """Sign each revocation list that is due anew: the next number, a later end, and no revoked key is missing."""
+    rows: list[Any] = await store.fetch(queries.CRLS, {})
+    missing = await unlisted(store)
+    due = [row for row in rows if row["issuer_key_id"] in missing or _ends_soon(row, at)]
+    writes = [await renewed_crl(row, root_signer, at, missing.get(row["issuer_key_id"], ())) for row in due]
+    await store.commit(WriteSet(tuple(writes)))
+
+
+def _ends_soon(row: Any, at: int) -> bool:
+    return bool(row["next_update"] < at + CRL_RENEWED_DAYS * DAY)
 
 
 async def renewed_crl(row: Any, root_signer: Signer, at: int, revoked: tuple[int, ...] = ()) -> Change:
@@ -153,62 +177,83 @@ async def renewed_crl(row: Any, root_signer: Signer, at: int, revoked: tuple[int
 
 
 @dataclass(frozen=True, slots=True)
+class MadeRoot:
+    """A branch's root and its first revocation list, DER, which ends at ``next_update``."""
+
+    key: TokenKey
+    certificate: bytes
+    crl: bytes
+    next_update: int
+
+    def crl_row(self) -> dict[str, object]:
+        """The row of the list."""
+        return {
+            "issuer_key_id": self.key.key_id,
+            "issuer_certificate": self.certificate,
+            "der": self.crl,
+            "number": 1,
+            "next_update": self.next_update,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Maker:
-    """What the root signs, and the rows of it, as of ``now``."""
+    """What the roots sign, and the rows of it, as of ``now``."""
 
     deployment: Deployment
     ceremony: Ceremony
     now: int
     entropy: Entropy
 
-    @property
-    def crl_uri(self) -> str:
-        """Where verifiers find the revocation list."""
-        return f"{self.deployment.iss}/pki/crl.der"
+    def branches(self) -> tuple[Branch, ...]:
+        """Those of the keys at hand, in order."""
+        needed = {branch_of(CERTIFIED_ROLES[key.role]) for key in self.ceremony.online if key.role in CERTIFIED_ROLES}
+        return tuple(branch for branch in BRANCHES if branch in needed)
 
-    async def root_certificate(self) -> bytes:
-        """The root's own, DER."""
-        certified = self._certified(root_name(self.deployment.name), self.ceremony.root, ROOT_DAYS)
-        tbs = x509_build.tbs_root(certified, uri=self.deployment.iss, crl_uri=self.crl_uri)
-        return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
+    async def root(self, branch: Branch) -> MadeRoot:
+        """A branch's root, certified by itself, and a list that revokes nothing yet."""
+        key, end = self._root_key(branch), self.now + CRL_DAYS * DAY
+        certified = self._certified(root_name(self.deployment.name, branch.of), key, ROOT_DAYS)
+        tbs = x509_build.tbs_root(certified, uri=self.deployment.iss, crl_uri=self._crl_uri(branch))
+        certificate = x509_build.seal_certificate(tbs, await self._signed(key, tbs))
+        tbs = x509_build.tbs_crl(certificate, number=1, this_update=self.now, next_update=end, revoked=())
+        return MadeRoot(key, certificate, x509_build.seal_crl(tbs, await self._signed(key, tbs)), end)
+
+    async def leaves(self, roots: Mapping[Branch, bytes]) -> list[tuple[TokenKey, bytes]]:
+        """The certificate of each key at hand that gets one."""
+        certified = [key for key in self.ceremony.online if key.role in CERTIFIED_ROLES]
+        return [
+            (key, await self.leaf_certificate(key, purpose, roots[branch_of(purpose)]))
+            for key in certified
+            for purpose in (CERTIFIED_ROLES[key.role],)
+        ]
 
     async def leaf_certificate(self, key: TokenKey, purpose: Purpose, root: bytes) -> bytes:
-        """A signer's under ``root``, DER; it ends before the root does."""
-        days = min(LEAF_DAYS, (not_after(root) - self.now) // DAY)
+        """A signer's under ``root``, that of its branch, DER; it ends before the root does."""
+        branch = branch_of(purpose)
+        days = min(LEAF_MAX_DAYS[purpose], (not_after(root) - self.now) // DAY)
         certified = self._certified(f"{self.deployment.name} {key.role}", key, days)
-        tbs = x509_build.tbs_leaf(certified, purpose, root, iss=self.deployment.iss, crl_uri=self.crl_uri)
-        return x509_build.seal_certificate(tbs, await self._root_signs(tbs))
+        tbs = x509_build.tbs_leaf(certified, purpose, root, iss=self.deployment.iss, crl_uri=self._crl_uri(branch))
+        return x509_build.seal_certificate(tbs, await self._signed(self._root_key(branch), tbs))
 
-    async def empty_crl(self, root: bytes) -> bytes:
-        """The first revocation list, DER."""
-        tbs = x509_build.tbs_crl(
-            root, number=1, this_update=self.now, next_update=self.now + CRL_DAYS * DAY, revoked=()
-        )
-        return x509_build.seal_crl(tbs, await self._root_signs(tbs))
-
-    def rows(self, root: bytes, certificates: dict[str, bytes], crl: bytes) -> WriteSet:
+    def rows(self, roots: tuple[MadeRoot, ...], leaves: list[tuple[TokenKey, bytes]]) -> WriteSet:
         """Everything that begins with them."""
-        ours = self.deployment
-        keys = [(self.ceremony.root, root)] + [(key, certificates.get(key.role)) for key in self.ceremony.online]
-        listed = {
-            "issuer_key_id": self.ceremony.root.key_id,
-            "issuer_certificate": root,
-            "der": crl,
-            "number": 1,
-            "next_update": self.now + CRL_DAYS * DAY,
-        }
+        ours, certificates = self.deployment, {key.role: certificate for key, certificate in leaves}
+        keys = [(made.key, made.certificate) for made in roots] + [
+            (key, certificates.get(key.role)) for key in self.ceremony.online
+        ]
         identity = {name: getattr(ours, name) for name in Deployment.__slots__} | {
             "demo": int(ours.demo),
             "created_at": self.now,
         }
         writes = [
             Insert(tables.deployment, identity),
-            Insert(tables.crl, listed),
+            *(Insert(tables.crl, made.crl_row()) for made in roots),
             *(Insert(tables.signing_key, key_row(key, certificate, self.now)) for key, certificate in keys),
         ]
         return WriteSet(tuple(writes), tuple(self._entries(keys)))
 
-    def _entries(self, keys: list[tuple[TokenKey, bytes | None]]) -> Iterable[Recorded]:
+    def _entries(self, keys: Iterable[tuple[TokenKey, bytes | None]]) -> Iterable[Recorded]:
         ours = self.deployment
         identity = LogIdentity(ours.log_origin, ours.iss, ours.rp_id, ours.status_base)
         yield public_object(EntryType.LOG_START, LOG_START, self.entropy(16), identity.digest())
@@ -221,8 +266,14 @@ class Maker:
         start = self.now - BACKDATED_SECONDS
         return Certified(self.deployment.country, name[:64], key.public_key, serial, start, start + days * DAY)
 
-    async def _root_signs(self, tbs: bytes) -> bytes:
-        return await self.ceremony.root_signer.sign(self.ceremony.root.key_id, tbs)
+    def _crl_uri(self, branch: Branch) -> str:
+        return f"{self.deployment.iss}{branch.crl_path}"
+
+    def _root_key(self, branch: Branch) -> TokenKey:
+        return next(key for key in self.ceremony.roots if key.role == branch.root_role)
+
+    async def _signed(self, root: TokenKey, tbs: bytes) -> bytes:
+        return await self.ceremony.root_signer.sign(root.key_id, tbs)
 
 
 def key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, object]:

@@ -32,7 +32,6 @@ from idverify.core.decision import CopyStatus, PersonStatus
 from idverify.core.policy import may_issue
 from idverify.core.types import credential_type
 from idverify.errors import Conflict, DocumentError, Gone, IdverifyError, NotFound, Unavailable, Unprocessable
-from idverify.formats import x509
 from idverify.formats.base import CredentialFormat, ToBeSigned
 from idverify.formats.carriers import FORMATS
 from idverify.formats.key_proof import check_key_proof
@@ -167,8 +166,7 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
     content = unseal_content(key, "decision", row["decision_id"], row["sealed_permission"])
     facts = facts_of(office.deployment, kind, details, row, content, now)
     expires = may_issue(kind, PersonStatus(row["status"]), kind.runs(facts.permission), now)
-    issuer = office.keys.issuer(kind.key_role)
-    _require_certificate_outlives(issuer, expires)
+    issuer = office.keys.issuer_until(kind.key_role, now, expires)
     try:
         holder_key = check_key_proof(request.proof.encode(), office.deployment.iss, row["nonce"], now)
     except DocumentError as wrong:
@@ -337,9 +335,3 @@ def _answer_row(plan: _Plan, document: bytes) -> Change:
 def answer_place(issuance_id: bytes) -> bytes:
     """Where the answer that is kept for a repeat belongs."""
     return place("issuance", "sealed_answer", issuance_id)
-
-
-def _require_certificate_outlives(issuer: Issuer, expires: int) -> None:
-    """Nothing is signed that would outlive its certificate."""
-    if x509.not_after(issuer.chain[0]) < expires:
-        raise Unavailable("The signing certificate would expire before the credential. It must be renewed first.")

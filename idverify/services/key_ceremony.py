@@ -16,9 +16,9 @@ from idverify.errors import Conflict
 from idverify.formats.x509 import read_certificate
 from idverify.ledger.commitment import Record
 from idverify.ports import Clock, Entropy, Signer
+from idverify.services.branches import branch_of
 from idverify.services.establish import (
     CERTIFIED_ROLES,
-    ROOT_ROLE,
     Ceremony,
     Maker,
     TokenKey,
@@ -79,25 +79,28 @@ class KeyCeremony:
         Raises ``Conflict`` if it was carried out meanwhile, ``LogHalted`` where the ledger takes no entries.
         """
         keys: list[Any] = await self.store.fetch(queries.KEYS_IN_USE, {})
-        root = next(row for row in keys if row["role"] == ROOT_ROLE)
+        purpose = CERTIFIED_ROLES[order.role]
+        root = next(row for row in keys if row["role"] == branch_of(purpose).root_role)
         old = next((row for row in keys if row["key_id"] == order.old_key_id), None)
         if old is None:
             raise Conflict(_CHANGED)
         now = self.clock.now()
-        root_key = TokenKey(ROOT_ROLE, root["token"], root["key_id"], root["algorithm"], root["public_key"])
-        maker = Maker(self.deployment, Ceremony(root_key, (fresh,), self.root_signer), now, self.entropy)
-        certificate = await maker.leaf_certificate(fresh, CERTIFIED_ROLES[order.role], root["certificate"])
+        root_key = TokenKey(root["role"], root["token"], root["key_id"], root["algorithm"], root["public_key"])
+        maker = Maker(self.deployment, Ceremony((root_key,), (fresh,), self.root_signer), now, self.entropy)
+        certificate = await maker.leaf_certificate(fresh, purpose, root["certificate"])
         writes = (
             *_exchange(order, Insert(tables.signing_key, key_row(fresh, certificate, now)), now),
-            *await self._revocation(order, old["certificate"], now),
+            *await self._revocation(order, old["certificate"], root["key_id"], now),
         )
         await self.store.commit(WriteSet(writes, self._entries(order, old, fresh, certificate)))
 
-    async def _revocation(self, order: KeyOrder, certificate: bytes, now: int) -> tuple[Write, ...]:
+    async def _revocation(self, order: KeyOrder, certificate: bytes, root: bytes, now: int) -> tuple[Write, ...]:
         if STATES[order.reason] != REVOKED:
             return ()
-        row: Any = await self.store.fetch_one(queries.CRLS, {})
-        serials = *await unlisted(self.store), read_certificate(certificate).serial_number
+        rows: list[Any] = await self.store.fetch(queries.CRLS, {})
+        row = next(row for row in rows if row["issuer_key_id"] == root)
+        missing = (await unlisted(self.store)).get(root, ())
+        serials = *missing, read_certificate(certificate).serial_number
         return (await renewed_crl(row, self.root_signer, now, serials),)
 
     def _entries(self, order: KeyOrder, old: Any, fresh: TokenKey, certificate: bytes) -> tuple[Recorded, ...]:

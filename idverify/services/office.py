@@ -10,7 +10,7 @@ from idverify.auth.key_policy import KeyPolicies
 from idverify.core.credential import Issuer
 from idverify.core.trust import TrustStore
 from idverify.errors import SetupError, Unavailable
-from idverify.formats.x509 import not_after
+from idverify.formats import x509
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
@@ -33,6 +33,8 @@ STATUS_SIGNER: Final = "status-list-signer"
 TRUST_SIGNER: Final = "trust-list-signer"
 ENTRIES_SIGNER: Final = "entries-signer"
 VERIFICATION_SIGNER: Final = "verification-signer"
+PAPER_SIGNER: Final = "paper-signer"
+TIME_STAMP_SIGNER: Final = "time-stamp-signer"
 RECEIPT_SIGNER: Final = "receipt-signer"
 HANDLE_BYTES: Final = 16
 
@@ -60,14 +62,27 @@ class Keys:
     receipts: tuple[bytes, bytes]
 
     def ends(self) -> dict[str, int]:
-        """When the certificate of each signer ends (Unix seconds), by role."""
-        return {role: not_after(issuer.chain[0]) for role, issuer in self.issuers.items()}
+        """When each signer ceases to sign (Unix seconds), by role: with its certificate, or long before."""
+        return {role: x509.signs_until(issuer.chain[0]) for role, issuer in self.issuers.items()}
 
     def issuer(self, role: str) -> Issuer:
         """The signer of this role. Raises ``Unavailable`` if there is none."""
         found = self.issuers.get(role)
         if found is None:
             raise Unavailable(f"There is no active key for the role {role}.")
+        return found
+
+    def issuer_until(self, role: str, at: int, until: int) -> Issuer:
+        """The signer of this role for what is signed ``at`` this time and holds ``until`` then.
+
+        Nothing is signed that would outlive its certificate. Raises ``Unavailable``.
+        """
+        found = self.issuer(role)
+        leaf = found.chain[0]
+        if not x509.signs_from(leaf) <= at <= x509.signs_until(leaf):
+            raise Unavailable("The signing key is no longer in use. It must be renewed first.")
+        if x509.not_after(leaf) < until:
+            raise Unavailable("The signing certificate would expire before the credential. It must be renewed first.")
         return found
 
 

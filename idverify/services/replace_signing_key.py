@@ -14,6 +14,7 @@ from idverify.core.action import Action
 from idverify.core.key_order import Replacement
 from idverify.core.policy import Act, Principal, require_may
 from idverify.errors import Conflict, NotFound, Unprocessable
+from idverify.formats.x509 import signs_until
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.office import Office
@@ -30,12 +31,15 @@ _ORDERED: Final = "The replacement of this key is ordered already. The next star
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key in use that has a certificate; times in Unix seconds, ``ordered_at`` where its replacement is ordered."""
+    """A key in use that has a certificate; times in Unix seconds, ``ordered_at`` where its replacement is ordered.
+
+    ``signs_until`` is when it ceases to sign: with its certificate, or long before.
+    """
 
     key_id: bytes
     role: str
     created_at: int
-    not_after: int
+    signs_until: int
     ordered_at: int | None
 
 
@@ -46,7 +50,7 @@ async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
     orders: list[Any] = await office.store.fetch(queries.OPEN_KEY_ORDERS, {})
     in_use, ordered = {row["role"]: row for row in rows}, {row["old_key_id"]: row["ordered_at"] for row in orders}
     return [
-        SigningKey(row["key_id"], role, row["created_at"], row["not_after"], ordered.get(row["key_id"]))
+        SigningKey(row["key_id"], role, row["created_at"], signs_until(row["certificate"]), ordered.get(row["key_id"]))
         for role in CERTIFIED_ROLES
         if (row := in_use.get(role)) is not None
     ]

@@ -40,13 +40,20 @@ async def revoked_serials(store: Store) -> frozenset[tuple[str, int]]:
     return frozenset((one.issuer.rfc4514_string(), one.serial_number) for one in certificates)
 
 
-async def unlisted(store: Store) -> tuple[int, ...]:
-    """Serial numbers of such keys that the revocation list has not, in order. Raises ``DocumentError`` for no list."""
-    row: Any = await store.fetch_one(queries.CRLS, {})
-    if row is None:
-        return ()
-    listed = read_crl(row["der"], row["issuer_certificate"]).revoked
-    return tuple(sorted(serial for _, serial in await revoked_serials(store) - listed))
+async def unlisted(store: Store) -> dict[bytes, tuple[int, ...]]:
+    """Serial numbers of such keys that the revocation list of their branch has not, by the key id of its root.
+
+    Raises ``DocumentError`` for what is no list.
+    """
+    rows: list[Any] = await store.fetch(queries.CRLS, {})
+    revoked = await revoked_serials(store)
+    missing = {}
+    for row in rows:
+        listed = read_crl(row["der"], row["issuer_certificate"]).revoked
+        root = read_certificate(row["issuer_certificate"]).subject.rfc4514_string()
+        if serials := sorted(serial for issuer, serial in revoked - listed if issuer == root):
+            missing[row["issuer_key_id"]] = tuple(serials)
+    return missing
 
 
 async def require_listed(store: Store) -> None:

@@ -91,6 +91,11 @@ OPEN_KEY_ORDERS: Final = KEY_ORDERS.where(key_order.c.carried_out_at.is_(None)).
 ISSUER_CHANGES: Final = select(issuer_change).order_by(issuer_change.c.version)
 NEWEST_ISSUER_CHANGE: Final = select(func.max(issuer_change.c.version).label("version"))
 CRLS: Final = select(crl)
+CRL_OF: Final = (
+    select(crl)
+    .join(signing_key, signing_key.c.key_id == crl.c.issuer_key_id)
+    .where(signing_key.c.role == bindparam("root_role"), signing_key.c.state == ACTIVE)
+)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("id"))
 API_KEYS: Final = select(api_key).order_by(api_key.c.created_at)
 UNBOUND_API_KEYS: Final = select(api_key).where(api_key.c.mac.is_(None))

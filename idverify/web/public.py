@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
-from idverify.errors import IdverifyError
+from idverify.errors import IdverifyError, NotFound
 from idverify.formats.strict_json import encode_json
 from idverify.ports import uuid7
 from idverify.services import iacas as service
 from idverify.services import trust
+from idverify.services.branches import DOCUMENTS, TIME_STAMPS, Branch
 from idverify.stores import queries, tables
 from idverify.stores.writes import Remove, WriteSet
 from idverify.web import schema
@@ -18,6 +19,7 @@ from idverify.web.endpoint import Call, Reply
 from idverify.web.representation import Representation
 
 OPENAPI = web.AppKey("openapi", bytes)
+_NO_TIME_STAMPS: Final = "This service gives no time stamps yet: its root for them is made at the next start."
 
 
 async def root_certificate(call: Call) -> Reply:
@@ -34,7 +36,27 @@ async def iacas(call: Call) -> Reply:
 
 async def crl(call: Call) -> Reply:
     """The certificate revocation list of the document branch, DER."""
-    row: Any = await call.office.store.fetch_one(queries.CRLS, {})
+    return await _crl(call, DOCUMENTS)
+
+
+async def time_stamp_root(call: Call) -> Reply:
+    """The root of the branch for time stamps, DER."""
+    rows: list[Any] = await call.office.store.fetch(queries.KEYS_IN_USE, {})
+    root = next((row["certificate"] for row in rows if row["role"] == TIME_STAMPS.root_role), None)
+    if root is None:
+        raise NotFound(_NO_TIME_STAMPS)
+    return cached(call, root, "application/pkix-cert", 3600)
+
+
+async def time_stamp_crl(call: Call) -> Reply:
+    """The certificate revocation list of the branch for time stamps, DER."""
+    return await _crl(call, TIME_STAMPS)
+
+
+async def _crl(call: Call, branch: Branch) -> Reply:
+    row: Any = await call.office.store.fetch_one(queries.CRL_OF, {"root_role": branch.root_role})
+    if row is None:
+        raise NotFound(_NO_TIME_STAMPS)
     return cached(call, row["der"], "application/pkix-crl", 3600)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from idverify.formats.sdjwt_vc_draft import ISSUER_METADATA_PATH
+from idverify.services.branches import DOCUMENTS, TIME_STAMPS
 from idverify.services.iacas import PATH as IACAS_PATH
 from idverify.services.issuer_metadata import TYPES_PATH
 from idverify.web import (
@@ -29,6 +30,7 @@ from idverify.web import (
     signing_in,
     status_lists,
     submission,
+    tsa,
     verify,
 )
 from idverify.web.endpoint import Caller, Endpoint
@@ -140,9 +142,12 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", SHARD + "/tile/{tile:[0-9a-z./]{1,64}}", log.tile, ANY, OTHER_MEDIA),
     Endpoint("GET", SHARD + "/proof/{index:[0-9]{1,20}}", log.proof, ANY, OTHER_MEDIA),
     Endpoint("GET", SHARD + "/consistency", log.consistency, ANY, OTHER_MEDIA, query=("from", "to")),
-    Endpoint("GET", "/pki/root.cer", public.root_certificate, ANY, OTHER_MEDIA),
+    Endpoint("GET", DOCUMENTS.certificate_path, public.root_certificate, ANY, OTHER_MEDIA),
     Endpoint("GET", IACAS_PATH, public.iacas, ANY, OTHER_MEDIA),
-    Endpoint("GET", "/pki/crl.der", public.crl, ANY, OTHER_MEDIA),
+    Endpoint("GET", DOCUMENTS.crl_path, public.crl, ANY, OTHER_MEDIA),
+    Endpoint("GET", TIME_STAMPS.certificate_path, public.time_stamp_root, ANY, OTHER_MEDIA),
+    Endpoint("GET", TIME_STAMPS.crl_path, public.time_stamp_crl, ANY, OTHER_MEDIA),
+    Endpoint("POST", tsa.PATH, tsa.stamp, ANY, {200: None, 503: None}),
     Endpoint("GET", "/.well-known/webauthn", public.related_origins, ANY, {200: schema.RelatedOrigins}),
     Endpoint("GET", "/.well-known/passkey-endpoints", public.passkey_endpoints, ANY, {200: schema.PasskeyEndpoints}),
     Endpoint("GET", ISSUER_METADATA_PATH, credential_types.jwt_vc_issuer, ANY, OTHER_MEDIA),

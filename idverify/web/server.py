@@ -12,7 +12,8 @@ from aiohttp import web
 from idverify.services.access import Gate
 from idverify.services.office import Office
 from idverify.services.published import PublishedShards
-from idverify.web import assets, status_lists
+from idverify.services.time_stamp import Budget
+from idverify.web import assets, status_lists, tsa
 from idverify.web import log as published
 from idverify.web.body import MAX_BODY
 from idverify.web.docs import docs_page
@@ -55,6 +56,7 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store, office.doors), office.tally
     app[OPENAPI], app[assets.ASSETS], app[status_lists.PRINTED] = description(), assets.load(), {}
     app[published.SHARDS], app[published.RENDERED] = PublishedShards(office), Kept(published.RENDERED_BYTES)
+    app[tsa.BUDGET] = Budget(time.monotonic)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.respond)
         if route.method == "GET":

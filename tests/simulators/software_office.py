@@ -34,10 +34,11 @@ from idverify.ports import Sandbox, system_entropy
 from idverify.sandbox.workers import Workers, open_workers
 from idverify.services import step_up
 from idverify.services.administration import approve, propose
+from idverify.services.branches import BRANCHES
 from idverify.services.ceremonies import Given
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.doors import doors
-from idverify.services.establish import CERTIFIED_ROLES, ROOT_ROLE, Ceremony, TokenKey, add_keys, establish
+from idverify.services.establish import CERTIFIED_ROLES, Ceremony, TokenKey, add_keys, establish
 from idverify.services.invite import SecondPart
 from idverify.services.key_ceremony import KeyCeremony
 from idverify.services.log_book import Hands, Log, LogBook
@@ -306,7 +307,8 @@ async def _establish(store: Store, url: str, token: SoftToken, clock: StandingCl
         "1", url, "localhost", f"{url}/status", f"{url.partition('//')[2]}/log/1", "Utopia", "UT", demo=True
     )
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
-    await establish(store, ours, Ceremony(token.generate(ROOT_ROLE), online, token), clock, system_entropy)
+    roots = tuple(token.generate(branch.root_role) for branch in BRANCHES)
+    await establish(store, ours, Ceremony(roots, online, token), clock, system_entropy)
     await add_keys(store, [await make_cosigning_key(token, system_entropy)], clock, system_entropy)
 
 

@@ -24,7 +24,14 @@ from idverify.formats.untrusted import certificate_json
 from idverify.services import administration
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Kind
-from idverify.services.office import ENTRIES_SIGNER, STATUS_SIGNER, TRUST_SIGNER, VERIFICATION_SIGNER
+from idverify.services.office import (
+    ENTRIES_SIGNER,
+    PAPER_SIGNER,
+    STATUS_SIGNER,
+    TIME_STAMP_SIGNER,
+    TRUST_SIGNER,
+    VERIFICATION_SIGNER,
+)
 from idverify.web.pages.said import Said, said
 from idverify.web.pages.words import N_
 
@@ -143,6 +150,8 @@ SIGNING_KEYS: Final[Mapping[str, str]] = {
     TRUST_SIGNER: N_("Signs whom checkers without a network may trust"),
     ENTRIES_SIGNER: N_("Signs what the ledger holds about somebody"),
     VERIFICATION_SIGNER: N_("Signs what a check found, for case files"),
+    PAPER_SIGNER: N_("Signs letters on paper"),
+    TIME_STAMP_SIGNER: N_("Signs when something was there"),
 }
 assert SIGNING_KEYS.keys() == CERTIFIED_ROLES.keys()
 # Which documents: each type has a key of its own

@@ -77,4 +77,4 @@ def _form(call: PageCall, key: SigningKey, form: Filled[ReplacementForm]) -> Htm
 def _shown(key: SigningKey) -> SigningKeyShown:
     path = f"{PATH}/{key.key_id.hex()}"
     signs, documents = SIGNING_KEYS[key.role], SIGNED_TYPES.get(key.role)
-    return SigningKeyShown(path, signs, documents, key.created_at, key.not_after, key.ordered_at)
+    return SigningKeyShown(path, signs, documents, key.created_at, key.signs_until, key.ordered_at)

@@ -8,6 +8,7 @@ from typing import Any
 from idverify.core.verdict import CheckId, Outcome, Result
 from idverify.formats.x509 import read_crl
 from idverify.ledger.policy import Policy
+from idverify.services.branches import BRANCHES
 from idverify.services.establish import CRL_DAYS, CRL_RENEWED_DAYS, DAY, crl_is_due, renew_crl
 from idverify.services.status_source import StatusSource
 from idverify.services.verify import Submission, Verifier, verify
@@ -24,9 +25,10 @@ async def test_it_is_renewed_in_its_last_days(served: SoftwareOffice) -> None:
 
     await renew_crl(store, served.token, late)
 
-    row: Any = await store.fetch_one(queries.CRLS, {})
-    fresh = read_crl(row["der"], row["issuer_certificate"])
-    assert (fresh.number, fresh.next_update, fresh.revoked) == (2, late + CRL_DAYS * DAY, frozenset())
+    for branch in BRANCHES:
+        row: Any = await store.fetch_one(queries.CRL_OF, {"root_role": branch.root_role})
+        fresh = read_crl(row["der"], row["issuer_certificate"])
+        assert (fresh.number, fresh.next_update, fresh.revoked) == (2, late + CRL_DAYS * DAY, frozenset())
     assert not await crl_is_due(store, late)
 
 

@@ -172,11 +172,11 @@ async def test_an_order_is_carried_out_once(served: SoftwareOffice) -> None:
     order = await _ordered(served, reason="compromised")
     ceremony, fresh = served.ceremony(), served.token.generate(SIGNER)
     await ceremony.carry_out(order, fresh)
-    (listed,) = await served.office.store.fetch(queries.CRLS, {})
+    (listed,) = await served.office.store.fetch(queries.CRL_OF, {"root_role": ROOT_ROLE})
 
     with pytest.raises(Conflict, match="changed meanwhile"):
         await ceremony.carry_out(order, served.token.generate(SIGNER))
-    assert await served.office.store.fetch(queries.CRLS, {}) == [listed]
+    assert await served.office.store.fetch(queries.CRL_OF, {"root_role": ROOT_ROLE}) == [listed]
 
 
 async def test_what_is_revoked_stays_so(served: SoftwareOffice) -> None:
@@ -187,7 +187,7 @@ async def test_what_is_revoked_stays_so(served: SoftwareOffice) -> None:
     served.clock.advance(CRL_DAYS * DAY)
     await renew_crl(served.office.store, served.token, served.clock.now())
 
-    (row,) = await served.office.store.fetch(queries.CRLS, {})
+    (row,) = await served.office.store.fetch(queries.CRL_OF, {"root_role": ROOT_ROLE})
     listed = read_crl(row["der"], row["issuer_certificate"])
     assert (listed.number, [when for _, when in listed.entries]) == (3, [at])
 
@@ -249,7 +249,7 @@ async def test_an_older_revocation_list_is_put_back(tmp_path: Path, location: Lo
     async with software_office(tmp_path, location) as served:
         store = served.office.store
         await _admins(served)
-        (older,) = await store.fetch(queries.CRLS, {})
+        (older,) = await store.fetch(queries.CRL_OF, {"root_role": ROOT_ROLE})
         order = await _ordered(served, reason="compromised")
         await served.ceremony().carry_out(order, served.token.generate(SIGNER))
         revoked = (await load_trust(store, served.office.doors)).revoked_serials
@@ -258,7 +258,9 @@ async def test_an_older_revocation_list_is_put_back(tmp_path: Path, location: Lo
         assert _found(location) == set()
 
         values = {name: older[name] for name in ("der", "number", "next_update")}
-        changed(location, "UPDATE crl SET der = :der, number = :number, next_update = :next_update", values)
+        values["of"] = older["issuer_key_id"]
+        older_one = "UPDATE crl SET der = :der, number = :number, next_update = :next_update WHERE issuer_key_id = :of"
+        changed(location, older_one, values)
         assert (await load_trust(store, served.office.doors)).revoked_serials == revoked
         with pytest.raises(SetupError, match="older list"):
             await require_listed(store)

@@ -1,0 +1,1 @@
+"""Letters as PDF: signed here (PAdES), whoever has drawn them."""
