@@ -15,3 +15,17 @@ class Code(_Answer):
     text: str
     content: bytes
     corners: list[list[int]]
+
+
+class Round(_Answer):
+    """What is signed next for a letter: by the key of which role, which bytes, and the state to go on with."""
+
+    role: str
+    payload: bytes
+    state: bytes
+
+
+class Sealed(_Answer):
+    """The signed letter."""
+
+    pdf: bytes

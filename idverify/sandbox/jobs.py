@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from idverify.sandbox.answers import Code
+from idverify.sandbox.answers import Code, Round, Sealed
 
 KiB: Final = 1024
 MiB: Final = 1024 * KiB
@@ -52,5 +52,7 @@ JOBS: Final[Mapping[str, Job]] = {
     #           pool          function                                  cpu wall  memory      longest    answer
     "read-codes": Job(Pool.READING, "idverify.formats.qr_image:read_codes", 4, 10.0, 768 * MiB, 256 * KiB, list[Code]),
     "write-code": Job(Pool.MAKING, "idverify.formats.qr_image:write_code", 2, 10.0, 1024 * MiB, MiB, bytes),
+    "prepare-letter": Job(Pool.MAKING, "idverify.formats.pdf.sign:prepare", 5, 15.0, 1024 * MiB, 16 * MiB, Round),
+    "seal-letter": Job(Pool.MAKING, "idverify.formats.pdf.sign:seal", 5, 15.0, 1024 * MiB, 16 * MiB, Round | Sealed),
 }
 # fmt: on

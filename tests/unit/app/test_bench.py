@@ -124,6 +124,16 @@ async def test_webauthn_group() -> None:
         require_shape(shown)
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # WeasyPrint leaves the file of its colour profile open
+async def test_pdf_group() -> None:
+    """Against pyHanko's own signer for tokens."""
+    rows = await groups.measure("pdf", TINY)
+
+    assert [shown["name"] for shown in rows] == ["PDF sign, B-B"]
+    for shown in rows:
+        require_shape(shown)
+
+
 async def test_sdjwt_group() -> None:
     """Against primitives, and against the library that the tests bring."""
     rows = await groups.measure("sdjwt", TINY)

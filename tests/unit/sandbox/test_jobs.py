@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from idverify.errors import DocumentError
+from idverify.formats.pdf.sign import LEVELS
+from idverify.sandbox.answers import Round
 from idverify.sandbox.jobs import JOBS
 from idverify.sandbox.workers import open_workers
+from tests.simulators.credential_world import NOW, ROOT, sign
+from tests.simulators.paper_world import EVIDENCE, KEYS, STAMPS, YEAR, letter, paper_signer, stamp_root
+from tests.simulators.pdf_oracle import judged
 
 TEXT = "IDV1:" + "A9B%" * 225
 
@@ -22,6 +27,23 @@ async def test_a_code_is_written_and_read_again() -> None:
         assert (code.text, code.content) == (TEXT, TEXT.encode())
         assert refused.value.rule == "image"
         assert len(set(workers.pids)) == 2, "reading and making share no process"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_a_letter_is_signed_by_a_worker_that_holds_no_key(level: str) -> None:
+    """In as many rounds as its level needs; pyHanko trusts what comes out."""
+    arguments = {"pdf": letter(), "level": level, "at": NOW, "until": NOW + YEAR, "paper": [paper_signer()]}
+    async with open_workers(1) as workers:
+        step = await workers.do("prepare-letter", {**arguments, "stamps": STAMPS, "evidence": EVIDENCE})
+        asked = 0
+        while isinstance(step, Round):
+            asked += 1
+            signature = sign(KEYS[step.role], step.payload)
+            step = await workers.do("seal-letter", {"state": step.state, "signature": signature, "at": NOW + asked})
+        signed, *_ = await judged(step.pdf, [ROOT, stamp_root()], NOW + 60)
+
+        assert asked == 1 + LEVELS.index(level)
+        assert signed.bottom_line
 
 
 def test_every_job_has_limits() -> None:
