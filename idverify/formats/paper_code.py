@@ -18,7 +18,7 @@ import base45
 
 from idverify.core.credential import Credential, Issuer
 from idverify.core.trust import TrustedIssuer, TrustStore
-from idverify.core.verdict import Check, CheckId
+from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
 from idverify.formats import cose, examination, strict_cbor, x509
 from idverify.formats.base import (
@@ -49,6 +49,7 @@ _WEBP: Final = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
 _PROFILE: Final = cose.MessageProfile(WHAT, cose.ES256)
 _TAG: Final = b"\xd2"  # COSE_Sign1 (RFC 9052 section 2); its tag says what the bytes are, and no other stands around it
 _DOCUMENTS: Final = frozenset({x509.Purpose.PAPER})
+_WELL_FORMED: Final = Check(CheckId.FORMAT, Result.PASS, "The document is a well-formed paper code.")
 
 
 class PaperCodeDetail(NamedTuple):
@@ -254,7 +255,7 @@ class PaperCode(CredentialFormat):
     ) -> Iterator[Check]:
         """FORMAT to VALIDITY in order; nobody can prove to hold a code, so there is nothing to bind a request to."""
         seen = Examination(presented, trust, at)
-        yield from examine(seen, RULES, "The document is a well-formed paper code.")
+        yield from examine(seen, RULES, _WELL_FORMED)
         yield from examination.bound_to_no_key(asked=expected is not None)
 
 
