@@ -20,6 +20,7 @@ from idverify.formats.x509 import trust_store
 from idverify.services.confirmed_by import is_by_two_admins
 from idverify.services.doors import Doors
 from idverify.services.establish import ROOT_ROLE
+from idverify.services.office import PAPER_SIGNER
 from idverify.services.revoked_keys import revoked_serials
 from idverify.services.trusted_issuers import added_up
 from idverify.stores import queries
@@ -84,8 +85,15 @@ async def own_issuer(reader: Store | Transaction) -> TrustedIssuer:
     (ours,) = await reader.fetch(queries.DEPLOYMENT, {})
     keys: list[Any] = await reader.fetch(queries.KEYS_IN_USE, {})
     roots = tuple(row["certificate"] for row in keys if row["role"] == ROOT_ROLE)
+    signers: list[Any] = await reader.fetch(queries.CERTIFICATES_OF_ROLE, {"role": PAPER_SIGNER})
     return TrustedIssuer(
-        ours["iss"], ours["name"], roots, frozenset(wire_types()), ours["status_base"], ours["country"]
+        ours["iss"],
+        ours["name"],
+        roots,
+        frozenset(wire_types()),
+        ours["status_base"],
+        ours["country"],
+        signers=tuple(row["certificate"] for row in signers),
     )
 
 

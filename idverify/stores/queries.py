@@ -84,6 +84,12 @@ KEYS_THAT_VERIFY: Final = (
     )
     .order_by(signing_key.c.created_at, signing_key.c.key_id)
 )
+# Also those that were replaced: paper that they signed is still about. Which of them were revoked, the lists say.
+CERTIFICATES_OF_ROLE: Final = (
+    select(signing_key.c.certificate)
+    .where(signing_key.c.role == bindparam("role"), signing_key.c.certificate.is_not(None))
+    .order_by(signing_key.c.created_at, signing_key.c.key_id)
+)
 KEY_ORDERS: Final = select(key_order)
 OPEN_KEY_ORDERS: Final = KEY_ORDERS.where(key_order.c.carried_out_at.is_(None)).order_by(
     key_order.c.ordered_at, key_order.c.role
