@@ -52,6 +52,7 @@ PERMISSIVE = {
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSD License",
+    "BSD-3-Clause, Apache-2.0, dependency licenses",  # pypdfium2: PDFium is built of permissive parts alone
     "ISC License (ISCL)",
     "MIT",
     "MIT License",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import zxingcpp
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFilter, UnidentifiedImageError
 
 from idverify.errors import DocumentError
 
@@ -60,8 +60,8 @@ def read_codes(image: bytes) -> list[dict[str, Any]]:
 
 def codes_on(page: Image.Image) -> list[dict[str, Any]]:
     """Every QR code on one page, which is grey."""
-    for look in _LOOKS:
-        if found := look(page):
+    for look, most in _LOOKS:
+        if page.width * page.height <= most and (found := _found(look(page))):
             return [_told(barcode) for barcode in found]
     return []
 
@@ -100,10 +100,16 @@ def _pages(image: bytes) -> Iterator[Image.Image]:
                 opened.seek(frame)
                 left -= opened.width * opened.height
                 if left < 0:
-                    raise DocumentError("pixels", f"An image may have {MAX_PIXELS} pixels; this one has more.")
+                    raise _too_many_pixels()
                 yield _grey(opened)
+    except Image.DecompressionBombError:  # Pillow's own bound, far above ours
+        raise _too_many_pixels() from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError) as wrong:
         raise DocumentError("image", f"The image cannot be decoded as {kind}.") from wrong
+
+
+def _too_many_pixels() -> DocumentError:
+    return DocumentError("pixels", f"An image may have {MAX_PIXELS} pixels; this one has more.")
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -115,26 +121,43 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def _found(image: Image.Image, binarizer: zxingcpp.Binarizer) -> list[zxingcpp.Barcode]:
-    return zxingcpp.read_barcodes(image, formats=_QR_CODES, text_mode=zxingcpp.TextMode.Plain, binarizer=binarizer)
+def _found(page: Image.Image) -> list[zxingcpp.Barcode]:
+    return zxingcpp.read_barcodes(page, formats=_QR_CODES, text_mode=zxingcpp.TextMode.Plain)
 
 
-def _as_it_is(page: Image.Image) -> list[zxingcpp.Barcode]:
-    return _found(page, zxingcpp.Binarizer.LocalAverage)
+def _as_it_is(page: Image.Image) -> Image.Image:
+    return page
 
 
-# Each is tried where those before it found nothing: what helps with one picture harms another.
-_LOOKS: Final[tuple[Callable[[Image.Image], list[zxingcpp.Barcode]], ...]] = (_as_it_is,)
+def _sharper(page: Image.Image) -> Image.Image:
+    return page.filter(ImageFilter.UnsharpMask(radius=3, percent=200, threshold=0))
+
+
+def _softer(page: Image.Image) -> Image.Image:
+    return page.filter(ImageFilter.GaussianBlur(1.2))
+
+
+def _smaller(page: Image.Image) -> Image.Image:
+    return page.reduce(2)
+
+
+def _larger(page: Image.Image) -> Image.Image:
+    return page.resize((page.width * 2, page.height * 2), Image.Resampling.BICUBIC)
+
+
+# Each is tried where those before it found nothing, on pages of so many pixels: what helps one picture harms another.
+# Out of focus, grainy as photos in the dark are, larger than their detail, taken aslant or from afar.
+_LOOKS: Final[tuple[tuple[Callable[[Image.Image], Image.Image], int], ...]] = (
+    (_as_it_is, MAX_PIXELS),
+    (_sharper, 16_000_000),
+    (_softer, 16_000_000),
+    (_smaller, MAX_PIXELS),
+    (_larger, 4_000_000),
+)
 
 
 def _told(barcode: zxingcpp.Barcode) -> dict[str, Any]:
-    place = barcode.position
-    corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
-    return {
-        "text": barcode.text[:MAX_TEXT],
-        "content": bytes(barcode.bytes),
-        "corners": [[corner.x, corner.y] for corner in corners],
-    }
+    return {"text": barcode.text[:MAX_TEXT], "content": bytes(barcode.bytes)}
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

@@ -10,11 +10,10 @@ class _Answer(BaseModel):
 
 
 class Code(_Answer):
-    """A QR code as found in an image: its text, its bytes, and its corners in pixels, clockwise from the top left."""
+    """A QR code as found in an image: its text and its bytes."""
 
     text: str
     content: bytes
-    corners: list[list[int]]
 
 
 class Round(_Answer):

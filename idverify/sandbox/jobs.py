@@ -47,12 +47,15 @@ def table_of(name: str) -> Mapping[str, Job]:
 
 TABLE: Final = "idverify.sandbox.jobs:JOBS"
 
+_READING, _MAKING, _FORMATS = Pool.READING, Pool.MAKING, "idverify.formats"
+
 # fmt: off
 JOBS: Final[Mapping[str, Job]] = {
-    #           pool          function                                  cpu wall  memory      longest    answer
-    "read-codes": Job(Pool.READING, "idverify.formats.qr_image:read_codes", 4, 10.0, 768 * MiB, 256 * KiB, list[Code]),
-    "write-code": Job(Pool.MAKING, "idverify.formats.qr_image:write_code", 2, 10.0, 1024 * MiB, MiB, bytes),
-    "prepare-letter": Job(Pool.MAKING, "idverify.formats.pdf.sign:prepare", 5, 15.0, 1024 * MiB, 16 * MiB, Round),
-    "seal-letter": Job(Pool.MAKING, "idverify.formats.pdf.sign:seal", 5, 15.0, 1024 * MiB, 16 * MiB, Round | Sealed),
+    #                              function                            cpu wall  memory      longest    answer
+    "read-codes": Job(_READING, f"{_FORMATS}.qr_image:read_codes", 6, 15.0, 1024 * MiB, 256 * KiB, list[Code]),
+    "read-pdf-codes": Job(_READING, f"{_FORMATS}.qr_pdf:read_pdf_codes", 6, 15.0, 1024 * MiB, 256 * KiB, list[Code]),
+    "write-code": Job(_MAKING, f"{_FORMATS}.qr_image:write_code", 2, 10.0, 1024 * MiB, MiB, bytes),
+    "prepare-letter": Job(_MAKING, f"{_FORMATS}.pdf.sign:prepare", 5, 15.0, 1024 * MiB, 16 * MiB, Round),
+    "seal-letter": Job(_MAKING, f"{_FORMATS}.pdf.sign:seal", 5, 15.0, 1024 * MiB, 16 * MiB, Round | Sealed),
 }
 # fmt: on
