@@ -141,7 +141,7 @@ def verify(
 @app.command()
 def bench(
     only: Annotated[
-        str | None, typer.Option(help="One group: hsm, ledger, webauthn, sdjwt, mdoc, status or http.")
+        str | None, typer.Option(help="One group: hsm, ledger, webauthn, sdjwt, mdoc, pdf, qr, status or http.")
     ] = None,
     json: Json = False,
 ) -> int:

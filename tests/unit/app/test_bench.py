@@ -134,6 +134,15 @@ async def test_pdf_group() -> None:
         require_shape(shown)
 
 
+async def test_qr_group() -> None:
+    """By itself and on a scanned page, against the library that reads it."""
+    rows = await groups.measure("qr", TINY)
+
+    assert [shown["name"] for shown in rows] == ["QR read, 600 bytes", "QR read, 600 bytes on a scanned page"]
+    for shown in rows:
+        require_shape(shown)
+
+
 async def test_sdjwt_group() -> None:
     """Against primitives, and against the library that the tests bring."""
     rows = await groups.measure("sdjwt", TINY)
