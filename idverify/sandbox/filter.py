@@ -14,8 +14,9 @@ from idverify.sandbox.jobs import Pool
 _INSTRUCTION: Final = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, k
 # BPF_LD|BPF_W|BPF_ABS; BPF_JMP|BPF_JEQ|BPF_K; BPF_JMP|BPF_JSET|BPF_K; BPF_RET|BPF_K
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
-# SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
-_KILL, _ALLOW, _REFUSE = 0x8000_0000, 0x7FFF_0000, 0x0005_0000 | errno.EPERM
+# SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW; SECCOMP_RET_ERRNO with its number
+_KILL, _ALLOW = 0x8000_0000, 0x7FFF_0000
+_REFUSE, _ABSENT = 0x0005_0000 | errno.EPERM, 0x0005_0000 | errno.ENOSYS
 # struct seccomp_data: the call's number, AUDIT_ARCH, where it came from, six arguments of 64 bits
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 
@@ -44,7 +45,7 @@ def program(pool: Pool, machine: str = "") -> bytes:
 def _steps(pool: Pool, column: int) -> Iterator[list[Instruction]]:
     """One call after another: those that are made most come first."""
     allow = (_RETURN, 0, 0, _ALLOW)
-    plain = syscalls.ALWAYS if pool is Pool.READING else {**syscalls.ALWAYS, **syscalls.FILES}
+    plain = syscalls.ALWAYS if pool is Pool.READING else {**syscalls.ALWAYS, **syscalls.FILES, **syscalls.THREADS}
     for number in _numbers(plain, column):
         yield [(_IF_EQUAL, 0, 1, number), allow]
     for number in _numbers(syscalls.PROTECTIONS, column):
@@ -60,6 +61,17 @@ def _steps(pool: Pool, column: int) -> Iterator[list[Instruction]]:
             (_RETURN, 0, 0, _REFUSE),
         ]
     if pool is Pool.MAKING:
+        for number in _numbers(syscalls.CLONING, column):
+            yield [
+                (_IF_EQUAL, 0, 5, number),
+                (_LOAD, 0, 0, _ARGUMENTS + 8 * syscalls.CLONE_FLAGS),
+                (_IF_ANY_BIT, 2, 0, syscalls.NEW_NAMESPACES),
+                (_IF_ANY_BIT, 0, 1, syscalls.CLONE_THREAD),
+                allow,
+                (_RETURN, 0, 0, _REFUSE),
+            ]
+        for number in _numbers(syscalls.CLONING_3, column):
+            yield [(_IF_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ABSENT)]
         for numbers, flags in syscalls.OPENING.values():
             if numbers[column] >= 0:
                 yield _unless(numbers[column], flags, syscalls.WRITING)

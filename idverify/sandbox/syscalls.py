@@ -90,6 +90,20 @@ FILES: Final[Mapping[str, tuple[int, int]]] = {
     "fadvise64": (221, 223),
 }
 
+# Threads, which Pango looks for fonts with: for workers of ``making`` alone. What they start is a thread of the same
+# process, under the same filter. glibc asks for clone3 first, whose flags no filter can see.
+THREADS: Final[Mapping[str, tuple[int, int]]] = {
+    "set_robust_list": (273, 99),
+    "rseq": (334, 293),
+    "membarrier": (324, 283),
+}
+CLONING: Final = {"clone": (56, 220)}
+CLONING_3: Final = {"clone3": (435, 435)}
+CLONE_FLAGS: Final = 0
+CLONE_THREAD: Final = 0x0001_0000
+# CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET, of linux/sched.h
+NEW_NAMESPACES: Final = 0x0000_0080 | 0x0002_0000 | 0x0200_0000 | 0x7C00_0000
+
 # Memory that may hold code is not made any more.
 PROTECTIONS: Final[Mapping[str, tuple[int, int]]] = {"mmap": (9, 222), "mprotect": (10, 226)}
 PROTECTION_ARGUMENT: Final = 2
