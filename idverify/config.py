@@ -136,6 +136,12 @@ class Fetching(_Section):
     )
 
 
+class Sandbox(_Section):
+    """Worker processes that read and make documents."""
+
+    workers: int = Field(default=2, ge=1, le=64, description="Workers of each pool, at most.")
+
+
 class Config(BaseSettings):
     """All settings. ``data`` is the directory that holds everything the service keeps."""
 
@@ -150,6 +156,7 @@ class Config(BaseSettings):
     ledger: Ledger = Ledger()
     security_keys: SecurityKeys = SecurityKeys()
     fetching: Fetching = Fetching()
+    sandbox: Sandbox = Sandbox()
 
     @property
     def location(self) -> Path | str:

@@ -46,8 +46,11 @@ def harden(parent: int) -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def confine(pool: Pool, descriptor: int) -> None:
-    """All of it, for good. Raises ``OSError`` where the kernel does not take it; then nothing is read here."""
+def confine(pool: Pool, descriptor: int) -> bool:
+    """All of it, for good; whether that includes Landlock where files can be opened.
+
+    Raises ``OSError`` where the kernel does not take the rest: then nothing is read here.
+    """
     if (threads := len(list(Path("/proc/self/task").iterdir()))) != 1:  # a filter binds the thread that asks for it
         raise OSError(f"A worker must have one thread when it is confined; it has {threads}.")
     os.nice(_NICE[pool])
@@ -60,11 +63,11 @@ def confine(pool: Pool, descriptor: int) -> None:
     ):
         resource.setrlimit(limit, (value, value))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    if pool is Pool.MAKING:
-        read_only_beneath()
+    wholly = read_only_beneath() if pool is Pool.MAKING else True
     instructions = program(pool)
     filtered = _Program(len(instructions) // 8, instructions)
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(filtered))
+    return wholly
 
 
 def _close_all_but(descriptor: int) -> None:

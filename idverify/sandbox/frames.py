@@ -5,7 +5,7 @@
     CBOR      [what, value, [[place, length], ...]]
     bulk      the bytes at these places, one after another
 
-A request is ``[name of the job, its arguments]``. An answer is ``[outcome, value]``; the first, ``[READY, null]``, says
+A request is ``[name of the job, its arguments]``. An answer is ``[outcome, value]``; the first, ``[READY, ...]``, says
 that the worker is confined and waits. Byte strings longer than ``BULK`` travel beside the CBOR, so that the event loop
 never spends its time copying a document: those among the arguments by name, and an answer that is one (place "").
 
@@ -35,7 +35,7 @@ _WHOLE: Final = ""  # the place of an answer that is one byte string
 class Outcome(IntEnum):
     """How a job ended, and what comes with it."""
 
-    READY = 0  # nothing: no job yet
+    READY = 0  # whether it is confined wholly, or without Landlock
     DONE = 1  # its answer
     REFUSED = 2  # [rule, sentence] of a ``DocumentError``
     NO_MEMORY = 3  # nothing; the worker ends after it

@@ -47,13 +47,22 @@ def readable() -> list[Path]:
     return [place for place in places if place.exists()]
 
 
+def version() -> int:
+    """Which version of Landlock the kernel has; 0 for none. Raises ``OSError``."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    found: int = libc.syscall(_CREATE, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
+    if found >= 0:
+        return found
+    if ctypes.get_errno() in _ABSENT:
+        return 0
+    raise _failed()
+
+
 def read_only_beneath() -> bool:
     """Bind this thread to reading beneath ``readable``; whether the kernel could. Raises ``OSError``."""
+    if not version():
+        return False
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(_CREATE, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION) < 0:
-        if ctypes.get_errno() in _ABSENT:
-            return False
-        raise _failed()
     rules = _Ruleset(_ALL_OF_VERSION_1)
     ruleset = libc.syscall(_CREATE, ctypes.byref(rules), ctypes.c_size_t(ctypes.sizeof(rules)), 0)
     if ruleset < 0:

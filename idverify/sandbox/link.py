@@ -38,6 +38,7 @@ class Link(asyncio.Protocol):
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.jobs = 0
         self.lost = False
+        self.wholly = False
         self._why = "ended by itself"
         self._process = process
         self._loop = asyncio.get_running_loop()
@@ -80,10 +81,12 @@ class Link(asyncio.Protocol):
         raise WorkerLost(self._why)
 
     async def ready(self) -> None:
-        """Until the worker is confined. Raises ``WorkerLost``."""
+        """Until the worker is confined, ``wholly`` or without Landlock. Raises ``WorkerLost``."""
         try:
             async with asyncio.timeout(_START_SECONDS):
-                if decode_answer(await self._expect(_READY_BYTES)) == (Outcome.READY, None):
+                outcome, wholly = decode_answer(await self._expect(_READY_BYTES))
+                if outcome is Outcome.READY and isinstance(wholly, bool):
+                    self.wholly = wholly
                     return
             self.kill("answered before it was ready")
         except TimeoutError:

@@ -156,6 +156,8 @@ class WorkerPool:
             return
         self._starting -= 1
         self._alive.add(link)
+        if not link.wholly:
+            log.warning("sandbox_without_landlock", pool=self._pool.value)
         self._give(link)
         for spent in [other for other in self._free if other.jobs >= JOBS_EACH]:
             self._free.remove(spent)

@@ -27,8 +27,7 @@ def main(table: str, pool: Pool, descriptor: int, parent: int) -> None:
     harden(parent)
     functions = load(table_of(table), pool)
     with socket.socket(fileno=descriptor) as sock, contextlib.suppress(ConnectionError):
-        confine(pool, descriptor)
-        _send(sock, encode(Outcome.READY, None))
+        _send(sock, encode(Outcome.READY, confine(pool, descriptor)))
         while (request := _receive(sock)) is not None:
             answer = _answer(functions, request)
             _send(sock, answer)

@@ -28,7 +28,8 @@ def bad_jobs(monkeypatch: pytest.MonkeyPatch) -> str:
     """The table's name, importable here and in the workers."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     monkeypatch.syspath_prepend(str(HERE))
-    sys.modules.pop("bad_jobs", None)
+    for name in ("bad_jobs", "without_landlock"):
+        sys.modules.pop(name, None)
     return "bad_jobs:JOBS"
 
 

@@ -26,6 +26,7 @@ PASSED_ON = {
     "LC_CTYPE",  # Python's own
 }
 PACKAGE = Path(landlock.__file__).read_bytes()
+NEEDS_LANDLOCK = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 OPEN_TO_ANYBODY = (
     *("tcp", "udp", "netlink", "socketpair", "spawn", "thread", "kill the service", "executable memory"),
     *("read the service's memory", "own memory", "password file", "folder"),
@@ -39,6 +40,7 @@ async def test_there_is_no_way_out(workers: Workers, way: str) -> None:
         assert await workers.do(f"{pool} escape", {"way": way}) in REFUSED
 
 
+@NEEDS_LANDLOCK
 @pytest.mark.parametrize("way", bad_jobs.OPENING)
 async def test_nothing_is_read_that_is_no_font_or_program(workers: Workers, way: str) -> None:
     """Not even what everybody may read: in one pool because nothing is opened, in the other because of Landlock."""
@@ -70,6 +72,7 @@ def test_the_ways_are_open_to_others() -> None:
     assert outcomes["tcp"] == "ECONNREFUSED"
 
 
+@NEEDS_LANDLOCK
 async def test_what_makes_documents_reads_fonts_and_nothing_else(workers: Workers, tmp_path: Path) -> None:
     """The files of the package can be read; a database or a PIN beside it cannot, where the kernel has Landlock."""
     secret, package = tmp_path / "pin", Path(landlock.__file__)
@@ -80,6 +83,7 @@ async def test_what_makes_documents_reads_fonts_and_nothing_else(workers: Worker
         await workers.do("making read file", {"path": str(secret)})
 
 
+@NEEDS_LANDLOCK
 async def test_a_confined_worker_renders_letters(bad_jobs: str, tmp_path: Path) -> None:
     """Pango finds its fonts, in threads and files; a file that the text names is not in the letter."""
     del bad_jobs  # which makes this folder importable
@@ -102,6 +106,21 @@ async def test_how_a_worker_stands(workers: Workers) -> None:
         assert status["oom_score_adj"] == "1000"
         assert files == {"/dev/null", "socket"}
         assert environment <= PASSED_ON
+
+
+async def test_a_kernel_without_landlock_is_told_of(
+    bad_jobs: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Documents are made all the same, and the log says what is missing; reading needs none."""
+    del bad_jobs  # which makes this folder importable
+    monkeypatch.setattr(landlock, "version", landlock.version)  # the table sets it, here too
+    async with open_workers(1, "without_landlock:JOBS") as workers:
+        for pool in ("reading", "making"):
+            assert await workers.do(f"{pool} echo", {"value": 1}) == 1
+
+    told = [line for line in capsys.readouterr().out.splitlines() if "sandbox_without_landlock" in line]
+    assert len(told) == 1
+    assert "making" in told[0]
 
 
 @pytest.mark.parametrize("machine", syscalls.MACHINES)

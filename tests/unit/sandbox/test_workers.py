@@ -68,15 +68,14 @@ async def test_what_a_worker_does_not_survive_costs_its_own_job(
         assert await workers.do(f"{pool} echo", {"value": "still here"}) == "still here"
 
 
-async def test_processor_time_is_counted_for_each_job(workers: Workers) -> None:
-    """Seconds used by the jobs before do not count; one job that uses up its own is ended, before its wall."""
-    await workers.do("reading burn", {"seconds": 0.7})
-    await workers.do("reading burn", {"seconds": 0.7})
-    started = time.monotonic()
+async def test_processor_time_is_counted_for_each_job(workers: Workers, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seconds used by the jobs before do not count; one job that uses up its own is ended by the kernel."""
+    for _ in range(3):
+        await workers.do("reading burn", {"seconds": 0.7})
     with pytest.raises(DocumentError):
         await workers.do("reading spin", {})
 
-    assert time.monotonic() - started < 8, "the limit of the processor, not the wall's, must have ended it"
+    assert "ended by itself" in capsys.readouterr().out
 
 
 async def test_what_a_job_says_of_a_document_comes_back(workers: Workers) -> None:
