@@ -74,8 +74,8 @@ class Link(asyncio.Protocol):
                 return _accepted(await answer, shape)
         except TimeoutError:
             self.kill(f"no answer in {job.wall:g} s")
-        except ProcessLookupError:
-            self.kill("ended before its job")
+        except OSError as error:  # it ended before its job, or may not be limited
+            self.kill(str(error))
         except (BrokenFrame, ValidationError) as error:  # nothing honest says that: who knows what it is by now
             self.kill(type(error).__name__ if isinstance(error, ValidationError) else str(error))
         raise WorkerLost(self._why)
@@ -100,7 +100,7 @@ class Link(asyncio.Protocol):
         used = time.clock_gettime(~self.pid << 3 | _CPUCLOCK_SCHED)
         for limit, value in ((resource.RLIMIT_CPU, int(used) + job.cpu + 1), (resource.RLIMIT_AS, job.memory)):
             _, hard = resource.prlimit(self.pid, limit)
-            resource.prlimit(self.pid, limit, (value, hard))
+            resource.prlimit(self.pid, limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
     def _expect(self, longest: int) -> asyncio.Future[bytes]:
         answer: asyncio.Future[bytes] = self._loop.create_future()
