@@ -33,7 +33,7 @@ AUDIENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "Officers": ("people", "confirmations"),
     "Operators": ("erasing", "shards", "authenticators", "administering", "metrics"),
     "People and their security keys": ("signing_in", "own_account", "own_keys"),
-    "Everybody": ("public", "status_lists", "log", "credential_types"),
+    "Everybody": ("public", "status_lists", "log", "credential_types", "tsa"),
 }
 _AUDIENCE_OF: Final = {module: audience for audience, modules in AUDIENCES.items() for module in modules}
 
