@@ -49,7 +49,8 @@ class TrustedIssuer:
     lists are fetched from. ``iss`` is empty for an issuer of mdocs that is known by its roots alone. Without
     ``root_terms`` it is relied on at any time, for its types in any format. ``crls`` are its lists of revoked
     certificates (DER) that came with the decision on it; ``signers`` the certificates (DER) of those whom its documents
-    on paper name by key id alone: they are looked up here, and believed for what they are certified.
+    on paper name by key id alone: they are looked up here, and believed for what they are certified. ``stamp_roots``
+    are the roots (DER) of its time-stamp authority: what they certify says when something was there, and no more.
     """
 
     iss: str
@@ -63,6 +64,7 @@ class TrustedIssuer:
     type_terms: tuple[TrustedType, ...] = ()
     crls: tuple[bytes, ...] = ()
     signers: tuple[bytes, ...] = ()
+    stamp_roots: tuple[bytes, ...] = ()
 
     @property
     def key(self) -> str:

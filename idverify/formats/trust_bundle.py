@@ -100,6 +100,7 @@ def _issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:
         "types": sorted(issuer.types),
         "status_base": issuer.status_base,
         "country": issuer.country,
+        **({"stamp_roots": [_text(root) for root in issuer.stamp_roots]} if issuer.stamp_roots else {}),
     }
 
 
@@ -124,7 +125,9 @@ def _parse_issuer(issuer: Mapping[str, Any]) -> TrustedIssuer:
     roots = tuple(_bytes(root) for root in issuer["roots"])
     named = (jose.text_claim(issuer, name, WHAT) for name in ("iss", "name", "status_base"))
     iss, name, status_base = named
-    return TrustedIssuer(iss, name, roots, frozenset(issuer["types"]), status_base, issuer.get("country", ""))
+    stamp_roots = tuple(_bytes(root) for root in issuer.get("stamp_roots", ()))
+    types, country = frozenset(issuer["types"]), issuer.get("country", "")
+    return TrustedIssuer(iss, name, roots, types, status_base, country, stamp_roots=stamp_roots)
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import wire_types
 from idverify.formats.issuer_document import crl_issuer
 from idverify.formats.x509 import trust_store
+from idverify.services.branches import DOCUMENTS, TIME_STAMPS
 from idverify.services.confirmed_by import is_by_two_admins
 from idverify.services.doors import Doors
-from idverify.services.establish import ROOT_ROLE
 from idverify.services.office import PAPER_SIGNER
 from idverify.services.revoked_keys import revoked_serials
 from idverify.services.trusted_issuers import added_up
@@ -84,7 +84,10 @@ async def own_issuer(reader: Store | Transaction) -> TrustedIssuer:
     """Ourselves: our root, our types and our status lists are what they are, and nobody's decision."""
     (ours,) = await reader.fetch(queries.DEPLOYMENT, {})
     keys: list[Any] = await reader.fetch(queries.KEYS_IN_USE, {})
-    roots = tuple(row["certificate"] for row in keys if row["role"] == ROOT_ROLE)
+    roots, stamp_roots = (
+        tuple(row["certificate"] for row in keys if row["role"] == branch.root_role)
+        for branch in (DOCUMENTS, TIME_STAMPS)
+    )
     signers: list[Any] = await reader.fetch(queries.CERTIFICATES_OF_ROLE, {"role": PAPER_SIGNER})
     return TrustedIssuer(
         ours["iss"],
@@ -94,6 +97,7 @@ async def own_issuer(reader: Store | Transaction) -> TrustedIssuer:
         ours["status_base"],
         ours["country"],
         signers=tuple(row["certificate"] for row in signers),
+        stamp_roots=stamp_roots,
     )
 
 

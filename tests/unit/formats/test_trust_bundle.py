@@ -9,6 +9,7 @@ import pytest
 from idverify.core.credential import Issuer
 from idverify.errors import DocumentError
 from idverify.formats import trust_bundle, x509_build
+from idverify.formats.jose import b64url_decode
 from idverify.formats.trust_bundle import TrustBundle, open_bundle
 from idverify.formats.x509 import Purpose, fingerprint, read_certificate
 from tests.simulators import credential_world as world
@@ -60,6 +61,16 @@ def test_a_bundle_that_holds() -> None:
 
     assert opened == BUNDLE
     assert opened.trust_store().crl_ends == {world.ROOT: world.NOW + 30 * world.DAY}
+
+
+def test_a_bundle_carries_roots_of_time_stamps() -> None:
+    """Apart from those of documents, so that neither vouches for what the other signs; a bundle of before has none."""
+    stamped = replace(world.TRUSTED, stamp_roots=(world.root(STRANGER_KEY, "Example time stamps root"),))
+    bundle = replace(BUNDLE, trust=(stamped,))
+    opened = open_bundle(signed(bundle), PIN, world.NOW)
+
+    assert opened == bundle
+    assert b"stamp_roots" not in b64url_decode(signed().split(b".")[1], "the payload")
 
 
 def test_a_bundle_carries_lists_of_either_form() -> None:

@@ -158,6 +158,9 @@ async def test_both_roots_and_lists_are_published(served: SoftwareOffice) -> Non
     """Each list is signed by the root of its branch, and no root is the other's."""
     roots = {branch: (await _get(served, branch.certificate_path))[1] for branch in (DOCUMENTS, TIME_STAMPS)}
     assert len({x509.read_certificate(root).subject for root in roots.values()}) == 2
+    ours = served.office.trust.issuer(served.office.deployment.iss)
+    assert ours is not None
+    assert (ours.roots, ours.stamp_roots) == ((roots[DOCUMENTS],), (roots[TIME_STAMPS],))
     for branch, root in roots.items():
         assert x509.read_crl(
             (await _get(served, branch.crl_path))[1], x509.require_root(root).public_bytes(Encoding.DER)
