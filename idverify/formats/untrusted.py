@@ -31,7 +31,7 @@ PURPOSES: Mapping[str, str] = {
     x509.Purpose.TRUST_LIST.value.dotted_string: "trust bundles",
     x509.Purpose.ENTRIES.value.dotted_string: "statements of a person's entries",
     x509.Purpose.VERIFICATION.value.dotted_string: "receipts of checks",
-    x509.Purpose.PAPER.value.dotted_string: "letters on paper",
+    x509.Purpose.PAPER.value.dotted_string: "letters and codes on paper",
     x509.Purpose.TIME_STAMP.value.dotted_string: "time stamps",
     x509.Purpose.VICAL.value.dotted_string: "lists of issuers (VICAL)",
     "1.0.18013.5.1.6": "requests of readers",  # ISO/IEC 18013-5 annex B.1.7

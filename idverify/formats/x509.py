@@ -58,7 +58,7 @@ class Purpose(Enum):
     ENTRIES = ObjectIdentifier("2.25.156910992779791066949173162863378590408")
     # Ours: whoever says what a check found issues no document and names nobody as trusted.
     VERIFICATION = ObjectIdentifier("2.25.177549816252514323708134002250486102295")
-    # Ours: whoever signs letters on paper signs nothing that is read by machines alone.
+    # Ours: whoever signs letters and codes on paper issues nothing that a wallet holds.
     PAPER = ObjectIdentifier("2.25.303599112884320831768298295026662796121")
     TIME_STAMP = ObjectIdentifier("1.3.6.1.5.5.7.3.8")  # RFC 3161 section 2.3: critical, and alone
 

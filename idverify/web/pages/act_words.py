@@ -150,7 +150,7 @@ SIGNING_KEYS: Final[Mapping[str, str]] = {
     TRUST_SIGNER: N_("Signs whom checkers without a network may trust"),
     ENTRIES_SIGNER: N_("Signs what the ledger holds about somebody"),
     VERIFICATION_SIGNER: N_("Signs what a check found, for case files"),
-    PAPER_SIGNER: N_("Signs letters on paper"),
+    PAPER_SIGNER: N_("Signs letters and codes on paper"),
     TIME_STAMP_SIGNER: N_("Signs when something was there"),
 }
 assert SIGNING_KEYS.keys() == CERTIFIED_ROLES.keys()
