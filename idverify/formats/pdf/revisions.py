@@ -1,6 +1,6 @@
 """A revision more of a PDF with a place for a signature; all but the place is what is signed (ISO 32000-1, 12.8).
 
-pyHanko writes the revision; it draws the revision's ``/ID`` at random.
+pyHanko writes the revision. What it would add by itself, the time of the clock and a random ``/ID``, is left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from asn1crypto import crl, parser
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
@@ -87,9 +88,23 @@ def with_document_stamp(
     return _placed(writer, field, stamp, None)
 
 
+class _Revision(IncrementalPdfFileWriter):
+    @classmethod
+    def _handle_id(cls, prev: Any) -> Any:
+        """ISO 32000-1 section 14.4: the first part stays, the second is made of the contents."""
+        if "/ID" not in prev.trailer:  # PDF/A wants one
+            raise DocumentError("pdf", "The letter has no file identifier, which every letter must have.")
+        first, _ = prev.trailer["/ID"]
+        of_this = hashlib.sha256(prev.stream.getvalue()).digest()[:16]
+        return generic.ArrayObject([generic.ByteStringObject(first.original_bytes), generic.ByteStringObject(of_this)])
+
+    def _update_meta(self) -> None:
+        """The letter's own description stays as it was drawn: PDF/A wants it to say the same in both of its places."""
+
+
 def _writer(pdf: bytes) -> IncrementalPdfFileWriter:
     try:
-        return IncrementalPdfFileWriter(BytesIO(pdf))
+        return _Revision(BytesIO(pdf))
     except PdfError as wrong:
         raise DocumentError("pdf", f"The letter is not a PDF that can be signed: {wrong}.") from wrong
 

@@ -90,6 +90,16 @@ def test_a_letter_says_when_it_was_signed_and_by_whom() -> None:
     assert signature.docmdp_level.value == 1
 
 
+def test_only_what_is_asked_goes_in() -> None:
+    """No clock and no chance: the same letter at the same time is the same bytes, and describes itself as it did."""
+    first, second = (cbor2.loads(paper.prepared("B-LTA")["state"])["pdf"] for _ in range(2))
+    assert first == second
+    before, after = (PdfFileReader(BytesIO(one)) for one in (paper.letter(), paper.rounds(paper.prepared("B-LTA"))[0]))
+    assert dict(after.trailer["/Info"]) == dict(before.trailer["/Info"])
+    assert after.root["/Metadata"].data == before.root["/Metadata"].data
+    assert after.trailer["/ID"][0].original_bytes == before.trailer["/ID"][0].original_bytes
+
+
 @pytest.mark.parametrize(
     ("prepare", "rule"),
     [
@@ -102,6 +112,7 @@ def test_a_letter_says_when_it_was_signed_and_by_whom() -> None:
             "level",
         ),
         (lambda: paper.prepared("B-B", b"%PDF-1.7 nothing"), "pdf"),
+        (lambda: paper.prepared("B-B", paper.letter().replace(b"/ID [", b"/Id [")), "pdf"),
         (lambda: paper.prepared("B-B", paper.rounds(paper.prepared("B-B"))[0]), "pdf-signed"),
         (lambda: paper.prepared("B-B", at=world.NOW + 2 * paper.YEAR), "key-usage-period"),
         (lambda: paper.prepared("B-B", at=world.NOW - 2 * world.DAY), "key-usage-period"),
@@ -112,7 +123,7 @@ def test_a_letter_says_when_it_was_signed_and_by_whom() -> None:
             "outlives-certificate",
         ),
     ],
-    ids=["no level", "no stamps", "no lists", "no pdf", "signed", "too late", "too early", "outlived"],
+    ids=["no level", "no stamps", "no lists", "no pdf", "no identifier", "signed", "too late", "too early", "outlived"],
 )
 def test_what_is_not_signed(prepare: Callable[[], Any], rule: str) -> None:
     """Refused by name before anything is signed."""
@@ -136,7 +147,7 @@ def test_a_letter_that_changed_between_rounds() -> None:
     """What is sealed is what was signed, or nothing."""
     begun = paper.prepared("B-B")
     state = cbor2.loads(begun["state"])
-    state["pdf"] = state["pdf"].replace(b"/Title (Letter)", b"/Title (Lettre)")
+    state["pdf"] = state["pdf"].replace(b"/DocMDP", b"/DocMDQ")
     assert state["pdf"] != cbor2.loads(begun["state"])["pdf"]
     with pytest.raises(DocumentError) as refused:
         sign.seal(cbor2.dumps(state), world.sign(world.ISSUER_KEY, begun["payload"]), world.NOW)
