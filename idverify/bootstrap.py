@@ -17,7 +17,7 @@ from pathlib import Path
 
 from idverify.errors import SetupError
 from idverify.page_packages import plan_packages
-from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, Step, plan
+from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, Need, Step, plan
 
 COULD_NOT_TELL = 2  # and never 1, which says of a document that it does not hold
 WRONG_USAGE = 64
@@ -75,17 +75,13 @@ class Request:
         return "--help" in self.arguments
 
     @property
-    def hsm(self) -> bool:
+    def needs(self) -> frozenset[Need]:
+        """What the command needs beside its lock."""
+        if self.help or self.command not in COMMANDS_THAT_SERVE:
+            return frozenset()
         only_verifies = self.command == "serve" and "verify" in self.arguments  # serve --role verify
-        return self.pages and not only_verifies
-
-    @property
-    def pages(self) -> bool:
-        return self.command in COMMANDS_THAT_SERVE and not self.help
-
-    @property
-    def workshop(self) -> bool:
-        return self.tests and not self.help
+        asked = {Need.SERVICE: True, Need.HSM: not only_verifies, Need.WORKSHOP: self.tests}
+        return frozenset(need for need, wanted in asked.items() if wanted)
 
 
 THIS_CHECKOUT = Checkout(Path(__file__).resolve().parent.parent)
@@ -170,8 +166,8 @@ def set_up(checkout: Checkout, request: Request) -> None:
 
 def whole_plan(checkout: Checkout, request: Request) -> list[Step]:
     """List what is missing for this command, in the order in which it is to be installed."""
-    steps = plan(checkout, request.lock, hsm=request.hsm, workshop=request.workshop)
-    return steps + (plan_packages(checkout, tests=request.tests) if request.pages else [])
+    steps = plan(checkout, request.lock, request.needs)
+    return steps + (plan_packages(checkout, tests=request.tests) if Need.SERVICE in request.needs else [])
 
 
 def ask() -> None:

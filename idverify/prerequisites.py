@@ -11,14 +11,15 @@ Rules:
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import sysconfig
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -29,18 +30,18 @@ TEST_LOCK = "requirements-test.lock"
 # Every pin of the run lock is in the test lock too, so a `.venv` made for tests also runs the product.
 LOCKS_INSTALLED_BY = {RUN_LOCK: (RUN_LOCK,), TEST_LOCK: (RUN_LOCK, TEST_LOCK)}
 
-SOFTHSM_MODULES = (
-    "usr/lib/softhsm/libsofthsm2.so",  # Debian, Ubuntu
-    "usr/lib/*/softhsm/libsofthsm2.so",  # the same, per architecture
-    "usr/lib64/pkcs11/libsofthsm2.so",  # Fedora
-    "usr/local/lib/softhsm/libsofthsm2.so",  # built by hand, Homebrew on Intel
-    "opt/homebrew/lib/softhsm/libsofthsm2.so",
-)
-CHROMIUM = Path("/usr/bin/chromium")
-STRACE = Path("/usr/bin/strace")
-POSTGRES_BINARIES = "usr/lib/postgresql/*/bin/initdb"  # Debian, Ubuntu; tests start a cluster of their own from them
+ROOT = Path("/")
 # Debian's package would make a cluster of the system's own and start it, unless this file says no.
-POSTGRES_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
+POSTGRES_SETTINGS = "etc/postgresql-common/createcluster.conf"
+
+
+class Need(StrEnum):
+    """What a package is installed for."""
+
+    VENV = "a .venv with the lock in it"
+    HSM = "keys in an HSM"
+    SERVICE = "whatever serves: pages, and letters on paper"
+    WORKSHOP = "the workshop that tests work in"
 
 
 @dataclass(frozen=True)
@@ -79,24 +80,79 @@ class Checkout:
         return self.python.exists() and self.venv.samefile(sys.prefix)
 
 
-def plan(checkout: Checkout, lock: str, *, hsm: bool, workshop: bool = False) -> list[Step]:
-    """List what is missing for this lock, for an HSM if asked, and for the ``workshop`` that tests work in: a browser,
-    a database server, and what makes system calls fail. Raises SetupError without apt-get.
+def library(name: str) -> tuple[str, ...]:
+    """Where a shared library may be: per architecture (Debian, Ubuntu), Fedora, built by hand, Homebrew."""
+    return (
+        f"usr/lib/*/{name}",
+        f"usr/lib/{name}",
+        f"usr/lib64/{name}",
+        f"usr/local/lib/{name}",
+        f"opt/homebrew/lib/{name}",
+    )
+
+
+def font(name: str) -> tuple[str, ...]:
+    """Where a font may be."""
+    return (f"usr/share/fonts/**/{name}.*", f"usr/local/share/fonts/**/{name}.*")
+
+
+def no_system_cluster() -> Step | None:
+    """Only the programs of PostgreSQL are wanted: nothing is to run on this machine that nobody asked for."""
+    settings = ROOT / POSTGRES_SETTINGS
+    if settings.exists():
+        return None
+    write = f"mkdir -p {settings.parent} && echo create_main_cluster = false > {settings}"
+    command = as_root(["sh", "-c", write])
+    cure = "Mend that, then start again."
+    return Step(f"{settings}: no database of the system's own", partial(must_run, command, cure))
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package, what it is needed for, and files any of which shows that it is there.
+
+    ``shown_by`` are patterns beneath ``ROOT``. ``before`` gives a step that must come first, if there is one.
     """
-    steps = []
-    packages = ["softhsm2"] if hsm and not has_softhsm() else []
-    if workshop and not CHROMIUM.exists():
-        packages.append("chromium")
-    if workshop and not has_postgres():
-        packages.append("postgresql")
-        if not POSTGRES_SETTINGS.exists():
-            steps.append(no_system_cluster())
-    if workshop and not STRACE.exists():
-        packages.append("strace")
-    if not checkout.holds(lock) and not can_get_pip(checkout):
-        packages.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
-    if packages:
-        command = package_command(packages)
+
+    name: str
+    need: Need
+    shown_by: tuple[str, ...]
+    before: Callable[[], Step | None] = lambda: None
+
+    def is_there(self) -> bool:
+        return any(any(ROOT.glob(pattern)) for pattern in self.shown_by)
+
+
+# In the order in which they are asked for.
+PACKAGES = (
+    Package("softhsm2", Need.HSM, (*library("softhsm/libsofthsm2.so"), "usr/lib64/pkcs11/libsofthsm2.so")),
+    # What WeasyPrint draws with: text, its fonts, and the parts of fonts that go into a PDF
+    Package("libpango-1.0-0", Need.SERVICE, library("libpango-1.0.so.0")),
+    Package("libpangoft2-1.0-0", Need.SERVICE, library("libpangoft2-1.0.so.0")),
+    Package("libharfbuzz-subset0", Need.SERVICE, library("libharfbuzz-subset.so.0")),
+    Package("fonts-noto-core", Need.SERVICE, font("NotoSansArabic-Regular")),  # the rarer of those that letters use
+    Package("chromium", Need.WORKSHOP, ("usr/bin/chromium",)),
+    # Tests start a cluster of their own from its programs
+    Package("postgresql", Need.WORKSHOP, ("usr/lib/postgresql/*/bin/initdb",), no_system_cluster),
+    Package("strace", Need.WORKSHOP, ("usr/bin/strace",)),
+    Package("poppler-utils", Need.WORKSHOP, ("usr/bin/pdfinfo",)),  # reads letters as others do
+    Package("qpdf", Need.WORKSHOP, ("usr/bin/qpdf",)),  # likewise
+    # Debian keeps ensurepip in a package of its own
+    Package(
+        f"python{sys.version_info.major}.{sys.version_info.minor}-venv",
+        Need.VENV,
+        (f"{sysconfig.get_path('stdlib').lstrip('/')}/ensurepip/__init__.py",),
+    ),
+)
+
+
+def plan(checkout: Checkout, lock: str, needs: Collection[Need] = ()) -> list[Step]:
+    """List what is missing for this lock and these needs. Raises SetupError without apt-get."""
+    wanted = {*needs, Need.VENV} if needs_ensurepip(checkout, lock) else {*needs}
+    missing = [package for package in PACKAGES if package.need in wanted and not package.is_there()]
+    steps = [step for package in missing if (step := package.before())]
+    if missing:
+        command = package_command([package.name for package in missing])
         steps.append(Step(" ".join(command), partial(install_packages, command)))
     if not checkout.holds(lock):
         tool = "uv" if shutil.which("uv") else "pip"
@@ -105,25 +161,9 @@ def plan(checkout: Checkout, lock: str, *, hsm: bool, workshop: bool = False) ->
     return steps
 
 
-def has_softhsm() -> bool:
-    return any(any(Path("/").glob(module)) for module in SOFTHSM_MODULES)
-
-
-def has_postgres() -> bool:
-    return any(Path("/").glob(POSTGRES_BINARIES))
-
-
-def no_system_cluster() -> Step:
-    """Only the programs of PostgreSQL are wanted: nothing is to run on this machine that nobody asked for."""
-    write = f"mkdir -p {POSTGRES_SETTINGS.parent} && echo create_main_cluster = false > {POSTGRES_SETTINGS}"
-    command = as_root(["sh", "-c", write])
-    cure = "Mend that, then start again."
-    return Step(f"{POSTGRES_SETTINGS}: no database of the system's own", partial(must_run, command, cure))
-
-
-def can_get_pip(checkout: Checkout) -> bool:
-    """Whether the lock can be installed; Debian keeps ensurepip in a package of its own."""
-    return checkout.has_pip() or bool(shutil.which("uv") or importlib.util.find_spec("ensurepip"))
+def needs_ensurepip(checkout: Checkout, lock: str) -> bool:
+    """Whether the lock is to be installed and nothing is there to do it with."""
+    return not (checkout.holds(lock) or checkout.has_pip() or shutil.which("uv"))
 
 
 def package_command(packages: list[str]) -> list[str]:

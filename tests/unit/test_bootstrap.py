@@ -17,11 +17,12 @@ from idverify import __main__ as entry
 from idverify import bootstrap, prerequisites
 from idverify.bootstrap import Request
 from idverify.page_packages import FRONTEND, INTEROP
-from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout
+from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, Need
 
 ROOT = Path(entry.__file__).parent.parent
 BEFORE_DEPENDENCIES = ("__init__", "__main__", "bootstrap", "errors", "page_packages", "prerequisites")
 BASE_PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+SERVES = {Need.SERVICE}
 SHOW_START = "import sys\n\ndef main():\n    print(sys.prefix, sys.argv[1:])\n    return 0\n"
 
 
@@ -111,11 +112,11 @@ def test_an_old_python_is_told_so_in_one_sentence(
 @pytest.mark.parametrize(
     ("words", "lock", "needs"),
     [
-        ("up --port 8080", RUN_LOCK, {"hsm", "pages"}),
-        ("serve", RUN_LOCK, {"hsm", "pages"}),
-        ("serve --role verify", RUN_LOCK, {"pages"}),
-        ("bench --only hsm", RUN_LOCK, {"hsm", "pages"}),
-        ("test --yes", TEST_LOCK, {"hsm", "pages", "workshop"}),
+        ("up --port 8080", RUN_LOCK, SERVES | {Need.HSM}),
+        ("serve", RUN_LOCK, SERVES | {Need.HSM}),
+        ("serve --role verify", RUN_LOCK, SERVES),
+        ("bench --only hsm", RUN_LOCK, SERVES | {Need.HSM}),
+        ("test --yes", TEST_LOCK, SERVES | {Need.HSM, Need.WORKSHOP}),
         ("verify letter.pdf", RUN_LOCK, set()),
         ("witness serve --log KEY", RUN_LOCK, set()),
         ("--json verify up", RUN_LOCK, set()),
@@ -124,12 +125,12 @@ def test_an_old_python_is_told_so_in_one_sentence(
         ("test --help", TEST_LOCK, set()),
     ],
 )
-def test_each_command_asks_only_for_what_it_needs(words: str, lock: str, needs: set[str]) -> None:
+def test_each_command_asks_only_for_what_it_needs(words: str, lock: str, needs: set[Need]) -> None:
     """Tests need their lock, browser and database server; what uses keys needs an HSM; all that serves needs pages."""
     request = Request.read(words.split())
 
     assert request.lock == lock
-    assert {need for need in ("hsm", "pages", "workshop") if getattr(request, need)} == needs
+    assert request.needs == needs
 
 
 def test_help_is_there_before_the_set_up(checkout: Checkout) -> None:
@@ -232,7 +233,7 @@ def test_an_interrupted_set_up_is_done_again(
 
     run = prerequisites.run
     monkeypatch.setattr(prerequisites, "run", interrupted)
-    monkeypatch.setattr(prerequisites, "has_softhsm", lambda: True)
+    monkeypatch.setattr(prerequisites, "PACKAGES", ())
     monkeypatch.setenv("PATH", str(checkout.root / "bin"))
 
     assert bootstrap.start(["test", "--yes"], checkout) == 130

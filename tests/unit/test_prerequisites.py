@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 
 from idverify import prerequisites
 from idverify.errors import SetupError
-from idverify.prerequisites import RUN_LOCK, TEST_LOCK, Checkout, plan
+from idverify.prerequisites import PACKAGES, RUN_LOCK, TEST_LOCK, Checkout, Need, plan
 
+INSTALL = "apt-get install --yes --no-install-recommends"
 VENV_PACKAGE = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 needs_ensurepip = pytest.mark.skipif(
     find_spec("ensurepip") is None, reason="this Python has no ensurepip to make a pip"
@@ -55,8 +57,8 @@ def make_tool(checkout: Checkout, name: str, script: str) -> Path:
     return notes
 
 
-def carry_out(checkout: Checkout, lock: str, *, hsm: bool = False) -> None:
-    for step in plan(checkout, lock, hsm=hsm):
+def carry_out(checkout: Checkout, lock: str, *needs: Need) -> None:
+    for step in plan(checkout, lock, needs):
         step.carry_out()
 
 
@@ -71,8 +73,8 @@ def test_a_test_environment_also_runs_the_product(checkout: Checkout) -> None:
     carry_out(checkout, TEST_LOCK)
 
     assert imports(checkout, "pebble, sand")
-    assert plan(checkout, TEST_LOCK, hsm=False) == []
-    assert plan(checkout, RUN_LOCK, hsm=False) == []
+    assert plan(checkout, TEST_LOCK) == []
+    assert plan(checkout, RUN_LOCK) == []
 
 
 @needs_ensurepip
@@ -108,7 +110,7 @@ def test_uv_installs_wheels_with_their_hashes_into_the_same_place(checkout: Chec
     """Where uv is found it takes pip's place, under the same rules, and no ensurepip is asked for."""
     notes = make_tool(checkout, "uv", "")
 
-    (step,) = plan(checkout, RUN_LOCK, hsm=False)
+    (step,) = plan(checkout, RUN_LOCK)
     step.carry_out()
 
     assert step.line == "install requirements.lock into .venv with uv, every file checked against its hash"
@@ -130,79 +132,109 @@ def test_a_venv_whose_python_is_gone_is_made_again(checkout: Checkout) -> None:
     assert imports(checkout, "sys")
 
 
-def test_missing_packages_are_found_by_looking(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No SoftHSM module and no ensurepip mean two packages; a module anywhere in the table means none for it."""
-    make_tool(checkout, "apt-get", "")
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    module = checkout.root / "lib" / "x86_64" / "libsofthsm2.so"
-    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", (f"{str(checkout.root)[1:]}/lib/*/libsofthsm2.so",))
-
-    install = "apt-get install --yes --no-install-recommends"
-    assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} softhsm2 {VENV_PACKAGE}"
-    assert plan(checkout, RUN_LOCK, hsm=False)[0].line == f"{install} {VENV_PACKAGE}"
-
-    module.parent.mkdir(parents=True)
-    module.touch()
-    assert plan(checkout, RUN_LOCK, hsm=True)[0].line == f"{install} {VENV_PACKAGE}"
-
-
 @pytest.fixture
 def bare(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """The same on a machine that has none of Debian's packages, as root."""
+    """The same on a machine that has none of Debian's packages, as root; its files are beneath ``system``."""
     make_tool(checkout, "apt-get", "")
-    make_tool(checkout, "uv", "")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
-    monkeypatch.setattr(prerequisites, "CHROMIUM", checkout.root / "chromium")
-    monkeypatch.setattr(prerequisites, "STRACE", checkout.root / "strace")
-    monkeypatch.setattr(prerequisites, "POSTGRES_BINARIES", f"{str(checkout.root)[1:]}/postgresql/*/bin/initdb")
-    monkeypatch.setattr(prerequisites, "POSTGRES_SETTINGS", checkout.root / "etc" / "createcluster.conf")
+    monkeypatch.setattr(prerequisites, "ROOT", checkout.root / "system")
     return checkout
 
 
-def test_what_tests_work_with_is_asked_for(bare: Checkout) -> None:
-    """Chromium, PostgreSQL and strace are further Debian packages in the same step, each unless it is there."""
-    binaries = bare.root / "postgresql" / "15" / "bin"
+def put(checkout: Checkout, *files: str) -> None:
+    """Files of the bare machine."""
+    for file in files:
+        path = checkout.root / "system" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
 
-    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 chromium postgresql strace")
-    assert plan(bare, RUN_LOCK, hsm=True)[0].line.endswith(" softhsm2")
 
-    (bare.root / "chromium").touch()
-    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[1].line.endswith(" softhsm2 postgresql strace")
+def packages_for(checkout: Checkout, *needs: Need) -> list[str]:
+    """What is to be installed, in one step."""
+    lines = [step.line for step in plan(checkout, RUN_LOCK, needs) if step.line.startswith(INSTALL)]
+    assert len(lines) <= 1
+    return lines[0].removeprefix(INSTALL).split() if lines else []
 
-    binaries.mkdir(parents=True)
-    (binaries / "initdb").touch()
-    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[0].line.endswith(" softhsm2 strace")
 
-    (bare.root / "strace").touch()
-    assert plan(bare, RUN_LOCK, hsm=True, workshop=True)[0].line.endswith(" softhsm2")
+def test_each_need_asks_for_its_own_packages(bare: Checkout) -> None:
+    """A bare machine needs each package of the table, for its need and for no other."""
+    make_tool(bare, "uv", "")
+
+    assert packages_for(bare) == []
+    assert packages_for(bare, Need.HSM) == ["softhsm2"]
+    assert packages_for(bare, Need.SERVICE) == [
+        *("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-core")
+    ]
+    assert packages_for(bare, Need.WORKSHOP) == ["chromium", "postgresql", "strace", "poppler-utils", "qpdf"]
+    assert packages_for(bare, *Need) == [package.name for package in PACKAGES]
+
+
+@pytest.mark.parametrize(
+    ("package", "file"),
+    [
+        ("softhsm2", "usr/lib/softhsm/libsofthsm2.so"),
+        ("softhsm2", "usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"),
+        ("softhsm2", "usr/lib64/pkcs11/libsofthsm2.so"),
+        ("softhsm2", "opt/homebrew/lib/softhsm/libsofthsm2.so"),
+        ("libpango-1.0-0", "usr/lib/x86_64-linux-gnu/libpango-1.0.so.0"),
+        ("libpangoft2-1.0-0", "usr/lib/aarch64-linux-gnu/libpangoft2-1.0.so.0"),
+        ("libharfbuzz-subset0", "usr/lib64/libharfbuzz-subset.so.0"),
+        ("fonts-noto-core", "usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf"),
+        ("fonts-noto-core", "usr/local/share/fonts/NotoSansArabic-Regular.otf"),
+        ("chromium", "usr/bin/chromium"),
+        ("postgresql", "usr/lib/postgresql/15/bin/initdb"),
+        ("strace", "usr/bin/strace"),
+        ("poppler-utils", "usr/bin/pdfinfo"),
+        ("qpdf", "usr/bin/qpdf"),
+        (VENV_PACKAGE, f"{sysconfig.get_path('stdlib').lstrip('/')}/ensurepip/__init__.py"),
+    ],
+)
+def test_a_package_is_known_by_the_thing_itself(bare: Checkout, package: str, file: str) -> None:
+    """Whoever put the file there: it is there, so its package is not asked for, and every other one is."""
+    put(bare, file)
+
+    missing = [other.name for other in PACKAGES if other.name != package]
+    assert packages_for(bare, *Need) == missing
+
+
+def test_a_way_to_get_pip_is_asked_for_only_where_there_is_none(bare: Checkout) -> None:
+    """Without uv, pip or ensurepip the lock needs Debian's package; with uv it does not."""
+    assert packages_for(bare) == [VENV_PACKAGE]
+
+    make_tool(bare, "uv", "")
+    assert packages_for(bare) == []
+
+
+def test_what_this_machine_has_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests run with all of it, so the table's patterns find it here."""
+    missing = [package.name for package in PACKAGES if package.need is not Need.VENV and not package.is_there()]
+
+    assert missing == []
 
 
 def test_the_database_package_starts_no_cluster(bare: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the package comes, its settings say that the system gets no cluster; settings that are there stay."""
-    settings = prerequisites.POSTGRES_SETTINGS
+    settings = prerequisites.ROOT / prerequisites.POSTGRES_SETTINGS
     monkeypatch.setenv("PATH", f"{bare.root / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
-    first, second, *_ = plan(bare, RUN_LOCK, hsm=False, workshop=True)
+    first, second, *_ = plan(bare, RUN_LOCK, [Need.WORKSHOP])
     first.carry_out()
 
     assert first.line == f"{settings}: no database of the system's own"
     assert settings.read_text() == "create_main_cluster = false\n"
     assert second.line.startswith("apt-get install ")
-    assert plan(bare, RUN_LOCK, hsm=False, workshop=True)[0].line == second.line
+    assert plan(bare, RUN_LOCK, [Need.WORKSHOP])[0].line == second.line
 
 
 def test_package_lists_are_updated_only_when_the_first_attempt_failed(
-    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+    bare: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that never ran `apt-get update`, the installation is tried, the lists are got, it is tried again."""
-    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    make_tool(checkout, "uv", "")
-    make_tool(checkout, "sudo", 'exec "$@"')
-    lists = checkout.root / "lists"
-    notes = make_tool(checkout, "apt-get", f'[ "$1" = update ] && : > {lists}; [ -e {lists} ]')
-    step = plan(checkout, RUN_LOCK, hsm=True)[0]
+    make_tool(bare, "uv", "")
+    make_tool(bare, "sudo", 'exec "$@"')
+    lists = bare.root / "lists"
+    notes = make_tool(bare, "apt-get", f'[ "$1" = update ] && : > {lists}; [ -e {lists} ]')
+    step = plan(bare, RUN_LOCK, [Need.HSM])[0]
     install = "apt-get install --yes --no-install-recommends softhsm2"
 
     step.carry_out()
@@ -214,29 +246,25 @@ def test_package_lists_are_updated_only_when_the_first_attempt_failed(
     assert notes.read_text() == f"sudo {install}\n{install}\n"
 
 
-def test_packages_that_cannot_be_installed_say_so(
-    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_packages_that_cannot_be_installed_say_so(bare: Checkout, capfd: pytest.CaptureFixture[str]) -> None:
     """When apt-get fails to the end, its own words are shown, and ours name the command."""
-    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    make_tool(checkout, "apt-get", "echo E: no such package; exit 100")
+    make_tool(bare, "apt-get", "echo E: no such package; exit 100")
 
-    with pytest.raises(SetupError, match=r"`apt-get install .* softhsm2` failed"):
-        carry_out(checkout, RUN_LOCK, hsm=True)
+    with pytest.raises(SetupError, match=r"`apt-get install .* softhsm2 .*` failed"):
+        carry_out(bare, RUN_LOCK, Need.HSM)
 
     shown = capfd.readouterr()
     assert shown.out == ""
     assert shown.err.count("E: no such package") == 2  # the update and the second attempt
 
 
-def test_without_apt_or_root_the_message_says_what_to_do(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_apt_or_root_the_message_says_what_to_do(bare: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere than on Debian, or without sudo, the person is told what to install and how."""
-    monkeypatch.setattr(prerequisites, "SOFTHSM_MODULES", ())
+    (bare.root / "bin" / "apt-get").unlink()
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SetupError, match=r"softhsm2 .* no apt-get here\. Install the same"):
-        plan(checkout, RUN_LOCK, hsm=True)
+        plan(bare, RUN_LOCK, [Need.HSM])
 
-    make_tool(checkout, "apt-get", "")
+    make_tool(bare, "apt-get", "")
     with pytest.raises(SetupError, match=r"no sudo here\. Run `apt-get install .*` as root"):
-        plan(checkout, RUN_LOCK, hsm=True)
+        plan(bare, RUN_LOCK, [Need.HSM])
