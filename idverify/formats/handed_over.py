@@ -25,6 +25,9 @@ _MEMBERS: Final = {"document", "receipt", "verification_request"}
 _VALUES: Final = 16  # of JSON, which has no more members than that
 _HANDLE: Final = re.compile(r"[0-9a-f]{32}")
 _SPACE: Final = b" \t\r\n\f\v"
+_LINE_ENDS: Final = b"\t\r\n\f\v"
+_CODE: Final = b"IDV1:"  # what a paper code begins with
+_PDF: Final = b"%PDF-"  # may be ASCII from end to end, and is no text
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
@@ -50,14 +53,24 @@ def handed_over(given: bytes, receipt: bytes | None = None, request: bytes | Non
 
 
 def _white_space(whole: HandedOver) -> HandedOver:
-    """Of text: line ends of e-mail, blanks of the clipboard. Bytes of a binary document are all its own."""
+    """Of text: line ends of e-mail, blanks of the clipboard. Bytes of a binary document are all its own.
+
+    Base45 has a blank among its digits (RFC 9285 section 4.2), never as the last one.
+    """
+    if whole.document.startswith(_PDF):
+        return whole
     given = whole.document.removeprefix(_BYTE_ORDER_MARK)
     if given.lstrip(_SPACE).startswith(b"{"):  # JSON says itself what its blanks mean
         return replace(whole, document=given.strip(_SPACE))
     if not given.isascii():
         return whole
-    plain = given.translate(None, _SPACE)
+    plain = _without_blanks(given)
     return whole if plain == whole.document else replace(whole, document=plain)
+
+
+def _without_blanks(text: bytes) -> bytes:
+    code = text.lstrip(_SPACE)
+    return code.rstrip(_SPACE).translate(None, _LINE_ENDS) if code.startswith(_CODE) else text.translate(None, _SPACE)
 
 
 def _wallet_answer(whole: HandedOver) -> HandedOver:
@@ -103,7 +116,7 @@ def _of_wallet(answer: dict[str, Any]) -> HandedOver | None:
     if request is not None and not _HANDLE.fullmatch(request):
         return None
     return HandedOver(
-        document.encode().translate(None, _SPACE),
+        _without_blanks(document.encode()),
         None if receipt is None else receipt.encode(),
         None if request is None else bytes.fromhex(request),
     )

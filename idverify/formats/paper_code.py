@@ -38,11 +38,13 @@ MAX_CODE: Final = 4296  # the most alphanumeric characters that a QR code can ho
 MAX_MESSAGE: Final = 8192
 MAX_ITEMS: Final = 512
 MAX_SKEW: Final = 60
+DAY: Final = 86_400
 KEY_ID_BYTES: Final = 8
 
 KID: Final = 4  # IANA: COSE Header Parameters
 _ISS, _EXP, _IAT, _STATUS, _VCT = 1, 4, 6, 65535, "vct"
 _REGISTERED: Final[Mapping[int | str, str]] = {_ISS: "iss", _EXP: "exp", _IAT: "iat", _STATUS: "status", _VCT: "vct"}
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _PICTURE: Final = "picture"
 _IMAGE: Final = "data:image/webp;base64,"
 _WEBP: Final = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
@@ -103,13 +105,31 @@ def metadata_given(claims: Mapping[Any, Any]) -> None:
             raise DocumentError("metadata-given", f"{WHAT} must have {_REGISTERED[name]} as whole seconds.")
 
 
+def claim_values(claims: Mapping[Any, Any]) -> None:
+    """What JSON has, and so the type's SD-JWT VC: no dates, no embedded items, no bytes but those of the picture."""
+    values = [value for name, value in claims.items() if name != _PICTURE]
+    while values:
+        value = values.pop()
+        if type(value) is dict and all(type(name) is str for name in value):
+            values += value.values()
+        elif type(value) is list:
+            values += value
+        elif type(value) not in _PLAIN:
+            raise DocumentError("claim-values", f"The claims of {WHAT.lower()} must be what JSON has.")
+
+
 def picture_is_one(claims: Mapping[Any, Any]) -> None:
     """A portrait is a WebP and nothing else: whoever shows it need not guess."""
     if _PICTURE in claims and not (type(claims[_PICTURE]) is bytes and _WEBP.match(claims[_PICTURE])):
         raise DocumentError("picture-is-one", f"The picture in {WHAT.lower()} must be a WebP image.")
 
 
-CLAIM_RULES: Final[tuple[Callable[[Mapping[Any, Any]], None], ...]] = (claim_names, metadata_given, picture_is_one)
+CLAIM_RULES: Final[tuple[Callable[[Mapping[Any, Any]], None], ...]] = (
+    claim_names,
+    metadata_given,
+    claim_values,
+    picture_is_one,
+)
 
 
 # --- the checks ---------------------------------------------------------------------------------------------------
@@ -137,27 +157,32 @@ class Examination(examination.Examination):
             raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
         return issuer
 
-
-def signer_known(seen: Examination) -> None:
-    """The code names its signer by the id of its key alone."""
-    if not seen.presented.signing_chain:
-        kid = seen.detail.kid.hex()
-        raise DocumentError("signer-known", f"No signer {kid} of {seen.presented.iss[:200]} is known here.")
+    @property
+    def signer(self) -> bytes:
+        """The certificate of whom the code names by the id of its key alone. Raises ``DocumentError``."""
+        if not self.presented.signing_chain:
+            kid = self.detail.kid.hex()
+            raise DocumentError("signer-known", f"No signer {kid} of {self.presented.iss[:200]} is known here.")
+        return self.presented.signing_chain[0]
 
 
 def issuer_signature(seen: Examination) -> None:
     """RFC 9052 section 4.4, over the bytes as received."""
     message = seen.detail.message
-    key = x509.signing_key(seen.presented.signing_chain[0])
-    cose.verify_signature(message, message.payload or b"", key, "the code")
+    cose.verify_signature(message, message.payload or b"", x509.signing_key(seen.signer), "the code")
 
 
 def issuer_certified(seen: Examination) -> None:
-    """The signer is certified for paper under a root that we chose for the issuer, and signed while it might."""
+    """The signer is certified for paper under a root that we chose for the issuer."""
     issuer = seen.issuer
-    signer = x509.SignerExpected(issuer.iss, issuer.roots, _DOCUMENTS, seen.trust.revoked_serials, seen.at)
-    leaf = x509.verify_signer(seen.presented.signing_chain, signer)
-    x509.require_signed_in_period(leaf, seen.detail.claims["iat"])
+    expected = x509.SignerExpected(issuer.iss, issuer.roots, _DOCUMENTS, seen.trust.revoked_serials, seen.at)
+    x509.verify_signer((seen.signer,), expected)
+
+
+def signed_in_period(seen: Examination) -> None:
+    """The key signed while it might; ``iat`` is the day, in the middle of which its use may have begun."""
+    day = seen.detail.claims["iat"]
+    x509.require_signed_in_period(seen.signer, max(day, min(x509.signs_from(seen.signer), day + DAY - 1)))
 
 
 def not_expired(seen: Examination) -> None:
@@ -173,8 +198,8 @@ def issued_in_past(seen: Examination) -> None:
 
 
 RULES: Final[Mapping[CheckId, tuple[Callable[[Examination], None], ...]]] = {
-    CheckId.SIGNATURE: (signer_known, issuer_signature),
-    CheckId.ISSUER_TRUSTED: (issuer_certified,),
+    CheckId.SIGNATURE: (issuer_signature,),
+    CheckId.ISSUER_TRUSTED: (issuer_certified, signed_in_period),
     CheckId.TYPE_ALLOWED: (type_allowed,),
     CheckId.VALIDITY: (not_expired, issued_in_past),
 }

@@ -75,7 +75,7 @@ class VerifiedLeaf:
     """The signer at the end of a verified path. Times are Unix seconds and hold for the whole path.
 
     ``path`` names every certificate below the root as (issuer in RFC 4514 form, serial number), as CRLs do.
-    ``region`` is the leaf's, ``root_region`` that of the root; its key signs from ``signs_from`` until ``signs_until``.
+    ``region`` is the leaf's, ``root_region`` that of the root.
     """
 
     public_key: ec.EllipticCurvePublicKey
@@ -87,8 +87,6 @@ class VerifiedLeaf:
     path: frozenset[tuple[str, int]]
     region: Region
     root_region: Region
-    signs_from: int
-    signs_until: int
 
 
 class SignerExpected(NamedTuple):
@@ -202,8 +200,6 @@ def _verified(chain: tuple[bytes, ...], roots: tuple[bytes, ...], purposes: froz
         path=frozenset((part.issuer.rfc4514_string(), part.serial_number) for part in path[:-1]),
         region=_region(leaf),
         root_region=_region(path[-1]),
-        signs_from=signs_from(chain[0]),
-        signs_until=signs_until(chain[0]),
     )
 
 
@@ -261,13 +257,13 @@ def verify_signer(chain: tuple[bytes, ...], expected: SignerExpected) -> Verifie
     return leaf
 
 
-def require_signed_in_period(leaf: VerifiedLeaf, signed_at: int) -> None:
-    """RFC 3280 section 4.2.1.4: the key signed while it might, which ends long before its certificate does.
+def require_signed_in_period(leaf: bytes, signed_at: int) -> None:
+    """RFC 3280 section 4.2.1.4: the key of ``leaf`` (DER) signed while it might, which ends long before it does.
 
     ``signed_at`` is Unix seconds, by the signature's own word or a time stamp's. Raises ``DocumentError``
     (``key-usage-period``).
     """
-    if not leaf.signs_from <= signed_at <= leaf.signs_until:
+    if not signs_from(leaf) <= signed_at <= signs_until(leaf):
         raise DocumentError("key-usage-period", "The signing key was not in use at the time of the signature.")
 
 

@@ -32,11 +32,14 @@ def refused_by(cases: Sequence[Case], rule: str) -> list[Case]:
 
 @dataclass(frozen=True)
 class Examiner:
-    """Whoever examines a folder: whom they rely on, and what they asked the wallet (if a case says that they did)."""
+    """Whoever examines a folder: whom they rely on, and what they asked the wallet (if a case says that they did).
+
+    ``asked`` is ``None`` for what is on paper, of which nobody is asked.
+    """
 
     folder: str
     trust: TrustStore
-    asked: HolderBindingExpected
+    asked: HolderBindingExpected | None
 
     @cached_property
     def cases(self) -> Sequence[Case]:
@@ -59,6 +62,8 @@ class Examiner:
             signer = x509.read_certificate(world.CHAIN[0])
             revoked = frozenset({(signer.issuer.rfc4514_string(), signer.serial_number)})
         expected = self.asked if _was_asked(case) else None
+        if case.given.get("asks"):
+            expected = world.ASKED
         submission = Submission(case.document, expected=expected, requested_type=case.given.get("requested_type"))
         return await broken(verifier(case.at, TrustStore(self.trust.issuers, revoked)), submission, case.at)
 
@@ -66,7 +71,7 @@ class Examiner:
         """The document holds, or exactly the check that its file names fails, by the rule that it names."""
         found = await self.examined(case)
         if case.breaks is None:
-            assert found == Broken(Outcome.ACCEPT if _was_asked(case) else Outcome.REFER, (), ())
+            assert found == Broken(Outcome.ACCEPT if _was_asked(case) or self.asked is None else Outcome.REFER, (), ())
         else:
             assert found == Broken(Outcome.REJECT, (case.breaks.check,), (case.breaks.name,))
 

@@ -10,6 +10,7 @@ import gc
 import json
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from idverify.formats.carriers import MAX_DOCUMENT
 from idverify.formats.handed_over import MOST, handed_over
 from idverify.services.verify import Submission, Verified, verify
 from tests.fuzz.judged import KINDS, outright
+from tests.simulators import code_world as paper
 from tests.simulators import credential_world as world
 
 MIB: Final = 1024 * 1024
@@ -112,6 +114,10 @@ BOMBS: Final[dict[str, Callable[[], bytes]]] = {
     "dots up to the cap": lambda: b"a.a.a" + b"." * 60_000 + b"~",
     "nothing that ends": lambda: b"A" * MAX_DOCUMENT,
     "JSON that never ends": lambda: b'{"a":' * 13_000,
+    "a code that inflates": lambda: paper.text(zlib.compress(bytes(2_000_000), 9)),
+    "a code of arrays": lambda: paper.code(payload=b"\xa1\x61x" + b"\x81" * 8_000),
+    "a code of items": lambda: paper.code(payload=b"\xa1\x61x\x99\x1f\x00" + b"\x00" * 7_936),
+    "a code up to the cap": lambda: b"IDV1:" + b":" * 4_290,
     "a key binding up to the cap": lambda: world.issue() + b"A" * 20_000 + b"." + b"A" * 20_000 + b".AA",
 }
 

@@ -175,11 +175,11 @@ def test_a_signature_that_has_no_room() -> None:
 def test_a_verifier_asks_whether_the_key_was_in_use() -> None:
     """The certificate holds for years after; what the key signed then was not signed by us."""
     chain, paper_only = (paper.paper_signer(),), frozenset({x509.Purpose.PAPER})
-    leaf = x509.verify_chain(chain, (world.ROOT,), world.NOW + 5 * paper.YEAR, purposes=paper_only)
-    x509.require_signed_in_period(leaf, world.NOW)
+    x509.verify_chain(chain, (world.ROOT,), world.NOW + 5 * paper.YEAR, purposes=paper_only)
+    x509.require_signed_in_period(chain[0], world.NOW)
     for signed_at in (world.NOW + 2 * paper.YEAR, world.NOW - 2 * world.DAY):
         with pytest.raises(DocumentError) as refused:
-            x509.require_signed_in_period(leaf, signed_at)
+            x509.require_signed_in_period(chain[0], signed_at)
         assert refused.value.rule == "key-usage-period"
 
 
