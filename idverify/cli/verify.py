@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +23,12 @@ from idverify.formats.base import HolderBindingExpected
 from idverify.formats.examination import REQUEST_NOT_GIVEN
 from idverify.formats.handed_over import handed_over
 from idverify.formats.verification_receipt import looks_like as is_receipt
+from idverify.sandbox.workers import open_workers
 from idverify.services import trust
 from idverify.services.evidence_file import TYPE, is_evidence_file
 from idverify.services.reverify import reverify
 from idverify.services.status_source import NOTHING_SEEN
-from idverify.services.verify import Submission, Verifier, verify
+from idverify.services.verify import Submission, Verified, Verifier, verify
 
 EXIT = {Outcome.ACCEPT: 0, Outcome.REJECT: 1, Outcome.REFER: 2}
 WORST_FIRST = (Outcome.REJECT, Outcome.REFER, Outcome.ACCEPT)
@@ -108,12 +109,18 @@ def _confirmed(verdict: Verdict) -> Mapping[str, Any] | None:
 def _document(question: Question, given: bytes) -> Answer:
     at = _time(question.at)
     verifier = _verifier(question, at)
-    verified = asyncio.run(verify(verifier, _submission(question, given), at))
+    verified = asyncio.run(_verified(verifier, _submission(question, given), at))
     kind = None if verified.presented is None else verified.presented.type
     claims = verified.claims_for(None)
     answers = any(check.detail == REQUEST_NOT_GIVEN for check in verified.verdict.checks)
     hint = NAME_THE_REQUEST if answers else ""
     return Answer(verified.verdict, kind, claims, claim_lines(claims), hint)
+
+
+async def _verified(verifier: Verifier, submission: Submission, at: int) -> Verified:
+    """A worker is started for what needs one alone."""
+    async with open_workers(1) as workers:
+        return await verify(replace(verifier, sandbox=workers), submission, at)
 
 
 def _receipt(question: Question, given: bytes) -> Answer:

@@ -1,11 +1,16 @@
-"""Which format a document is in: an explicit table, tried in order; a new format is one line."""
+"""Which format a document is in: an explicit table, tried in order; a new format is one line.
+
+What holds a document in a form that needs a decoder is another table: ``ENCLOSURES``. A worker reads those first.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 from idverify.errors import DocumentError
+from idverify.formats import images
 from idverify.formats.base import CredentialFormat
 from idverify.formats.mdoc.credential import Mdoc
 from idverify.formats.paper_code import PREFIX, PaperCode
@@ -31,6 +36,18 @@ SIGNS: tuple[tuple[Callable[[bytes], object], str], ...] = (
     (_CBOR_MAP_IN_TEXT.fullmatch, "mso_mdoc"),
 )
 
+
+class Enclosure(NamedTuple):
+    """What is read by the sandbox before anybody knows what document is in it: what it is, and how many bytes."""
+
+    what: str
+    most: int
+
+
+IMAGE: Final = Enclosure("image", images.MAX_IMAGE)
+
+ENCLOSURES: tuple[tuple[Callable[[bytes], object], Enclosure], ...] = ((images.kind_of, IMAGE),)
+
 # What people may well bring and nobody reads here: (looks like it, its rule, the sentence that says so).
 REFUSED: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
     (
@@ -40,6 +57,24 @@ REFUSED: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
     ),
     (_JWT.fullmatch, "plain-jwt", "This is a JWT without the ~ that an SD-JWT VC has after its signed part."),
 )
+
+
+def enclosure(document: bytes) -> Enclosure | None:
+    """What the bytes look like that hold a document; ``None`` for all others. Raises ``DocumentError`` (``size``)."""
+    found = next((kind for looks_like, kind in ENCLOSURES if looks_like(document)), None)
+    if found is not None and len(document) > found.most:
+        raise DocumentError("size", f"An {found.what} may have {found.most} bytes; this one has {len(document)}.")
+    return found
+
+
+def code_of(texts: Iterable[str]) -> bytes:
+    """The one paper code among what QR codes say. Raises ``DocumentError``: ``code-found``, ``one-code``."""
+    codes = {text.encode() for text in texts if text.encode().startswith(PREFIX)}
+    if not codes:
+        raise DocumentError("code-found", "No paper code can be read in it. Photograph the code whole, flat, in light.")
+    if len(codes) > 1:
+        raise DocumentError("one-code", f"There are {len(codes)} different paper codes in it; send one at a time.")
+    return codes.pop()
 
 
 def sniff(document: bytes) -> CredentialFormat:

@@ -15,9 +15,7 @@ import zxingcpp
 from PIL import Image, ImageFilter, UnidentifiedImageError
 
 from idverify.errors import DocumentError
-
-MAX_IMAGE: Final = 12 * 1024 * 1024
-"""Bytes."""
+from idverify.formats.images import KINDS, MAX_IMAGE, kind_of
 
 MAX_PIXELS: Final = 32_000_000
 """Over all pages that are read: a phone's photo has 12 or 24 million, an A4 page at 600 dpi 35, at 400 dpi 15."""
@@ -29,19 +27,11 @@ MAX_TEXT: Final = 4296  # the most that a code can hold: alphanumeric, version 4
 _QR_CODES: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 _DARK: Final = re.compile(rb"\x00+")
 
-# What the bytes begin with, and the one decoder that sees them
-_KINDS: Final[tuple[tuple[Callable[[bytes], bool], str], ...]] = (
-    (lambda image: image.startswith(b"\x89PNG\r\n\x1a\n"), "PNG"),
-    (lambda image: image.startswith(b"\xff\xd8\xff"), "JPEG"),
-    (lambda image: image[:4] == b"RIFF" and image[8:12] == b"WEBP", "WEBP"),
-    (lambda image: image.startswith((b"II*\0", b"MM\0*")), "TIFF"),
-)
-
 
 def warm() -> None:
     """Make Pillow load its decoders and zxing-cpp its tables, with one small code per kind."""
     picture = Image.open(io.BytesIO(write_code("IDV1:WARM", "png", 2)))
-    for _, kind in _KINDS:
+    for kind in KINDS:
         buffer = io.BytesIO()
         picture.convert("RGB").save(buffer, kind)
         read_codes(buffer.getvalue())
@@ -87,7 +77,7 @@ def write_code(
 def _pages(image: bytes) -> Iterator[Image.Image]:
     if len(image) > MAX_IMAGE:
         raise DocumentError("size", f"An image may have {MAX_IMAGE} bytes; this one has {len(image)}.")
-    kind = next((kind for begins, kind in _KINDS if begins(image)), None)
+    kind = kind_of(image)
     if kind is None:
         raise DocumentError("image", "An image must be PNG, JPEG, WebP or TIFF.")
     try:

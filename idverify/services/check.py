@@ -104,4 +104,4 @@ def _counted(office: Office, looked: Looked) -> Answer:
 
 def online_verifier(office: Office) -> Verifier:
     """What this service's own verifications rest on."""
-    return Verifier(office.trust, office.statuses, office.log_book.policy)
+    return Verifier(office.trust, office.statuses, office.log_book.policy, office.sandbox)

@@ -1,4 +1,6 @@
-"""Verifying a document: sniff, read, check, ask the status, judge the receipt, fold; the look is durable first.
+"""Verifying a document: open what it is in, sniff, read, check, ask the status, judge the receipt, fold.
+
+The look is durable first.
 
 The same walk serves the API (online) and ``idverify verify`` (offline, from a bundle). No step asks the issuer
 about one credential.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -19,14 +21,16 @@ from idverify.core.credential_type import Purpose, visible_claims
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import declared_as, declared_form
 from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
-from idverify.errors import DocumentError
+from idverify.errors import DocumentError, Unavailable
 from idverify.formats import carriers, untrusted
 from idverify.formats.base import HolderBindingExpected, Presented
+from idverify.formats.carriers import Enclosure
 from idverify.formats.status_list import StatusValue
 from idverify.formats.x509 import key_id
 from idverify.ledger.errors import ReceiptError
 from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.receipt import QUORUM, verify_receipt
+from idverify.ports import Sandbox
 from idverify.services.status_source import StatusSource, StatusUnknown
 
 STATUS_SENTENCES: Final[Mapping[int, str]] = {
@@ -76,11 +80,12 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """What a verification rests on; the same online and offline."""
+    """What a verification rests on; the same online and offline. Without a ``sandbox`` no image is opened."""
 
     trust: TrustStore
     statuses: StatusSource
     log_policy: Policy | Policies
+    sandbox: Sandbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +120,16 @@ class Verified:
 
 
 async def verify(verifier: Verifier, submission: Submission, at: int) -> Verified:
-    """The verdict on a submission at the time ``at`` (Unix seconds). Never raises for a bad document."""
+    """The verdict on a submission at the time ``at`` (Unix seconds). Never raises for a bad document.
+
+    Raises ``Busy`` or ``Unavailable`` where what encloses the document cannot be opened now.
+    """
     try:
-        carrier = carriers.sniff(submission.document)
-        presented = carrier.read(submission.document)
+        document = submission.document
+        if (enclosure := carriers.enclosure(document)) is not None:
+            document = await _ENCLOSED[enclosure](verifier, document)
+        carrier = carriers.sniff(document)
+        presented = carrier.read(document)
     except DocumentError as wrong:
         return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None, submission.channel)
     trust = verifier.trust.at(at)
@@ -138,6 +149,17 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
     checks.append(_receipt(verifier, presented, submission.receipt))
     checks.append(_assurance(presented, submission.least_assurance, trusted))
     return Verified(fold(checks, channel, submission.demanded), presented, channel, issuer)
+
+
+async def _in_image(verifier: Verifier, image: bytes) -> bytes:
+    """The paper code in a photo or a scan."""
+    if verifier.sandbox is None:
+        raise Unavailable("No image can be opened here.")
+    found = await verifier.sandbox.do("read-codes", {"image": image})
+    return carriers.code_of(code.text for code in found)
+
+
+_ENCLOSED: Final[Mapping[Enclosure, Callable[[Verifier, bytes], Awaitable[bytes]]]] = {carriers.IMAGE: _in_image}
 
 
 def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 from idverify.core.assurance import Confidence, Eidas, Level, Minimum, Protection
 from idverify.errors import MalformedRequest
 from idverify.formats.handed_over import HandedOver, handed_over
+from idverify.formats.images import KINDS
 from idverify.services.check import MOST, NO_WISHES, Wishes
 from idverify.services.verify import NO_MINIMUM
 from idverify.web import schema
 from idverify.web.endpoint import Media
 from idverify.web.form_body import Posted, read_multipart
 
-MAX_BODY: Final = 4 * 1024 * 1024
+MAX_BODY: Final = 16 * 1024 * 1024  # the largest photo, and what comes with it
 REQUEST: Final = "verification_request"
 RECEIPT: Final = "verification_receipt"
 LEVELS: Final[Mapping[str, type[Level]]] = {"confidence": Confidence, "authentication": Protection, "eidas": Eidas}
@@ -148,5 +149,6 @@ MEDIA: Final[Mapping[str, Media]] = {
     "application/dc+sd-jwt": Media(_one, _TEXT),
     "application/octet-stream": Media(_one, _BINARY),
     "application/cbor": Media(_one, _BINARY),
+    **{f"image/{kind.lower()}": Media(_one, _BINARY) for kind in KINDS},
     "multipart/form-data": Media(_form, _FORM),
 }

@@ -122,7 +122,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", PROPOSAL, officer_proposals.show, OFFICER),
     Page("POST", PROPOSAL, officer_proposals.approve, OFFICER),
     Page("GET", "/officer/verify", verifying.ask, OFFICER),
-    Page("POST", "/officer/verify", verifying.check, OFFICER),
+    Page("POST", "/officer/verify", verifying.check, OFFICER, verifying.MOST_POSTED),
     Page("GET", "/officer/verify" + verifying.REQUEST, verifying.to_form, OFFICER),
     Page("POST", "/officer/verify" + verifying.REQUEST, verifying.ask_wallet, OFFICER),
     Page("GET", "/officer/verify" + verifying.RECEIPT, verifying.to_form, OFFICER),
@@ -136,7 +136,7 @@ PAGES: Final[tuple[Page, ...]] = (
     # organisations that check
     Page("GET", "/relying-party", relying_party.desk, RELYING_PARTY),
     Page("GET", "/relying-party/verify", verifying.ask, RELYING_PARTY),
-    Page("POST", "/relying-party/verify", verifying.check, RELYING_PARTY),
+    Page("POST", "/relying-party/verify", verifying.check, RELYING_PARTY, verifying.MOST_POSTED),
     Page("GET", "/relying-party/verify/request", verifying.to_form, RELYING_PARTY),
     Page("POST", "/relying-party/verify/request", verifying.ask_wallet, RELYING_PARTY),
     Page("GET", "/relying-party/verify" + verifying.RECEIPT, verifying.to_form, RELYING_PARTY),

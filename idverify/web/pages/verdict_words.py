@@ -91,6 +91,7 @@ RESULTS: Final[Mapping[Result, str]] = {
 }
 _JPEG: Final = b"\xff\xd8\xff"
 _JPEG_URL: Final = "data:image/jpeg;base64,"
+_URLS: Final = (_JPEG_URL, "data:image/webp;base64,")
 _FOLDING: Final = (Result.UNKNOWN, Result.PASS, Result.NOT_APPLICABLE)  # of what is folded away, the worst first
 # What became of a document of ours, by the decision that did it (services.withdrawal.WITHDRAWN)
 WITHDRAWN: Final[Mapping[DecisionKind, str]] = {
@@ -198,13 +199,13 @@ def _check_in_words(language: Language, check: Check, decisive: Check | None) ->
 
 
 def _photo(claims: Mapping[str, Any]) -> str | None:
-    """The holder's photo as a ``data:`` URL: only a JPEG is ever put on a page, as ``core.person`` takes it.
+    """The holder's photo as a ``data:`` URL: a JPEG as ``core.person`` takes it, or the WebP of a paper code.
 
     An mdoc has it as bytes, in the namespace of its type.
     """
     picture = claims.get("picture")
     if isinstance(picture, str):
-        return picture if picture.startswith(_JPEG_URL) else None
+        return picture if picture.startswith(_URLS) else None
     for name, inside in claims.items():
         ours = is_namespace(name, inside) and is_declared(name)
         portrait = inside.get("portrait", inside.get("picture")) if ours else None

@@ -19,6 +19,7 @@ from idverify.formats.verification_receipt import MAX_RECEIPT
 from idverify.services import check as service
 from idverify.services import present, verification_receipts
 from idverify.services.looks import Answer
+from idverify.web import submission
 from idverify.web.body import MAX_BODY
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.call import Download, PageCall, Redirect
@@ -32,6 +33,7 @@ REQUEST: Final = "/request"
 # And where its receipt is kept as a file
 RECEIPT: Final = "/receipt"
 RECEIPT_FILE: Final = "verification-receipt.jwt"
+MOST_POSTED: Final = submission.MAX_BODY
 _NOTHING: Final = N_("Paste the document, or choose a file")
 _CHOOSE: Final = N_("Choose the document")
 _BOTH: Final = N_("Paste the document or choose a file, not both")
@@ -157,6 +159,7 @@ def _given(form: Filled[VerifyForm], files: Sequence[bytes], receipt: bytes | No
 
 def _form(call: PageCall, form: Filled[VerifyForm], request: str = "", shown: dict[str, Any] | None = None) -> Html:
     context = {"form": form, "path": _path(call), "verification_request": request, "shown": shown}
+    context["megabytes"] = MOST_POSTED // 2**20
     context["kinds"] = [(kind, TYPES[kind]) for kind in _kinds(call)]
     return Html("verifying/ask.html", context, form.status)
 

@@ -73,6 +73,17 @@ def test_a_bundle_carries_roots_of_time_stamps() -> None:
     assert b"stamp_roots" not in b64url_decode(signed().split(b".")[1], "the payload")
 
 
+def test_a_bundle_carries_signers_of_paper() -> None:
+    """A paper code names its signer by key id: a verifier without a network has the certificate from here."""
+    named = replace(world.TRUSTED, signers=(world.leaf(Purpose.PAPER),))
+    bundle = replace(BUNDLE, trust=(named,))
+
+    assert open_bundle(signed(bundle), PIN, world.NOW) == bundle
+    assert b"signers" not in b64url_decode(signed().split(b".")[1], "the payload")
+    with pytest.raises(DocumentError, match=r"X\.509"):
+        open_bundle(signed(replace(BUNDLE, trust=(replace(named, signers=(b"no certificate",)),))), PIN, world.NOW)
+
+
 def test_a_bundle_carries_lists_of_either_form() -> None:
     """A JWT as the text that it is, a CWT by its bytes."""
     lists = {world.STATUS_URI: b"ey.ey.AA", f"{world.STATUS_URI}0": b"\xd2\x84\x00.\xff"}
