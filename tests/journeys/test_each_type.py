@@ -14,12 +14,13 @@ from idverify.core.types.driving_licence import DRIVING_LICENCE
 from idverify.core.types.pid import PID
 from idverify.formats.carriers import FORMATS
 from idverify.services.credential_text import as_document
+from idverify.services.offer import formats_of
 from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import collection, failed
 from tests.simulators.soft_wallet import SoftWallet
 
 DETAILS, GIVEN = PEOPLE[1]
-ISSUED = [(kind.id, name) for kind in CREDENTIAL_TYPES.values() for name in kind.forms]
+ISSUED = [(kind.id, name) for kind in CREDENTIAL_TYPES.values() for name in formats_of(kind)]
 # What an employer may see of each, by the names of the format
 WORK = {"family_name", "given_name", "picture", "work", "permission_end"}
 SEEN: dict[tuple[str, str], dict[str, set[str]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from idverify.core.assurance import IdentityAssurance
 from idverify.core.credential_type import Facts, Form, Purpose, visible_claims
-from idverify.core.form_parts import MDOC, SD_JWT_VC
+from idverify.core.form_parts import MDOC, PAPER_CODE, SD_JWT_VC
 from idverify.core.person import PersonDetails
 from idverify.core.types import CREDENTIAL_TYPES, credential_type, declared_as, declared_form, wire_types
 from idverify.core.types.driving_licence import DRIVING_LICENCE
@@ -81,11 +81,13 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def test_what_ships() -> None:
-    """Three types: the immigration status and the PID in both formats, the driving licence as an mdoc alone."""
+    """Three types: the immigration status and the PID in every format, the driving licence as an mdoc alone."""
     assert FORMS == [
         ("urn:idverify:immigration-status:1", SD_JWT_VC),
+        ("urn:idverify:immigration-status:1", PAPER_CODE),
         ("urn:idverify:immigration-status:1", MDOC),
         ("urn:eudi:pid:1", SD_JWT_VC),
+        ("urn:eudi:pid:1", PAPER_CODE),
         ("urn:eudi:pid:1", MDOC),
         ("org.iso.18013.5.1.mDL", MDOC),
     ]
@@ -124,6 +126,8 @@ def test_every_form_has_a_view_for_every_purpose(type_id: str, name: str) -> Non
     """No purpose falls through to seeing everything, and no view names what a copy never says."""
     form = form_of(type_id, name)
     said = form.claims(facts(type_id))
+    if name == PAPER_CODE:
+        said = {**said, "picture": "data:image/webp;base64,UklGRg=="}  # which whoever makes the code puts in
 
     assert form.views.keys() == set(Purpose)
     assert [purpose for purpose, view in form.views.items() if view is None] == [Purpose.CHOSEN]
@@ -140,11 +144,11 @@ def test_every_form_has_a_view_for_every_purpose(type_id: str, name: str) -> Non
 
 @pytest.mark.parametrize(("type_id", "name"), FORMS)
 def test_values_are_those_of_the_format(type_id: str, name: str) -> None:
-    """JSON has text, numbers and nulls; an mdoc has dates and bytes too, and no null."""
+    """JSON, and so a code, has text, numbers and nulls; an mdoc has dates and bytes too, and no null."""
     form = form_of(type_id, name)
     kinds = {type(leaf) for leaf in leaves(form.claims(facts(type_id)))}
 
-    assert kinds <= ({str, int, bool, type(None)} if name == SD_JWT_VC else {str, int, bool, bytes, dt.date})
+    assert kinds <= ({str, int, bool, bytes, dt.date} if name == MDOC else {str, int, bool, type(None)})
 
 
 @pytest.mark.parametrize(("type_id", "name"), FORMS)
@@ -154,9 +158,7 @@ def test_how_the_identity_was_checked_is_in_every_copy(type_id: str, name: str) 
     stated, unstated = (form.claims(facts(type_id, assurance=held)) for held in (HELD, None))
 
     for said, level in ((stated, "high"), (unstated, "not_stated")):
-        held = (
-            said["identity_assurance"] if name == SD_JWT_VC else said["org.idverify.assurance.1"]["identity_assurance"]
-        )
+        held = said["org.idverify.assurance.1"]["identity_assurance"] if name == MDOC else said["identity_assurance"]
         assert held["assurance_level"] == level
 
 
@@ -320,3 +322,11 @@ def test_what_tells_a_purpose_nothing_is_known() -> None:
     mute = {(kind.id, purpose) for kind in CREDENTIAL_TYPES.values() for purpose in Purpose if not kind.tells(purpose)}
 
     assert mute == {("urn:eudi:pid:1", Purpose.AGE)}
+
+
+@pytest.mark.parametrize("type_id", [IMMIGRATION_STATUS.id, PID.id])
+def test_a_code_says_what_the_document_says(type_id: str) -> None:
+    """By the same names, but for the picture, which has no room in it."""
+    document, code = (form_of(type_id, name).claims(facts(type_id)) for name in (SD_JWT_VC, PAPER_CODE))
+
+    assert dict(code) == {name: value for name, value in document.items() if name != "picture"}
