@@ -100,7 +100,7 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
     "expired": (N_("This has expired"), N_("Start again.")),
     "not-acceptable": (N_("This is not there in a form for people"), N_("Programs read it. Go back.")),
     "not-offered": (N_("This is not offered here"), N_("Go back.")),
-    "too-large": (N_("This is too large"), N_("Send a smaller file. One megabyte is the most.")),
+    "too-large": (N_("This is too large"), N_("Send a smaller file: the form says how large it may be.")),
     "unprocessable": (N_("A rule does not allow this"), N_("Go back, change what the rule is about, and try again.")),
     "too-many-attempts": (
         N_("There were too many attempts"),

@@ -11,6 +11,7 @@ import pytest
 
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.formats import verification_receipt
+from idverify.web.pages.verifying import MOST_POSTED
 from tests.simulators.holder import Holding, holding, holding_with_receipt
 from tests.simulators.plain_browser import PlainBrowser, Shown, Typed
 from tests.unit.web.pages.conftest import People
@@ -134,11 +135,12 @@ async def test_junk_is_rejected_not_a_fault(people: People) -> None:
 
 
 async def test_an_oversized_upload_is_a_clear_page(people: People) -> None:
-    """A file over a megabyte is not read; the page says how large it may be."""
+    """A file over what a scan may have is not read; the page says how large it may be."""
     officer = await people.staff("officer")
-    page = await officer.fill(await officer.open(VERIFY), VERIFY, file=bytes(1024 * 1024))
+    page = await officer.fill(await officer.open(VERIFY), VERIFY, file=bytes(MOST_POSTED))
     assert page.status == 413
-    assert "One megabyte is the most." in page.text
+    assert "the form says how large it may be" in page.text
+    assert f"At most {MOST_POSTED // 2**20} megabytes" in (await officer.open(VERIFY)).text
 
 
 async def test_one_document_at_a_time(people: People) -> None:
