@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from idverify.core.letter import LetterContent, Line
 from idverify.core.policy import Role
 from idverify.core.suspension import Suspension
 from idverify.core.verdict import Channel, Outcome
@@ -112,6 +113,19 @@ class Sandbox(Protocol):
         Raises ``DocumentError``: the job's own, ``limits`` when reading took too much or ended the worker,
         ``unreadable`` when it failed otherwise; ``Unavailable`` when making did, or when no worker is to be had;
         ``Busy`` when too many jobs wait. Whoever stops waiting leaves the job to its end and hears nothing of it.
+        """
+
+
+class Letterhead(Protocol):
+    """The words and the looks of letters on paper, in the languages of the pages (BCP 47 tags)."""
+
+    def html(self, content: LetterContent, /) -> str:
+        """The letter as ``formats.pdf.render`` takes it; its pictures are ``code`` and, with a photo, ``portrait``."""
+
+    def lines(self, claims: Mapping[str, Any], language: str, /) -> tuple[Line, ...]:
+        """How a letter in this language states these claims of an SD-JWT VC, in its order.
+
+        Raises ``ValueError`` for a language that letters are not written in.
         """
 
 

@@ -54,6 +54,7 @@ from idverify.stores.schema import upgrade_existing
 from idverify.stores.store import Store
 from idverify.stores.vault import Vault
 from idverify.stores.wal import write_anew
+from idverify.web.letter.letterhead import PrintedLetterhead
 from idverify.web.reach import Reach
 from idverify.web.witness_transport import open_witness_transport
 
@@ -118,6 +119,7 @@ async def open_office(
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
             sandbox=await stack.enter_async_context(open_workers(config.sandbox.workers)),
+            letterhead=PrintedLetterhead(),
             key_policies=DEMO_KEY_POLICIES if config.service.demo else KEY_POLICIES,
             metadata_roots=metadata_roots(config),
             clock=clock,

@@ -14,7 +14,7 @@ from idverify.formats import x509
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
-from idverify.ports import Clock, Custodian, Entropy, Sandbox, Signer, Tally, uuid7
+from idverify.ports import Clock, Custodian, Entropy, Letterhead, Sandbox, Signer, Tally, uuid7
 from idverify.services.doors import Doors
 from idverify.services.log_book import Log, LogBook
 from idverify.services.log_keys import LogKey, log_keys
@@ -106,6 +106,7 @@ class Office:
     board: StatusBoard
     statuses: StatusSource
     sandbox: Sandbox
+    letterhead: Letterhead
     key_policies: KeyPolicies
     metadata_roots: tuple[bytes, ...]
     clock: Clock

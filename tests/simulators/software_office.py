@@ -63,6 +63,7 @@ from idverify.stores.open import Location, open_store
 from idverify.stores.schema import upgrade
 from idverify.stores.store import Store
 from idverify.stores.vault import Vault
+from idverify.web.letter.letterhead import PrintedLetterhead
 from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
 from tests.simulators import service
@@ -242,6 +243,7 @@ class Premises:
             board=StatusBoard(board, store, token, source, clock, system_entropy),
             statuses=source,
             sandbox=sandbox or Workers(),  # which starts none before it is asked
+            letterhead=PrintedLetterhead(),
             key_policies=self.key_policies,
             metadata_roots=self.metadata_roots,
             clock=clock,

@@ -167,6 +167,7 @@ IMMIGRATION_STATUS = CredentialType(
     valid_for=NINETY_DAYS,
     permission=ImmigrationPermission,
     runs=_runs,
+    letter_template="immigration_status",
     forms={
         SD_JWT_VC: _DOCUMENT,
         PAPER_CODE: code_form(_DOCUMENT),

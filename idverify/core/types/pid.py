@@ -144,6 +144,7 @@ PID = CredentialType(
     valid_for=THIRTY_DAYS,
     permission=PidPart,
     runs=_runs,
+    letter_template="person_identification",
     # Section 2.2: the mandatory attributes; the photo may be empty
     requires=frozenset({"place_of_birth"}),
     # Regulation (EU) 910/2014 article 5a(11): a wallet's PID is issued at the level high

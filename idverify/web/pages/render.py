@@ -17,7 +17,7 @@ from jinja2 import (
     Undefined,
 )
 from jinja2.bccache import Bucket
-from jinja2.loaders import ChoiceLoader
+from jinja2.loaders import BaseLoader, ChoiceLoader
 from jinja2.utils import missing
 
 from idverify.core.policy import Principal, Role
@@ -77,7 +77,10 @@ class Renderer:
     """The templates, compiled once and kept. ``asset`` gives the address of a style sheet or script by its name."""
 
     def __init__(self, asset: Callable[[str], str]) -> None:
-        self._environments = {language: _environment(language, asset) for language in Language}
+        self._environments = {language: environment(language, _TEMPLATES) for language in Language}
+        for each in self._environments.values():
+            # GOV.UK's macros, written for Nunjucks, use the last two names of JavaScript
+            each.globals |= {"asset": asset, "null": None, "undefined": ChainableUndefined()}
 
     def compile_all(self) -> None:
         """Compile every template now, which takes about a second, rather than each with its first visitor."""
@@ -97,15 +100,10 @@ class Renderer:
         return web.Response(body=self.render(page, frame).encode(), status=page.status, headers=headers)
 
 
-def _environment(language: Language, asset: Callable[[str], str]) -> Environment:
-    packages = ChoiceLoader(
-        [
-            PackageLoader("idverify.web.pages"),
-            PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
-        ]
-    )
+def environment(language: Language, templates: BaseLoader) -> Environment:
+    """Where templates speak a language: everything is escaped, ``_`` translates, dates are in words."""
     made = Environment(
-        loader=packages,
+        loader=templates,
         autoescape=True,
         undefined=_Undefined,
         trim_blocks=True,
@@ -114,8 +112,6 @@ def _environment(language: Language, asset: Callable[[str], str]) -> Environment
         bytecode_cache=_COMPILED,
     )
     widgets.install(made, language)
-    # GOV.UK's macros, written for Nunjucks, use these two names of JavaScript
-    made.globals |= {"asset": asset, "null": None, "undefined": ChainableUndefined()}
     return made
 
 
@@ -148,3 +144,9 @@ class _Compiled(BytecodeCache):
 
 
 _COMPILED: Final = _Compiled()
+_TEMPLATES: Final = ChoiceLoader(
+    [
+        PackageLoader("idverify.web.pages"),
+        PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+    ]
+)
