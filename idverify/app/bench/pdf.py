@@ -1,4 +1,4 @@
-"""Letters as PDF: signed in rounds, against pyHanko's own signer for tokens with its defaults.
+"""Letters as PDF: drawn (``letters``), and signed in rounds, against pyHanko's own signer for tokens with its defaults.
 
 Both sides sign the same letter at level B-B with the same key, in software: pyHanko's signer has it behind a session,
 as it would have that of a token. Ours also reads its signature again from the letter's bytes and verifies it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
 from hsm.cost import cpu_of
 from hsm.rows import Pair, Row, row
+from idverify.app.bench import letters
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.stage import Call, Stage, sign
 from idverify.app.bench.stage import stage as made_stage
@@ -37,7 +39,7 @@ _LETTER: Final = """<html lang="en"><head><title>Letter</title></head><body><h1>
 
 
 async def measure(effort: Effort) -> list[Row]:
-    """Signing at level B-B, against pyHanko; it wants an event loop of its own."""
+    """Both rows; pyHanko wants an event loop of its own."""
     return await asyncio.to_thread(_measured, effort)
 
 
@@ -45,23 +47,21 @@ def _measured(effort: Effort) -> list[Row]:
     stage = made_stage("urn:example:bench:1")
     letter: bytes = weasyprint.HTML(string=_LETTER).write_pdf(pdf_variant="pdf/a-3a", pdf_tags=True)
     with asyncio.Runner() as runner:
-        ours, theirs = _ours(stage, letter), _theirs(stage, letter, runner)
+        ours, theirs = partial(_signed, stage, letter), _theirs(stage, letter, runner)
         seconds = effort.probe_seconds
         pairs = [Pair(cpu_of(ours, seconds), cpu_of(theirs, seconds)) for _ in range(effort.rounds)]
     limit = "pyHanko's PKCS11Signer with its defaults: the same letter, key and certificate"
-    return [row("PDF sign, B-B", "letters/s", limit, _OF_PYHANKO, pairs)]
+    return [
+        letters.measure(effort, stage, partial(_signed, stage)),
+        row("PDF sign, B-B", "letters/s", limit, _OF_PYHANKO, pairs),
+    ]
 
 
-def _ours(stage: Stage, letter: bytes) -> Call:
-    chain = list(stage.issuer.chain)
-
-    def signed() -> bytes:
-        step: Any = pades.prepare(letter, "B-B", stage.now, stage.now + _DAY, chain)
-        while "state" in step:
-            step = pades.seal(step["state"], sign(stage.issuer_key, step["payload"]), stage.now)
-        return bytes(step["pdf"])
-
-    return signed
+def _signed(stage: Stage, letter: bytes) -> bytes:
+    step: Any = pades.prepare(letter, "B-B", stage.now, stage.now + _DAY, list(stage.issuer.chain))
+    while "state" in step:
+        step = pades.seal(step["state"], sign(stage.issuer_key, step["payload"]), stage.now)
+    return bytes(step["pdf"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,10 +126,10 @@ async def test_webauthn_group() -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # WeasyPrint leaves the file of its colour profile open
 async def test_pdf_group() -> None:
-    """Against pyHanko's own signer for tokens."""
+    """Against WeasyPrint alone, and against pyHanko's own signer for tokens."""
     rows = await groups.measure("pdf", TINY)
 
-    assert [shown["name"] for shown in rows] == ["PDF sign, B-B"]
+    assert [shown["name"] for shown in rows] == ["PDF render and sign, B-B", "PDF sign, B-B"]
     for shown in rows:
         require_shape(shown)
 
