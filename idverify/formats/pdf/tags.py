@@ -95,7 +95,7 @@ def _set_apart(content: list[Any], read: set[int], parents: Any) -> None:
     """
     parents[:] = [parent if mcid in read else "null" for mcid, parent in enumerate(parents)]
     for place, item in enumerate(content):
-        if isinstance(item, pydyf.Dictionary) and item.get("MCID", min(read)) not in read:
+        if isinstance(item, pydyf.Dictionary) and "MCID" in item and item["MCID"] not in read:
             content[place - 1 : place + 1] = ["/Artifact", pydyf.Dictionary({"Type": "/Pagination"})]
 
 

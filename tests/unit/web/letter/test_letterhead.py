@@ -85,10 +85,12 @@ def test_what_is_no_date_stands_as_it_is() -> None:
 
 
 def test_whoever_has_no_photo_has_none_on_the_letter() -> None:
-    """An empty picture, and no picture, leave no empty frame."""
+    """An empty picture, and no picture, leave no empty frame; whoever checks is told what to compare instead."""
     assert 'src="picture:portrait"' in world.letterhead().html(world.content())
     for claims in (world.IDENTITY, {"family_name": "Dd\u0177fed"}):
-        assert "portrait" not in world.letterhead().html(world.content(claims))
+        made = world.letterhead().html(world.content(claims))
+        assert "portrait" not in made
+        assert "There is no photo on this letter" in made
 
 
 @pytest.mark.parametrize(("kind", "least"), [("English", 9.0), ("large", 16.0)])
