@@ -122,8 +122,14 @@ def nothing_active(seen: Structure) -> Iterator[str]:
     for thing in seen.pdf.objects:
         if isinstance(thing, pikepdf.Dictionary | pikepdf.Stream):
             yield from (f"{name} in an object" for name in _ACTIVE & set(thing.keys()))
-    if any("/Annots" in page for page in seen.pdf.pages):
-        yield "an annotation"
+    for page in seen.pdf.pages:
+        yield from (f"an annotation: {one.Subtype}" for one in page.get("/Annots", ()) if not _invisible_signature(one))
+
+
+def _invisible_signature(annotation: Any) -> bool:
+    """The place of a signature, which takes none."""
+    left, bottom, right, top = map(float, annotation.Rect)
+    return annotation.get("/FT") == pikepdf.Name.Sig and (left, bottom) == (right, top)
 
 
 def is_archivable(seen: Structure) -> Iterator[str]:

@@ -17,10 +17,11 @@ from pikepdf import Array, Dictionary, Name
 
 from idverify.core.letter import Line
 from idverify.errors import DocumentError
-from idverify.formats.pdf import render
+from idverify.formats.pdf import render, sign
 from idverify.formats.pdf.visible_text import require_states
 from idverify.sandbox.workers import Workers, open_workers
 from tests.simulators import letter_world as world
+from tests.simulators import paper_world
 from tests.simulators.pdf_structure import Structure
 from tests.simulators.pdf_ua import RULES, wrong_with
 
@@ -232,6 +233,15 @@ async def test_a_worker_draws_it(workers: Workers) -> None:
     with pytest.raises(DocumentError, match=r"signs for \u738b \(U\+738B\)") as refused:
         await workers.do("render-letter", job | {"html": "<p lang=en>\u738b"})
     assert refused.value.rule == "unprintable"
+
+
+@pytest.mark.parametrize("level", sign.LEVELS)
+def test_a_signed_letter_is_still_one(level: str) -> None:
+    """Signatures and time stamps take no place on the page: every rule holds, and the text is what it was."""
+    signed, _ = paper_world.rounds(paper_world.prepared(level, world.letter()))
+
+    assert wrong_with(signed) == {}
+    assert Structure(signed).rows() == Structure(world.letter()).rows()
 
 
 @pytest.mark.parametrize("name", SCRIPTS.values(), ids=SCRIPTS.keys())
