@@ -251,14 +251,13 @@ async def test_what_was_given_before(tmp_path: Path, location: Location, monkeyp
             before.setattr(security_act, "printed", lambda _codes: None)
             async with house.open() as served:
                 await enrol_admins(served)
-                for who in ("officer", "partner"):
-                    await served.api.identity(who)
+                await served.api.identity("partner")
                 await _added(served, "officer", PersonalKey())
                 await served.confirmed("partner", lambda who, given: recovery_codes.make(served.office, who, given))
         assert _found(location) == set()
 
         async with house.open() as served:
             assert _found(location) == set()
-            await served.api.identity("second")
+            await served.api.deployment.invite(Invited(Role.OFFICER, "Otto Officer"))
 
         assert _found(location) == {ALONE}
