@@ -58,7 +58,8 @@ async def test_by_keyboard_alone(newcomer: Newcomer, olive: Person) -> None:
     await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Space")
     await page.keyboard.press("Tab")
-    await page.keyboard.press("Enter")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
     await officer.reads("Rejected")
     await officer.reads("Save the signed receipt")
 

@@ -8,7 +8,7 @@ import os
 import pytest
 from playwright.async_api import Page
 
-from idverify.web.body import MAX_BODY
+from idverify.web.pages.verifying import MOST_POSTED
 from tests.browser import desks
 from tests.browser.conftest import Newcomer
 from tests.browser.desks import Subject
@@ -19,7 +19,7 @@ NOTHING_DONE = "Nothing was done, to keep you safe"
 FILES = (
     ("noise.bin", os.urandom(4096), "Rejected"),
     ("empty.txt", b"", "Paste the document, or choose a file"),
-    ("large.txt", b"a" * (MAX_BODY + 1), "This is too large"),
+    ("large.txt", b"a" * (MOST_POSTED + 1), "This is too large"),
     ('..\\..\\"; rm -rf ~ #<script>alert(1)</script>\u202etxt.exe', b"eyJ.eyJ.sig~", "Rejected"),
     ("nul\x00\r\nContent-Type: text/html\r\n\r\n<script>alert(1)</script>", b"eyJ.eyJ.sig~", "Rejected"),
     ("json.txt", b'{"document": {"document": 1}, "verification_request": 5}', "Rejected"),
