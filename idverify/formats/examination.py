@@ -26,9 +26,15 @@ class Examination(ABC):
     at: int
 
     @property
-    @abstractmethod
     def issuer(self) -> TrustedIssuer:
-        """Who of those we rely on the document is from. Raises ``DocumentError`` (``issuer-known``)."""
+        """Who of those we rely on the document is from: by its ``iss``, where a format does not know it otherwise.
+
+        Raises ``DocumentError`` (``issuer-known``).
+        """
+        issuer = self.trust.issuer(self.presented.iss)
+        if issuer is None:
+            raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
+        return issuer
 
     @property
     @abstractmethod

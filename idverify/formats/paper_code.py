@@ -150,14 +150,6 @@ class Examination(examination.Examination):
         return detail
 
     @property
-    def issuer(self) -> TrustedIssuer:
-        """Who is trusted under the code's ``iss``. Raises ``DocumentError`` (``issuer-known``)."""
-        issuer = self.trust.issuer(self.presented.iss)
-        if issuer is None:
-            raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
-        return issuer
-
-    @property
     def signer(self) -> bytes:
         """The certificate of whom the code names by the id of its key alone. Raises ``DocumentError``."""
         if not self.presented.signing_chain:

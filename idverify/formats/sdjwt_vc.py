@@ -89,14 +89,6 @@ class Examination(examination.Examination):
         return self.detail.sd_jwt.key_binding is not None
 
     @property
-    def issuer(self) -> TrustedIssuer:
-        """Who is trusted under the document's ``iss``. Raises ``DocumentError`` (``issuer-known``)."""
-        issuer = self.trust.issuer(self.presented.iss)
-        if issuer is None:
-            raise DocumentError("issuer-known", f"{self.presented.iss[:200]} is not an issuer that is relied on here.")
-        return issuer
-
-    @property
     def key_binding(self) -> KeyBinding | None:
         """The key binding as read, once, if there is one. Raises ``DocumentError``."""
         kept = self.__dict__  # functools.cached_property takes a lock, which costs as much as reading

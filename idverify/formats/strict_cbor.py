@@ -99,8 +99,6 @@ def decode(data: bytes, what: str, *, items: int = MAX_ITEMS, bignums: bool = Fa
 
     With ``bignums`` tag 2 is a whole number of any size (RFC 8949 section 3.4.3), as serial numbers are.
 
-    With ``bignums`` tag 2 is a whole number of any size (RFC 8949 section 3.4.3), as serial numbers are.
-
     Raises ``DocumentError``: ``size``, ``cbor`` (text that is not UTF-8, a day that is none), ``cbor-depth``,
     ``cbor-duplicate-key``, ``cbor-key``, ``cbor-length``, ``cbor-number``, ``cbor-simple``, ``cbor-tag``,
     ``cbor-trailing``.
