@@ -71,7 +71,8 @@ async def test_counting_tells_little(house: Premises) -> None:
     """Thousands of entries of nobody from the first day, some suspended; a few more move with each change."""
     async with house.open() as served:
         before = counts(served.office)
-        assert FIRST_MOVES <= sum(before.values()) <= 2 * FIRST_MOVES
+        reinstated = FIRST_MOVES // 8  # at most: one in sixteen of those that moved, as the seed has it
+        assert FIRST_MOVES - reinstated <= sum(before.values()) <= 2 * FIRST_MOVES
         assert before[StatusValue.SUSPENDED] > 0
         held = await holding(served.api)
         await decided_by_two(served.api, held.person, "revoke", "fraud-found")
