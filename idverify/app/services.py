@@ -32,6 +32,7 @@ from idverify.ledger.publisher import CheckpointSigner, Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.sandbox.workers import open_workers
+from idverify.services import letter_batch
 from idverify.services.doors import Doors, adopt, doors
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
@@ -169,6 +170,7 @@ async def running(office: Office, metadata_url: str | None = None) -> AsyncItera
         asyncio.create_task(judge_keys(office), name="security keys"),
         asyncio.create_task(_watch_certificates(office), name="certificates"),
         asyncio.create_task(keep_trust_new(office), name="trusted issuers"),
+        asyncio.create_task(letter_batch.run(office), name="letters"),
     ]
     if metadata_url is not None:
         tasks.append(asyncio.create_task(keep_metadata_new(office, metadata_url), name="metadata"))

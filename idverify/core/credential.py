@@ -25,7 +25,7 @@ class Credential:
     """One copy of a status, ready to be prepared in some format.
 
     Times are Unix seconds; ``issued_at`` is rounded to the day so that it does not identify the copy.
-    ``holder_key`` is the public JWK (RFC 7517) that the wallet proved it holds.
+    ``holder_key`` is the public JWK (RFC 7517) that the wallet proved it holds; paper holds none.
 
     ``type`` and ``claims`` are those of the format: a ``vct`` and claims by name, or a docType and, by namespace, the
     elements by name, in which dates are ``datetime.date``, times ``datetime.datetime`` and pictures bytes.
@@ -39,7 +39,7 @@ class Credential:
     issued_at: int
     expires_at: int
     status: StatusReference
-    holder_key: Mapping[str, str]
+    holder_key: Mapping[str, str] | None
     decoys: int = 0
 
 

@@ -29,6 +29,7 @@ class Act(StrEnum):
     KEEP_PEOPLE = "keep-people"
     DECIDE = "decide"
     OFFER = "offer"
+    PRINT_LETTERS = "print-letters"
     VERIFY = "verify"
     REQUEST_PRESENTATION = "request-presentation"
     ENROL_CITIZENS = "enrol-citizens"
@@ -54,6 +55,7 @@ ALLOWED: Mapping[Role, frozenset[Act]] = {
             Act.KEEP_PEOPLE,
             Act.DECIDE,
             Act.OFFER,
+            Act.PRINT_LETTERS,
             Act.VERIFY,
             Act.REQUEST_PRESENTATION,
             Act.ENROL_CITIZENS,

@@ -199,7 +199,7 @@ class SdJwtVc(CredentialFormat):
             "iat": credential.issued_at,
             "exp": credential.expires_at,
             "vct": credential.type,
-            "cnf": {"jwk": dict(credential.holder_key)},
+            **({} if credential.holder_key is None else {"cnf": {"jwk": dict(credential.holder_key)}}),
             "status": {"status_list": {"idx": credential.status.index, "uri": credential.status.uri}},
             **concealed.payload,
         }

@@ -25,6 +25,7 @@ class Round(_Answer):
 
 
 class Sealed(_Answer):
-    """The signed letter."""
+    """The signed letter, of which the first ``revision`` bytes are its own signed revision."""
 
     pdf: bytes
+    revision: int

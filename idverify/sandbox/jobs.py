@@ -55,6 +55,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "read-codes": Job(_READING, f"{_FORMATS}.qr_image:read_codes", 6, 15.0, 1024 * MiB, 256 * KiB, list[Code]),
     "read-pdf-codes": Job(_READING, f"{_FORMATS}.qr_pdf:read_pdf_codes", 6, 15.0, 1024 * MiB, 256 * KiB, list[Code]),
     "write-code": Job(_MAKING, f"{_FORMATS}.qr_image:write_code", 2, 10.0, 1024 * MiB, MiB, bytes),
+    "small-portrait": Job(_MAKING, f"{_FORMATS}.portrait:small_portrait", 2, 10.0, 1024 * MiB, 8 * KiB, bytes),
     "render-letter": Job(_MAKING, f"{_FORMATS}.pdf.render:render", 10, 30.0, 1024 * MiB, 8 * MiB, bytes),
     "prepare-letter": Job(_MAKING, f"{_FORMATS}.pdf.sign:prepare", 5, 15.0, 1024 * MiB, 16 * MiB, Round),
     "seal-letter": Job(_MAKING, f"{_FORMATS}.pdf.sign:seal", 5, 15.0, 1024 * MiB, 16 * MiB, Round | Sealed),

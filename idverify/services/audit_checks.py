@@ -18,6 +18,7 @@ from idverify.auth.step_up import Confirmation, verify_evidence
 from idverify.core import key_order, security_act
 from idverify.core.assurance import CLAIM
 from idverify.core.decision import EFFECTS, CopyStatus, DecisionKind
+from idverify.core.form_parts import PAPER_CODE
 from idverify.core.retirement import Retirement
 from idverify.core.types import credential_type
 from idverify.core.verdict import CheckId, Result
@@ -32,17 +33,19 @@ from idverify.services.credential_text import as_document
 from idverify.services.decide import LIST_VALUE, Ruling, object_digest
 from idverify.services.erase import erasure_digest, read_counts
 from idverify.services.issue import answer_place
+from idverify.services.letter import read_sealed
+from idverify.services.letter_pdf import kept_pdf
 from idverify.services.office import Office
 from idverify.services.people import Person
 from idverify.services.permissions import facts_of
 from idverify.services.policy_record import digest, policy
-from idverify.services.records import split_opening
+from idverify.services.records import LETTER_MADE, split_opening
 from idverify.services.recover import FORGOTTEN_SECONDS
 from idverify.services.retire import RETIRED
 from idverify.services.sealed import ONE_PERMISSION, DecisionContent, unseal_content
 from idverify.services.step_up import action_place
 from idverify.stores import audit_queries, queries
-from idverify.stores.vault import SealBroken
+from idverify.stores.vault import PersonKey, SealBroken
 
 VALID_VALUE: Final = int(LIST_VALUE[CopyStatus.VALID])
 
@@ -122,6 +125,43 @@ async def retired(opened: Opened) -> Found:
     confirmed = await opened.row(audit_queries.AUTHORISATION_BY_ID, id=row["retirement_id"])
     digest = retire.action(retire.copy_of(row), Retirement(row["retired_for"])).digest()
     yield "its holder confirmed it", confirmed is not None and _confirms(opened, confirmed, digest)
+
+
+async def lettered(opened: Opened) -> Found:
+    """A letter on paper: its row and the file that is kept, its code and who signed that, and the copy of both."""
+    row, record, person = (
+        await opened.row(audit_queries.LETTER_OF_ENTRY, **opened.place),
+        opened.record,
+        opened.person,
+    )
+    known = row is not None and person is not None and row["person_id"] == person.id
+    yield "there is such a letter", known
+    if row is None or person is None or not known:
+        return
+    named = (row["revision_digest"], row["key_id"], (row["status_list"], row["status_index"]), row["code_digest"])
+    yield "its row is as recorded", named == (record.object_digest, record.kid, record.status, record.decision)
+    pdf = kept_pdf(row, person.key)
+    yield "the file that is kept is the one recorded", pdf is not None and _of_letter(pdf, row, record)
+    yield "our key signed its code", _code_signed(opened, row, person.key)
+
+
+def _of_letter(pdf: bytes, row: Any, record: Record) -> bool:
+    revision = hashlib.sha256(pdf[: row["revision_size"]]).digest()
+    return (revision, hashlib.sha256(pdf).digest()) == (record.object_digest, row["file_digest"])
+
+
+def _code_signed(opened: Opened, row: Any, key: PersonKey) -> bool:
+    """Whether the code is the one recorded, of the same copy, and our key signed it, though it be revoked since."""
+    carrier, trust = FORMATS[PAPER_CODE], replace(opened.office.trust, revoked_serials=frozenset())
+    try:
+        presented = carrier.signed_by(carrier.read(read_sealed(row, key)["code"].encode()), trust)
+        found = {check.id: check.result for check in carrier.check(presented, trust, row["created_at"], None)}
+    except (DocumentError, SealBroken):
+        return False
+    same = hashlib.sha256(presented.issuer_signed).digest() == opened.record.decision
+    status = presented.status is not None and (presented.status.uri, presented.status.index) == opened.record.status
+    ours = {found.get(check) for check in (CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.TYPE_ALLOWED)}
+    return same and status and ours == {Result.PASS}
 
 
 async def voided(opened: Opened) -> Found:
@@ -331,6 +371,7 @@ CHECKS: Final[Mapping[str, Callable[[Opened], Found]]] = {
     "credential.valid": status_changed,
     "credential.invalid": status_changed,
     RETIRED: retired,
+    LETTER_MADE: lettered,
     "issuance.void": voided,
     security_act.SIGNING_KEY_TAKEN: signing_key,
     security_act.SIGNING_KEY_RETIRED: signing_key,

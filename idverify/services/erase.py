@@ -195,7 +195,16 @@ def _removed(person_id: bytes, account: bytes | None) -> Iterator[Write]:
     """Every row about the person, those that refer to others first."""
     of_person = {"person_id": person_id}
     yield Change(tables.offer, of_person, {"replaces": None})
-    for table in (tables.credential, tables.issuance, tables.offer, tables.proposal, tables.decision, tables.enrolment):
+    for table in (
+        tables.letter_order,
+        tables.letter,
+        tables.credential,
+        tables.issuance,
+        tables.offer,
+        tables.proposal,
+        tables.decision,
+        tables.enrolment,
+    ):
         yield Remove(table, of_person)
     if account is not None:
         for table in (

@@ -56,6 +56,7 @@ PLACES_TRIED: Final = 50
 
 _UNKNOWN_OFFER: Final = "There is no such offer. Ask the officer for a new one."
 _USED_OFFER: Final = "This offer was used already. Ask the officer for a new one."
+_ON_PAPER: Final = "This code is for a letter on paper. Take it to any counter; no wallet can use it."
 _EXPIRED_OFFER: Final = "This offer has expired. Ask the officer for a new one."
 
 
@@ -86,8 +87,12 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is about to be signed, and for whom."""
+class Plan:
+    """What is about to be signed, and for whom.
+
+    ``row`` has the person's ``person_id`` and ``status``, the decision's ``decision_id`` and ``decision_handle``, the
+    ``offer_id``, and the copy that it ``replaces``.
+    """
 
     row: Any
     key: PersonKey
@@ -98,6 +103,7 @@ class _Plan:
     unsigned: ToBeSigned
     handle: bytes
     issuance_id: bytes
+    copy_id: bytes
     receipt_token: str
 
 
@@ -140,6 +146,8 @@ async def _look_up(office: Office, request: CollectionRequest) -> Row:
 
 def _require_usable(row: Any, now: int) -> None:
     """A code that is used up tells nothing of the person; the commit of the intent asks again, for good."""
+    if row["format"] not in FORMATS:
+        raise Unprocessable(_ON_PAPER)
     if row["consumed_at"] is not None:
         raise Conflict(_USED_OFFER)
     if row["expires_at"] <= now:
@@ -158,7 +166,7 @@ def _earlier_answer(row: Any, key: PersonKey, request: CollectionRequest) -> Col
     return Collected(**answer, format=row["format"], handle=row["credential_handle"], **place)
 
 
-def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
+def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> Plan:
     now, kind = office.clock.now(), credential_type(row["type"])
     if row["decision_id"] is None:
         raise Unprocessable("No decision has granted this person a status yet.")
@@ -185,24 +193,25 @@ def _plan(office: Office, row: Any, key: PersonKey, request: CollectionRequest) 
     )
     unsigned = carrier.prepare(credential, issuer, office.entropy)
     token = random_text(office, RECEIPT_TOKEN_BYTES)
-    return _Plan(row, key, kind, carrier, credential, issuer, unsigned, office.new_handle(), office.new_id(), token)
+    ids = office.new_handle(), office.new_id(), office.new_id()
+    return Plan(row, key, kind, carrier, credential, issuer, unsigned, *ids, token)
 
 
-class _PlaceTaken(Conflict):
-    pass
+class PlaceTaken(Conflict):
+    """Another process took the same place in a status list."""
 
 
-async def _intended(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> _Plan:
+async def _intended(office: Office, row: Any, key: PersonKey, request: CollectionRequest) -> Plan:
     """Each plan has another place in the status list; other processes take places that this one does not know of."""
     for _ in range(PLACES_TRIED):
         plan = _plan(office, row, key, request)
-        with suppress(_PlaceTaken):
+        with suppress(PlaceTaken):
             await _commit_intent(office, plan, request)
             return plan
     raise Unavailable("No free place in the status list was found. Ask again.")
 
 
-async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest) -> None:
+async def _commit_intent(office: Office, plan: Plan, request: CollectionRequest) -> None:
     now, row = office.clock.now(), plan.row
     consume = Consume(
         tables.offer,
@@ -212,12 +221,20 @@ async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest
         expired=Gone(_EXPIRED_OFFER),
         unknown=NotFound(_UNKNOWN_OFFER),
     )
-    intent = {
+    intent = intent_row(office, plan, request.idempotency_key, request.digest())
+    taken = PlaceTaken("Another process took the same place in the status list. Ask again.")
+    work = WriteSet((consume, Insert(tables.issuance, intent, taken)))
+    await office.store.write(partial(unless_kept, plan.credential.status, work, taken))
+
+
+def intent_row(office: Office, plan: Plan, idempotency_key: str, request_digest: bytes) -> dict[str, Any]:
+    """The intent of a plan, for ``issuance``; ``plan.row`` has ``offer_id`` and ``person_id``."""
+    return {
         "id": plan.issuance_id,
-        "offer_id": row["offer_id"],
-        "idempotency_key": request.idempotency_key,
-        "request_digest": request.digest(),
-        "person_id": row["person_id"],
+        "offer_id": plan.row["offer_id"],
+        "idempotency_key": idempotency_key,
+        "request_digest": request_digest,
+        "person_id": plan.row["person_id"],
         "tbs_digest": hashlib.sha256(plan.unsigned.payload).digest(),
         "handle": plan.handle,
         "key_id": plan.issuer.key_id,
@@ -225,14 +242,11 @@ async def _commit_intent(office: Office, plan: _Plan, request: CollectionRequest
         "status_index": plan.credential.status.index,
         "state": "open",
         "sealed_answer": None,
-        "created_at": now,
+        "created_at": office.clock.now(),
     }
-    taken = _PlaceTaken("Another process took the same place in the status list. Ask again.")
-    work = WriteSet((consume, Insert(tables.issuance, intent, taken)))
-    await office.store.write(partial(_unless_kept, plan.credential.status, work, taken))
 
 
-async def _unless_kept(place: StatusReference, work: WriteSet, taken: _PlaceTaken, transaction: Transaction) -> None:
+async def unless_kept(place: StatusReference, work: WriteSet, taken: PlaceTaken, transaction: Transaction) -> None:
     """Runs on the writer. Whose copy is erased, keeps its place, though no issuance of theirs is there any more."""
     asked = {"status_list": place.uri, "status_index": place.index}
     if await transaction.fetch(queries.STATUS_ENTRY, asked):
@@ -240,16 +254,22 @@ async def _unless_kept(place: StatusReference, work: WriteSet, taken: _PlaceTake
     await transaction.apply(work)
 
 
-async def _sign_and_seal(office: Office, plan: _Plan) -> tuple[bytes, bytes]:
+async def _sign_and_seal(office: Office, plan: Plan) -> tuple[bytes, bytes]:
+    return await signed(office, plan.carrier, plan.credential, plan.issuer, plan.unsigned)
+
+
+async def signed(
+    office: Office, carrier: CredentialFormat, planned: Credential, issuer: Issuer, unsigned: ToBeSigned
+) -> tuple[bytes, bytes]:
     """Sign, seal, and read the sealed credential again: it must say what was planned.
 
     The document, and the SHA-256 of its issuer-signed bytes.
     """
-    signature = await office.signer.sign(plan.issuer.key_id, plan.unsigned.payload)
-    document = plan.carrier.seal(plan.unsigned, signature)
+    signature = await office.signer.sign(issuer.key_id, unsigned.payload)
+    document = carrier.seal(unsigned, signature)
     if isinstance(document, ToBeSigned):
         raise Unavailable("This format needs more than one signature; no copy of it can be issued to a wallet.")
-    presented, planned = plan.carrier.read(document), plan.credential
+    presented = carrier.read(document)
     as_planned = (
         presented.type == planned.type
         and presented.status == planned.status
@@ -261,19 +281,31 @@ async def _sign_and_seal(office: Office, plan: _Plan) -> tuple[bytes, bytes]:
     return document, hashlib.sha256(presented.issuer_signed).digest()
 
 
-async def _commit_issued(office: Office, plan: _Plan, document: bytes, digest: bytes) -> Collected:
+async def _commit_issued(office: Office, plan: Plan, document: bytes, digest: bytes) -> Collected:
+    shard, index = await commit_issued(office, plan, issuing(office, plan, document, digest))
+    text = as_text(plan.carrier.name, document)
+    return Collected(text, plan.carrier.name, plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
+
+
+def issuing(office: Office, plan: Plan, document: bytes, digest: bytes) -> WriteSet:
+    """What makes a copy of what was signed: its entry, its row, and the end of its intent.
+
+    The person's status must still be the one that it speaks of.
+    """
     row, status = plan.row, (plan.credential.status.uri, plan.credential.status.index)
     record = Record("credential.issued", digest, plan.issuer.key_id, status, None, row["decision_handle"])
     entry = about_person(record, plan.handle, row["person_id"], plan.key, office.entropy)
-    once = replace(entry, once=plan.issuance_id)
     rows = (_still_entitled(row), _credential_row(office, plan, digest), _answer_row(plan, document))
-    about = row["person_id"], plan.key
-    superseding = partial(supersede, office, about, row["replaces"])
-    shard, index, flips = await office.store.write(partial(_carry_out, WriteSet(rows, (once,)), superseding))
+    return WriteSet(rows, (replace(entry, once=plan.issuance_id),))
+
+
+async def commit_issued(office: Office, plan: Plan, work: WriteSet) -> tuple[int, int]:
+    """Shard and index of the copy's entry, which is the first of ``work``; a copy that it replaces is retired."""
+    superseding = partial(supersede, office, (plan.row["person_id"], plan.key), plan.row["replaces"])
+    shard, index, flips = await office.store.write(partial(_carry_out, work, superseding))
     await office.board.apply(flips)
     office.tally.issued(plan.kind.id)
-    text = as_text(plan.carrier.name, document)
-    return Collected(text, plan.carrier.name, plan.credential.expires_at, plan.receipt_token, plan.handle, shard, index)
+    return shard, index
 
 
 async def _carry_out(
@@ -281,7 +313,7 @@ async def _carry_out(
 ) -> tuple[int, int, tuple[Flip, ...]]:
     """Runs on the writer: shard and index of the entry, and what becomes of a copy that this one replaces."""
     shard, _ = await transaction.log()
-    (index,) = await transaction.apply(work)
+    index, *_ = await transaction.apply(work)
     return shard, index, await superseding(transaction)
 
 
@@ -292,9 +324,9 @@ def _still_entitled(row: Any) -> Change:
     return Change(tables.person, seen, {"status": row["status"]}, decided)
 
 
-def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
+def _credential_row(office: Office, plan: Plan, digest: bytes) -> Insert:
     row = {
-        "id": office.new_id(),
+        "id": plan.copy_id,
         "issuer_id": office.deployment.issuer_id,
         "person_id": plan.row["person_id"],
         "decision_id": plan.row["decision_id"],
@@ -316,7 +348,7 @@ def _credential_row(office: Office, plan: _Plan, digest: bytes) -> Insert:
     return Insert(tables.credential, row)
 
 
-def _answer_row(plan: _Plan, document: bytes) -> Change:
+def _answer_row(plan: Plan, document: bytes) -> Change:
     """The intent is closed, and the answer kept for a repeat, sealed under the person's key."""
     answer = {
         "credential": as_text(plan.carrier.name, document),

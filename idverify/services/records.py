@@ -19,12 +19,14 @@ from idverify.stores.writes import Recorded
 
 HANDLE_BYTES: Final = 16
 COVER: Final = "cover"
+LETTER_MADE: Final = "letter.made"
 LOG_START: Final = "log.start"
 SHARD_CLOSE: Final = "shard.close"
 
 # The true types inside commitments, and the coarse public type that each shows (DESIGN section 3, "Privacy").
 ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
     "credential.issued": EntryType.CREDENTIAL,
+    LETTER_MADE: EntryType.CREDENTIAL,
     "credential.suspended": EntryType.STATUS,
     "credential.valid": EntryType.STATUS,
     "credential.invalid": EntryType.STATUS,

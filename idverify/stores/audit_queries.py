@@ -16,6 +16,7 @@ from idverify.stores.tables import (
     enrolment,
     issuance,
     ledger_record,
+    letter,
     offer,
     person,
     security_key,
@@ -55,6 +56,12 @@ CREDENTIAL_OF_ENTRY: Final = _CREDENTIAL.where(
 )
 CREDENTIAL_OF_STATUS: Final = _CREDENTIAL.where(
     credential.c.status_list == bindparam("status_list"), credential.c.status_index == bindparam("status_index")
+)
+# A letter, with the place of its copy in the status list.
+LETTER_OF_ENTRY: Final = (
+    select(letter, credential.c.status_list, credential.c.status_index)
+    .join(credential, credential.c.id == letter.c.credential_id)
+    .where(letter.c.ledger_shard == _HERE["shard"], letter.c.ledger_index == _HERE["index"])
 )
 # The copy that was collected in the place of another.
 COLLECTED_FOR: Final = (

@@ -27,6 +27,9 @@ from idverify.stores.tables import (
     ledger_record,
     ledger_state,
     ledger_waiting,
+    letter,
+    letter_batch,
+    letter_order,
     look,
     metadata_blob,
     notice,
@@ -460,6 +463,91 @@ COLLECTION: Final = (
     )
     .outerjoin(credential, credential.c.handle == issuance.c.handle)
     .where(offer.c.code_hash == bindparam("code_hash"))
+)
+
+# A right to a letter on paper, and whose it is.
+LETTER_OFFER: Final = (
+    select(offer, person.c.handle.label("person_handle"))
+    .join(person, person.c.id == offer.c.person_id)
+    .where(offer.c.code_hash == bindparam("code_hash"), offer.c.format == "letter")
+)
+# A letter with the copy that it is of, the opening of that copy's entry, and the key that opens what is sealed.
+_LETTER = (
+    select(
+        letter,
+        credential.c.handle.label("copy_handle"),
+        credential.c.type,
+        credential.c.status,
+        credential.c.status_list,
+        credential.c.status_index,
+        credential.c.issued_at,
+        credential.c.expires_at,
+        credential.c.ledger_shard.label("copy_shard"),
+        credential.c.ledger_index.label("copy_index"),
+        ledger_record.c.opening,
+        person.c.handle.label("person_handle"),
+        person_key.c.wrapping_key_id,
+        person_key.c.wrapped,
+    )
+    .join(credential, credential.c.id == letter.c.credential_id)
+    .join(
+        ledger_record,
+        and_(
+            ledger_record.c.shard == credential.c.ledger_shard,
+            ledger_record.c.ledger_index == credential.c.ledger_index,
+        ),
+    )
+    .join(person, person.c.id == letter.c.person_id)
+    .join(person_key, person_key.c.person_id == letter.c.person_id)
+    .where(person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
+)
+LETTER: Final = _LETTER.where(letter.c.handle == bindparam("handle"))
+LETTERS_OF_PERSON: Final = (
+    select(
+        letter.c.handle,
+        letter.c.created_at,
+        letter.c.made_at,
+        letter.c.file_digest,
+        credential.c.handle.label("copy_handle"),
+        credential.c.type,
+        credential.c.status,
+        credential.c.expires_at,
+    )
+    .join(credential, credential.c.id == letter.c.credential_id)
+    .where(letter.c.person_id == bindparam("person_id"))
+    .order_by(letter.c.created_at.desc(), letter.c.id.desc())
+)
+LETTER_MADE: Final = select(letter.c.made_at).where(letter.c.id == bindparam("id"))
+LETTER_BATCH: Final = select(letter_batch).where(letter_batch.c.handle == bindparam("handle"))
+LETTER_BATCHES: Final = select(letter_batch).order_by(letter_batch.c.id.desc()).limit(50)
+LETTERS_OF_BATCH: Final = (
+    select(
+        letter_order.c.position,
+        letter_order.c.failed_for,
+        person.c.handle.label("person_handle"),
+        letter.c.handle.label("letter_handle"),
+        letter.c.made_at,
+        letter.c.file_digest,
+    )
+    .join(person, person.c.id == letter_order.c.person_id)
+    .outerjoin(letter, letter.c.id == letter_order.c.letter_id)
+    .where(letter_order.c.batch_id == bindparam("batch_id"))
+    .order_by(letter_order.c.position)
+)
+# What is left to do, the oldest batch first.
+OPEN_LETTER_ORDERS: Final = (
+    select(
+        letter_order,
+        letter_batch.c.choices,
+        letter_batch.c.created_by,
+        letter_batch.c.authorisation_id,
+        letter.c.handle.label("letter_handle"),
+    )
+    .join(letter_batch, letter_batch.c.id == letter_order.c.batch_id)
+    .outerjoin(letter, letter.c.id == letter_order.c.letter_id)
+    .where(letter_order.c.state != "failed", letter.c.made_at.is_(None))
+    .order_by(letter_order.c.batch_id, letter_order.c.position)
+    .limit(bindparam("most"))
 )
 
 _ISSUANCE_WITH_KEY = (

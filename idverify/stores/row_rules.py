@@ -163,4 +163,27 @@ ROW_RULES: Final[Mapping[str, str]] = {
             SELECT person_id, ledger_index, 1 AS retired FROM credential WHERE retired_at IS NOT NULL
             UNION ALL SELECT person_id, ledger_index, -1 FROM ledger_record WHERE type = 'credential.retired'
         ) AS n GROUP BY n.person_id HAVING sum(n.retired) <> 0""",
+    "a letter is of a copy of its person": """
+        SELECT NULL FROM letter l LEFT JOIN credential c ON c.id = l.credential_id AND c.person_id = l.person_id
+        WHERE c.id IS NULL""",
+    "a copy that was asked for on paper has its letter": """
+        SELECT c.ledger_index FROM issuance i JOIN offer o ON o.id = i.offer_id AND o.format = 'letter'
+        JOIN credential c ON c.handle = i.handle LEFT JOIN letter l ON l.credential_id = c.id
+        WHERE i.state = 'issued' AND l.id IS NULL""",
+    "a letter that was made is kept, and has an entry": """
+        SELECT l.ledger_index FROM letter l LEFT JOIN ledger_record r
+        ON r.shard = l.ledger_shard AND r.ledger_index = l.ledger_index AND r.person_id = l.person_id
+        AND r.type = 'letter.made'
+        WHERE (l.made_at IS NOT NULL AND r.handle IS NULL) OR (l.made_at IS NULL) <> (l.sealed_pdf IS NULL)
+        OR (l.made_at IS NULL) <> (l.file_digest IS NULL) OR (l.made_at IS NULL) <> (l.revision_digest IS NULL)""",
+    "an entry of a letter has its letter": """
+        SELECT r.ledger_index FROM ledger_record r LEFT JOIN letter l
+        ON l.ledger_shard = r.shard AND l.ledger_index = r.ledger_index AND l.person_id = r.person_id
+        WHERE r.type = 'letter.made' AND l.id IS NULL""",
+    "whoever orders letters confirms it": """
+        SELECT a.ledger_index FROM letter_batch b LEFT JOIN authorisation a ON a.id = b.authorisation_id
+        WHERE a.act IS DISTINCT FROM 'print-letters'""",
+    "a letter of a batch is of whom it was ordered for": """
+        SELECT l.ledger_index FROM letter_order o LEFT JOIN letter l ON l.id = o.letter_id
+        WHERE o.letter_id IS NOT NULL AND l.person_id IS DISTINCT FROM o.person_id""",
 }

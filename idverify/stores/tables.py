@@ -480,6 +480,54 @@ credential = Table(
     UniqueConstraint("status_list", "status_index", name="status_index_of_one_credential"),
 )
 
+# Letters that a print room makes together: who asked and confirmed it, and what all of them chose (JSON).
+letter_batch = Table(
+    "letter_batch",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _text("choices"),
+    _text("created_by"),
+    _bytes("authorisation_id"),
+    _int("created_at"),
+)
+
+# A copy on paper: ``sealed`` is of what its letter is made, ``sealed_pdf`` the letter, signed with ``key_id``; and the
+# digests of the code's signed bytes, of the letter's signed revision (its first bytes), and of the whole file.
+letter = Table(
+    "letter",
+    metadata,
+    _id(),
+    _bytes("handle", unique=True),
+    _person(),
+    Column("credential_id", LargeBinary, ForeignKey("credential.id"), nullable=False, unique=True),
+    _bytes("code_digest"),
+    _bytes("key_id"),
+    _bytes("sealed"),
+    _bytes("revision_digest", null=True),
+    _int("revision_size", null=True),
+    _bytes("file_digest", null=True),
+    _bytes("sealed_pdf", null=True),
+    _int("created_at"),
+    _int("made_at", null=True),
+    _int("ledger_shard", null=True),
+    _int("ledger_index", null=True),
+    Index("letter_of_person", "person_id"),
+)
+
+# One letter of a batch: ``waiting``; ``begun``, with its copy; or ``failed``, and why there will be none.
+letter_order = Table(
+    "letter_order",
+    metadata,
+    Column("batch_id", LargeBinary, ForeignKey("letter_batch.id"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _person(),
+    _text("state"),
+    Column("letter_id", LargeBinary, ForeignKey("letter.id"), nullable=True, unique=True),
+    _text("failed_for", null=True),
+    Index("letter_order_of_person", "person_id"),
+)
+
 # Every index that is not VALID; the published list is a function of these rows.
 status_entry = Table(
     "status_entry",

@@ -29,8 +29,8 @@ _HOW: Final = (
 # For whom routes are, by the module of their handlers, in the order in which readers meet them
 AUDIENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "Verifiers": ("verify",),
-    "Holders": ("collect", "own_entries", "own_copies"),
-    "Officers": ("people", "confirmations"),
+    "Holders": ("collect", "own_entries", "own_copies", "own_letters"),
+    "Officers": ("people", "letters", "letter_batches", "confirmations"),
     "Operators": ("erasing", "shards", "authenticators", "administering", "metrics"),
     "People and their security keys": ("signing_in", "own_account", "own_keys"),
     "Everybody": ("public", "status_lists", "log", "credential_types", "tsa"),

@@ -10,6 +10,7 @@ from idverify.formats.sdjwt_vc_draft import ISSUER_METADATA_PATH
 from idverify.services.branches import DOCUMENTS, TIME_STAMPS
 from idverify.services.iacas import PATH as IACAS_PATH
 from idverify.services.issuer_metadata import TYPES_PATH
+from idverify.services.letter_batch import MOST_LETTERS
 from idverify.web import (
     administering,
     authenticators,
@@ -17,12 +18,15 @@ from idverify.web import (
     confirmations,
     credential_types,
     erasing,
+    letter_batches,
+    letters,
     log,
     metrics,
     own_account,
     own_copies,
     own_entries,
     own_keys,
+    own_letters,
     people,
     public,
     schema,
@@ -47,6 +51,8 @@ SHARDS: Final = V1 + "/ledger/shards"
 SHARD: Final = log.PREFIX + "{shard:[0-9]{1,9}}"
 OWN_COPY: Final = V1 + "/own-copies/{copy:[0-9a-f]{32}}"
 CREDENTIAL: Final = V1 + "/credentials/{credential:[0-9a-f]{32}}"
+LETTER_BATCHES: Final = V1 + "/letter-batches"
+LETTER: Final = "/{letter:[0-9a-f]{32}}"
 Answers = dict[int, type[BaseModel] | None]
 HEALTH: Final[Answers] = {200: schema.Health, 503: schema.Health}
 DECIDED: Final[Answers] = {201: schema.DecisionMade, 202: schema.ProposalMade}
@@ -55,8 +61,11 @@ OTHER_MEDIA: Final[Answers] = {200: None}
 BEGUN: Final[Answers] = {201: schema.CeremonyBegun}
 SESSION: Final[Answers] = {200: schema.SignedIn}
 CODE: Final[Answers] = {201: schema.EnrolmentCode}
+LETTER_MADE: Final[Answers] = {201: schema.LetterMade}
+LETTER_CODE: Final[Answers] = {201: schema.LetterCodeMade}
 GONE: Final[Answers] = {204: None}
 CONFIRMED: Final = ("Step-Up",)
+OF_LISTS: Final = 2 * MOST_LETTERS  # values: a list of people
 OF_REGISTERS: Final = 32_768  # values: a change of trusted issuers, or a list of authenticators, is long
 
 # fmt: off
@@ -92,6 +101,17 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", PROPOSAL, people.read_proposal, KNOWN, {200: schema.ProposalDetail}),
     Endpoint("POST", PROPOSAL + "/approval", people.approve_proposal, KNOWN, {201: schema.DecisionMade}, None,
              CONFIRMED),
+    Endpoint("GET", PERSON + "/letters", letters.list_letters, KNOWN, {200: schema.Letters}),
+    Endpoint("POST", PERSON + "/letters", letters.print_letter, KNOWN, LETTER_MADE, schema.NewLetter, CONFIRMED),
+    Endpoint("POST", PERSON + "/letter-codes", letters.make_code, KNOWN, LETTER_CODE, schema.NewLetterCode, CONFIRMED),
+    Endpoint("POST", letters.PATH + "/collection", letters.collect, KNOWN, LETTER_MADE, schema.LetterCollection,
+             CONFIRMED),
+    Endpoint("GET", letters.PATH + LETTER, letters.letter_file, KNOWN, OTHER_MEDIA),
+    Endpoint("POST", LETTER_BATCHES, letter_batches.order, KNOWN, {202: schema.LetterBatchView}, schema.NewLetterBatch,
+             CONFIRMED, values=OF_LISTS),
+    Endpoint("GET", LETTER_BATCHES, letter_batches.list_batches, KNOWN, {200: schema.LetterBatches}),
+    Endpoint("GET", LETTER_BATCHES + "/{batch:[0-9a-f]{32}}", letter_batches.show, KNOWN,
+             {200: schema.LetterBatchDetail}),
     # admins
     Endpoint("POST", PERSON + "/erasure", erasing.propose, KNOWN, {202: schema.ProposalMade}, schema.NewErasure,
              CONFIRMED),
@@ -128,6 +148,11 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
              OTHER_MEDIA),
     Endpoint("GET", V1 + "/own-copies", own_copies.list_copies, KNOWN, {200: schema.OwnCopies}),
     Endpoint("POST", OWN_COPY + "/retirement", own_copies.retire_copy, KNOWN, GONE, schema.NewRetirement, CONFIRMED),
+    Endpoint("GET", own_letters.PATH, own_letters.list_letters, KNOWN, {200: schema.Letters}),
+    Endpoint("POST", own_letters.PATH, own_letters.print_letter, KNOWN, LETTER_MADE, schema.NewOwnLetter, CONFIRMED),
+    Endpoint("GET", own_letters.PATH + LETTER, own_letters.letter_file, KNOWN, OTHER_MEDIA),
+    Endpoint("POST", V1 + "/own-letter-codes", own_letters.make_code, KNOWN, LETTER_CODE, schema.NewLetterCode,
+             CONFIRMED),
     # verifiers
     Endpoint("POST", V1 + "/verification-requests", verify.request_presentation, KNOWN, REQUESTED,
              schema.NewVerificationRequest, recalls=True),

@@ -20,6 +20,7 @@ from pydantic import (
 from idverify.core.action import canonical_json
 from idverify.core.assurance import Confidence, Eidas, IdentityAssurance, Minimum, Protection
 from idverify.core.decision import CopyStatus, DecisionKind, PersonStatus
+from idverify.core.letter_choices import LetterChoices
 from idverify.core.person import PersonDetails, TravelDocument
 from idverify.core.policy import Role
 from idverify.core.retirement import Retirement
@@ -27,6 +28,7 @@ from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
 from idverify.services.ceremonies import Given
 from idverify.services.check import MOST
+from idverify.services.letter_batch import MOST_LETTERS, LetterState
 from idverify.services.notices import NoticeKind
 from idverify.services.sealed import DecisionContent
 
@@ -728,6 +730,103 @@ class AdminActDone(Model):
     """The act was carried out. ``enrolment`` is what the approver hands over where it made a one-time code."""
 
     enrolment: SecondPart | None
+
+
+class NewLetter(LetterChoices):
+    """A letter on paper: which document, what of it for which purpose, and how it is printed."""
+
+
+class NewOwnLetter(LetterChoices):
+    """The same for oneself; ``replaces`` is the copy that is withdrawn with it."""
+
+    replaces: Handle | None = None
+
+
+class LetterCollection(LetterChoices):
+    """A letter for whoever brought a code to the counter; ``type`` is the one that the code is for."""
+
+    code: Annotated[str, Field(max_length=100)]
+
+
+class NewLetterCode(Model):
+    """Which document a code for a letter is for."""
+
+    type: str
+
+
+class LetterCodeMade(Model):
+    """A one-time code with which any counter prints a letter; shown this once."""
+
+    code: str
+    type: str
+    expires_at: Instant
+
+
+class LetterMade(Model):
+    """A copy on paper that was made, and where its file is: PDF, kept for as long as the person's record is."""
+
+    letter: Handle
+    file: str
+
+
+class LetterView(Model):
+    """A letter. ``copy_reference`` is the copy that it is; ``sha256`` is of the file, once that is made."""
+
+    letter: Handle
+    copy_reference: Handle
+    type: str
+    status: CopyStatus
+    created_at: Instant
+    made_at: Instant | None
+    expires_at: Instant
+    sha256: str | None
+
+
+class Letters(Model):
+    """A person's letters, newest first."""
+
+    letters: list[LetterView]
+
+
+class NewLetterBatch(Model):
+    """Letters that a print room makes together: for whom, and what all of them choose."""
+
+    people: Annotated[list[Handle], Field(min_length=1, max_length=MOST_LETTERS)]
+    choices: LetterChoices
+
+
+class LetterOrderView(Model):
+    """One letter of a batch: ``waiting``, ``made`` or ``failed``; then ``detail`` says why."""
+
+    person: Handle
+    state: LetterState
+    letter: Handle | None
+    sha256: str | None
+    detail: str | None
+
+
+class LetterBatchView(Model):
+    """A batch: how many of its letters are made, and how many failed; the rest is being made."""
+
+    batch: Handle
+    created_by: str
+    created_at: Instant
+    choices: LetterChoices
+    total: int
+    made: int
+    failed: int
+
+
+class LetterBatchDetail(LetterBatchView):
+    """The same, letter by letter, in the order of the list."""
+
+    letters: list[LetterOrderView]
+
+
+class LetterBatches(Model):
+    """The newest batches first."""
+
+    batches: list[LetterBatchView]
 
 
 class Health(Model):

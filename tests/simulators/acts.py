@@ -35,6 +35,7 @@ from idverify.services import (
     invite,
     key_ceremony,
     keys,
+    letter_pdf,
     notices,
     offer,
     recovery_codes,
@@ -59,6 +60,7 @@ from idverify.stores import queries, tables
 from tests.simulators import makers
 from tests.simulators.foreign_issuer import NORTH
 from tests.simulators.holder import collection, holding
+from tests.simulators.letters import printed, published
 from tests.simulators.rulings import content
 from tests.simulators.service import PERMISSION
 from tests.simulators.signed_in import PersonalKey
@@ -124,6 +126,7 @@ async def every_act(served: SoftwareOffice, *, erase_another: bool = False) -> l
     for who in ("second", "admin"):
         await served.api.identity(who)
     person = await _about_a_person(watch)
+    await _on_paper(watch)
     citizen = await _about_keys(watch, person)
     await _retirements(watch, person, citizen)
     await _decisions(watch, person)
@@ -185,6 +188,14 @@ async def _about_a_person(watch: _Watch) -> bytes:
     await watch("collected", _collected(served, as_wallets_read))
     await watch("an issuance failed", _failed_issuance(served, person.hex()))
     return person
+
+
+async def _on_paper(watch: _Watch) -> None:
+    """Somebody else's, so that decisions on the person change one copy."""
+    served = watch.served
+    person = bytes.fromhex(await served.api.person_with_status())
+    handle = await watch("a letter was asked for", printed(served, person))
+    await watch("the letter was made", published(served, letter_pdf.finish(served.office, handle)))
 
 
 def _details(name: str) -> dict[str, Any]:

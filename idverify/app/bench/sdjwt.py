@@ -194,7 +194,7 @@ def _library(stage: Stage, given: Iterable[_Given]) -> dict[str, Call]:
         "iat": credential.issued_at,
         "exp": credential.expires_at,
         "vct": credential.type,
-        "cnf": {"jwk": dict(credential.holder_key)},
+        "cnf": {"jwk": dict(credential.holder_key or {})},
         "status": {"status_list": {"idx": credential.status.index, "uri": credential.status.uri}},
         **{hidden(name): value for name, value in _CLAIMS.items()},
     }

@@ -196,6 +196,8 @@ def encode(credential: Credential, digests: Mapping[str, Mapping[int, bytes]], c
 
     ``certified_from`` is when the signer's certificate begins, in Unix seconds.
     """
+    if credential.holder_key is None:
+        raise ValueError("An mdoc is bound to a key of its holder (ISO/IEC 18013-5 section 9.1.2.4).")
     days = whole_days(credential.issued_at, credential.expires_at, certified_from)
     start, end = (dt.datetime.fromtimestamp(at, dt.UTC) for at in days)
     device_key_info: dict[str, Any] = {"deviceKey": cose.cose_key(credential.holder_key)}

@@ -40,9 +40,10 @@ class Round(TypedDict):
 
 
 class Sealed(TypedDict):
-    """The signed letter."""
+    """The signed letter. Its own signature covers its first ``revision`` bytes, in which it stands itself."""
 
     pdf: bytes
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _finished(state: _State) -> Sealed:
         if not place.holds_in(state.pdf):
             raise DocumentError("pdf-changed", "The letter is not what was signed.")
         cms.require_signed(place.signature(state.pdf), content_type, digest, chain[0])
-    return {"pdf": state.pdf}
+    return {"pdf": state.pdf, "revision": state.places[0].size}
 
 
 def _round(role: str, payload: bytes, state: _State) -> Round:

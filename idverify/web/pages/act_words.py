@@ -32,8 +32,8 @@ from idverify.services.office import (
     TRUST_SIGNER,
     VERIFICATION_SIGNER,
 )
-from idverify.web.pages.said import Said, said
-from idverify.web.pages.words import N_
+from idverify.web.pages.said import ANSWERS, Said, said
+from idverify.web.pages.words import N_, OWN_NAMES, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ PURPOSES: Final[Mapping[Purpose, str]] = {
     Purpose.TRAVEL: N_("Right to travel here"),
     Purpose.AGE: N_("Over 18"),
     Purpose.CHOSEN: N_("Whatever the holder chooses to show"),
+}
+# What a letter on paper is for, which says what stands on it
+LETTER_PURPOSES: Final[Mapping[Purpose, str]] = {
+    **PURPOSES,
+    Purpose.CHOSEN: N_("For everything: it shows all that the document says"),
 }
 # The names are in the catalogue: they are those of the declarations
 TYPES: Final[Mapping[str, str]] = {kind.id: kind.name for kind in CREDENTIAL_TYPES.values()}
@@ -95,6 +100,9 @@ ACTS: Final[Mapping[str, str]] = {
     "restore-access": N_("Code for an account whose keys were lost"),
     "make-recovery-codes": N_("Recovery codes made"),
     "retire-copy": N_("Copy of a document withdrawn"),
+    "print-letter": N_("Letter on paper issued"),
+    "print-letters": N_("Letters on paper ordered"),
+    "offer-letter": N_("Code for a letter on paper"),
 }
 
 
@@ -398,6 +406,28 @@ def _offer(action: Action) -> list[Said]:
     return [*_document(action), Said(_REFERENCE, str(action.subject))]
 
 
+def _letter_choices(action: Action) -> Iterator[Said]:
+    content = action.content
+    yield Said(_DOCUMENT, TYPES[content["type"]], translated=True)
+    yield Said(N_("What it is for"), LETTER_PURPOSES[Purpose(content["purpose"])], translated=True)
+    yield Said(N_("Language of the letter"), OWN_NAMES[Language(content["language"])])
+    yield Said(N_("Large print"), ANSWERS[content["large_print"]], translated=True)
+    yield Said(N_("Photo in the code"), ANSWERS[content["portrait"]], translated=True)
+
+
+def _letter(action: Action) -> list[Said]:
+    return [*_letter_choices(action), *_in_place_of(action), Said(_REFERENCE, str(action.subject))]
+
+
+def _letters(action: Action) -> list[Said]:
+    content = action.content
+    return [
+        *_letter_choices(action),
+        Said(N_("How many letters"), str(content["count"])),
+        Said(N_("The list of people (its SHA-256)"), content["people"]),
+    ]
+
+
 def _erasure(action: Action) -> list[Said]:
     return [
         Said(_REFERENCE, str(action.subject)),
@@ -453,6 +483,12 @@ _ACTS: Final[Mapping[str, tuple[str, Callable[[Action], list[Said]]]]] = {
     "restore-access": (N_("Do you confirm that whoever has this account gets a code to add a key to it?"), _account),
     "make-recovery-codes": (N_("Do you confirm that you want new recovery codes?"), lambda _: [_REPLACED]),
     "retire-copy": (N_("Do you confirm that nobody may accept this copy any more?"), _copy),
+    "print-letter": (N_("Do you confirm that this letter is issued?"), _letter),
+    "print-letters": (N_("Do you confirm that these letters are issued?"), _letters),
+    "offer-letter": (
+        N_("Do you confirm that there is a code with which any counter prints this letter?"),
+        _offer,
+    ),
     "add-security-key": (N_("Do you confirm that you want to add another security key?"), lambda _: []),
     "remove-security-key": (
         N_("Do you confirm that this security key opens nothing here any more?"),

@@ -14,7 +14,7 @@ from idverify.web.pages.ceremony_form import shown
 from idverify.web.pages.render import Html
 
 # Acts on somebody's record: whoever confirms one sees whom it is about, which is a look like any other.
-_ON_PEOPLE: Final = frozenset({"decide", "offer-credential", "enrol-citizen"})
+_ON_PEOPLE: Final = frozenset({"decide", "offer-credential", "enrol-citizen", "print-letter", "offer-letter"})
 
 
 async def ask(call: PageCall, action: Action) -> Html:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from idverify.core.decision import CopyStatus
 from idverify.core.retirement import HOLDERS_REASONS, REASONS, Retirement
-from idverify.services import retire
+from idverify.services import letter_pdf, retire
 from idverify.services.retire import OwnCopy
 from idverify.web.pages.act_words import FORMAT_NAMES, TYPES
 from idverify.web.pages.call import Answer, PageCall, Redirect
@@ -18,6 +18,7 @@ from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
 PATH: Final = "/citizen/copies"
+_PAPER: Final = N_("Showing it on paper (letter)")
 _CHOICES: Final[Mapping[Retirement, str]] = {reason: REASONS[reason] for reason in HOLDERS_REASONS}
 
 
@@ -43,6 +44,7 @@ class CopyPage:
     collected_at: int
     good_until: int
     withdrawn: bool
+    on_paper: bool
 
 
 async def show(call: PageCall) -> Html:
@@ -61,19 +63,22 @@ async def withdraw(call: PageCall) -> Answer:
 
 async def _page(call: PageCall, form: Filled[RetirementForm]) -> Html:
     copy = await retire.own_copy(call.office, call.caller, call.handle("copy"))
-    context = {"copy": _shown(copy), "form": form, "reasons": call.choices(_CHOICES)}
+    letters = await letter_pdf.own_letters(call.office, call.caller)
+    on_paper = any(one.copy == copy.handle for one in letters)
+    context = {"copy": _shown(copy, on_paper=on_paper), "form": form, "reasons": call.choices(_CHOICES)}
     return Html("citizen/copy.html", context, form.status)
 
 
-def _shown(copy: OwnCopy) -> CopyPage:
+def _shown(copy: OwnCopy, *, on_paper: bool) -> CopyPage:
     return CopyPage(
         copy.handle.hex(),
         copy.type,
         copy.format,
         TYPES[copy.type],
-        FORMAT_NAMES[copy.format],
+        _PAPER if on_paper else FORMAT_NAMES[copy.format],
         COPIES[copy.status],
         copy.issued_at,
         copy.expires_at,
         copy.status is CopyStatus.INVALID,
+        on_paper,
     )

@@ -55,6 +55,8 @@ CHANNELS: Final[Mapping[str, str]] = {
     "record": N_("Opened the record"),
     "enrolment": N_("Made a code to register a security key"),
     "offer": N_("Offered a credential"),
+    "letter": N_("A letter on paper"),
+    "letter-code": N_("Made a code for a letter on paper"),
     "erasure": N_("Asked for this record to be erased"),
     "evidence": N_("Downloaded the evidence of an act on this record"),
     Channel.DOCUMENT: N_("Checked a document"),
@@ -72,6 +74,7 @@ _OWN_WORK: Final = N_("The authority's own work")
 FOUND: Final[Mapping[str, str]] = {
     "viewed": N_("Read"),
     "made": N_("Done"),
+    "ordered": N_("Ordered"),
     "exported": N_("Done"),
     "registered": N_("Done"),
     "cancelled": N_("Done"),

@@ -16,6 +16,7 @@ from idverify.web.pages import (
     api_keys,
     authenticators,
     citizen,
+    citizen_letters,
     colleagues,
     confirmations,
     enrol,
@@ -25,6 +26,7 @@ from idverify.web.pages import (
     notices,
     officer_decisions,
     officer_desk,
+    officer_letters,
     officer_people,
     officer_proposals,
     officer_slips,
@@ -62,6 +64,7 @@ SIGNING_KEY: Final = signing_keys.PATH + "/{signing_key:[0-9a-f]{16}}"
 ERASURE: Final = erasures.PATH + "/{erasure:[0-9a-f]{32}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
 COPY: Final = own_copies.PATH + "/{copy:[0-9a-f]{32}}"
+LETTER: Final = "/{letter:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,40}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
 
@@ -118,6 +121,13 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", PERSON + "/letter", officer_slips.letter, OFFICER),
     Page("GET", PERSON + "/offer", officer_people.to_record, OFFICER),
     Page("POST", PERSON + "/offer", officer_slips.hand_out, OFFICER),
+    Page("GET", PERSON + "/letters", officer_letters.show, OFFICER),
+    Page("POST", PERSON + "/letters", officer_letters.make, OFFICER),
+    Page("GET", PERSON + "/letters/code", officer_letters.to_letters, OFFICER),
+    Page("POST", PERSON + "/letters/code", officer_letters.make_code, OFFICER),
+    Page("GET", officer_letters.COLLECTION, officer_letters.ask_code, OFFICER),
+    Page("POST", officer_letters.COLLECTION, officer_letters.collect, OFFICER),
+    Page("GET", officer_letters.COLLECTION + LETTER, officer_letters.fetch, OFFICER),
     Page("GET", "/officer/proposals", officer_proposals.list_proposals, OFFICER),
     Page("GET", PROPOSAL, officer_proposals.show, OFFICER),
     Page("POST", PROPOSAL, officer_proposals.approve, OFFICER),
@@ -132,6 +142,11 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", "/citizen/collect", citizen.collect, CITIZEN),
     Page("GET", COPY, own_copies.show, CITIZEN),
     Page("POST", COPY, own_copies.withdraw, CITIZEN),
+    Page("GET", citizen_letters.PATH, citizen_letters.show, CITIZEN),
+    Page("POST", citizen_letters.PATH, citizen_letters.make, CITIZEN),
+    Page("GET", citizen_letters.PATH + "/code", citizen_letters.to_letters, CITIZEN),
+    Page("POST", citizen_letters.PATH + "/code", citizen_letters.make_code, CITIZEN),
+    Page("GET", citizen_letters.PATH + LETTER, citizen_letters.fetch, CITIZEN),
     Page("GET", "/citizen/wallet", citizen.wallet, CITIZEN),
     # organisations that check
     Page("GET", "/relying-party", relying_party.desk, RELYING_PARTY),

@@ -31,7 +31,7 @@ _ENDS: Final = N_("Ends")
 _NO_END: Final = N_("No end date")
 NONE: Final = N_("None")
 NOT_STATED: Final = N_("Not stated")
-_ANSWERS: Final = {True: N_("Yes"), False: N_("No")}
+ANSWERS: Final = {True: N_("Yes"), False: N_("No")}
 ALLOWED: Final[Mapping[str, str]] = {
     Allowed.YES: N_("Yes"),
     Allowed.LIMITED: N_("With limits"),
@@ -253,6 +253,6 @@ def _word(path: str, label: str, value: Any) -> str | None:
         case [] | ():
             return NONE
         case bool():
-            return _ANSWERS[value]
+            return ANSWERS[value]
     words = next((table for within, table in _WORDS if within in f".{path}."), {})
     return words.get(str(value))

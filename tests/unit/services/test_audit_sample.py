@@ -121,6 +121,7 @@ CHANGED = (
     tables.authorisation,
     tables.credential,
     tables.issuance,
+    tables.letter,
     tables.status_entry,
     tables.security_key,
     tables.api_key,

@@ -13,11 +13,12 @@ import pytest_asyncio
 
 from idverify.auth.authenticator_list import EMPTY
 from idverify.core import key_order
+from idverify.core.letter_choices import LetterChoices
 from idverify.core.policy import Role, require_person
 from idverify.core.retirement import Retirement
 from idverify.core.suspension import Suspension
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
-from idverify.services import change_authenticators, enrol_staff, key_ceremony, retire
+from idverify.services import change_authenticators, enrol_staff, key_ceremony, letter_batch, letter_pdf, retire
 from idverify.services.access import create_key, revoke_key
 from idverify.services.ceremonies import Given
 from idverify.services.invite import Invited
@@ -32,6 +33,7 @@ from idverify.stores.queries import SECURITY_KEY
 from idverify.stores.row_rules import ROW_RULES
 from tests.simulators.databases import DRIVERS, changed, copied, fresh, rows
 from tests.simulators.holder import decided_by_two, holding
+from tests.simulators.letters import made, printed, published
 from tests.simulators.shards import enrol_admins
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.soft_wallet import SoftWallet
@@ -387,6 +389,46 @@ async def test_a_copy_that_its_holder_did_not_retire(tmp_path: Path, location: L
         assert _broken(location, folder, change) >= set(found), change
 
 
+LETTERS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        "UPDATE letter SET person_id = (SELECT id FROM person WHERE id <> letter.person_id)",
+        "a letter is of a copy of its person",
+    ),
+    (
+        "DELETE FROM letter WHERE id NOT IN (SELECT letter_id FROM letter_order)",
+        "a copy that was asked for on paper has its letter",
+        "an entry of a letter has its letter",
+    ),
+    ("UPDATE letter SET sealed_pdf = NULL", "a letter that was made is kept, and has an entry"),
+    ("UPDATE letter SET ledger_index = 1", "a letter that was made is kept, and has an entry"),
+    ("UPDATE letter SET made_at = NULL", "a letter that was made is kept, and has an entry"),
+    ("UPDATE letter_batch SET authorisation_id = :random_16", "whoever orders letters confirms it"),
+    (
+        "UPDATE letter_order SET person_id = (SELECT id FROM person WHERE id <> letter_order.person_id)",
+        "a letter of a batch is of whom it was ordered for",
+    ),
+)
+
+
+async def test_letters_that_were_changed(tmp_path: Path, location: Location) -> None:
+    """They are gone, another's, made without an entry, or ordered by nobody."""
+    async with software_office(tmp_path, location) as served:
+        other = bytes.fromhex(await served.api.person_with_status())
+        await published(served, letter_pdf.finish(served.office, await printed(served, other)))
+        person = bytes.fromhex(await served.api.person_with_status())
+        office, choices = served.office, LetterChoices(type=IMMIGRATION_STATUS.id)
+        batch = await served.confirmed(
+            "officer", lambda who, given: letter_batch.order(office, who, [person], choices, given)
+        )
+        await made(served, batch.handle)
+
+    assert _found(location) == set()
+    for number, (change, *found) in enumerate(LETTERS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert _broken(location, folder, change) >= set(found), change
+
+
 ANOTHER_ORIGIN: Final = "UPDATE authorisation SET evidence = :elsewhere"
 KEY_OF_ANOTHER: Final = """
     UPDATE authorisation SET security_key_id =
@@ -429,7 +471,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 
 def test_every_rule_has_its_case() -> None:
     """A rule that no change of rows breaks could be a sentence and nothing else."""
-    cases = (*CHANGED_ROWS, *WHO_DECIDED, *BY_TWO_ADMINS, *SIGNING_KEYS_CHANGED, *RETIRED_COPIES)
+    cases = (*CHANGED_ROWS, *WHO_DECIDED, *BY_TWO_ADMINS, *SIGNING_KEYS_CHANGED, *RETIRED_COPIES, *LETTERS)
     fired = {rule for _, *rules in cases for rule in rules}
     assert ROW_RULES.keys() - fired == ELSEWHERE.keys()
     for rule, file in ELSEWHERE.items():

@@ -46,6 +46,18 @@ NEEDS: Final[dict[str, Act | None]] = {
     "POST /api/v1/people/{person}/decisions": Act.DECIDE,
     "POST /api/v1/people/{person}/offers": Act.OFFER,
     "POST /api/v1/people/{person}/enrolments": Act.ENROL_CITIZENS,
+    "GET /api/v1/people/{person}/letters": Act.PRINT_LETTERS,
+    "POST /api/v1/people/{person}/letters": Act.PRINT_LETTERS,
+    "POST /api/v1/people/{person}/letter-codes": Act.PRINT_LETTERS,
+    "POST /api/v1/letters/collection": Act.PRINT_LETTERS,
+    "GET /api/v1/letters/{letter}": Act.PRINT_LETTERS,
+    "POST /api/v1/letter-batches": Act.PRINT_LETTERS,
+    "GET /api/v1/letter-batches": Act.PRINT_LETTERS,
+    "GET /api/v1/letter-batches/{batch}": Act.PRINT_LETTERS,
+    "GET /api/v1/own-letters": Act.SEE_OWN_RECORD,
+    "POST /api/v1/own-letters": Act.COLLECT,
+    "GET /api/v1/own-letters/{letter}": Act.SEE_OWN_RECORD,
+    "POST /api/v1/own-letter-codes": Act.COLLECT,
     "GET /api/v1/proposals": Act.DECIDE,
     "GET /api/v1/proposals/{proposal}": Act.DECIDE,
     "POST /api/v1/proposals/{proposal}/approval": Act.DECIDE,
@@ -84,6 +96,12 @@ BODIES: Final[dict[str, Any]] = {
         "permission": PERMISSION,
     },
     "POST /api/v1/people/{person}/offers": {"type": VCT},
+    "POST /api/v1/people/{person}/letters": {"type": VCT, "purpose": "work", "language": "cy", "large_print": True},
+    "POST /api/v1/people/{person}/letter-codes": {"type": VCT},
+    "POST /api/v1/letters/collection": {"type": VCT, "code": "0000-0000-0000-0000-0000"},
+    "POST /api/v1/letter-batches": {"people": ["0" * 32], "choices": {"type": VCT}},
+    "POST /api/v1/own-letters": {"type": VCT},
+    "POST /api/v1/own-letter-codes": {"type": VCT},
     "POST /api/v1/people/{person}/erasure": {"reason": "asked-for", "legal_basis": "Retention schedule, part 2"},
     "POST /api/v1/own-copies/{copy}/retirement": {"reason": "lost"},
     "POST /api/v1/security-keys/{key}/name": {"key_name": "blue key"},
@@ -132,9 +150,14 @@ class Town:
     erasure: str
     confirmed: str
     link: str
+    letter_code: str
 
     def body(self, name: str) -> Any:
         """What is sent to a route."""
+        if name == "POST /api/v1/letters/collection":
+            return {"type": VCT, "code": self.letter_code}
+        if name == "POST /api/v1/letter-batches":
+            return {"people": [self.held.person], "choices": {"type": VCT}}
         return {"last_known": self.last_known} if name == "POST /api/v1/ledger/shards" else BODIES.get(name)
 
     async def call(self, name: str, who: str | None) -> tuple[int, Any]:
@@ -147,6 +170,7 @@ class Town:
         path = path.replace("{proposal}", waits).replace("{shard}", "1").replace("{index}", "0")
         path = path.replace("{authorisation}", self.confirmed).replace("{session}", "0" * 32)
         path = path.replace("{notice}", "0" * 32).replace("{key}", "0" * 32)
+        path = path.replace("{letter}", "0" * 32).replace("{batch}", "0" * 32)
         path = path.replace("{copy}", self.held.answer["handle"])
         caller = self.citizen if who == "citizen" else who
         headers = await self.served.api.identity(caller)
@@ -170,6 +194,8 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         last_known = (await served.api.ok("GET", "/api/v1/ledger/shards", "admin"))["following"]["last_known"]
         new_log = await served.api.ok("POST", "/api/v1/ledger/shards", "abel", {"last_known": last_known})
         confirmed = (await served.api.ok("GET", "/api/v1/authorisations", "officer"))["confirmations"][-1]
+        asked = f"/api/v1/people/{held.person}/letter-codes"
+        letter_code = (await served.api.ok("POST", asked, "officer", {"type": VCT}))["code"]
         link = await served.api.ok(*PROPOSE_LINK.split(" "), "abel", BODIES[PROPOSE_LINK])
         yield Town(
             served,
@@ -182,6 +208,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
             erasure["proposal"],
             confirmed["authorisation"],
             link["proposal"],
+            letter_code,
         )
 
 
@@ -268,7 +295,7 @@ async def test_an_account_with_one_key_of_two(newcomers: SoftwareOffice, name: s
     """Whoever's role has the act is told to register a second key first, at every route; signing out needs none."""
     act, (method, path) = NEEDS[name], name.split(" ")
     who = next(who for who, role in PEOPLE.items() if act in ALLOWED[role])
-    path = re.sub(r"\{(person|proposal|authorisation)\}", "0" * 32, path)
+    path = re.sub(r"\{(person|proposal|authorisation|letter|batch)\}", "0" * 32, path)
     checkpoint = {"last_known": {"origin": "example/log/1", "size": 1, "root": "A" * 43 + "="}}
     body = checkpoint if name == "POST /api/v1/ledger/shards" else BODIES.get(name)
 

@@ -1,0 +1,144 @@
+"""Batches of letters: one letter each, on through failures and restarts, and never two for one order."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from idverify.core.letter_choices import LetterChoices
+from idverify.core.policy import Principal
+from idverify.errors import NotFound, Unprocessable
+from idverify.services import letter_batch, letter_pdf
+from idverify.services.ceremonies import Given
+from idverify.services.letter_batch import Batch, LetterState
+from idverify.stores import tables
+from idverify.stores.open import Location
+from tests.simulators.holder import decided_by_two
+from tests.simulators.invariants import broken
+from tests.simulators.letters import made
+from tests.simulators.service import VCT
+from tests.simulators.software_office import Premises, SoftwareOffice, premises
+from tests.unit.services.test_issue import Interrupted, PowerCut
+
+
+@pytest.fixture
+async def house(tmp_path: Path, location: Location) -> AsyncIterator[Premises]:
+    """A deployment over each driver; whatever was done, the rows hold at the end."""
+    async with premises(tmp_path, location) as made:
+        yield made
+    assert broken(location) == []
+
+
+async def _ordered(served: SoftwareOffice, people: list[bytes], **choices: Any) -> Batch:
+    wanted = LetterChoices(**{"type": VCT} | choices)
+
+    async def act(officer: Principal, given: Given | None) -> Batch:
+        return await letter_batch.order(served.office, officer, people, wanted, given)
+
+    return await served.confirmed("officer", act)
+
+
+async def _people(served: SoftwareOffice, number: int) -> list[bytes]:
+    return [bytes.fromhex(await served.api.person_with_status()) for _ in range(number)]
+
+
+async def _rows(served: SoftwareOffice, table: Any) -> list[Any]:
+    return await served.office.store.fetch(select(table), {})
+
+
+async def test_each_gets_a_letter(house: Premises) -> None:
+    """In the order of the list, with one confirmation; each person sees that it was ordered and made."""
+    async with house.open() as served:
+        people = await _people(served, 3)
+        batch = await _ordered(served, people, language="cy", large_print=True)
+        done = await made(served, batch.handle)
+        officer = await served.principal("officer")
+        _, orders = await letter_batch.batch(served.office, officer, batch.handle)
+
+        assert (done.total, done.made, done.failed) == (3, 3, 0)
+        assert [one.person for one in orders] == people
+        for one in orders:
+            assert one.letter is not None
+            assert (await letter_pdf.letter_file(served.office, officer, one.letter)).digest == one.digest
+        looks = [row["verdict"] for row in await _rows(served, tables.look) if row["channel"] == "letter"]
+        assert (looks.count("ordered"), looks.count("made")) == (3, 3)
+
+
+async def test_who_cannot_get_one_holds_up_nobody(house: Premises) -> None:
+    """A suspended person is told of with the reason; the others have theirs."""
+    async with house.open() as served:
+        first, suspended, last = await _people(served, 3)
+        await decided_by_two(served.api, suspended.hex(), "suspend", "under-review")
+        batch = await _ordered(served, [first, suspended, last])
+        done = await made(served, batch.handle)
+        _, orders = await letter_batch.batch(served.office, await served.principal("officer"), batch.handle)
+
+        assert (done.made, done.failed) == (2, 1)
+        assert [one.state for one in orders] == [LetterState.MADE, LetterState.FAILED, LetterState.MADE]
+        assert "suspended" in str(orders[1].failed_for)
+
+
+async def test_it_goes_on_after_a_restart(house: Premises) -> None:
+    """The power goes in the middle of a letter: whoever serves next makes the rest, and nobody gets two."""
+    async with house.open() as served:
+        people = await _people(served, 4)
+        served.token.away = None
+
+        async def cut() -> None:
+            raise PowerCut
+
+        torn = replace(served.office, signer=Interrupted(served.token, cut))
+        batch = await _ordered(served, people)
+        with pytest.raises(PowerCut):
+            await letter_batch.make_some(torn)
+    async with house.open() as served:
+        done = await made(served, batch.handle)
+
+        assert (done.made, done.failed) == (4, 0)
+        assert len(await _rows(served, tables.letter)) == 4
+        issued = [row["state"] for row in await _rows(served, tables.issuance)]
+        assert issued.count("issued") == 4
+
+
+async def test_two_processes_make_one_each(house: Premises) -> None:
+    """Both take the same order up: one copy is the letter's, the other is void."""
+    async with house.open() as served:
+        batch = await _ordered(served, await _people(served, 2))
+        await asyncio.gather(*(letter_batch.make_some(served.office) for _ in range(3)), made(served, batch.handle))
+
+        assert len(await _rows(served, tables.letter)) == 2
+
+
+async def test_what_cannot_be_ordered(house: Premises) -> None:
+    """Nobody, somebody twice, somebody unknown, a document that has no letter."""
+    async with house.open() as served:
+        officer, (person,) = await served.principal("officer"), await _people(served, 1)
+        wanted = LetterChoices(type=VCT)
+        for people in ([], [person, person]):
+            with pytest.raises(Unprocessable):
+                await letter_batch.order(served.office, officer, people, wanted, None)
+        with pytest.raises(NotFound):
+            await letter_batch.order(served.office, officer, [bytes(16)], wanted, None)
+        unlettered = LetterChoices(type="org.iso.18013.5.1.mDL")
+        with pytest.raises(Unprocessable):
+            await letter_batch.order(served.office, officer, [person], unlettered, None)
+
+
+@pytest.mark.long
+async def test_500_letters_without_growth(tmp_path: Path) -> None:
+    """After the first hundred, the service's process is no larger for the next four hundred."""
+    async with premises(tmp_path) as house, house.open() as served:
+        people = await _people(served, 500)
+        await made(served, (await _ordered(served, people[:100])).handle)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        done = await made(served, (await _ordered(served, people[100:])).handle)
+
+        assert done.made == 400
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 32 * 1024  # KiB
