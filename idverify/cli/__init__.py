@@ -6,14 +6,18 @@ Exit status: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from idverify.cli.authenticator_commands import authenticators
 from idverify.cli.output import Refused, WrongUsage, printable
 from idverify.errors import IdverifyError
+
+if TYPE_CHECKING:
+    from idverify.cli.api import Sender
 
 REFUSED, COULD_NOT_TELL, USAGE, INTERRUPTED = 1, 2, 64, 130
 
@@ -29,6 +33,7 @@ apikey = typer.Typer(help="API keys of programs: made here, shown once, kept as 
 securitykey = typer.Typer(help="A security key in software, for demonstrations and scripts.", no_args_is_help=True)
 trust = typer.Typer(help="What verifiers rely on.", no_args_is_help=True)
 wallet = typer.Typer(help="A demo wallet: holds a key, collects credentials, presents them.", no_args_is_help=True)
+letter = typer.Typer(help="Letters on paper, for a print room.", no_args_is_help=True)
 ledger = typer.Typer(help="The transparency ledger.", no_args_is_help=True)
 witness = typer.Typer(help="A witness: cosigns what a log of somebody else's promises.", no_args_is_help=True)
 GROUPS = {
@@ -37,6 +42,7 @@ GROUPS = {
     "securitykey": securitykey,
     "trust": trust,
     "wallet": wallet,
+    "letter": letter,
     "ledger": ledger,
     "witness": witness,
 }
@@ -362,6 +368,62 @@ def wallet_audit(
     from idverify.cli.wallet_audit import run
 
     return run(statement, offline, root_sha256, directory, json=json)
+
+
+def _as_somebody(url: str, key: Path | None, security_key: Path | None) -> AbstractContextManager[Sender]:
+    """Calls of a program, or of a person in one session."""
+    from idverify.cli.api import as_program
+
+    if (key is None) == (security_key is None):
+        raise WrongUsage("Give --key (a program's API key) or --security-key (a person's).")
+    if security_key is None:
+        return nullcontext(as_program(key))
+    from idverify.cli.signed_in import as_one_session
+
+    return as_one_session(url, security_key)
+
+
+@letter.command("order")
+def letter_order(
+    service: Annotated[str, typer.Argument(help="Address of the service.")],
+    people: Annotated[str, typer.Argument(help="File with a person's reference a line, or - for standard input.")],
+    security_key: Annotated[Path, typer.Option(help="A file with the officer's security key, which confirms.")],
+    document: Annotated[str, typer.Option("--type", help="The document.")] = "urn:idverify:immigration-status:1",
+    purpose: Annotated[str, typer.Option(help="work, rent, travel, age or chosen: what the letters show.")] = "chosen",
+    language: Annotated[str, typer.Option(help="en or cy.")] = "en",
+    large_print: Annotated[bool, typer.Option("--large-print", help="In large print.")] = False,
+    portrait: Annotated[bool, typer.Option("--portrait", help="With a small photo in each code.")] = False,
+    output: Annotated[Path, typer.Option(help="Directory for the files.")] = Path("letters"),
+    json: Json = False,
+) -> int:
+    """Order a letter for each person of a list, and bring them as files: 0 all, 1 some cannot be made."""
+    from idverify.cli.letter import Place, order
+
+    choices = {
+        "type": document,
+        "purpose": purpose,
+        "language": language,
+        "large_print": large_print,
+        "portrait": portrait,
+    }
+    with _as_somebody(service, None, security_key) as send:
+        return order(Place(service, output), people, choices, send, json=json)
+
+
+@letter.command("fetch")
+def letter_fetch(
+    service: Annotated[str, typer.Argument(help="Address of the service.")],
+    batch: Annotated[str, typer.Argument(help="Reference of the batch.")],
+    key: Annotated[Path | None, typer.Option(help="A file with a program's API key, of an officer's role.")] = None,
+    security_key: Annotated[Path | None, typer.Option(help="Or a file with an officer's security key.")] = None,
+    output: Annotated[Path, typer.Option(help="Directory for the files.")] = Path("letters"),
+    json: Json = False,
+) -> int:
+    """Bring the letters of a batch that was ordered, as they are made; what is there already stays."""
+    from idverify.cli.letter import Place, fetch
+
+    with _as_somebody(service, key, security_key) as send:
+        return fetch(Place(service, output), batch, send, json=json)
 
 
 @ledger.command("fsck")

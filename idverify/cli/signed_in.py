@@ -65,6 +65,13 @@ def as_person(key: Path) -> Sender:
 
 
 @contextmanager
+def as_one_session(url: str, key: Path) -> Iterator[Sender]:
+    """Calls by whoever the security key in a file belongs to, all in one session."""
+    with signed_in(url, key) as person:
+        yield person.call
+
+
+@contextmanager
 def signed_in(url: str, path: Path) -> Iterator[SignedIn]:
     """Sign in at the service of an address; signed out on the way out."""
     parts = urlsplit(url)

@@ -1,0 +1,101 @@
+"""Letters on paper at both desks, in each language: printed, collected with a code, got by their holder."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser
+
+from idverify.core.policy import Role
+from idverify.services.invite import Invited
+from idverify.web.pages.words import Language
+from tests.browser import desks
+from tests.browser.conftest import Newcomer
+from tests.browser.desks import Subject
+from tests.browser.people import Person, confirm, enrol, enrol_with_slip
+from tests.browser.portrait import portrait
+from tests.browser.visitor import Visitor
+from tests.simulators.letters import attached
+from tests.simulators.service import Deployment
+
+OFFICERS = {Language.EN: "Paula Printer", Language.CY: "Pedr Argraffydd"}
+SUBJECTS = {
+    Language.EN: Subject("LETTERED", "LENA", "LE300001"),
+    Language.CY: Subject("LLYTHYROG", "LLINOS", "LE300002"),
+}
+STEP = "Take this sheet to any counter of the authority. You need no phone, no e-mail and no computer."
+DOWNLOAD = "main a[href*='/letters/'][download]"
+
+
+async def _choose(visitor: Visitor, *, document: bool = True) -> None:
+    if document:
+        await visitor.choose("Which document?", "Immigration status")
+    await visitor.choose("What is the letter for?", "Right to work")
+    await visitor.choose("In which language?", "English")
+    await visitor.tick("Large print")
+    await visitor.tick("A small photo in the code, which is larger then")
+
+
+async def _downloaded(visitor: Visitor) -> bytes:
+    async with visitor.page.expect_download() as downloading:
+        await visitor.page.locator(DOWNLOAD).first.click()
+    return (await (await downloading.value).path()).read_bytes()
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_letters_at_both_desks(
+    browser: Browser, newcomer: Newcomer, deployment: Deployment, language: Language
+) -> None:
+    """The officer prints one and hands out a code, for which any counter prints another; the holder gets a third."""
+    officer, citizen, subject = await newcomer(language), await newcomer(language), SUBJECTS[language]
+    await enrol(officer, await deployment.invite(Invited(Role.OFFICER)), Person(OFFICERS[language]))
+    await desks.record(officer, subject, await portrait(browser))
+    await desks.grant(officer)
+    await confirm(officer)
+    await desks.find(officer, subject)
+    code = await desks.enrolment_code(officer)
+
+    await desks.find(officer, subject)
+    await officer.follow("Letters on paper")
+    await officer.press("Issue the letter")
+    await officer.reads("Choose what the letter is for")
+    await _choose(officer)
+    await officer.press("Issue the letter")
+    await officer.reads("Do you confirm that this letter is issued?")
+    await confirm(officer)
+    await officer.reads("The letter is ready. It stands first in the list below: print it, or download it.")
+    assert {"credential.sdjwt", "receipt.tlog-proof"} <= attached(await _downloaded(officer)).keys()
+
+    await officer.press("Print a code: %(document)s", document=officer.words("Immigration status"))
+    await confirm(officer)
+    await officer.reads(
+        "Take this sheet to any counter of the authority. You need no phone, no e-mail and no computer."
+    )
+    slip = await officer.page.locator("#code").inner_text()
+    await officer.go("/officer")
+    await officer.follow("Print a letter for a code")
+    await officer.fill("Code", "0000-0000-0000-0000-0000")
+    await _choose(officer, document=False)
+    await officer.press("Issue the letter")
+    await officer.reads("No letter waits for this code. Check each sign of it, or make a new code from the record.")
+    await officer.fill("Code", slip.lower())
+    await officer.press("Issue the letter")
+    await confirm(officer)
+    await officer.reads("The letter is ready. It stands first in the list below: print it, or download it.")
+
+    await enrol_with_slip(citizen, code)
+    await citizen.go("/citizen")
+    await citizen.reads("A letter on paper")
+    await citizen.follow("Get a letter on paper, or print one again")
+    await _choose(citizen)
+    await citizen.press("Get the letter")
+    await confirm(citizen)
+    assert (await _downloaded(citizen)).startswith(b"%PDF-")
+    await citizen.go("/citizen")
+    await citizen.use(citizen.page.locator("main a[href^='/citizen/copies/']").first)
+    await citizen.reads("Showing it on paper (letter)")
+    await citizen.follow("Get another letter in its place")
+    await citizen.reads("The copy that it takes the place of is withdrawn with it.")
+    await citizen.go("/citizen/letters")
+    await citizen.press("Get a code: %(document)s", document=citizen.words("Immigration status"))
+    await confirm(citizen)
+    await citizen.reads("Print this page or write the code down. It is shown this once.")
