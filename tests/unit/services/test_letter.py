@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from idverify.core.policy import Principal
 from idverify.core.verdict import Verdict
 from idverify.errors import Conflict, Gone, NotAllowed, NotFound, Unavailable, Unprocessable
 from idverify.formats.carriers import FORMATS
+from idverify.formats.qr_image import read_codes
 from idverify.formats.status_list import StatusValue
 from idverify.ledger.proof import TlogProof
 from idverify.services import letter, letter_pdf, letter_rights
@@ -251,9 +254,9 @@ async def _slip(served: SoftwareOffice, person: bytes) -> str:
     return (await served.confirmed("officer", act)).code
 
 
-async def _taken(served: SoftwareOffice, code: str) -> bytes:
+async def _taken(served: SoftwareOffice, code: str, wanted: LetterChoices | None = None) -> bytes:
     async def act(officer: Principal, given: Given | None) -> bytes:
-        return await letter.collect(served.office, officer, code, LetterChoices(type=VCT), given)
+        return await letter.collect(served.office, officer, code, wanted or LetterChoices(type=VCT), given)
 
     return await served.confirmed("second", act)
 
@@ -267,6 +270,32 @@ async def test_a_code_on_a_slip_is_good_once(served: SoftwareOffice) -> None:
     assert pdf.startswith(b"%PDF-")
     with pytest.raises(Conflict):
         await letter_rights.find_code(served.office, await served.principal("officer"), code)
+
+
+def _scanned(pdf: bytes, folder: Path) -> bytes:
+    """The first page as a scanner gives it, JPEG."""
+    (folder / "letter.pdf").write_bytes(pdf)
+    render = ("pdftoppm", "-jpeg", "-r", "200", "-singlefile", "letter.pdf", "scan")
+    subprocess.run(render, cwd=folder, check=True)
+    return (folder / "scan.jpg").read_bytes()
+
+
+async def test_an_employer_scans_what_a_counter_printed(served: SoftwareOffice, tmp_path: Path) -> None:
+    """Somebody without a phone brings a slip; a scan at 200 dpi of what is printed says what an employer needs."""
+    if shutil.which("pdftoppm") is None:
+        pytest.skip("needs pdftoppm (poppler-utils)")
+    person = await person_with_photo(served)
+    wanted = LetterChoices(type=VCT, purpose=Purpose.WORK, portrait=True, large_print=True)
+    pdf = await _file(served, await _taken(served, await _slip(served, person), wanted))
+    (code,) = read_codes(_scanned(pdf, tmp_path))
+
+    at = served.clock.now()
+    verified = await verify(online_verifier(served.office), Submission(code["text"].encode()), at)
+    claims = verified.claims_for(Purpose.WORK)
+    assert verified.verdict.verdict == "accept"
+    assert claims is not None
+    assert {"family_name", "given_name", "work", "picture"} <= claims.keys()
+    assert "birthdate" not in claims
 
 
 async def test_a_code_on_a_slip_ends(served: SoftwareOffice) -> None:
