@@ -14,7 +14,7 @@ from tests.browser.desks import Subject
 from tests.browser.people import Person, confirm, enrol, enrol_with_slip
 from tests.browser.portrait import portrait
 from tests.browser.visitor import Visitor
-from tests.simulators.letters import attached
+from tests.simulators.printed_letters import attached
 from tests.simulators.service import Deployment
 
 OFFICERS = {Language.EN: "Paula Printer", Language.CY: "Pedr Argraffydd"}

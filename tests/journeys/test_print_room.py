@@ -15,8 +15,8 @@ from idverify.services.branches import BRANCHES
 from idverify.services.invite import Invited
 from tests.journeys.conftest import Command
 from tests.simulators.contract import JudgedApi
-from tests.simulators.letters import attached
 from tests.simulators.pdf_oracle import judged
+from tests.simulators.printed_letters import attached
 from tests.simulators.service import VCT, Deployment
 
 ROOTS = tuple(branch.certificate_path for branch in BRANCHES)

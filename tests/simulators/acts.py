@@ -60,7 +60,7 @@ from idverify.stores import queries, tables
 from tests.simulators import makers
 from tests.simulators.foreign_issuer import NORTH
 from tests.simulators.holder import collection, holding
-from tests.simulators.letters import printed, published
+from tests.simulators.printed_letters import printed, published
 from tests.simulators.rulings import content
 from tests.simulators.service import PERMISSION
 from tests.simulators.signed_in import PersonalKey

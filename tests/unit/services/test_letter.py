@@ -35,7 +35,7 @@ from idverify.stores import tables
 from idverify.stores.open import Location
 from tests.simulators.holder import decided_by_two, failed
 from tests.simulators.invariants import broken
-from tests.simulators.letters import attached, person_with_photo, printed, published
+from tests.simulators.printed_letters import attached, person_with_photo, printed, published
 from tests.simulators.service import VCT
 from tests.simulators.software_office import Premises, SoftToken, SoftwareOffice, premises
 from tests.unit.services.test_issue import Interrupted, PowerCut

@@ -22,7 +22,7 @@ from idverify.stores import tables
 from idverify.stores.open import Location
 from tests.simulators.holder import decided_by_two
 from tests.simulators.invariants import broken
-from tests.simulators.letters import made
+from tests.simulators.printed_letters import made
 from tests.simulators.service import VCT
 from tests.simulators.software_office import Premises, SoftwareOffice, premises
 from tests.unit.services.test_issue import Interrupted, PowerCut

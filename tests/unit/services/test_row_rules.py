@@ -33,7 +33,7 @@ from idverify.stores.queries import SECURITY_KEY
 from idverify.stores.row_rules import ROW_RULES
 from tests.simulators.databases import DRIVERS, changed, copied, fresh, rows
 from tests.simulators.holder import decided_by_two, holding
-from tests.simulators.letters import made, printed, published
+from tests.simulators.printed_letters import made, printed, published
 from tests.simulators.shards import enrol_admins
 from tests.simulators.signed_in import PersonalKey
 from tests.simulators.soft_wallet import SoftWallet

@@ -79,7 +79,7 @@ async def made(served: SoftwareOffice, batch: bytes) -> letter_batch.Batch:
         state, _ = await letter_batch.batch(served.office, officer, batch)
         if state.made + state.failed == state.total:
             return state
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
 
 
 def attached(pdf: bytes) -> dict[str, bytes]:
