@@ -37,6 +37,8 @@ class CheckId(StrEnum):
     AUDIENCE = "audience"
     RECEIPT = "receipt"
     ASSURANCE = "assurance"
+    DOCUMENT_INTEGRITY = "document_integrity"
+    CONTENT_CONSISTENT = "content_consistent"
     ACTION = "action"
     KEY = "key"
 
@@ -113,7 +115,8 @@ _OF_EVIDENCE = (
     CheckId.RECEIPT,
     CheckId.KEY,
 )
-_OF_DOCUMENTS = tuple(check for check in CheckId if check not in (CheckId.ACTION, CheckId.KEY))
+_OF_LETTERS = (CheckId.DOCUMENT_INTEGRITY, CheckId.CONTENT_CONSISTENT)
+_OF_DOCUMENTS = tuple(check for check in CheckId if check not in (CheckId.ACTION, CheckId.KEY, *_OF_LETTERS))
 
 _OF_RECEIPTS = (CheckId.SIZE, CheckId.FORMAT, CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.VALIDITY)
 
@@ -121,10 +124,13 @@ _OF_RECEIPTS = (CheckId.SIZE, CheckId.FORMAT, CheckId.SIGNATURE, CheckId.ISSUER_
 CHECKS: Mapping[Channel, tuple[CheckId, ...]] = {
     Channel.PRESENTATION: _OF_DOCUMENTS,
     Channel.DOCUMENT: _OF_DOCUMENTS,
-    Channel.PAPER: _OF_DOCUMENTS,
+    Channel.PAPER: (*_OF_DOCUMENTS, *_OF_LETTERS),
     Channel.RECEIPT: _OF_RECEIPTS,
     Channel.EVIDENCE: _OF_EVIDENCE,
 }
+
+# What a letter must pass besides, which is more than the code on it.
+OF_LETTERS = frozenset(_OF_LETTERS)
 
 # Which checks must pass, per channel (DESIGN section 3, "Privacy"). A check that is not listed may be
 # unknown or not applicable, but whatever fails rejects. A receipt is never required of a wallet
@@ -157,6 +163,7 @@ _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
     CheckId.FRESHNESS: "Check it again with a network: its status is from earlier, and may have changed since.",
     CheckId.HOLDER_BINDING: UNPROVEN,
+    CheckId.DOCUMENT_INTEGRITY: "Look at what was changed since it was signed, and by whom.",
     CheckId.ASSURANCE: "Ask the person to show how their identity was checked, or check it by hand.",
 }
 _OF_EVIDENCE_THAT_FAILS = "Do not rely on this evidence. Ask for the file again; if it is the same, tell an auditor."

@@ -45,8 +45,12 @@ class Enclosure(NamedTuple):
 
 
 IMAGE: Final = Enclosure("image", images.MAX_IMAGE)
+PDF: Final = Enclosure("PDF", 10 * 1024 * 1024)
 
-ENCLOSURES: tuple[tuple[Callable[[bytes], object], Enclosure], ...] = ((images.kind_of, IMAGE),)
+ENCLOSURES: tuple[tuple[Callable[[bytes], object], Enclosure], ...] = (
+    (images.kind_of, IMAGE),
+    (lambda document: document.startswith(b"%PDF-"), PDF),
+)
 
 # What people may well bring and nobody reads here: (looks like it, its rule, the sentence that says so).
 REFUSED: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
@@ -63,7 +67,7 @@ def enclosure(document: bytes) -> Enclosure | None:
     """What the bytes look like that hold a document; ``None`` for all others. Raises ``DocumentError`` (``size``)."""
     found = next((kind for looks_like, kind in ENCLOSURES if looks_like(document)), None)
     if found is not None and len(document) > found.most:
-        raise DocumentError("size", f"An {found.what} may have {found.most} bytes; this one has {len(document)}.")
+        raise DocumentError("size", f"This {found.what} has {len(document)} bytes; one may have {found.most}.")
     return found
 
 

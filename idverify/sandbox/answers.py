@@ -16,6 +16,46 @@ class Code(_Answer):
     content: bytes
 
 
+class Signature(_Answer):
+    """A signature of a PDF, as ``formats.pdf.found.Signature``."""
+
+    kind: str
+    cms: bytes
+    start: int
+    end: int
+    size: int
+    chain: list[bytes]
+    at: int
+    intact: bool
+
+
+class Broken(_Answer):
+    """A rule that a PDF breaks, as ``formats.pdf.found.Broken``."""
+
+    check: str
+    rule: str
+    sentence: str
+
+
+class Attachment(_Answer):
+    """A file in a PDF."""
+
+    name: str
+    content: bytes
+
+
+class Found(_Answer):
+    """What is in a PDF, as ``formats.pdf.found.Found``."""
+
+    signatures: list[Signature]
+    broken: list[Broken]
+    later: str
+    attachments: list[Attachment]
+    codes: list[str]
+    rows: list[list[str]]
+    language: str
+
+
 class Round(_Answer):
     """What is signed next for a letter: by the key of which role, which bytes, and the state to go on with."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from idverify.sandbox.answers import Code, Round, Sealed
+from idverify.sandbox.answers import Code, Found, Round, Sealed
 
 KiB: Final = 1024
 MiB: Final = 1024 * KiB
@@ -54,6 +54,7 @@ JOBS: Final[Mapping[str, Job]] = {
     #                              function                            cpu wall  memory      longest    answer
     "read-codes": Job(_READING, f"{_FORMATS}.qr_image:read_codes", 6, 15.0, 1024 * MiB, 256 * KiB, list[Code]),
     "read-pdf-codes": Job(_READING, f"{_FORMATS}.qr_pdf:read_pdf_codes", 6, 15.0, 1024 * MiB, 256 * KiB, list[Code]),
+    "read-letter": Job(_READING, f"{_FORMATS}.pdf.read:read_letter", 8, 20.0, 1024 * MiB, MiB, Found),
     "write-code": Job(_MAKING, f"{_FORMATS}.qr_image:write_code", 2, 10.0, 1024 * MiB, MiB, bytes),
     "small-portrait": Job(_MAKING, f"{_FORMATS}.portrait:small_portrait", 2, 10.0, 1024 * MiB, 8 * KiB, bytes),
     "render-letter": Job(_MAKING, f"{_FORMATS}.pdf.render:render", 10, 30.0, 1024 * MiB, 8 * MiB, bytes),

@@ -20,17 +20,20 @@ from idverify.core.credential import StatusReference
 from idverify.core.credential_type import Purpose, visible_claims
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.types import declared_as, declared_form
-from idverify.core.verdict import CHECKS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
+from idverify.core.verdict import CHECKS, OF_LETTERS, Channel, Check, CheckId, Outcome, Result, Verdict, fold
 from idverify.errors import DocumentError, Unavailable
 from idverify.formats import carriers, untrusted
 from idverify.formats.base import HolderBindingExpected, Presented
 from idverify.formats.carriers import Enclosure
+from idverify.formats.examination import bound_to_no_key
 from idverify.formats.status_list import StatusValue
 from idverify.formats.x509 import key_id
 from idverify.ledger.errors import ReceiptError
 from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.receipt import QUORUM, verify_receipt
 from idverify.ports import Sandbox
+from idverify.services import letter_checks
+from idverify.services.letter_checks import Letter
 from idverify.services.status_source import StatusSource, StatusUnknown
 
 STATUS_SENTENCES: Final[Mapping[int, str]] = {
@@ -51,6 +54,8 @@ _STALE: Final = Check(
     "The list of revoked certificates is out of date, so the signer may have been revoked since.",
     {"rule": "crl-next-update"},
 )
+# The credential in a letter is bound to no key, so that nobody need be asked
+_TO_NO_KEY: Final = {check.id: check for check in bound_to_no_key(asked=False)}
 _OTHER_STATUS: Final = "The status list holds a value that this type of credential does not use."
 
 
@@ -86,6 +91,7 @@ class Verifier:
     statuses: StatusSource
     log_policy: Policy | Policies
     sandbox: Sandbox | None = None
+    states: letter_checks.States | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,41 +131,74 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
     Raises ``Busy`` or ``Unavailable`` where what encloses the document cannot be opened now.
     """
     try:
-        document = submission.document
-        if (enclosure := carriers.enclosure(document)) is not None:
-            document = await _ENCLOSED[enclosure](verifier, document)
-        carrier = carriers.sniff(document)
-        presented = carrier.read(document)
+        document, letter = await _opened(verifier, submission.document)
+        if document is None and letter is not None:
+            return _of_others(letter, verifier.trust.at(at), at)
+        carrier = carriers.sniff(document or b"")
+        presented = carrier.read(document or b"")
     except DocumentError as wrong:
         return Verified(fold(_unreadable(wrong, submission.channel), submission.channel), None, submission.channel)
     trust = verifier.trust.at(at)
     presented = carrier.signed_by(presented, trust)
-    channel = Channel.PAPER if carrier.on_paper and submission.expected is None else submission.channel
+    on_paper = letter is not None or carrier.on_paper
+    channel = Channel.PAPER if on_paper and submission.expected is None else submission.channel
     issuer = carrier.issuer(presented, trust)
     checks, trusted = [_WITHIN_LIMITS], None
     for found in carrier.check(presented, trust, at, submission.expected):
         check = found
         if found.id is CheckId.TYPE_ALLOWED:
             check = _of_asked_type(found, submission, presented)
+        if letter is not None and check.id in _TO_NO_KEY and check.result is Result.UNKNOWN:
+            check = _TO_NO_KEY[check.id]
         if check.id is CheckId.ISSUER_TRUSTED or check.result is Result.FAIL:
             check = _trust_explained(check, presented, issuer, trust, at)
             trusted = issuer if _passed(check, CheckId.ISSUER_TRUSTED) else trusted
         checks.append(check)
     checks += await _status(verifier, presented, trusted, trust.revoked_serials, at)
-    checks.append(_receipt(verifier, presented, submission.receipt))
+    receipt = submission.receipt if letter is None else submission.receipt or letter.receipt
+    checks.append(_receipt(verifier, presented, receipt))
     checks.append(_assurance(presented, submission.least_assurance, trusted))
-    return Verified(fold(checks, channel, submission.demanded), presented, channel, issuer)
+    demanded = submission.demanded
+    if letter is not None:
+        seen = letter_checks.Seen(letter, presented, issuer, trust, at, verifier.states)
+        checks += letter_checks.checks(seen, genuine=trusted is not None)
+        demanded |= OF_LETTERS
+    elif channel is Channel.PAPER:
+        checks += letter_checks.no_letter()
+    return Verified(fold(checks, channel, demanded), presented, channel, issuer)
 
 
-async def _in_image(verifier: Verifier, image: bytes) -> bytes:
-    """The paper code in a photo or a scan."""
+def _of_others(letter: Letter, trust: TrustStore, at: int) -> Verified:
+    return Verified(fold(letter_checks.of_others(letter, trust, at), Channel.PAPER), None, Channel.PAPER)
+
+
+async def _opened(verifier: Verifier, handed: bytes) -> tuple[bytes | None, Letter | None]:
+    """The document itself, and the letter around it; no document: it is somebody else's PDF."""
+    enclosure = carriers.enclosure(handed)
+    if enclosure is None:
+        return handed, None
     if verifier.sandbox is None:
-        raise Unavailable("No image can be opened here.")
-    found = await verifier.sandbox.do("read-codes", {"image": image})
-    return carriers.code_of(code.text for code in found)
+        raise Unavailable("Neither images nor PDFs can be opened here.")
+    return await _ENCLOSED[enclosure](verifier.sandbox, handed)
 
 
-_ENCLOSED: Final[Mapping[Enclosure, Callable[[Verifier, bytes], Awaitable[bytes]]]] = {carriers.IMAGE: _in_image}
+async def _in_image(sandbox: Sandbox, image: bytes) -> tuple[bytes, None]:
+    """The paper code in a photo or a scan."""
+    found = await sandbox.do("read-codes", {"image": image})
+    return carriers.code_of(code.text for code in found), None
+
+
+async def _in_pdf(sandbox: Sandbox, pdf: bytes) -> tuple[bytes | None, Letter | None]:
+    """The credential in a letter; the paper code in a PDF that nobody signed, which is a scan."""
+    found = await sandbox.do("read-letter", {"pdf": pdf})
+    if not found.signatures:
+        return carriers.code_of(found.codes), None
+    letter = Letter(pdf, found)
+    return letter.credential, letter
+
+
+_Opening = Callable[[Sandbox, bytes], Awaitable[tuple[bytes | None, Letter | None]]]
+_ENCLOSED: Final[Mapping[Enclosure, _Opening]] = {carriers.IMAGE: _in_image, carriers.PDF: _in_pdf}
 
 
 def _unreadable(wrong: DocumentError, channel: Channel) -> list[Check]:

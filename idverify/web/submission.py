@@ -149,6 +149,7 @@ MEDIA: Final[Mapping[str, Media]] = {
     "application/dc+sd-jwt": Media(_one, _TEXT),
     "application/octet-stream": Media(_one, _BINARY),
     "application/cbor": Media(_one, _BINARY),
+    "application/pdf": Media(_one, _BINARY),
     **{f"image/{kind.lower()}": Media(_one, _BINARY) for kind in KINDS},
     "multipart/form-data": Media(_form, _FORM),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pytest
@@ -12,6 +12,8 @@ from idverify.core.trust import TrustStore
 from idverify.core.verdict import CheckId, Outcome
 from idverify.formats import cose, jose, x509
 from idverify.formats.base import HolderBindingExpected
+from idverify.ports import Sandbox
+from idverify.services.letter_checks import States
 from idverify.services.verify import Submission
 from tests.corpus.layout import Case, file_of, load
 from tests.corpus.verified import Broken, broken, verifier
@@ -40,6 +42,8 @@ class Examiner:
     folder: str
     trust: TrustStore
     asked: HolderBindingExpected | None
+    sandbox: Sandbox | None = None
+    states: States | None = None
 
     @cached_property
     def cases(self) -> Sequence[Case]:
@@ -58,14 +62,16 @@ class Examiner:
     async def examined(self, case: Case) -> Broken:
         """What the service says of a case."""
         revoked = frozenset[tuple[str, int]]()
-        if case.given.get("revoked"):
+        if serial := case.given.get("revoked"):
             signer = x509.read_certificate(world.CHAIN[0])
-            revoked = frozenset({(signer.issuer.rfc4514_string(), signer.serial_number)})
+            number = signer.serial_number if serial is True else serial
+            revoked = frozenset({(signer.issuer.rfc4514_string(), number)})
         expected = self.asked if _was_asked(case) else None
         if case.given.get("asks"):
             expected = world.ASKED
         submission = Submission(case.document, expected=expected, requested_type=case.given.get("requested_type"))
-        return await broken(verifier(case.at, TrustStore(self.trust.issuers, revoked)), submission, case.at)
+        relying = verifier(case.at, TrustStore(self.trust.issuers, revoked))
+        return await broken(replace(relying, sandbox=self.sandbox, states=self.states), submission, case.at)
 
     async def require_judged(self, case: Case) -> None:
         """The document holds, or exactly the check that its file names fails, by the rule that it names."""

@@ -6,15 +6,18 @@
       {"name": "a decoy in two places", "at": 1790000000, "text": "eyJhbGciOi...~"},
       {"name": "...", "at": 1790000000, "hex": "a267...", "given": {"asked": true}}]}
 
-``text`` is a document that is ASCII, ``hex`` one that is not; ``at`` is the time of the check in Unix seconds; what
-else the verifier had before it stands in ``given``, by names that the folder's script explains. The files are made by
-``make_<folder>.py`` (``python -m tests.corpus.make_<folder>``), which makes the same bytes each time, and are read by
-``test_<folder>.py``, which puts each of them through ``services.verify`` and then knocks out its rule.
+``text`` is a document that is ASCII, ``hex`` one that is not, ``zip`` a long one (base64 of zlib); ``at`` is when it is
+checked, in Unix seconds; what else the verifier had before it stands in ``given``, by names that the folder's script
+explains. The files are made by ``make_<folder>.py`` (``python -m tests.corpus.make_<folder>``), which makes the same
+bytes each time, and are read by ``test_<folder>.py``, which puts each of them through ``services.verify`` and then
+knocks out its rule.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,9 +49,23 @@ class Case:
 
     def to_json(self) -> dict[str, Any]:
         """The case as it stands in its file."""
-        text = {"text": self.document.decode()} if self.document.isascii() else {"hex": self.document.hex()}
+        text = _written(self.document)
         given = {"given": dict(self.given)} if self.given else {}
         return {"name": self.name, "at": self.at, **text, **given}
+
+
+def _written(document: bytes) -> dict[str, str]:
+    if document.isascii() and not document.startswith(b"%PDF-"):
+        return {"text": document.decode()}
+    if len(document) < 4096:
+        return {"hex": document.hex()}
+    return {"zip": base64.b64encode(zlib.compress(document, 9)).decode()}
+
+
+def _read(case: Mapping[str, Any]) -> bytes:
+    if "text" in case:
+        return bytes(case["text"].encode())
+    return bytes.fromhex(case["hex"]) if "hex" in case else zlib.decompress(base64.b64decode(case["zip"]))
 
 
 def files(cases: Iterable[Case]) -> dict[str, str]:
@@ -99,7 +116,7 @@ def _cases(file: Mapping[str, Any]) -> list[Case]:
         Case(
             rule,
             case["name"],
-            case["text"].encode() if "text" in case else bytes.fromhex(case["hex"]),
+            _read(case),
             case["at"],
             case.get("given", {}),
         )

@@ -67,6 +67,14 @@ SENTENCES: Final[Mapping[tuple[CheckId, Result], str]] = {
     (CheckId.ASSURANCE, _PASS): N_("It was checked well enough who the person is."),
     (CheckId.ASSURANCE, _FAIL): N_("It was not checked well enough who the person is."),
     (CheckId.ASSURANCE, _UNKNOWN): N_("How well it was checked who the person is was not shown."),
+    (CheckId.DOCUMENT_INTEGRITY, _PASS): N_("Nothing in the letter was changed since its issuer signed it."),
+    (CheckId.DOCUMENT_INTEGRITY, _FAIL): N_(
+        "The letter was changed since it was signed, or its issuer did not sign it."
+    ),
+    (CheckId.DOCUMENT_INTEGRITY, _UNKNOWN): N_("Whether the letter was changed could not be told."),
+    (CheckId.CONTENT_CONSISTENT, _PASS): N_("The text of the letter, its code and the file in it say the same."),
+    (CheckId.CONTENT_CONSISTENT, _FAIL): N_("The text of the letter, its code and the file in it do not agree."),
+    (CheckId.CONTENT_CONSISTENT, _UNKNOWN): N_("Whether the letter says one thing could not be told."),
 }
 _DOES_NOT_APPLY: Final = N_("This check does not apply here.")
 NAMES: Final[Mapping[CheckId, str]] = {
@@ -82,6 +90,8 @@ NAMES: Final[Mapping[CheckId, str]] = {
     CheckId.AUDIENCE: N_("Request"),
     CheckId.RECEIPT: N_("Receipt"),
     CheckId.ASSURANCE: N_("Identity check"),
+    CheckId.DOCUMENT_INTEGRITY: N_("Letter unchanged"),
+    CheckId.CONTENT_CONSISTENT: N_("Letter says one thing"),
 }
 RESULTS: Final[Mapping[Result, str]] = {
     Result.PASS: N_("Holds"),

@@ -52,10 +52,8 @@ def test_every_check_has_a_sentence_for_every_result() -> None:
     """What does not apply has one for all."""
     results = set(Result) - {Result.NOT_APPLICABLE}
 
-    assert verdict_words.SENTENCES.keys() == {
-        (check, result) for check in CHECKS[Channel.DOCUMENT] for result in results
-    }
-    assert verdict_words.NAMES.keys() == set(CHECKS[Channel.DOCUMENT])
+    assert verdict_words.SENTENCES.keys() == {(check, result) for check in CHECKS[Channel.PAPER] for result in results}
+    assert verdict_words.NAMES.keys() == set(CHECKS[Channel.PAPER])
     assert verdict_words.RESULTS.keys() == set(Result)
     assert verdict_words.WORDS.keys() == set(Outcome)
     assert verdict_words.WITHDRAWN.keys() == WITHDRAWN_THERE.keys() == set(DecisionKind)
