@@ -23,6 +23,7 @@ from idverify.errors import DocumentError
 from idverify.formats import qr_pdf
 from idverify.formats.pdf import rules
 from idverify.formats.pdf.found import Broken, Found, Signature
+from idverify.formats.pdf.hex_strings import read_at_once
 from idverify.formats.pdf.rules import Opened
 from idverify.formats.pdf.tables import rows_of
 
@@ -51,8 +52,8 @@ def read_letter(pdf: bytes) -> dict[str, Any]:
     with pypdfium2.PdfDocument(pdf) as document:
         rows = rows_of(document)
     found = Found(
-        signatures=[_told(each, opened) for each in (*opened.signatures, *opened.stamps)],
-        broken=list(_broken(opened)),
+        signatures=[told(each, opened) for each in (*opened.signatures, *opened.stamps)],
+        broken=list(broken(opened)),
         later=_LATER.get(opened.later, "other"),
         attachments=[each for each in opened.attachments if len(each.content) <= rules.MAX_ATTACHED],
         codes=codes,
@@ -67,22 +68,39 @@ def examined(pdf: bytes) -> Opened | None:
     if len(pdf) > qr_pdf.MAX_PDF:
         raise DocumentError("size", f"A PDF may have {qr_pdf.MAX_PDF} bytes; this one has {len(pdf)}.")
     try:
-        reader = PdfFileReader(BytesIO(pdf))
-        if reader.encrypted:
-            raise DocumentError("pdf", "The PDF is encrypted, so that it cannot be read here.")
-        found = reader.embedded_signatures
-        if len(found) > MOST_SIGNATURES:
-            raise DocumentError("size", f"A PDF may have {MOST_SIGNATURES} signatures; this one has {len(found)}.")
-        for each in found:
-            each.compute_integrity_info()
-        stamps = tuple(each for each in found if each.sig_object_type == "/DocTimeStamp")
-        signatures = tuple(each for each in found if each.sig_object_type != "/DocTimeStamp")
+        with read_at_once():
+            reader = PdfFileReader(BytesIO(pdf))
+            found = _signatures(reader)
     except (PdfError, SignatureValidationError) as wrong:
+        if _is_scan(pdf):
+            return None
         raise DocumentError("pdf", f"The PDF or its signature is not as it must be: {wrong}"[:300]) from wrong
+    stamps = tuple(each for each in found if each.sig_object_type == "/DocTimeStamp")
+    signatures = tuple(each for each in found if each.sig_object_type != "/DocTimeStamp")
     return Opened(pdf, reader, signatures, stamps) if signatures else None
 
 
-def _broken(opened: Opened) -> list[Broken]:
+def _is_scan(pdf: bytes) -> bool:
+    """Whether nobody signed it: scanners write PDFs that a strict reader does not take, and only their code counts."""
+    try:
+        with read_at_once():
+            return not PdfFileReader(BytesIO(pdf), strict=False).embedded_signatures
+    except (PdfError, SignatureValidationError):
+        return False
+
+
+def _signatures(reader: PdfFileReader) -> list[EmbeddedPdfSignature]:
+    if reader.encrypted:
+        raise DocumentError("pdf", "The PDF is encrypted, so that it cannot be read here.")
+    found: list[EmbeddedPdfSignature] = reader.embedded_signatures
+    if len(found) > MOST_SIGNATURES:
+        raise DocumentError("size", f"A PDF may have {MOST_SIGNATURES} signatures; this one has {len(found)}.")
+    for each in found:
+        each.compute_integrity_info()  # type: ignore[no-untyped-call]
+    return found
+
+
+def broken(opened: Opened) -> list[Broken]:
     """The first rule of each check that is broken."""
     found = []
     for check, table in rules.RULES.items():
@@ -95,7 +113,7 @@ def _broken(opened: Opened) -> list[Broken]:
     return found
 
 
-def _told(each: EmbeddedPdfSignature, opened: Opened) -> Signature:
+def told(each: EmbeddedPdfSignature, opened: Opened) -> Signature:
     chain = [each.signer_cert, *each.other_embedded_certs]
     at = each.self_reported_timestamp
     _, start, end, rest = (*rules.covered(each), 0, 0, 0, 0)[:4]

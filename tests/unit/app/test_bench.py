@@ -126,10 +126,11 @@ async def test_webauthn_group() -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # WeasyPrint leaves the file of its colour profile open
 async def test_pdf_group() -> None:
-    """Against WeasyPrint alone, and against pyHanko's own signer for tokens."""
+    """Against WeasyPrint alone, pyHanko's own signer for tokens, and its own validation."""
     rows = await groups.measure("pdf", TINY)
 
-    assert [shown["name"] for shown in rows] == ["PDF render and sign, B-B", "PDF sign, B-B"]
+    names = ["PDF render and sign, B-B", "PDF sign, B-B", "PDF validate, B-B"]
+    assert [shown["name"] for shown in rows] == names
     for shown in rows:
         require_shape(shown)
 

@@ -48,6 +48,12 @@ class Letter:
         paper.rotate(3, expand=True, fillcolor=200).filter(ImageFilter.GaussianBlur(1)).save(buffer, "JPEG", quality=40)
         return buffer.getvalue()
 
+    def scan(self) -> bytes:
+        """The same as a PDF that nobody signed."""
+        buffer = io.BytesIO()
+        Image.open(io.BytesIO(self.photo())).save(buffer, "PDF", resolution=200)
+        return buffer.getvalue()
+
     async def post(self, body: bytes | FormData, content_type: str | None = None) -> dict[str, Any]:
         """The answer of the API."""
         headers = await self.served.api.identity("employer")
@@ -97,6 +103,7 @@ async def test_every_media_type(letter: Letter) -> None:
         await letter.post(orjson.dumps({"document": letter.code.decode()}), "application/json"),
         await letter.post(letter.photo(), "image/jpeg"),
         await letter.post(letter.photo(), "application/octet-stream"),
+        await letter.post(letter.scan(), "application/pdf"),
         await letter.post(form),
     ]
     for answer in answers:
@@ -123,6 +130,7 @@ async def test_images_that_hold_no_code(letter: Letter) -> None:
         "one-code": png(two),
         "image": b"\x89PNG\r\n\x1a\n" + b"no image",
         "size": b"\xff\xd8\xff" + bytes(MAX_IMAGE),
+        "pdf": b"%PDF-1.7\nno PDF",
         "pixels": png(Image.new("1", (8000, 6300))),
     }
     for rule, image in hostile.items():
@@ -146,16 +154,20 @@ async def test_an_officer_drops_a_photo(letter: Letter) -> None:
     verdict = await browser.fill(page, "/officer/verify", file=letter.photo())
     assert verdict.heading == "Accepted"
     assert "SPECIMEN" in verdict.text
+    scanned = await browser.fill(page, "/officer/verify", file=letter.scan())
+    assert scanned.heading == "Accepted"
     pasted = await browser.fill(page, "/officer/verify", document=letter.code.decode())
     assert pasted.heading == "Accepted"
 
 
-@pytest.mark.parametrize("form", ["text", "photo"])
+@pytest.mark.parametrize("form", ["text", "photo", "scan"])
 async def test_without_a_network(letter: Letter, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
     """Green while the status in the bundle is young, then amber; asking nobody."""
     office = letter.served.office
     (tmp_path / "bundle.jwt").write_bytes(await trust.export(office))
-    (tmp_path / "paper").write_bytes(letter.code + b"\n" if form == "text" else letter.photo())
+    (tmp_path / "paper").write_bytes(
+        {"text": letter.code + b"\n", "photo": letter.photo(), "scan": letter.scan()}[form]
+    )
     root = hashlib.sha256(office.trust.issuers[office.deployment.iss].roots[0]).hexdigest()
     asked = [str(tmp_path / "paper"), "--offline", str(tmp_path / "bundle.jwt"), "--root-sha256", root]
     assert await verify(*asked) == 0

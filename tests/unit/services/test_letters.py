@@ -1,0 +1,241 @@
+"""Letters as PDF before a verifier with real workers: PDFs of others, bombs, and what a worker may not decide."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pikepdf
+import pytest
+from PIL import Image
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import MDPPerm
+
+from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result
+from idverify.formats import x509
+from idverify.sandbox.answers import Found
+from idverify.sandbox.workers import Workers, open_workers
+from idverify.services import letter_checks
+from idverify.services.verify import Submission, Verified, Verifier, verify
+from tests.corpus.verified import verifier
+from tests.simulators import code_world as code
+from tests.simulators import credential_world as world
+from tests.simulators import letters
+from tests.simulators.in_process import InProcess
+
+AT = world.NOW + 60
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[Workers]:
+    """Workers of their own."""
+    async with open_workers(1) as opened:
+        yield opened
+
+
+def relying(sandbox: Any) -> Verifier:
+    """Whoever relies on the synthetic authority."""
+    return replace(verifier(world.NOW, code.trust()), sandbox=sandbox, states=letters.states)
+
+
+def of(verified: Verified, wanted: CheckId) -> Check:
+    """One check of a verdict."""
+    return next(check for check in verified.verdict.checks if check.id is wanted)
+
+
+async def test_a_letter_is_accepted_and_proves_nobody(workers: Workers) -> None:
+    """Its claims are those of the credential in it; whoever holds it is not proven."""
+    found = await verify(relying(workers), Submission(letters.signed()), AT)
+    assert (found.verdict.verdict, found.channel) == (Outcome.ACCEPT, Channel.PAPER)
+    assert "compare the photo" in found.verdict.next_step
+    assert of(found, CheckId.HOLDER_BINDING).result is Result.NOT_APPLICABLE
+    assert found.claims_for(None) == dict(letters.SAID)
+
+
+async def test_a_letter_answers_no_request(workers: Workers) -> None:
+    """Whoever asked a wallet gets no paper for an answer."""
+    found = await verify(relying(workers), Submission(letters.signed(), expected=world.ASKED), AT)
+    assert of(found, CheckId.HOLDER_BINDING).evidence == {"rule": "binding-given"}
+    assert found.verdict.verdict is Outcome.REJECT
+
+
+async def test_the_credential_of_a_letter_alone_is_referred(workers: Workers) -> None:
+    """Taken out of its letter it is a document without a key, of which nobody proves whose it is."""
+    found = await verify(relying(workers), Submission(letters.credential()), AT)
+    assert (found.verdict.verdict, found.channel) == (Outcome.REFER, Channel.DOCUMENT)
+
+
+# --- PDFs of others -----------------------------------------------------------------------------------------------
+
+
+def statement(pdf: bytes | None = None, *, permission: MDPPerm | None = None) -> bytes:
+    """A PDF that an authority signed that is relied on, and that is no letter."""
+    signer = [world.leaf(x509.Purpose.STATEMENT)]
+    return letters.signed_by(pdf or letters.drawn(files=[], codes=[]), signer, permission=permission)
+
+
+def with_field(pdf: pikepdf.Pdf) -> None:
+    """A field to fill in."""
+    box = pikepdf.Dictionary(
+        Type=pikepdf.Name.Annot,
+        Subtype=pikepdf.Name.Widget,
+        FT=pikepdf.Name.Tx,
+        T="name",
+        V="",
+        Rect=pikepdf.Array([100, 370, 200, 395]),
+    )
+    field = pdf.make_indirect(box)
+    pdf.pages[0].obj.Annots = pikepdf.Array([field])
+    pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]))
+
+
+def filled(writer: IncrementalPdfFileWriter) -> None:
+    """Somebody fills it in."""
+    field = writer.root["/AcroForm"]["/Fields"][0]
+    field["/V"] = generic.pdf_string("Other")
+    writer.update_container(field)
+
+
+def replaced(writer: IncrementalPdfFileWriter) -> None:
+    """Somebody replaces the page."""
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b""))
+    writer.update_container(page)
+
+
+@pytest.mark.parametrize(
+    ("pdf", "outcome", "integrity", "later"),
+    [
+        (statement, Outcome.REFER, Result.PASS, "nothing"),
+        (
+            lambda: letters.later(
+                statement(letters.drawn(files=[], codes=[], change=with_field), permission=MDPPerm.FILL_FORMS), filled
+            ),
+            Outcome.REFER,
+            Result.UNKNOWN,
+            "permitted",
+        ),
+        (lambda: letters.later(statement(), replaced), Outcome.REJECT, Result.FAIL, "other"),
+    ],
+    ids=["untouched", "a form filled in", "a page replaced"],
+)
+async def test_a_pdf_of_others(workers: Workers, pdf: Any, outcome: Outcome, integrity: Result, later: str) -> None:
+    """By a signer that is relied on: told what is covered and what was changed later, and never accepted."""
+    document = pdf()
+    found = await verify(relying(workers), Submission(document), AT)
+    told = of(found, CheckId.DOCUMENT_INTEGRITY)
+    assert (found.verdict.verdict, told.result) == (outcome, integrity)
+    assert told.evidence is not None
+    assert told.evidence["later"] == later
+    assert 0 < told.evidence["signed_bytes"] <= told.evidence["bytes"] == len(document)
+    assert (of(found, CheckId.SIGNATURE).result, of(found, CheckId.ISSUER_TRUSTED).result) == (Result.PASS, Result.PASS)
+
+
+async def test_a_pdf_of_a_stranger(workers: Workers) -> None:
+    """However well it is signed."""
+    stranger = [world.leaf(x509.Purpose.PAPER, key=world.STRANGER_KEY, root_key=world.STRANGER_KEY)]
+    pdf = letters.signed_by(letters.drawn(files=[]), stranger, world.STRANGER_KEY)
+    found = await verify(relying(workers), Submission(pdf), AT)
+    assert found.verdict.verdict is Outcome.REJECT
+    assert of(found, CheckId.ISSUER_TRUSTED).evidence == {"rule": "issuer-known"}
+
+
+# --- a worker that was taken over ---------------------------------------------------------------------------------
+
+
+class TakenOver(InProcess):
+    """Says that nothing is wrong, whatever it read."""
+
+    async def do(self, job: str, arguments: Any, /) -> Any:
+        """The answer, embellished."""
+        found = await super().do(job, arguments)
+        assert isinstance(found, Found)
+        return found.model_copy(update={"broken": [], "later": "nothing"})
+
+
+@pytest.mark.parametrize("forged", ["another key", "a byte", "a stranger"])
+async def test_a_worker_cannot_vouch_for_a_signature(forged: str) -> None:
+    """Who signed which bytes is found again from the bytes."""
+    stranger = [world.leaf(x509.Purpose.PAPER, key=world.STRANGER_KEY, root_key=world.STRANGER_KEY)]
+    pdfs = {
+        "another key": lambda: letters.signed_by(letters.drawn(), key=world.STRANGER_KEY),
+        "a byte": lambda: letters.signed().replace(b"/Lang (en)", b"/Lang (cy)", 1),
+        "a stranger": lambda: letters.signed_by(letters.drawn(), stranger, world.STRANGER_KEY),
+    }
+    found = await verify(relying(TakenOver()), Submission(pdfs[forged]()), AT)
+    assert found.verdict.verdict is Outcome.REJECT
+    assert of(found, CheckId.DOCUMENT_INTEGRITY).result is Result.FAIL
+
+
+# --- bombs --------------------------------------------------------------------------------------------------------
+
+
+def flate(pdf: pikepdf.Pdf) -> None:
+    """A gigabyte of zeros in a megabyte, as the credential's stream."""
+    packer = zlib.compressobj(9)
+    zeros = bytes(1 << 20)
+    packed = b"".join([*(packer.compress(zeros) for _ in range(2048)), packer.flush()])
+    stream = pdf.make_stream(packed, Filter=pikepdf.Name.FlateDecode, Type=pikepdf.Name.EmbeddedFile)
+    pdf.Root.AF[0].EF = pikepdf.Dictionary(F=stream, UF=stream)
+
+
+def crowd(pdf: pikepdf.Pdf) -> None:
+    """A hundred thousand objects."""
+    pdf.Root.PieceInfo = pikepdf.Array([pdf.make_indirect(pikepdf.Dictionary(A=n)) for n in range(100_000)])
+
+
+def loop() -> bytes:
+    """Cross-references that lead to themselves."""
+    pdf = letters.signed()
+    place = pdf.rindex(b"/Prev ")
+    start = int(pdf[pdf.rindex(b"startxref") + 9 :].split()[0])
+    return pdf[:place] + b"/Prev %-5d" % start + pdf[place + 11 :]
+
+
+def megapixels() -> bytes:
+    """A PDF of one image of fifty megapixels."""
+    buffer = io.BytesIO()
+    Image.new("1", (8000, 6300)).save(buffer, "PDF")
+    return buffer.getvalue()
+
+
+BOMBS = {
+    "Flate": lambda: letters.signed_by(letters.drawn(change=flate)),
+    "objects": lambda: letters.signed_by(letters.drawn(change=crowd)),
+    "a loop of cross-references": loop,
+    "fifty megapixels": megapixels,
+    "pages": lambda: letters.drawn(change=lambda pdf: [pdf.add_blank_page() for _ in range(500)] and None),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+async def test_a_bomb_goes_off_in_nobodys_process(workers: Workers, name: str) -> None:
+    """Refused, or read within limits, by the worker; meanwhile the service checks other documents as ever."""
+    bomb, ordinary = BOMBS[name](), Submission(world.present(world.issue()), expected=world.ASKED)
+    await verify(relying(workers), Submission(letters.signed()), AT)  # a worker is there
+    begin = time.process_time()
+    exploding = asyncio.create_task(verify(relying(workers), Submission(bomb), AT))
+    served, slowest = 0, 0.0
+    while not exploding.done():
+        before = asyncio.get_running_loop().time()
+        assert (await verify(relying(workers), ordinary, AT)).verdict.verdict is Outcome.ACCEPT
+        slowest = max(slowest, asyncio.get_running_loop().time() - before)
+        served += 1
+        await asyncio.sleep(0.02)
+    found = await exploding
+    assert found.verdict.verdict is Outcome.REJECT
+    assert slowest < 1.0
+    assert time.process_time() - begin < 10
+    again = await verify(relying(workers), Submission(letters.signed()), AT)
+    assert again.verdict.verdict is Outcome.ACCEPT
+
+
+def test_every_rule_has_a_check_of_letters() -> None:
+    """No rule reports to a check that nobody shows."""
+    assert set(letter_checks.RULES) == {CheckId.DOCUMENT_INTEGRITY, CheckId.CONTENT_CONSISTENT}
