@@ -26,9 +26,11 @@ from idverify.formats.verification_receipt import looks_like as is_receipt
 from idverify.sandbox.workers import open_workers
 from idverify.services import trust
 from idverify.services.evidence_file import TYPE, is_evidence_file
+from idverify.services.letter_checks import stated_by
 from idverify.services.reverify import reverify
 from idverify.services.status_source import NOTHING_SEEN
 from idverify.services.verify import Submission, Verified, Verifier, verify
+from idverify.web.letter.letterhead import PrintedLetterhead
 
 EXIT = {Outcome.ACCEPT: 0, Outcome.REJECT: 1, Outcome.REFER: 2}
 WORST_FIRST = (Outcome.REJECT, Outcome.REFER, Outcome.ACCEPT)
@@ -120,7 +122,7 @@ def _document(question: Question, given: bytes) -> Answer:
 async def _verified(verifier: Verifier, submission: Submission, at: int) -> Verified:
     """A worker is started for what needs one alone."""
     async with open_workers(1) as workers:
-        return await verify(replace(verifier, sandbox=workers), submission, at)
+        return await verify(replace(verifier, sandbox=workers, states=stated_by(PrintedLetterhead())), submission, at)
 
 
 def _receipt(question: Question, given: bytes) -> Answer:

@@ -11,7 +11,7 @@ from idverify.core.assurance import Minimum
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import ClientError, IdverifyError
 from idverify.formats.handed_over import HandedOver
-from idverify.services import looks, verification_receipts, withdrawal
+from idverify.services import letter_checks, looks, verification_receipts, withdrawal
 from idverify.services.looks import Answer, Looked
 from idverify.services.office import Office
 from idverify.services.present import Awaited, awaited
@@ -104,4 +104,10 @@ def _counted(office: Office, looked: Looked) -> Answer:
 
 def online_verifier(office: Office) -> Verifier:
     """What this service's own verifications rest on."""
-    return Verifier(office.trust, office.statuses, office.log_book.policy, office.sandbox)
+    return Verifier(
+        office.trust,
+        office.statuses,
+        office.log_book.policy,
+        office.sandbox,
+        letter_checks.stated_by(office.letterhead),
+    )

@@ -17,6 +17,8 @@ from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
 from idverify.formats import carriers, cms, x509
 from idverify.formats.base import Presented
+from idverify.formats.pdf.visible_text import RULE, require_states
+from idverify.ports import Letterhead
 from idverify.sandbox.answers import Found, Signature
 
 MAX_SKEW: Final = 60
@@ -25,6 +27,19 @@ _PAPER: Final = frozenset({x509.Purpose.PAPER})
 
 States = Callable[[Mapping[str, Any], str, Sequence[Sequence[str]]], None]
 """Asked whether rows state these claims in this language; raises ``DocumentError`` (``visible-text``)."""
+
+
+def stated_by(letterhead: Letterhead) -> States:
+    """Rows must be the lines that whoever writes letters here would write (docs/letters.md)."""
+
+    def states(claims: Mapping[str, Any], language: str, rows: Sequence[Sequence[str]]) -> None:
+        try:
+            lines = letterhead.lines(claims, language)
+        except ValueError:
+            raise DocumentError(RULE, "The letter is in a language that letters are not written in.") from None
+        require_states(lines, rows)
+
+    return states
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
+from idverify.core.verdict import CheckId
 from idverify.errors import DocumentError
 from idverify.formats import qr_pdf
 from idverify.formats.pdf import rules
@@ -49,11 +50,15 @@ def read_letter(pdf: bytes) -> dict[str, Any]:
     codes = [code["text"] for code in qr_pdf.read_pdf_codes(pdf)]
     if opened is None:
         return asdict(Found([], [], "nothing", [], codes, [], ""))
-    with pypdfium2.PdfDocument(pdf) as document:
-        rows = rows_of(document)
+    wrong, rows = broken(opened), []
+    try:
+        with pypdfium2.PdfDocument(pdf) as document:
+            rows = rows_of(document)
+    except DocumentError as unlike:
+        wrong.append(Broken(CheckId.CONTENT_CONSISTENT, unlike.rule, unlike.detail))
     found = Found(
         signatures=[told(each, opened) for each in (*opened.signatures, *opened.stamps)],
-        broken=list(broken(opened)),
+        broken=wrong,
         later=_LATER.get(opened.later, "other"),
         attachments=[each for each in opened.attachments if len(each.content) <= rules.MAX_ATTACHED],
         codes=codes,

@@ -5,12 +5,15 @@ By the structure tree (ISO 32000-1 14.7) a cell is known; by the fonts' ToUnicod
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pypdfium2  # type: ignore[import-untyped]
 from pypdfium2 import raw
+
+from idverify.formats.pdf.visible_text import spelled
 
 MOST_ROWS: Final = 200
 MAX_CELL: Final = 4096
@@ -19,7 +22,7 @@ _CELLS: Final = frozenset({"TH", "TD"})
 
 
 def rows_of(document: pypdfium2.PdfDocument) -> list[list[str]]:
-    """Every row, in the order of the pages and of their trees."""
+    """Every row, in the order of the pages and of their trees. Raises ``DocumentError`` (``visible-text``)."""
     found: list[list[str]] = []
     for number in range(len(document)):
         page = document[number]
@@ -36,15 +39,36 @@ def rows_of(document: pypdfium2.PdfDocument) -> list[list[str]]:
 
 
 def _texts(page: Any) -> dict[int, str]:
-    """The text of each marked content, in the order of the content stream."""
+    """What each marked content spells, in the order of the content stream."""
     text_page = page.get_textpage()
-    texts: dict[int, str] = {}
+    glyphs: dict[int, str] = {}
+    actual: dict[int, str] = {}
     for place in range(raw.FPDFPage_CountObjects(page)):
         drawn = raw.FPDFPage_GetObject(page, place)
         if raw.FPDFPageObj_GetType(drawn) == raw.FPDF_PAGEOBJ_TEXT:
             mark = raw.FPDFPageObj_GetMarkedContentID(drawn)
-            texts[mark] = texts.get(mark, "") + _text(drawn, text_page)
-    return texts
+            glyphs[mark] = glyphs.get(mark, "") + _text(drawn, text_page)
+            if (said := _actual_text(drawn)) is not None:
+                actual[mark] = said
+    return {mark: spelled(shown, actual.get(mark)) for mark, shown in glyphs.items()}
+
+
+def _actual_text(drawn: Any) -> str | None:
+    """What the mark around a text says that it is (ISO 32000-1 14.9.4)."""
+    size = ctypes.c_ulong()
+    for place in range(raw.FPDFPageObj_CountMarks(drawn)):
+        mark = raw.FPDFPageObj_GetMark(drawn, place)
+        if raw.FPDFPageObjMark_GetParamBlobValue(mark, b"ActualText", None, 0, size):
+            buffer = (ctypes.c_ubyte * min(size.value, 4 * MAX_CELL))()
+            raw.FPDFPageObjMark_GetParamBlobValue(mark, b"ActualText", buffer, len(buffer), size)
+            return _text_string(bytes(buffer))
+    return None
+
+
+def _text_string(said: bytes) -> str:
+    """ISO 32000-1 7.9.2.2: UTF-16 by its mark; otherwise one byte a sign, of which ours need none but ASCII."""
+    utf_16 = said.startswith(codecs.BOM_UTF16_BE)
+    return said[2:].decode("utf-16-be", "replace") if utf_16 else said.decode("latin-1")
 
 
 def _text(drawn: Any, text_page: Any) -> str:
