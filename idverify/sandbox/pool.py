@@ -23,7 +23,7 @@ from idverify.sandbox.link import Link, WorkerLost, start
 
 JOBS_EACH: Final = 256
 WAITING_MOST: Final = 32
-WAITING_SECONDS: Final = 10.0
+WAITING_SECONDS: Final = 30.0  # as long as a worker may take to load what its jobs use
 _AFTER_FAILURE: Final = 1.0  # seconds in which no worker is started again
 log = structlog.get_logger()
 
