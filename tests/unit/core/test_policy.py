@@ -34,6 +34,7 @@ MAY = {
         Act.VERIFY,
         Act.REQUEST_PRESENTATION,
         Act.ENROL_CITIZENS,
+        Act.PRINT_LETTERS,
         Act.EXPORT_EVIDENCE,
     },
     Role.RELYING_PARTY: {
