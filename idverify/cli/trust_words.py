@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from hashlib import sha256
 
 from idverify.core.trust import Term, TrustedIssuer
 from idverify.formats.untrusted import certificate_json
+from idverify.formats.x509 import fingerprint
 
 
 def issuer_words(issuer: TrustedIssuer, at: int | None) -> list[str]:
@@ -20,6 +22,11 @@ def issuer_words(issuer: TrustedIssuer, at: int | None) -> list[str]:
     for root in issuer.root_terms:
         origin = f", {root.origin}" if root.origin else ""
         lines += [*certificate_lines(root.certificate), f"    relied on {term_words(root)}{origin}"]
+    lines += [f"  signs on paper: SHA-256 {fingerprint(signer).hex()}" for signer in issuer.signers]
+    lines += [f"  list of revoked certificates: SHA-256 {sha256(crl).hexdigest()}" for crl in issuer.crls]
+    lines += [
+        f"  keys of its log: policy with SHA-256 {sha256(log.encode()).hexdigest()}" for log in issuer.log_policies
+    ]
     return lines
 
 

@@ -51,6 +51,8 @@ class TrustedIssuer:
     certificates (DER) that came with the decision on it; ``signers`` the certificates (DER) of those whom its documents
     on paper name by key id alone: they are looked up here, and believed for what they are certified. ``stamp_roots``
     are the roots (DER) of its time-stamp authority: what they certify says when something was there, and no more.
+    ``log_policies`` are texts of c2sp.org/tlog-policy, one for each log of somebody else's: receipts of its documents
+    rest on those logs, and on no others.
     """
 
     iss: str
@@ -65,6 +67,7 @@ class TrustedIssuer:
     crls: tuple[bytes, ...] = ()
     signers: tuple[bytes, ...] = ()
     stamp_roots: tuple[bytes, ...] = ()
+    log_policies: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

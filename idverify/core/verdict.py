@@ -161,7 +161,10 @@ _NEXT_STEP_BY_RULE: Mapping[str, str] = {
 UNPROVEN = "The person is not proven: compare the photo, or ask for a presentation."
 _NEXT_STEP_ON_UNKNOWN: Mapping[CheckId, str] = {
     CheckId.STATUS: "Try again with a network, or check by hand whether it was revoked.",
-    CheckId.FRESHNESS: "Check it again with a network: its status is from earlier, and may have changed since.",
+    CheckId.FRESHNESS: (  # which paper alone must pass
+        "Check it again with a network: its status is from earlier, and may have changed since. "
+        "The person is not proven: compare the photo."
+    ),
     CheckId.HOLDER_BINDING: UNPROVEN,
     CheckId.DOCUMENT_INTEGRITY: "Look at what was changed since it was signed, and by whom.",
     CheckId.ASSURANCE: "Ask the person to show how their identity was checked, or check it by hand.",
@@ -177,10 +180,10 @@ _OF_EVIDENCE_UNPROVEN: Mapping[CheckId, str] = {
     CheckId.KEY: "Ask the service for the entry that bound this security key.",
 }
 _ACCEPTED = "Nothing more to do."
+# Paper can be copied, and a copy is as genuine as the first: no check tells whose hands it is in.
+PAPER_UNPROVEN = "The document is genuine. The person is not proven: compare the photo."
 # What is accepted and still leaves something to do.
-_NEXT_STEP_ON_ACCEPT: Mapping[Channel, str] = {
-    Channel.PAPER: "The document is genuine. The person is not proven: compare the photo.",
-}
+_NEXT_STEP_ON_ACCEPT: Mapping[Channel, str] = {Channel.PAPER: PAPER_UNPROVEN}
 _REFERRED = "Check by hand what could not be told."
 
 

@@ -17,10 +17,11 @@ from idverify.core.trust import TrustedIssuer, TrustedRoot, TrustedType, issuer_
 from idverify.errors import DocumentError
 from idverify.formats import x509
 
-MOST_ROOTS, MOST_TYPES, MOST_BASES, MOST_CRLS, MOST_SIGNERS = 64, 64, 8, 16, 64
+MOST_ROOTS, MOST_TYPES, MOST_BASES, MOST_CRLS, MOST_SIGNERS, MOST_LOGS = 64, 64, 8, 16, 64, 32
 MOST_TEXT = 200
 LATEST = 1 << 40
-_MEMBERS = {"iss", "name", "country", "status_bases", "roots", "types", "crls", "signers"}
+_MEMBERS = {"iss", "name", "country", "status_bases", "roots", "types", "crls", "signers", "log_policies"}
+_NONE: dict[str, list[str]] = {"signers": [], "log_policies": []}  # what an issuer without them need not say
 _ROOT_MEMBERS = {"certificate", "since", "until", "origin"}
 _TYPE_MEMBERS = {"format", "type", "since", "until"}
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -52,6 +53,7 @@ def issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:
         ],
         "crls": [base64.b64encode(crl).decode("ascii") for crl in issuer.crls],
         **({"signers": [base64.b64encode(der).decode("ascii") for der in issuer.signers]} if issuer.signers else {}),
+        **({"log_policies": list(issuer.log_policies)} if issuer.log_policies else {}),
     }
 
 
@@ -60,7 +62,7 @@ def read_issuer(document: Any, decided_at: int | None = None) -> TrustedIssuer:
 
     Raises ``DocumentError``: ``issuer-form``, ``issuer-address``, ``issuer-root``, or what a certificate breaks.
     """
-    said = _object({"signers": [], **document} if type(document) is dict else document, _MEMBERS, "An issuer")
+    said = _object({**_NONE, **document} if type(document) is dict else document, _MEMBERS, "An issuer")
     iss = "" if said["iss"] is None else _address(said["iss"], "iss")
     name, country = _text(said["name"], "name"), said["country"]
     if country != "" and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
@@ -74,7 +76,10 @@ def read_issuer(document: Any, decided_at: int | None = None) -> TrustedIssuer:
     known = TrustedIssuer(iss, name, (), frozenset(), first, country, further)
     crls = tuple(_crl(crl, roots) for crl in _list(said["crls"], MOST_CRLS, "crls"))
     signers = tuple(_signer(der) for der in _list(said["signers"], MOST_SIGNERS, "signers"))
-    return issuer_of_terms(replace(known, crls=crls, signers=signers), roots, types)
+    logs = tuple(_list(said["log_policies"], MOST_LOGS, "log_policies"))
+    if not all(type(log) is str for log in logs):
+        raise DocumentError("issuer-form", "log_policies must be texts.")
+    return issuer_of_terms(replace(known, crls=crls, signers=signers, log_policies=logs), roots, types)
 
 
 def crl_issuer(crl: bytes, roots: Iterable[bytes]) -> bytes:

@@ -125,10 +125,10 @@ def signed_in_past(seen: Seen) -> None:
 
 
 def code_is_genuine(seen: Seen) -> None:
-    """The code on the page is signed by the same issuer."""
+    """The code on the page is signed by the same issuer, which is relied on for such codes."""
     form = carriers.FORMATS["idv1"]
     checks = form.check(seen.code, seen.trust, seen.at, None)
-    wanted = (CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED)
+    wanted = (CheckId.SIGNATURE, CheckId.ISSUER_TRUSTED, CheckId.TYPE_ALLOWED)
     wrong = next((check for check in checks if check.id in wanted and check.result is not Result.PASS), None)
     if wrong is not None:
         raise DocumentError("code-genuine", f"The code on the letter does not hold: {wrong.detail}")

@@ -11,9 +11,8 @@ from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
 from idverify.formats.trust_bundle import TrustBundle
 from idverify.formats.x509 import fingerprint
-from idverify.ledger.errors import MalformedError
-from idverify.ledger.policy import Policies, parse_policy
 from idverify.services.office import TRUST_SIGNER, Office
+from idverify.services.others_logs import policies_of
 from idverify.services.status_source import NOTHING_SEEN, Age, KeptList, StatusSource, under
 from idverify.services.trust_book import of_others
 from idverify.services.verify import Verifier
@@ -81,9 +80,11 @@ def opened(encoded: bytes, root_sha256: bytes, at: int, seen: Mapping[str, Age] 
         statuses.keep_snapshot(token, bundle.trust, trust.revoked_serials, at)
     ages = {name: age, **{uri: listed.age for uri, listed in statuses.kept().items()}}
     try:
-        policies = Policies(tuple(map(parse_policy, bundle.log_policies)))
-    except MalformedError as wrong:
-        raise DocumentError("bundle-form", f"The bundle's policy for the log cannot be read: {wrong}") from wrong
+        policies = policies_of(bundle.log_policies)
+        for issuer in bundle.trust:
+            policies_of(issuer.log_policies)
+    except DocumentError as wrong:
+        raise DocumentError("bundle-form", f"The bundle's policy for a log cannot be read: {wrong.detail}") from wrong
     return Opened(Verifier(trust, statuses, policies), ages)
 
 

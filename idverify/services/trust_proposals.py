@@ -8,17 +8,19 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from idverify.core.form_parts import MDOC, SD_JWT_VC
+from idverify.core.form_parts import MDOC, PAPER_CODE, SD_JWT_VC
 from idverify.core.trust import Term, TrustedIssuer, TrustedRoot, TrustedType, issuer_of_terms
 from idverify.errors import DocumentError, Unprocessable
 from idverify.formats import trust_bundle, vical, x509
 from idverify.formats.issuer_document import crl_issuer
 from idverify.formats.strict_json import parse_object
+from idverify.formats.trust_bundle import TrustBundle
 from idverify.formats.vical import Entry, Refused
+from idverify.services import others_logs
 from idverify.services.trusted_issuers import Change, Register, Source, withdrawn
 
 T = TypeVar("T", bound=Term)
@@ -71,7 +73,10 @@ def by_hand(register: Register, roots: Iterable[bytes], said: ByHand, at: int) -
         raise Unprocessable("There is no such trusted issuer.")
     if once is None:
         return Change((issuer_of_terms(fresh, tuple(given), tuple(kinds)),))
-    return Change((_further(replace(fresh, root_terms=once.root_terms, type_terms=once.type_terms), given, kinds),))
+    known = replace(
+        once, name=said.name, country=said.country, iss=said.iss, status_base=first, further_bases=tuple(further)
+    )
+    return Change((_further(known, given, kinds),))
 
 
 def from_vical(register: Register, encoded: bytes, root: bytes, at: int) -> FromList:
@@ -101,22 +106,50 @@ def from_vical(register: Register, encoded: bytes, root: bytes, at: int) -> From
 def from_bundle(register: Register, encoded: bytes, root_sha256: bytes, at: int) -> Change:
     """Rely on whoever signed a trust bundle of theirs, for what they issue themselves: on nobody whom they rely on.
 
-    ``root_sha256`` is the fingerprint of their root, had by another way. Raises ``DocumentError``.
+    With their signers of paper, whom codes name by key id alone, their lists of revoked certificates, and the keys of
+    their logs: nobody else tells of those. ``root_sha256`` is the fingerprint of their root, had by another way.
+    Raises ``DocumentError``.
     """
     bundle = trust_bundle.open_bundle(encoded, root_sha256, at)
     issuer = next((one for one in bundle.trust if one.iss == bundle.iss), None)
     if issuer is None:
         raise DocumentError("bundle-form", "The bundle must say what its own issuer may issue.")
     then = issuer.at(at)
-    types = tuple((kind_format(kind), kind) for kind in sorted(then.types))
+    types = tuple((form, kind) for kind in sorted(then.types) for form in kind_formats(kind, paper=bool(then.signers)))
     origin = f"trust bundle of {bundle.iss}"[:200]
     said = ByHand(issuer.name, issuer.country, issuer.iss, issuer.list_bases, types, origin)
-    return by_hand(register, then.roots, said, at)
+    (known,) = by_hand(register, then.roots, said, at).issuers
+    signers = tuple(dict.fromkeys((*known.signers, *then.signers)))
+    crls = _newest_of_each(known, (*known.crls, *_lists(bundle, known)))
+    logs = others_logs.newest_of_each(bundle.log_policies, known.log_policies)
+    return Change((replace(known, signers=signers, crls=crls, log_policies=logs),))
 
 
-def kind_format(kind: str) -> str:
-    """The format of a type whose format nobody told: an mdoc's docType is a name without colons, a vct is a URI."""
-    return SD_JWT_VC if ":" in kind else MDOC
+def kind_formats(kind: str, *, paper: bool) -> tuple[str, ...]:
+    """The formats of a type whose format nobody told: an mdoc's docType is a name without colons, a vct is a URI.
+
+    What is an SD-JWT VC is a code on ``paper``, too, of an issuer that has signers of paper.
+    """
+    if ":" not in kind:
+        return (MDOC,)
+    return (SD_JWT_VC, PAPER_CODE) if paper else (SD_JWT_VC,)
+
+
+def _lists(bundle: TrustBundle, issuer: TrustedIssuer) -> Iterator[bytes]:
+    """The bundle's lists of revoked certificates of the issuer's roots; not those of its time stamps."""
+    roots = {root.certificate for root in issuer.root_terms}
+    return (crl for certificate, crl in bundle.crls if certificate in roots)
+
+
+def _newest_of_each(issuer: TrustedIssuer, crls: Iterable[bytes]) -> tuple[bytes, ...]:
+    """One list for a root, which no older one takes the place of: what was revoked stays so."""
+    roots, newest = [root.certificate for root in issuer.root_terms], dict[bytes, bytes]()
+    for crl in crls:
+        root = crl_issuer(crl, roots)
+        held = newest.get(root)
+        if held is None or x509.read_crl(crl, root).number > x509.read_crl(held, root).number:
+            newest[root] = crl
+    return tuple(newest.values())
 
 
 def with_crl(register: Register, crl: bytes) -> Change:

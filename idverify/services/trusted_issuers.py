@@ -18,6 +18,7 @@ from idverify.core.trust import Term, TrustedIssuer
 from idverify.errors import Conflict, DocumentError, Unprocessable
 from idverify.formats.issuer_document import crl_issuer, issuer_json, read_issuer
 from idverify.formats.x509 import fingerprint, read_certificate, read_crl
+from idverify.services.others_logs import policies_of
 from idverify.stores import queries
 from idverify.stores.store import Store
 
@@ -99,6 +100,8 @@ def read_change(document: Any, decided_at: int) -> Change:
         raise Unprocessable(f"A change may have {MOST_DOCUMENT} bytes; make several smaller ones.")
     try:
         issuers = tuple(read_issuer(one, decided_at) for one in said)
+        for issuer in issuers:
+            policies_of(issuer.log_policies)
     except DocumentError as wrong:
         raise Unprocessable(f"{wrong.detail} ({wrong.rule})") from wrong
     return Change(issuers, None if document["source"] is None else _source(document["source"]))

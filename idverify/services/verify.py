@@ -34,6 +34,7 @@ from idverify.ledger.receipt import QUORUM, verify_receipt
 from idverify.ports import Sandbox
 from idverify.services import letter_checks
 from idverify.services.letter_checks import Letter
+from idverify.services.others_logs import is_somebody_else, policies_of
 from idverify.services.status_source import StatusSource, StatusUnknown
 
 STATUS_SENTENCES: Final[Mapping[int, str]] = {
@@ -44,6 +45,9 @@ STATUS_SENTENCES: Final[Mapping[int, str]] = {
 _UNWITNESSED: Final = "Its receipt is older than the witnesses that are asked for now. The holder can fetch it anew."
 _WITHIN_LIMITS: Final = Check(CheckId.SIZE, Result.PASS, "Within the limits.")
 _NO_RECEIPT: Final = Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
+_NO_LOG: Final = Check(
+    CheckId.RECEIPT, Result.UNKNOWN, "Not looked at: the ledger of its issuer is not known here.", {"rule": "log-known"}
+)
 _NO_DEMAND: Final = Check(CheckId.ASSURANCE, Result.NOT_APPLICABLE, "No minimum was demanded.")
 _DEMANDED: Final = frozenset({CheckId.ASSURANCE})
 _NOTHING: Final = frozenset[CheckId]()
@@ -156,7 +160,7 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
         checks.append(check)
     checks += await _status(verifier, presented, trusted, trust.revoked_serials, at)
     receipt = submission.receipt if letter is None else submission.receipt or letter.receipt
-    checks.append(_receipt(verifier, presented, receipt))
+    checks.append(_receipt(verifier, presented, issuer, receipt))
     checks.append(_assurance(presented, submission.least_assurance, trusted))
     demanded = submission.demanded
     if letter is not None:
@@ -285,9 +289,14 @@ def _status_unknown(why: str) -> list[Check]:
     return [Check(CheckId.STATUS, Result.UNKNOWN, why), Check(CheckId.FRESHNESS, Result.UNKNOWN, why)]
 
 
-def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) -> Check:
+def _receipt(verifier: Verifier, presented: Presented, issuer: TrustedIssuer | None, receipt: bytes | None) -> Check:
     if receipt is None:
         return _NO_RECEIPT
+    policy = verifier.log_policy
+    if issuer is not None and is_somebody_else(issuer):
+        if not issuer.log_policies:
+            return _NO_LOG
+        policy = policies_of(issuer.log_policies)
     if not presented.signing_chain:
         return Check(CheckId.RECEIPT, Result.UNKNOWN, "Not looked at: its signer is not known.")
     status = None if presented.status is None else (presented.status.uri, presented.status.index)
@@ -295,7 +304,7 @@ def _receipt(verifier: Verifier, presented: Presented, receipt: bytes | None) ->
         held = verify_receipt(
             receipt,
             hashlib.sha256(presented.issuer_signed).digest(),
-            verifier.log_policy,
+            policy,
             kid=key_id(presented.signing_chain[0]),
             status=status,
             record_type="credential.issued",

@@ -16,7 +16,7 @@ from idverify.core.letter_choices import LetterChoices
 from idverify.core.policy import Principal
 from idverify.services import letter, letter_batch
 from idverify.services.ceremonies import Given
-from tests.simulators.service import DETAILS, PERMISSION, VCT
+from tests.simulators.service import DETAILS, PERMISSION, VCT, Api
 from tests.simulators.software_office import SoftwareOffice
 
 T = TypeVar("T")
@@ -38,18 +38,27 @@ def photo() -> bytes:
 
 async def person_with_photo(served: SoftwareOffice, **details: Any) -> bytes:
     """Somebody with a status and a photo."""
+    return bytes.fromhex(await pictured(served.api, **details))
+
+
+async def pictured(api: Api, **details: Any) -> str:
+    """The same, of any service; their reference."""
     picture = "data:image/jpeg;base64," + base64.b64encode(photo()).decode()
-    made = await served.api.ok(
-        "POST", "/api/v1/people", "officer", {"details": DETAILS | {"picture": picture} | details}
-    )
+    made = await api.ok("POST", "/api/v1/people", "officer", {"details": DETAILS | {"picture": picture} | details})
     granted = {
         "kind": "grant",
         "reason": "application-granted",
         "legal_basis": "Rules, part 1",
         "permission": PERMISSION,
     }
-    await served.api.ok("POST", f"/api/v1/people/{made['person']}/decisions", "officer", granted)
-    return bytes.fromhex(made["person"])
+    await api.ok("POST", f"/api/v1/people/{made['person']}/decisions", "officer", granted)
+    return str(made["person"])
+
+
+async def letter_of(api: Api, person: str, **choices: Any) -> bytes:
+    """The PDF of a letter that an officer prints for somebody at a service that runs."""
+    made = await api.ok("POST", f"/api/v1/people/{person}/letters", "officer", {"type": VCT, **choices})
+    return bytes(await api.ok("GET", made["file"], "officer"))
 
 
 async def published(served: SoftwareOffice, work: Awaitable[T]) -> T:

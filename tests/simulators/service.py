@@ -107,10 +107,13 @@ class Deployment:
             return (await invite(store, self.doors, self.clock, system_entropy, invited, "operator")).code
 
 
-async def deploy(data: Path, database_url: str | None = None, *, demo: bool = True) -> Deployment:
-    """Provision a data directory as ``idverify up`` does, without the demo's people; a demo takes any security key."""
+async def deploy(data: Path, database_url: str | None = None, *, demo: bool = True, **named: str) -> Deployment:
+    """Provision a data directory as ``idverify up`` does, without the demo's people; a demo takes any security key.
+
+    ``named``: ``name`` and ``country``, if they are not the demo's.
+    """
     port = free_port()
-    wishes = Wishes(f"http://localhost:{port}", port, demo=demo, database=Database(url=database_url))
+    wishes = Wishes(f"http://localhost:{port}", port, demo=demo, database=Database(url=database_url), **named)
     config, clock = await provision(data, wishes), SystemClock()
     async with open_store(config.location, clock) as store, open_doors(config, store) as doors:
         deployment = Deployment(data, port, config.location, doors, clock)

@@ -293,7 +293,13 @@ def issuer_lines(document: Mapping[str, Any]) -> list[Said]:
             lines += _term(kind)
         for root in issuer["roots"]:
             lines += _root(root)
+        lines += [
+            Said(N_("Signs on paper (SHA-256 of its certificate)"), _sha256(der)) for der in issuer.get("signers", [])
+        ]
         lines += [Said(N_("List of revoked certificates (SHA-256)"), _sha256(crl)) for crl in issuer["crls"]]
+        for policy in issuer.get("log_policies", []):
+            digest = hashlib.sha256(policy.encode()).hexdigest()
+            lines.append(Said(N_("Keys of its public ledger (SHA-256 of the policy)"), digest))
     return lines
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from idverify.core.decision import REASONS, DecisionKind
 from idverify.core.retirement import REASONS as RETIREMENTS
 from idverify.core.retirement import Retirement
-from idverify.core.verdict import UNPROVEN, Check, CheckId, Outcome, Result, Verdict
+from idverify.core.verdict import PAPER_UNPROVEN, UNPROVEN, Check, CheckId, Outcome, Result, Verdict
 from idverify.services.looks import Answer
 from idverify.services.withdrawal import RETIRED
 from idverify.web.pages.act_words import TYPES
@@ -26,6 +26,9 @@ _ACCEPTED: Final = N_("The document is genuine, and it holds today.")
 _COMPARE: Final = N_("Compare the photo with the person. If it is them, nothing more to do.")
 _UNPROVEN_AND_UNSEEN: Final = N_(
     "Ask the person to present it from their own wallet, or compare the name with a travel document."
+)
+_PAPER_UNSEEN: Final = N_(
+    "The document is genuine. The person is not proven: compare the photo on it, and the name with a travel document."
 )
 
 _PASS, _FAIL, _UNKNOWN = Result.PASS, Result.FAIL, Result.UNKNOWN
@@ -77,6 +80,9 @@ SENTENCES: Final[Mapping[tuple[CheckId, Result], str]] = {
     (CheckId.CONTENT_CONSISTENT, _UNKNOWN): N_("Whether the letter says one thing could not be told."),
 }
 _DOES_NOT_APPLY: Final = N_("This check does not apply here.")
+_ON_PAPER: Final[Mapping[CheckId, str]] = {
+    CheckId.HOLDER_BINDING: N_("Paper does not prove whose it is: compare the photo."),
+}
 NAMES: Final[Mapping[CheckId, str]] = {
     CheckId.SIZE: N_("Size"),
     CheckId.FORMAT: N_("Format"),
@@ -178,6 +184,8 @@ def _decisive(verdict: Verdict) -> Check | None:
 
 def _next_step(verdict: Verdict, *, has_photo: bool) -> str:
     """What the verdict says; but a photo is to be compared exactly where one is shown."""
+    if verdict.next_step == PAPER_UNPROVEN:
+        return PAPER_UNPROVEN if has_photo else _PAPER_UNSEEN
     if has_photo and verdict.verdict is Outcome.ACCEPT:
         return _COMPARE
     if not has_photo and verdict.next_step == UNPROVEN:
@@ -202,7 +210,7 @@ def _check_in_words(language: Language, check: Check, decisive: Check | None) ->
     if check is decisive:
         sentence = ""
     elif check.result is Result.NOT_APPLICABLE:
-        sentence = translate(language, _DOES_NOT_APPLY)
+        sentence = translate(language, _ON_PAPER.get(check.id, _DOES_NOT_APPLY))
     else:
         sentence, _ = _sentence_that_matters(language, check)
     return ShownCheck(check.id.value, name, translate(language, RESULTS[check.result]), sentence, check.detail)

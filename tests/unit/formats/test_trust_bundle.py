@@ -12,7 +12,9 @@ from idverify.formats import trust_bundle, x509_build
 from idverify.formats.jose import b64url_decode
 from idverify.formats.trust_bundle import TrustBundle, open_bundle
 from idverify.formats.x509 import Purpose, fingerprint, read_certificate
+from idverify.ledger.note import vkey
 from tests.simulators import credential_world as world
+from tests.simulators.signed_log import SignedLog
 
 SIGNER_KEY, STRANGER_KEY = world.private_key(77), world.private_key(78)
 PIN = fingerprint(world.ROOT)
@@ -31,11 +33,11 @@ def signer_serial() -> int:
     return read_certificate(certificate(Purpose.TRUST_LIST)).serial_number
 
 
-def crl(*revoked: int) -> bytes:
+def crl(*revoked: int, number: int = 1) -> bytes:
     """The root's revocation list."""
     tbs = x509_build.tbs_crl(
         world.ROOT,
-        number=1,
+        number=number,
         this_update=world.NOW - 60,
         next_update=world.NOW + 30 * world.DAY,
         revoked=[(serial, world.NOW - 60) for serial in revoked],
@@ -43,9 +45,8 @@ def crl(*revoked: int) -> bytes:
     return x509_build.seal_crl(tbs, world.sign(world.ROOT_KEY, tbs))
 
 
-BUNDLE = TrustBundle(
-    world.ISS, world.NOW, (world.TRUSTED,), ((world.ROOT, crl()),), ("quorum none\n", "log x\nquorum none\n"), {}
-)
+POLICY = f"log {vkey(SignedLog().verifier)} {world.ISS}/log/1\nquorum none\n"
+BUNDLE = TrustBundle(world.ISS, world.NOW, (world.TRUSTED,), ((world.ROOT, crl()),), ("quorum none\n", POLICY), {})
 
 
 def signed(bundle: TrustBundle = BUNDLE, leaf: bytes | None = None, key: object = SIGNER_KEY) -> bytes:

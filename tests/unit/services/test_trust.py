@@ -10,6 +10,7 @@ from idverify.core.verdict import CheckId, Result
 from idverify.formats import status_list
 from idverify.formats.trust_bundle import TrustBundle
 from idverify.services import trust
+from idverify.services.log_policy import NO_WITNESSES
 from idverify.services.status_source import KeptList
 from idverify.services.verify import Submission, verify
 from tests.simulators import credential_world as world
@@ -36,7 +37,7 @@ BUNDLE = TrustBundle(
     world.NOW,
     (world.TRUSTED, NORTH.trusted()),
     ((world.ROOT, crl()),),
-    ("log https://issuer.example/log quorum none\n",),
+    (NO_WITNESSES,),
     {},
 )
 
@@ -44,12 +45,6 @@ BUNDLE = TrustBundle(
 async def _trusted(opened: trust.Opened, at: int) -> Result:
     verified = await verify(opened.verifier, Submission(NORTH.document(at)), at)
     return next(check.result for check in verified.verdict.checks if check.id is CheckId.ISSUER_TRUSTED)
-
-
-@pytest.fixture(autouse=True)
-def _any_policy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log is nothing to these tests."""
-    monkeypatch.setattr(trust, "parse_policy", lambda text: text)
 
 
 async def test_who_signed_the_bundle_may_have_been_revoked_since() -> None:

@@ -12,6 +12,7 @@ from idverify.core.trust import TrustedIssuer
 from idverify.errors import Conflict, DocumentError, Unprocessable
 from idverify.formats import trust_bundle, x509, x509_build
 from idverify.formats.trust_bundle import TrustBundle
+from idverify.ledger.note import vkey
 from idverify.services.trust_book import of_others
 from idverify.services.trust_proposals import ByHand, by_hand, from_bundle, from_vical, with_crl, withdrawal
 from idverify.services.trusted_issuers import (
@@ -25,16 +26,21 @@ from idverify.services.trusted_issuers import (
 from tests.simulators import credential_world as world
 from tests.simulators import vical_world as vicals
 from tests.simulators.foreign_issuer import NORTH, SOUTH, VCT
-from tests.unit.formats.test_trust_bundle import BUNDLE, PIN, signed
+from tests.simulators.witness_memory import cosigners
+from tests.unit.formats.test_trust_bundle import BUNDLE, PIN, POLICY, signed
+from tests.unit.formats.test_trust_bundle import crl as their_crl
 
 NOW, DAY = world.NOW, world.DAY
 ROOT = vicals.root()
 SAID = ByHand("Northland Authority", "XA", NORTH.iss, (f"{NORTH.iss}/status",), (("dc+sd-jwt", VCT),), "by hand")
 
 
+OURS = replace(world.TRUSTED, iss="https://ours.example", name="Ours", roots=(), status_base="https://ours.example/s")
+
+
 def after(register: Register, change: Change) -> Register:
     """The register once a change is in force; it must be one that may be."""
-    require_changeable(Proposed(change, register, world.TRUSTED))
+    require_changeable(Proposed(change, register, OURS))
     sources = {} if change.source is None else {change.source.name: change.source}
     issuers = {one.key: one for one in change.issuers}
     return Register(register.version + 1, {**register.issuers, **issuers}, {**register.sources, **sources})
@@ -175,6 +181,72 @@ def test_somebody_s_bundle() -> None:
     assert not issuer.allows("mso_mdoc", world.VCT)
     with pytest.raises(DocumentError, match="fingerprint"):
         from_bundle(Register(), signed(bundle), bytes(32), NOW)
+
+
+PAPER = world.leaf(x509.Purpose.PAPER)
+
+
+def test_somebody_s_paper() -> None:
+    """Who signs it comes with the bundle; what is an SD-JWT VC may be on paper, too, and no docType ever is."""
+    issuing = replace(world.TRUSTED, types=world.TRUSTED.types | {vicals.MDL})
+    (plain,) = from_bundle(Register(), signed(replace(BUNDLE, trust=(issuing,))), PIN, NOW).issuers
+    register = after(Register(), Change((plain,)))
+    bundle = replace(BUNDLE, trust=(replace(issuing, signers=(PAPER,)),))
+    (issuer,) = from_bundle(register, signed(bundle), PIN, NOW + 1).issuers
+
+    assert (plain.signers, plain.allows("idv1", world.VCT)) == ((), False)
+    assert issuer.signers == (PAPER,)
+    allowed = [(form, kind) for form in ("dc+sd-jwt", "idv1", "mso_mdoc") for kind in (world.VCT, vicals.MDL)]
+    assert [pair for pair in allowed if issuer.allows(*pair)] == [
+        ("dc+sd-jwt", world.VCT),
+        ("idv1", world.VCT),
+        ("mso_mdoc", vicals.MDL),
+    ]
+    assert read_change(change_json(Change((issuer,))), 1).issuers == (issuer,)
+    grown = after(register, Change((issuer,)))
+    (again,) = from_bundle(grown, signed(), PIN, NOW + 2).issuers
+    assert again.signers == (PAPER,), "an older bundle takes nobody away"
+
+
+def test_somebody_s_revoked_certificates() -> None:
+    """Their list comes with the bundle; no older one takes its place, and of others' roots none is taken."""
+    other = (NORTH.root(), crl(1))
+    newer = replace(BUNDLE, crls=((world.ROOT, their_crl(7, number=2)), other))
+    register = after(Register(), from_bundle(Register(), signed(), PIN, NOW))
+    grown = after(register, from_bundle(register, signed(newer), PIN, NOW))
+    (back,) = from_bundle(grown, signed(), PIN, NOW).issuers
+    store = x509.trust_store(grown.issuers, of_others(grown.issuers.values()))
+
+    assert register.issuers[world.ISS].crls == (their_crl(),)
+    assert grown.issuers[world.ISS].crls == back.crls == (their_crl(7, number=2),)
+    assert {number for _, number in store.revoked_serials} == {7}
+
+
+def test_somebody_s_log() -> None:
+    """Receipts of what they issue rest on their own log: its newest policy comes along, others' of theirs stay."""
+    register = after(Register(), from_bundle(Register(), signed(), PIN, NOW))
+    (key, *_) = cosigners("witness.example/w1")
+    witnessed = POLICY.replace("quorum none", f"witness w {vkey(key.verifier)}\nquorum w")
+    (issuer,) = from_bundle(register, signed(replace(BUNDLE, log_policies=(witnessed,))), PIN, NOW).issuers
+
+    assert register.issuers[world.ISS].log_policies == BUNDLE.log_policies
+    assert issuer.log_policies == (witnessed, "quorum none\n")
+    with pytest.raises(DocumentError, match="line 1"):
+        from_bundle(register, signed(replace(BUNDLE, log_policies=("quorum\n",))), PIN, NOW)
+    with pytest.raises(Unprocessable, match="log-policy"):
+        read_change(change_json(Change((replace(issuer, log_policies=("quorum\n",)),))), 1)
+
+
+def test_more_by_hand_takes_nothing_away() -> None:
+    """Whoever adds a type to an issuer keeps who signs its paper, what it revoked, and its log."""
+    bundle = replace(BUNDLE, trust=(replace(world.TRUSTED, signers=(PAPER,)),))
+    register = after(Register(), from_bundle(Register(), signed(bundle), PIN, NOW))
+    said = ByHand("Example Authority", "XA", world.ISS, (world.TRUSTED.status_base,), (("mso_mdoc", vicals.MDL),), "")
+    grown = after(register, by_hand(register, [world.ROOT], said, NOW))
+
+    assert grown.issuers[world.ISS].signers == (PAPER,)
+    assert grown.issuers[world.ISS].crls == register.issuers[world.ISS].crls
+    assert grown.issuers[world.ISS].log_policies == BUNDLE.log_policies
 
 
 def test_a_bundle_that_does_not_speak_of_itself() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from idverify.core import verdict
 from idverify.core.credential import StatusReference
-from idverify.core.trust import TrustedIssuer
+from idverify.core.trust import TrustedIssuer, TrustedRoot, TrustedType, issuer_of_terms
 from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result, fold
 from idverify.formats import status_list
 from idverify.formats.status_list import StatusListClaims, StatusValue
@@ -17,6 +18,7 @@ from idverify.formats.x509 import key_id
 from idverify.ledger.commitment import Record, commitment
 from idverify.ledger.entry import Draft, EntryType
 from idverify.ledger.identity import LogIdentity
+from idverify.ledger.note import vkey
 from idverify.ledger.policy import Policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
@@ -25,6 +27,7 @@ from idverify.services.status_source import StatusSource
 from idverify.services.verify import Submission, Verifier
 from tests.simulators import credential_world as world
 from tests.simulators.ledger_memory import ORIGIN, LedgerMemory, SoftwareSigner, publishing
+from tests.simulators.signed_log import SignedLog
 
 SALT = bytes(32)
 OTHER_TYPE = "urn:example:library-card:1"
@@ -100,6 +103,28 @@ async def test_the_receipt_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(verify, "_receipt", lambda *_: Check(CheckId.RECEIPT, Result.PASS, "skipped"))
     assert await outcome(statuses, receipt=foreign) is Outcome.ACCEPT
+
+
+async def test_receipts_of_others_rest_on_their_logs() -> None:
+    """Of an issuer that two admins decided on, the log that came with it counts, and no other; without one, none."""
+    receipt = await receipt_for(hashlib.sha256(PRESENTED.issuer_signed).digest())
+    theirs = f"log {vkey(SoftwareSigner().verifier)}\nquorum none\n"
+    another = f"log {vkey(SignedLog('other.example/log/1').verifier)}\nquorum none\n"
+    roots = tuple(TrustedRoot(0, None, root, "") for root in world.TRUSTED.roots)
+    types = tuple(TrustedType(0, None, "dc+sd-jwt", kind) for kind in world.TRUSTED.types)
+    ours = verifier(source(status_token(StatusValue.VALID)))
+    found = []
+    for logs in ((theirs,), (another,), ()):
+        issuer = replace(issuer_of_terms(world.TRUSTED, roots, types), log_policies=logs)
+        relying = replace(ours, trust=replace(ours.trust, issuers={world.ISS: issuer}))
+        verified = await verify.verify(relying, Submission(DOCUMENT, receipt, world.ASKED), world.NOW)
+        check = next(one for one in verified.verdict.checks if one.id is CheckId.RECEIPT)
+        found.append((verified.verdict.verdict, check.result))
+    assert found == [
+        (Outcome.ACCEPT, Result.PASS),
+        (Outcome.REJECT, Result.FAIL),
+        (Outcome.ACCEPT, Result.UNKNOWN),
+    ]
 
 
 async def test_the_requested_type_step(monkeypatch: pytest.MonkeyPatch) -> None:

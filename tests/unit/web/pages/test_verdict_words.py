@@ -115,6 +115,19 @@ def test_an_accepted_document_shows_what_it_says_and_the_photo(language: Languag
     assert html.count("<details") == 1
 
 
+@pytest.mark.parametrize("claims", [None, {"picture": "data:image/webp;base64,AAAA"}])
+def test_paper_is_genuine_and_proves_nobody(claims: dict[str, Any] | None) -> None:
+    """In whosever hands it is: accepted, with both said, and the photo to be compared whether it is shown or not."""
+    checks = [Check(check, Result.PASS, "As it must be.") for check in CHECKS[Channel.PAPER]]
+    bound = Check(CheckId.HOLDER_BINDING, Result.NOT_APPLICABLE, "Paper.")
+    named = [bound if check.id is bound.id else check for check in checks]
+    html = shown(Answer(fold(named, Channel.PAPER), IMMIGRATION_STATUS.id, claims))
+
+    assert "The document is genuine. The person is not proven: compare the photo" in html
+    assert "Paper does not prove whose it is: compare the photo." in html
+    assert ("with a travel document" in html) is (claims is None)
+
+
 JPEG = b"\xff\xd8\xff\xe0jpeg"
 MDL = {
     "org.iso.18013.5.1": {
