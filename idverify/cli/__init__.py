@@ -161,7 +161,7 @@ def bench(
 def api(
     method: Annotated[str, typer.Argument(help="GET or POST.")],
     url: Annotated[str, typer.Argument(help="The full address; /openapi.json lists all.")],
-    body: Annotated[str | None, typer.Argument(help="JSON; or @FILE; or @- for standard input.")] = None,
+    body: Annotated[str | None, typer.Argument(help="JSON; or @FILE, JSON or a document; or @- for input.")] = None,
     key: Annotated[Path | None, typer.Option(help="A file with a program's API key.")] = None,
     security_key: Annotated[
         Path | None, typer.Option(help="A file with your security key: signs in, confirms.")

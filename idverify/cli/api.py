@@ -18,7 +18,10 @@ Sender = Callable[[str, str, bytes | None], bytes]
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """A call as the command line gives it. ``body`` is JSON, or ``@FILE``, or ``@-`` for standard input."""
+    """A call as the command line gives it. ``body`` is JSON, or ``@FILE``, or ``@-`` for standard input.
+
+    A file may be a document, such as a letter or a photo, for what takes one.
+    """
 
     method: str
     url: str

@@ -56,12 +56,12 @@ class Answer:
 
 
 def request(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
-    """The body of a successful answer; ``body`` is JSON. Raises as ``exchange`` and ``accepted`` do."""
+    """The body of a successful answer; ``body`` is JSON or a document. Raises as ``exchange`` and ``accepted`` do."""
     return accepted(url, exchange(method, url, body, headers))
 
 
 def exchange(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-    """One request and its answer; ``body`` is JSON.
+    """One request and its answer; ``body`` is JSON, or a document of whatever kind, which the service tells by itself.
 
     Raises ``WrongUsage`` for what is no web address, and ``Unavailable`` if the service fails (500 and above) or cannot
     be reached.
@@ -73,7 +73,7 @@ def exchange(method: str, url: str, body: bytes | None, headers: Mapping[str, st
         usable = False
     if not usable or " " in url:
         raise WrongUsage(f"The address must be like http://localhost:8080/path, in ASCII; got {url!r}.")
-    sent = dict(headers) if body is None else {"Content-Type": "application/json", **headers}
+    sent = dict(headers) if body is None else {"Content-Type": _media_type(body), **headers}
     asked = urllib.request.Request(url, body, sent, method=method)  # noqa: S310  the scheme was checked above
     try:
         with _OPENER.open(asked, timeout=SECONDS) as response:
@@ -89,6 +89,11 @@ def exchange(method: str, url: str, body: bytes | None, headers: Mapping[str, st
         raise Unavailable(
             f"{url} cannot be reached ({why}). Is it running? Start it with: python3 -m idverify up"
         ) from error
+
+
+def _media_type(body: bytes) -> str:
+    """The API takes objects: whatever begins otherwise is a letter, a photo or the like, as it is."""
+    return "application/json" if body.lstrip().startswith(b"{") else "application/octet-stream"
 
 
 def accepted(url: str, answer: Answer) -> bytes:

@@ -18,6 +18,7 @@ import pytest
 
 from hsm import HsmModuleMissing
 from hsm.softhsm import find_module
+from idverify.core.verdict import PAPER_UNPROVEN
 from tests.simulators.service import ROOT, START_SECONDS, free_port, stop
 
 try:
@@ -122,7 +123,7 @@ def test_up_prints_a_link_for_each_of_the_first_two_officers(demo: Demo) -> None
 
 
 def test_readme_commands_do_what_it_says(demo: Demo) -> None:
-    """Issue, check, revoke, check again, check offline, audit: accepted first, rejected after."""
+    """Issue, check, revoke, check again, check offline, then a letter, audit: accepted first, rejected after."""
     script = f"\necho {FENCE} $?\n".join([*blocks(), ""])
     script = script.replace("python3 -m idverify", f"{shlex.quote(sys.executable)} -m idverify.cli")
     script = script.replace(f"localhost:{README_PORT}", f"localhost:{demo.port}")
@@ -136,11 +137,16 @@ def test_readme_commands_do_what_it_says(demo: Demo) -> None:
         check=False,
     )
     parts = re.split(rf"{FENCE} (\d)\n", done.stdout)
-    issued, revoked, offline, audited, from_outside = parts[0:-1:2]
+    issued, revoked, offline, letter, audited, from_outside = parts[0:-1:2]
     statuses = parts[1::2]
 
-    assert [line.split('"')[3] for line in done.stderr.splitlines()] == ["offer-credential", "decide", "decide"]
-    assert statuses == ["0", "0", "1", "0", "0"], done.stdout
+    assert [line.split('"')[3] for line in done.stderr.splitlines()] == [
+        "offer-credential",
+        "decide",
+        "decide",
+        "print-letter",
+    ]
+    assert statuses == ["0", "0", "1", "0", "0", "0"], done.stdout
     accepted, rejected = (orjson.loads(part[part.index('{\n  "verdict"') :]) for part in (issued, revoked))
     assert accepted["verdict"] == "accept"
     assert shortened(accepted) == shown_answer()
@@ -148,5 +154,8 @@ def test_readme_commands_do_what_it_says(demo: Demo) -> None:
     assert rejected["claims"] is None
     assert [check["id"] for check in rejected["checks"] if check["result"] == "fail"] == ["status"]
     assert "\nREJECTED\n" in offline
+    assert "accept\n" in letter
+    assert "\nACCEPTED\n" in letter
+    assert PAPER_UNPROVEN in letter
     assert "The ledger holds:" in audited
     assert "holds" in from_outside

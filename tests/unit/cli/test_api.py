@@ -28,10 +28,11 @@ ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
 
 @dataclass
 class Service:
-    """A service that answers from the table, and what it was asked: (method, path, key, body)."""
+    """A service that answers from the table, and what it was asked: (method, path, key, body), and in which type."""
 
     url: str
     asked: list[tuple[str, str, str | None, bytes]] = field(default_factory=list)
+    media: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def service() -> Iterator[Service]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            running.media.append(self.headers.get("Content-Type"))
             running.asked.append((self.command, self.path, self.headers.get("Authorization"), body))
             status, headers, answer = ANSWERS[self.path]
             self.send_response(status)
@@ -170,6 +172,19 @@ def test_a_key_of_two_lines_is_refused(service: Service, key: Path, monkeypatch:
 
     assert run(monkeypatch, "GET", f"{service.url}/made", "--key", str(key)) == USAGE
     assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("body", "media"), [(b' {"a":1}', "application/json"), (b"%PDF-1.7\n\xff", "application/octet-stream")]
+)
+def test_a_file_may_be_a_document(
+    body: bytes, media: str, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter goes as the bytes that it is; the API tells what they are."""
+    (tmp_path / "file").write_bytes(body)
+
+    assert run(monkeypatch, "POST", f"{service.url}/made", f"@{tmp_path / 'file'}") == 0
+    assert (service.asked[0][3], service.media) == (body, [media])
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
