@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from idverify.cli.trust_inspect import FAILS, HOLDS, UNTOLD, inspected
 from idverify.core.trust import TrustedIssuer
 from idverify.formats import x509
 from idverify.services.trusted_issuers import Register, read_change
+from idverify.web.pages.act_words import issuer_lines
 from tests.simulators import credential_world as world
 from tests.simulators import vical_world as vicals
 from tests.simulators.foreign_issuer import NORTH, SOUTH, VCT
 from tests.simulators.makers import in_pem
-from tests.unit.formats.test_trust_bundle import PIN, signed
+from tests.unit.formats.test_trust_bundle import BUNDLE, PIN, signed
 from tests.unit.services.test_trust_proposals import crl
 
 NOW = world.NOW
@@ -124,6 +126,26 @@ def test_a_change_is_made(
 
     assert status == 0
     assert [issuer.name for issuer in issuers] == names
+
+
+def test_who_signs_paper_is_told(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a bundle: which certificates sign its paper, which list revokes, whose log is believed; by their digests."""
+    signer = world.leaf(x509.Purpose.PAPER)
+    named = replace(BUNDLE, trust=(replace(world.TRUSTED, signers=(signer,)),))
+    (place / "bundle.jwt").write_bytes(signed(named))
+    _, (issuer,) = _run(monkeypatch, place, "bundle.jwt", "--root-sha256", PIN.hex())
+    text = capsys.readouterr().out
+
+    assert f"for {world.VCT} (idv1) since" in text
+    assert f"signs on paper: SHA-256 {x509.fingerprint(signer).hex()}" in text
+    assert f"list of revoked certificates: SHA-256 {hashlib.sha256(issuer.crls[0]).hexdigest()}" in text
+    assert text.count("keys of its log: policy with SHA-256") == len(issuer.log_policies) == 2
+    shown = {line.label: line.value for line in issuer_lines(json.loads((place / "change.json").read_text()))}
+    assert shown["Signs on paper (SHA-256 of its certificate)"] == x509.fingerprint(signer).hex()
+    digest = hashlib.sha256(issuer.log_policies[-1].encode()).hexdigest()
+    assert shown["Keys of its public ledger (SHA-256 of the policy)"] == digest
 
 
 def test_both_outputs_say_the_same(
