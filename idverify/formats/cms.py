@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asn1crypto import cms, core, x509
 from cryptography.exceptions import InvalidSignature
@@ -88,6 +88,47 @@ def sealed(
     if with_certificates:
         said["certificates"] = cms.CertificateSet([cms.CertificateChoices("certificate", part) for part in parts])
     return bytes(cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(said)}).dump())
+
+
+class Opened(NamedTuple):
+    """A ContentInfo of one signer taken apart, and not believed.
+
+    ``certificate`` is the signer's (DER), if it came along; ``signature`` is its value; ``stamps`` are the time stamps
+    over that value (RFC 3161 appendix A), DER.
+    """
+
+    content_type: str
+    content: bytes
+    certificate: bytes | None
+    signature: bytes
+    stamps: tuple[bytes, ...]
+
+
+def opened(der: bytes) -> Opened:
+    """What is in a ContentInfo. Raises ``DocumentError`` (``cms``)."""
+    try:
+        signed = cms.ContentInfo.load(der, strict=True)["content"]
+        (signer,) = signed["signer_infos"]
+        encapsulated = signed["encap_content_info"]
+        unsigned = [one for one in signer["unsigned_attrs"] if one["type"].dotted == STAMP_ATTRIBUTE]
+        return Opened(
+            content_type=encapsulated["content_type"].dotted,
+            content=bytes(encapsulated["content"]) if encapsulated["content"] else b"",
+            certificate=_of_signer(signer["sid"].chosen, signed["certificates"]),
+            signature=signer["signature"].native,
+            stamps=tuple(value.dump() for one in unsigned for value in one["values"]),
+        )
+    except MALFORMED as wrong:
+        raise DocumentError("cms", f"A signature must be CMS SignedData of one signer in DER: {wrong}.") from None
+
+
+def _of_signer(named: Any, certificates: Iterable[Any]) -> bytes | None:
+    """The certificate that the signer is named by, if by issuer and serial number (RFC 5652 section 5.3)."""
+    if not isinstance(named, cms.IssuerAndSerialNumber):
+        return None
+    wanted = named["issuer"].dump(), named["serial_number"].native
+    each = (one.chosen for one in certificates)
+    return next((one.dump() for one in each if (one.issuer.dump(), one.serial_number) == wanted), None)
 
 
 def require_signed(der: bytes, content_type: str, digest: bytes, leaf: bytes) -> None:

@@ -15,13 +15,16 @@ from typing import Any, Final
 from idverify.core.trust import TrustedIssuer, TrustStore
 from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
-from idverify.formats import carriers, cms, x509
+from idverify.formats import carriers, cms, stamped, x509
 from idverify.formats.base import Presented
 from idverify.formats.pdf.visible_text import RULE, require_states
 from idverify.ports import Letterhead
 from idverify.sandbox.answers import Found, Signature
+from idverify.services import letter_stamps
+from idverify.services.letter_stamps import DOCUMENT_STAMP, SIGNATURE_STAMP, Judged, Worth
 
 MAX_SKEW: Final = 60
+MAX_SIGNATURE: Final = 32 * 1024
 _CREDENTIAL, _RECEIPT = "credential.sdjwt", "receipt.tlog-proof"
 _PAPER: Final = frozenset({x509.Purpose.PAPER})
 
@@ -55,6 +58,11 @@ class Letter:
         return next(one for one in self.found.signatures if one.kind != "time-stamp")
 
     @property
+    def document_stamps(self) -> tuple[Signature, ...]:
+        """The time stamps over the document."""
+        return tuple(one for one in self.found.signatures if one.kind == "time-stamp")
+
+    @property
     def credential(self) -> bytes | None:
         """The embedded credential, if there is one."""
         return next((one.content for one in self.found.attachments if one.name == _CREDENTIAL), None)
@@ -82,6 +90,15 @@ class Seen:
         return self.letter.signature.chain[0]
 
     @cached_property
+    def stamps(self) -> tuple[Judged, ...]:
+        """Its time stamps, judged. Raises ``DocumentError``."""
+        if self.issuer is None:
+            return ()
+        relied = stamped.Relied(self.issuer.iss, self.issuer.stamp_roots, self.trust.revoked_serials)
+        letter = self.letter
+        return letter_stamps.judged(letter.pdf, letter.signature, letter.document_stamps, relied, self.at)
+
+    @cached_property
     def code(self) -> Presented:
         """The paper code on the pages. Raises ``DocumentError``."""
         form = carriers.FORMATS["idv1"]
@@ -95,6 +112,17 @@ def _of_worker(check: CheckId) -> Callable[[Seen], None]:
                 raise DocumentError(broken.rule, broken.sentence)
 
     return built_as_it_must_be
+
+
+def signatures_in_place(seen: Seen) -> None:
+    """ISO 32000-1 12.8.1: what a signature leaves out is itself, in hexadecimal digits, and nothing hides there."""
+    for one in seen.letter.found.signatures:
+        hole = seen.letter.pdf[one.start : one.end]
+        digits = one.cms.hex().encode()
+        if len(one.cms) > MAX_SIGNATURE or not one.start < one.end <= one.size <= len(seen.letter.pdf):
+            raise DocumentError("byte-range", f"A signature may have {MAX_SIGNATURE} bytes, and must be in the PDF.")
+        if (hole[:1], hole[-1:]) != (b"<", b">") or hole[1:-1].lower().rstrip(b"0") != digits.rstrip(b"0"):
+            raise DocumentError("byte-range", "A signature must leave out itself and nothing else.")
 
 
 def signature_holds(seen: Seen) -> None:
@@ -122,6 +150,40 @@ def signed_in_past(seen: Seen) -> None:
     """Nothing was signed tomorrow."""
     if seen.letter.signature.at - MAX_SKEW > seen.at:
         raise DocumentError("signed-in-past", "The letter says it was signed in the future; check the clocks.")
+
+
+def _stamps_hold(seen: Seen, rule: str) -> None:
+    wrong = next((one.wrong for one in seen.stamps if one.rule == rule and one.wrong is not None), None)
+    if wrong is not None:
+        raise wrong
+
+
+def signature_time_stamp(seen: Seen) -> None:
+    """ETSI EN 319 122-1 5.3: it is over the value of this signature, by the issuer's time-stamp authority."""
+    _stamps_hold(seen, SIGNATURE_STAMP)
+
+
+def document_time_stamp(seen: Seen) -> None:
+    """ETSI EN 319 142-1 5.4.3: it is over the whole document as it stood then."""
+    _stamps_hold(seen, DOCUMENT_STAMP)
+
+
+def stamped_in_order(seen: Seen) -> None:
+    """Nothing is stamped before it is there, nor tomorrow: signature, its stamps, those of the document, and now."""
+    before = seen.letter.signature.at
+    for one in seen.stamps:
+        if one.worth is not Worth.HELD:
+            continue
+        if not before - MAX_SKEW <= one.at <= seen.at + MAX_SKEW:
+            raise DocumentError(one.rule, "A time stamp is from before what it is over, or from the future.")
+        before = one.at
+
+
+def stamped_in_period(seen: Seen) -> None:
+    """RFC 3280 section 4.2.1.4: the key was in use when, for sure, the signature was there."""
+    proven = letter_stamps.proven_at(seen.stamps)
+    if proven is not None:
+        x509.require_signed_in_period(seen.leaf, proven)
 
 
 def code_is_genuine(seen: Seen) -> None:
@@ -152,10 +214,15 @@ def text_agrees(seen: Seen) -> None:
 RULES: Final[Mapping[CheckId, tuple[Callable[[Seen], None], ...]]] = {
     CheckId.DOCUMENT_INTEGRITY: (
         _of_worker(CheckId.DOCUMENT_INTEGRITY),
+        signatures_in_place,
         signature_holds,
         signer_certified,
         signed_in_period,
         signed_in_past,
+        signature_time_stamp,
+        document_time_stamp,
+        stamped_in_order,
+        stamped_in_period,
     ),
     CheckId.CONTENT_CONSISTENT: (
         _of_worker(CheckId.CONTENT_CONSISTENT),
@@ -197,6 +264,8 @@ def _look(seen: Seen, check: CheckId) -> Check:
     try:
         for rule in RULES[check]:
             rule(seen)
+        if check is CheckId.DOCUMENT_INTEGRITY:
+            evidence |= letter_stamps.evidence(seen.stamps, seen.letter.signature.at)
     except DocumentError as wrong:
         return Check(check, Result.FAIL, wrong.detail, {"rule": wrong.rule, **evidence})
     return Check(check, Result.PASS, _PASSED[check], evidence)

@@ -65,7 +65,7 @@ class Examiner:
         if serial := case.given.get("revoked"):
             signer = x509.read_certificate(world.CHAIN[0])
             number = signer.serial_number if serial is True else serial
-            revoked = frozenset({(signer.issuer.rfc4514_string(), number)})
+            revoked = frozenset({(case.given.get("of", signer.issuer.rfc4514_string()), number)})
         expected = self.asked if _was_asked(case) else None
         if case.given.get("asks"):
             expected = world.ASKED

@@ -2,7 +2,8 @@
 
 What was changed after the signature is an attack on a genuine letter; what the signature covers was signed with the
 authority's own key, so that nothing but the rule refuses it. ``given``: ``revoked`` (the serial number of a certificate
-that is on a revocation list). The authority and its letters are those of ``tests.simulators.letters``.
+that is on a revocation list), ``of`` (by whom, if not by the root of documents). The authority and its letters are
+those of ``tests.simulators.letters``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import pikepdf
+from cryptography import x509 as cryptography_x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -19,14 +21,16 @@ from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
 
 from idverify.core.verdict import CheckId
 from idverify.formats import x509
+from tests.corpus import letter_stamps
 from tests.corpus.layout import Case, Rule, write
 from tests.simulators import code_world as code
 from tests.simulators import credential_world as world
 from tests.simulators import letters
+from tests.simulators import stamp_world as stamps
 
 FOLDER: Final = "letter"
 AT: Final = world.NOW + 60
-TRUST: Final = code.trust()
+TRUST: Final = stamps.trust()
 
 RULES: Final[Mapping[CheckId, Mapping[str, str]]] = {
     CheckId.SIZE: {"size": "caps before parsing"},
@@ -53,10 +57,14 @@ RULES: Final[Mapping[CheckId, Mapping[str, str]]] = {
         "path": "RFC 5280 section 6",
         "path-validity": "RFC 5280 section 4.1.2.5",
         "path-not-revoked": "RFC 5280 section 6.3",
+        "leaf-not-ca": "RFC 5280 section 4.2.1.9",
+        "leaf-key-usage": "RFC 5280 section 4.2.1.3",
         "leaf-purpose": "RFC 5280 section 4.2.1.12: ours, for paper",
         "san-names-issuer": "RFC 5280 section 4.2.1.6",
         "key-usage-period": "RFC 3280 section 4.2.1.4",
         "signed-in-past": "ours: nothing was signed tomorrow",
+        "signature-time-stamp": "ETSI EN 319 122-1 5.3; RFC 3161",
+        "document-time-stamp": "ETSI EN 319 142-1 5.4.3; RFC 3161",
     },
     CheckId.CONTENT_CONSISTENT: {
         "one-credential": "ours",
@@ -92,6 +100,8 @@ def holds() -> Iterator[Case]:
     yield _case(None, "", "level B-T", letters.signed("B-T"))
     yield _case(None, "", "level B-LTA", letters.signed("B-LTA"))
     yield _case(None, "", "signed by nobody: a scan of its code", letters.drawn(files=[]))
+    for one in letter_stamps.holds():
+        yield _case(None, "", one.name, one.pdf, one.at)
 
 
 def size_cases() -> Iterator[Case]:
@@ -100,6 +110,9 @@ def size_cases() -> Iterator[Case]:
     yield _case(CheckId.FORMAT, "code-found", "signed by nobody, no code", bare)
     yield _case(CheckId.FORMAT, "pdf", "nothing but a head", b"%PDF-1.7\n%%EOF\n")
     yield _case(CheckId.FORMAT, "pdf", "a second end", letters.signed() + b"%%EOF\n")
+    for name, password in (("encrypted for everybody", ""), ("encrypted with a password", "secret")):
+        yield _case(CheckId.FORMAT, "pdf", name, letters.encrypted(letters.signed(), password))
+    yield _case(CheckId.FORMAT, "pdf", "a scan, encrypted", letters.encrypted(letters.drawn(files=[]), ""))
     yield _case(CheckId.FORMAT, "pdf", "cut off", letters.signed()[:-600])
     usf = letters.signed()
     yield _case(CheckId.FORMAT, "pdf", "USF: no ByteRange", usf.replace(b"/ByteRange", b"/BiteRange", 1))
@@ -154,6 +167,9 @@ def signature_cases() -> Iterator[Case]:
     yield wrong("cms", "another language", _one_byte(signed, b"/Lang (en)", b"/Lang (cy)"))
     yield wrong("signature", "another key", letters.signed_by(drawn, key=world.STRANGER_KEY))
     yield wrong("path", "a stranger", letters.signed_by(drawn, stranger, world.STRANGER_KEY))
+    authority = letters.paper_leaf((cryptography_x509.BasicConstraints(ca=True, path_length=None), True))
+    yield wrong("leaf-not-ca", "an authority", letters.signed_by(drawn, [authority]))
+    yield wrong("leaf-key-usage", "no signing", letters.signed_by(drawn, [letters.paper_leaf(signs=False)]))
     website = [world.leaf(x509.Purpose.DOCUMENT)]
     yield wrong("leaf-purpose", "a signer of other documents", letters.signed_by(drawn, website))
     elsewhere = [world.leaf(x509.Purpose.PAPER, iss="https://other.example")]
@@ -166,6 +182,12 @@ def signature_cases() -> Iterator[Case]:
     early = letters.signed_by(drawn, at=world.NOW - 2 * world.DAY)
     yield wrong("key-usage-period", "before the key was in use", early)
     yield wrong("signed-in-past", "signed tomorrow", letters.signed_by(drawn, at=world.NOW + world.DAY))
+
+
+def stamp_cases() -> Iterator[Case]:
+    """Time stamps that do not hold."""
+    for one in letter_stamps.broken():
+        yield _case(_INTEGRITY, one.rule, one.name, one.pdf, one.at, **one.given)
 
 
 def built_cases() -> Iterator[Case]:
@@ -383,6 +405,7 @@ FAMILIES: Final[tuple[Callable[[], Iterator[Case]], ...]] = (
     size_cases,
     later_cases,
     signature_cases,
+    stamp_cases,
     built_cases,
     content_cases,
     credential_cases,

@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from idverify.core.verdict import CheckId, Outcome
-from idverify.formats import status_list, x509
+from idverify.formats import stamped, status_list, x509
 from idverify.formats.pdf import rules
 from idverify.sandbox.workers import open_workers
 from idverify.services import letter_checks
@@ -34,6 +34,7 @@ AT_LEAST = 25
 TABLES: tuple[tuple[ModuleType, str], ...] = (
     (rules, "RULES"),
     (letter_checks, "RULES"),
+    (stamped, "RULES"),
     (x509, "LEAF_RULES"),
     (x509, "TIME_RULES"),
     (x509, "SIGNER_RULES"),
@@ -42,13 +43,16 @@ RAISES: Mapping[str, str] = {
     "signature_holds": "signature",
     "signer_certified": "path",
     "signed_in_period": "key-usage-period",
+    "stamped_in_period": "key-usage-period",
+    "stamped_in_order": "signature-time-stamp",
+    **{rule.__name__: "document-time-stamp" for rule in stamped.RULES},
     "code_is_genuine": "code-genuine",
     "text_agrees": "visible-text",
 }
 # What the next rule meets: a second signature is a change, and half a signature covers too little.
 THEN: Mapping[str, str] = {"one_signature": "changed-later", "covers_revision": "changed-later"}
-# They pass on what the worker says; or have no letter in this folder, since its signer is one of few.
-NOT_OURS = {"built_as_it_must_be", "leaf_not_ca", "leaf_key_usage"}
+# They pass on what the worker says, or find that it lies (``test_letters``)
+NOT_OURS = {"built_as_it_must_be", "signatures_in_place"}
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Final
 
 import pikepdf
+from cryptography import x509 as cryptography_x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -18,12 +19,14 @@ from pyhanko.sign.signers.cms_embedder import SigMDPSetup
 from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from idverify.errors import DocumentError
-from idverify.formats import cms
+from idverify.formats import cms, x509
+from idverify.formats.jose import der_signature
 from idverify.formats.pdf import revisions
 from idverify.formats.qr_image import write_code
 from tests.simulators import code_world as code
 from tests.simulators import credential_world as world
 from tests.simulators import paper_world as paper
+from tests.simulators import stamp_world as stamps
 
 NAMES: Final = ("family_name", "given_name")
 SAID: Final[Mapping[str, Any]] = {"family_name": "Example", "given_name": "Ada"}
@@ -157,16 +160,46 @@ def signed_by(
     subfilter: SigSeedSubFilter = SigSeedSubFilter.PADES,
     at: int = world.NOW,
     field: str = "Signature",
+    stampings: Sequence[stamps.Stamping] = (),
 ) -> bytes:
-    """A PDF signed by anybody, in any way."""
+    """A PDF signed by anybody, in any way, with any time stamps over the signature."""
     leaf = list(chain or [paper.paper_signer()])
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
-    signature = SignatureObject(timestamp=moment, subfilter=subfilter, bytes_reserved=revisions.RESERVED)
+    reserved = revisions.RESERVED * max(1, len(stampings))
+    place_for = SignatureObject(timestamp=moment, subfilter=subfilter, bytes_reserved=reserved)
     certify = permission is not None
     mdp = SigMDPSetup(md_algorithm="sha256", certify=certify, docmdp_perms=permission) if certify else None
-    written, place = revisions._placed(revisions._writer(pdf), field, signature, mdp)
+    written, place = revisions._placed(revisions._writer(pdf), field, place_for, mdp)
     attributes = cms.signed_attributes(cms.DATA, place.digest, leaf[0])
-    return place.filled(written, cms.sealed(cms.DATA, None, attributes, world.sign(key, attributes), leaf))
+    signature = world.sign(key, attributes)
+    unsigned = stamps.attribute(stampings, der_signature(signature))
+    return place.filled(written, cms.sealed(cms.DATA, None, attributes, signature, leaf, unsigned))
+
+
+def stamped(*stampings: stamps.Stamping, chain: Sequence[bytes] | None = None) -> bytes:
+    """The honest letter, with these time stamps over its signature."""
+    return signed_by(drawn(), chain, stampings=stampings)
+
+
+def paper_leaf(*more: tuple[cryptography_x509.ExtensionType, bool], signs: bool = True) -> bytes:
+    """A certificate of the paper signer's that our own profile would never build."""
+    usual = x509.read_certificate(code.LEAF if signs else world.ROOT).extensions
+    names = x509.read_certificate(code.LEAF).extensions
+    extensions = [
+        (names.get_extension_for_class(cryptography_x509.SubjectAlternativeName).value, False),
+        (usual.get_extension_for_class(cryptography_x509.KeyUsage).value, True),
+        (cryptography_x509.ExtendedKeyUsage([x509.Purpose.PAPER.value]), True),
+    ]
+    return world.unusual_leaf([*extensions, *more])
+
+
+def encrypted(pdf: bytes, password: str) -> bytes:
+    """The PDF under a password, which may be empty; with RC4, whose bytes are always alike."""
+    buffer = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        kept = pikepdf.Encryption(owner="owner", user=password, R=3, aes=False, metadata=False)
+        opened.save(buffer, deterministic_id=False, static_id=True, encryption=kept)
+    return buffer.getvalue()
 
 
 def later(pdf: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -> bytes:

@@ -17,16 +17,19 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm
 
+from idverify.core.trust import TrustStore
 from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result
-from idverify.formats import x509
+from idverify.formats import stamped, x509
 from idverify.sandbox.answers import Found
 from idverify.sandbox.workers import Workers, open_workers
-from idverify.services import letter_checks
+from idverify.services import letter_checks, letter_stamps
 from idverify.services.verify import Submission, Verified, Verifier, verify
 from tests.corpus.verified import verifier
 from tests.simulators import code_world as code
 from tests.simulators import credential_world as world
 from tests.simulators import letters
+from tests.simulators import paper_world as paper
+from tests.simulators import stamp_world as stamps
 from tests.simulators.in_process import InProcess
 
 AT = world.NOW + 60
@@ -171,6 +174,102 @@ async def test_a_worker_cannot_vouch_for_a_signature(forged: str) -> None:
     found = await verify(relying(TakenOver()), Submission(pdfs[forged]()), AT)
     assert found.verdict.verdict is Outcome.REJECT
     assert of(found, CheckId.DOCUMENT_INTEGRITY).result is Result.FAIL
+
+
+class Widening(InProcess):
+    """Says that the signature's place is wider than it is, so that what was put there is covered by nothing."""
+
+    async def do(self, job: str, _arguments: Any, /) -> Any:
+        """Of the genuine letter, where everything lies in the wider one."""
+        found = await super().do(job, {"pdf": letters.signed()})
+        assert isinstance(found, Found)
+        (signature,) = found.signatures
+        wider = {"end": signature.end + len(HIDDEN), "size": signature.size + len(HIDDEN)}
+        return found.model_copy(update={"signatures": [signature.model_copy(update=wider)]})
+
+
+HIDDEN = b"<< /Type /Page >>"
+
+
+async def test_a_worker_cannot_widen_the_place_of_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a signature leaves out is itself; that rule alone sees it, since the digest is the same."""
+    found = await InProcess().do("read-letter", {"pdf": letters.signed()})
+    end = found.signatures[0].end - 1
+    wider = letters.signed()[:end] + HIDDEN + letters.signed()[end:]
+    refused = await verify(relying(Widening()), Submission(wider), AT)
+    told = of(refused, CheckId.DOCUMENT_INTEGRITY)
+    assert (refused.verdict.verdict, (told.evidence or {})["rule"]) == (Outcome.REJECT, "byte-range")
+
+    rules = dict(letter_checks.RULES)
+    kept = [rule for rule in rules[CheckId.DOCUMENT_INTEGRITY] if rule is not letter_checks.signatures_in_place]
+    monkeypatch.setattr(letter_checks, "RULES", {**rules, CheckId.DOCUMENT_INTEGRITY: tuple(kept)})
+    assert (await verify(relying(Widening()), Submission(wider), AT)).verdict.verdict is Outcome.ACCEPT
+
+
+# --- time stamps --------------------------------------------------------------------------------------------------
+
+
+async def _stamps(pdf: bytes, trust: TrustStore, at: int = AT) -> dict[str, Any]:
+    """The evidence of an accepted letter."""
+    relying_then = replace(verifier(at, trust), sandbox=InProcess(), states=letters.states)
+    found = await verify(relying_then, Submission(pdf), at)
+    assert found.verdict.verdict is Outcome.ACCEPT
+    return dict(of(found, CheckId.DOCUMENT_INTEGRITY).evidence or {})
+
+
+async def test_a_time_stamp_proves_when_it_was_signed() -> None:
+    """The first that holds says by when; without one there is the letter's own word."""
+    held = await _stamps(letters.signed("B-LTA"), stamps.trust())
+    assert (held["time"], held["signed_at"], held["proven_at"]) == (
+        "proven",
+        "2026-09-21T14:13:20Z",
+        "2026-09-21T14:13:21Z",
+    )
+    assert [(one["rule"], one["worth"]) for one in held["time_stamps"]] == [
+        ("signature-time-stamp", "held"),
+        ("document-time-stamp", "held"),
+    ]
+    none = await _stamps(letters.signed(), stamps.trust())
+    assert (none["time"], none["time_stamps"], "proven_at" in none) == ("claimed", [], False)
+
+
+async def test_a_time_stamp_that_proves_nothing() -> None:
+    """Of an issuer whose authority is not known here, of a stranger, of an authority that has expired: it is said."""
+    strange = stamps.by(world.leaf(x509.Purpose.TIME_STAMP, key=world.STRANGER_KEY), world.STRANGER_KEY)
+    brief = stamps.by(stamps.leaf(days=30))
+    for worth, pdf, trust, at in (
+        ("no-authority", letters.signed("B-T"), code.trust(), AT),
+        ("unknown-authority", letters.stamped(strange), stamps.trust(), AT),
+        ("authority-expired", letters.stamped(brief), stamps.trust(), AT + 40 * world.DAY),
+    ):
+        told = await _stamps(pdf, trust, at)
+        assert (told["time"], [one["worth"] for one in told["time_stamps"]]) == ("claimed", [worth])
+
+
+async def test_a_time_stamp_over_less_than_the_signature() -> None:
+    """Whatever a worker says of where it lies: a stamp from before the signature proves nothing of it."""
+    found = await InProcess().do("read-letter", {"pdf": letters.signed("B-LTA")})
+    signature, stamp = found.signatures
+    relied = stamped.Relied(world.ISS, (paper.stamp_root(),), frozenset())
+    early = stamp.model_copy(update={"start": signature.size - 1})
+    judged = letter_stamps.judged(letters.signed("B-LTA"), signature, [early], relied, AT)
+    assert [one.worth for one in judged] == ["held", "broken"]
+
+
+# --- encrypted ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("password", ["", "secret"])
+async def test_an_encrypted_pdf_is_rejected(workers: Workers, password: str) -> None:
+    """By its format, in a sentence: signed or not, with AES as it is made today."""
+    for pdf in (letters.signed(), letters.drawn(files=[])):
+        buffer = io.BytesIO()
+        with pikepdf.open(io.BytesIO(pdf)) as opened:
+            opened.save(buffer, encryption=pikepdf.Encryption(owner="owner", user=password))
+        found = await verify(relying(workers), Submission(buffer.getvalue()), AT)
+        told = of(found, CheckId.FORMAT)
+        assert (found.verdict.verdict, told.evidence) == (Outcome.REJECT, {"rule": "pdf"})
+        assert "encrypted" in told.detail
 
 
 # --- bombs --------------------------------------------------------------------------------------------------------
