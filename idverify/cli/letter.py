@@ -1,4 +1,5 @@
-"""``idverify letter``: what a print room does. It orders letters for a list of people, and brings each as a file.
+"""``idverify letter``: what a print room does. It orders letters for a list of people, and brings each as a
+file, with the ledger's receipt of it beside.
 
 The service makes the letters; whatever stops here is taken up again with ``fetch``, which asks for nothing twice: what
 is in the directory already, by its SHA-256, stays.
@@ -81,17 +82,22 @@ def _new(state: Mapping[str, Any], kept: set[str]) -> Iterator[Mapping[str, Any]
 
 
 def _bring(place: Place, one: Mapping[str, Any], send: Sender) -> None:
-    path = _file(place, one)
-    if path.exists() and _sha256(path.read_bytes()) == one["sha256"]:
-        return
-    pdf = send("GET", place.at(f"letters/{one['letter']}"), None)
-    if _sha256(pdf) != one["sha256"]:
-        raise Refused(f"The letter {one['letter']} came with other bytes than the batch says. Fetch it again.")
-    replace_file(path, pdf)
+    path, address = _file(place, one), place.at(f"letters/{one['letter']}")
+    if not (path.exists() and _sha256(path.read_bytes()) == one["sha256"]):
+        pdf = send("GET", address, None)
+        if _sha256(pdf) != one["sha256"]:
+            raise Refused(f"The letter {one['letter']} came with other bytes than the batch says. Fetch it again.")
+        replace_file(path, pdf)
+    if not _receipt(path).exists():  # another one says the same by a later checkpoint
+        replace_file(_receipt(path), send("GET", f"{address}/receipt", None))
 
 
 def _file(place: Place, one: Mapping[str, Any]) -> Path:
     return place.output / f"letter-{one['letter']}.pdf"
+
+
+def _receipt(file: Path) -> Path:
+    return file.with_suffix(".tlog-proof")
 
 
 def _told(place: Place, batch: str, state: Mapping[str, Any], *, json: bool) -> int:
@@ -107,8 +113,9 @@ def _told(place: Place, batch: str, state: Mapping[str, Any], *, json: bool) -> 
 
 
 def _as_json(place: Place, one: Mapping[str, Any]) -> dict[str, Any]:
-    file = str(_file(place, one)) if one["state"] == "made" else None
-    return {"person": one["person"], "file": file, "detail": one["detail"]}
+    file = _file(place, one) if one["state"] == "made" else None
+    kept = {"file": None, "receipt": None} if file is None else {"file": str(file), "receipt": str(_receipt(file))}
+    return {"person": one["person"], **kept, "detail": one["detail"]}
 
 
 def _sha256(content: bytes) -> str:

@@ -67,6 +67,15 @@ class Receipt:
     checkpoint: Checkpoint
 
 
+def said_type(proof_bytes: bytes) -> str:
+    """The true type that a receipt says its entry is of; nothing is checked.
+
+    Raises `ReceiptError` (`format`).
+    """
+    _, opening, _ = _read(proof_bytes)
+    return opening.record.type
+
+
 def verify_receipt(
     proof_bytes: bytes,
     object_digest: bytes,

@@ -59,6 +59,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "small-portrait": Job(_MAKING, f"{_FORMATS}.portrait:small_portrait", 2, 10.0, 1024 * MiB, 8 * KiB, bytes),
     "render-letter": Job(_MAKING, f"{_FORMATS}.pdf.render:render", 10, 30.0, 1024 * MiB, 8 * MiB, bytes),
     "prepare-letter": Job(_MAKING, f"{_FORMATS}.pdf.sign:prepare", 5, 15.0, 1024 * MiB, 16 * MiB, Round),
+    "reread-letter": Job(_MAKING, f"{_FORMATS}.pdf.read:read_letter", 8, 20.0, 1024 * MiB, MiB, Found),
     "seal-letter": Job(_MAKING, f"{_FORMATS}.pdf.sign:seal", 5, 15.0, 1024 * MiB, 16 * MiB, Round | Sealed),
 }
 # fmt: on

@@ -22,6 +22,7 @@ from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, IdverifyError, NotFound, Unavailable, Unprocessable
 from idverify.services import letter, letter_pdf, step_up
 from idverify.services.ceremonies import Given
+from idverify.services.letter_reread import NotAsPlanned
 from idverify.services.letter_rights import lettered
 from idverify.services.office import Office
 from idverify.services.people import look, read, read_by_id
@@ -163,6 +164,8 @@ async def _advance(office: Office, row: Any) -> bool:
     try:
         handle = row["letter_handle"] or await _begin(office, row)
         await letter_pdf.finish(office, handle)
+    except NotAsPlanned as wrong:  # tried again it would keep the others waiting for ever
+        await _failed(office, row, wrong)
     except Unavailable as away:
         if office.store.stopped_by() is not None:
             raise
@@ -171,10 +174,14 @@ async def _advance(office: Office, row: Any) -> bool:
     except _TakenOver:
         return False
     except IdverifyError as wrong:
-        place = {"batch_id": row["batch_id"], "position": row["position"]}
-        change = Change(tables.letter_order, place, {"state": FAILED, "failed_for": wrong.detail[:500]})
-        await office.store.commit(WriteSet((change,)))
+        await _failed(office, row, wrong)
     return True
+
+
+async def _failed(office: Office, row: Any, wrong: IdverifyError) -> None:
+    place = {"batch_id": row["batch_id"], "position": row["position"]}
+    change = Change(tables.letter_order, place, {"state": FAILED, "failed_for": wrong.detail[:500]})
+    await office.store.commit(WriteSet((change,)))
 
 
 class _TakenOver(Conflict):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from idverify.core.credential import Issuer
 from idverify.core.decision import CopyStatus
 from idverify.core.letter import LetterContent
 from idverify.core.letter_choices import LetterChoices
@@ -25,10 +26,12 @@ from idverify.formats.carriers import FORMATS
 from idverify.formats.pdf.sign import LEVELS
 from idverify.ledger.commitment import Record
 from idverify.sandbox.answers import Round, Sealed
+from idverify.services import letter_reread
 from idverify.services.letter import read_sealed
+from idverify.services.letter_reread import Planned
 from idverify.services.office import PAPER_SIGNER, TIME_STAMP_SIGNER, Office
 from idverify.services.people import look, own_person, read, record_view
-from idverify.services.receipts import LONGEST_WAIT, NotYetCovered, opened_proof
+from idverify.services.receipts import covered_proof
 from idverify.services.records import LETTER_MADE, about_person
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
@@ -99,15 +102,27 @@ async def letter_file(office: Office, officer: Principal, handle: bytes) -> Lett
 async def own_letter_file(office: Office, citizen: Principal, handle: bytes) -> LetterFile:
     """One of the caller's letters, made now if it is not yet. Raises ``NotFound``, for another's too."""
     require_may(citizen, Act.SEE_OWN_RECORD)
+    return await _file(office, await _find_own(office, citizen, handle))
+
+
+async def letter_receipt(office: Office, officer: Principal, handle: bytes) -> bytes:
+    """The ``.tlog-proof`` of a letter; the person sees who took it. Raises ``NotFound``, and ``NotYetCovered``."""
+    require_may(officer, Act.PRINT_LETTERS)
     row = await _find(office, handle)
-    if row["person_id"] != require_person(citizen).person:
-        raise NotFound(_UNKNOWN)
-    return await _file(office, row)
+    proof = await _proof(office, row)
+    await office.store.commit(WriteSet((look(office, officer, row["person_id"], "letter", "viewed"),)))
+    return proof
+
+
+async def own_letter_receipt(office: Office, citizen: Principal, handle: bytes) -> bytes:
+    """The ``.tlog-proof`` of one of the caller's letters. Raises ``NotFound``, for another's too."""
+    require_may(citizen, Act.SEE_OWN_RECORD)
+    return await _proof(office, await _find_own(office, citizen, handle))
 
 
 async def finish(office: Office, handle: bytes) -> None:
     """Make a letter, if it is not made yet."""
-    await _file(office, await _find(office, handle))
+    await _made(office, await _find(office, handle))
 
 
 async def _letters(office: Office, person_id: bytes) -> list[LetterView]:
@@ -136,11 +151,31 @@ async def _find(office: Office, handle: bytes) -> Any:
     return row
 
 
-async def _file(office: Office, row: Any) -> LetterFile:
+async def _find_own(office: Office, citizen: Principal, handle: bytes) -> Any:
+    row = await _find(office, handle)
+    if row["person_id"] != require_person(citizen).person:
+        raise NotFound(_UNKNOWN)
+    return row
+
+
+async def _made(office: Office, row: Any) -> tuple[Any, PersonKey]:
+    """The row of a letter that is made, now if it was not yet, and its person's key."""
     key = await office.person_key(row, row["person_id"])
     if row["made_at"] is None:
         await _make(office, row, key)
         row = await _find(office, row["handle"])
+    return row, key
+
+
+async def _proof(office: Office, found: Any) -> bytes:
+    """That the letter, as it was signed, stands on the ledger."""
+    row, key = await _made(office, found)
+    place = {"shard": row["ledger_shard"], "ledger_index": row["ledger_index"]}
+    return await covered_proof(office, key, await office.store.fetch_one(queries.RECORD_AT, place))
+
+
+async def _file(office: Office, found: Any) -> LetterFile:
+    row, key = await _made(office, found)
     pdf = key.unseal(row["sealed_pdf"], pdf_place(row["id"]))
     if hashlib.sha256(pdf).digest() != row["file_digest"]:
         raise Unavailable("The letter that is kept is not the one that was made. Ask an operator to run the audit.")
@@ -148,20 +183,24 @@ async def _file(office: Office, row: Any) -> LetterFile:
 
 
 async def _make(office: Office, row: Any, key: PersonKey) -> None:
-    """Draw, sign, and commit; whoever else made it meanwhile was faster, and theirs is kept."""
+    """Draw, sign, read again, and commit; whoever else made it meanwhile was faster, and theirs is kept."""
     if row["status"] == CopyStatus.INVALID:
         raise Conflict(_WITHDRAWN)
+    said, receipt = read_sealed(row, key), await _receipt(office, row, key)
+    paper = office.keys.issuer_until(PAPER_SIGNER, office.clock.now(), row["expires_at"])
     try:
-        sealed = await _signed(office, row, await _drawn(office, row, key))
+        sealed = await _signed(office, await _drawn(office, row, said, receipt), paper, row["expires_at"])
     except DocumentError as wrong:
         raise Unprocessable(f"This letter cannot be made: {wrong}") from wrong
+    credential, stamps = said["credential"].encode(), letter_reread.STAMPS_OF[LEVEL]
+    planned = Planned(credential, receipt, said["code"], paper.chain[0], sealed.revision, stamps)
+    await letter_reread.require_as_planned(office, sealed.pdf, planned)
     revision = hashlib.sha256(sealed.pdf[: sealed.revision]).digest()
     status = row["status_list"], row["status_index"]
-    signer = office.keys.issuer(PAPER_SIGNER).key_id
-    record = Record(LETTER_MADE, revision, signer, status, None, row["code_digest"])
+    record = Record(LETTER_MADE, revision, paper.key_id, status, None, row["code_digest"])
     entry = about_person(record, office.new_handle(), row["person_id"], key, office.entropy)
     values = {
-        "key_id": signer,
+        "key_id": paper.key_id,
         "revision_digest": revision,
         "revision_size": sealed.revision,
         "file_digest": hashlib.sha256(sealed.pdf).digest(),
@@ -183,8 +222,7 @@ async def _once(letter_id: bytes, work: WriteSet, transaction: Transaction) -> N
         await transaction.apply(work)
 
 
-async def _drawn(office: Office, row: Any, key: PersonKey) -> bytes:
-    said = read_sealed(row, key)
+async def _drawn(office: Office, row: Any, said: Mapping[str, Any], receipt: bytes) -> bytes:
     choices = LetterChoices.model_validate(said["choices"])
     claims = FORMATS["dc+sd-jwt"].read(said["credential"].encode()).claims
     content = _content(office, row, choices, claims)
@@ -192,7 +230,7 @@ async def _drawn(office: Office, row: Any, key: PersonKey) -> bytes:
     level = "L" if choices.portrait else "M"
     code: bytes = await office.sandbox.do("write-code", {"text": said["code"], "form": "svg", "level": level})
     pictures = {"code": code} | ({"portrait": jpeg(claims["picture"])} if content.has_photo else {})
-    attachments = {CREDENTIAL_NAME: said["credential"].encode(), RECEIPT_NAME: await _receipt(office, row, key)}
+    attachments = {CREDENTIAL_NAME: said["credential"].encode(), RECEIPT_NAME: receipt}
     page = office.letterhead.html(content)
     drawn: bytes = await office.sandbox.do(
         "render-letter", {"html": page, "pictures": pictures, "attachments": attachments, "at": office.clock.now()}
@@ -221,19 +259,13 @@ def _content(office: Office, row: Any, choices: LetterChoices, claims: Mapping[s
 
 async def _receipt(office: Office, row: Any, key: PersonKey) -> bytes:
     """That the copy stands on the ledger; the next checkpoint, within a second or two, covers it."""
-    shard, index = row["copy_shard"], row["copy_index"]
-    try:
-        await office.log_book.wait_covered(shard, index, LONGEST_WAIT)
-    except TimeoutError as early:
-        raise NotYetCovered("No checkpoint covers the copy yet. Ask for the letter again in a second.") from early
-    entry = {"shard": shard, "ledger_index": index, "handle": row["copy_handle"], "opening": row["opening"]}
-    return await opened_proof(office, key, entry)
+    place = {"shard": row["copy_shard"], "ledger_index": row["copy_index"]}
+    return await covered_proof(office, key, {**place, "handle": row["copy_handle"], "opening": row["opening"]})
 
 
-async def _signed(office: Office, row: Any, pdf: bytes) -> Sealed:
+async def _signed(office: Office, pdf: bytes, paper: Issuer, until: int) -> Sealed:
     """In as many rounds as the level needs: the worker that assembles holds no key."""
-    at, until = office.clock.now(), row["expires_at"]
-    paper, stamps = office.keys.issuer_until(PAPER_SIGNER, at, until), office.keys.issuer(TIME_STAMP_SIGNER)
+    stamps = office.keys.issuer(TIME_STAMP_SIGNER)
     serials = [office.entropy(timestamp.SERIAL_BYTES) for _ in range(LEVELS.index(LEVEL))]
     lists = await office.store.fetch(queries.CRLS, {})
     roots, crls = [one["issuer_certificate"] for one in lists], [one["der"] for one in lists]
@@ -242,7 +274,7 @@ async def _signed(office: Office, row: Any, pdf: bytes) -> Sealed:
         {
             "pdf": pdf,
             "level": LEVEL,
-            "at": at,
+            "at": office.clock.now(),
             "until": until,
             "paper": list(paper.chain),
             "stamps": {"chain": list(stamps.chain), "serials": serials},
@@ -250,7 +282,7 @@ async def _signed(office: Office, row: Any, pdf: bytes) -> Sealed:
         },
     )
     while isinstance(step, Round):
-        signer = office.keys.issuer(step.role)
+        signer = paper if step.role == PAPER_SIGNER else stamps
         signature = await office.signer.sign(signer.key_id, step.payload)
         step = await office.sandbox.do(
             "seal-letter", {"state": step.state, "signature": signature, "at": office.clock.now()}

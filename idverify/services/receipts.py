@@ -46,6 +46,15 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
     return await opened_proof(office, await office.person_key(row, row["person_id"]), row)
 
 
+async def covered_proof(office: Office, key: PersonKey | None, row: Any) -> bytes:
+    """``opened_proof``, once a checkpoint covers the entry. Raises ``NotYetCovered`` after ``LONGEST_WAIT`` seconds."""
+    try:
+        await office.log_book.wait_covered(row["shard"], row["ledger_index"], LONGEST_WAIT)
+    except TimeoutError as early:
+        raise NotYetCovered("No checkpoint covers this entry yet. Ask again in a second.") from early
+    return await opened_proof(office, key, row)
+
+
 async def opened_proof(office: Office, key: PersonKey | None, row: Any) -> bytes:
     """The ``.tlog-proof`` of an entry, with what opens it; ``row`` has its handle, shard, index and opening.
 

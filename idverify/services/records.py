@@ -19,13 +19,14 @@ from idverify.stores.writes import Recorded
 
 HANDLE_BYTES: Final = 16
 COVER: Final = "cover"
+CREDENTIAL_ISSUED: Final = "credential.issued"
 LETTER_MADE: Final = "letter.made"
 LOG_START: Final = "log.start"
 SHARD_CLOSE: Final = "shard.close"
 
 # The true types inside commitments, and the coarse public type that each shows (DESIGN section 3, "Privacy").
 ENTRY_TYPES: Final[Mapping[str, EntryType]] = {
-    "credential.issued": EntryType.CREDENTIAL,
+    CREDENTIAL_ISSUED: EntryType.CREDENTIAL,
     LETTER_MADE: EntryType.CREDENTIAL,
     "credential.suspended": EntryType.STATUS,
     "credential.valid": EntryType.STATUS,

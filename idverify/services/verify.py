@@ -9,7 +9,6 @@ about one credential.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,14 +26,10 @@ from idverify.formats.base import HolderBindingExpected, Presented
 from idverify.formats.carriers import Enclosure
 from idverify.formats.examination import bound_to_no_key
 from idverify.formats.status_list import StatusValue
-from idverify.formats.x509 import key_id
-from idverify.ledger.errors import ReceiptError
 from idverify.ledger.policy import Policies, Policy
-from idverify.ledger.receipt import QUORUM, verify_receipt
 from idverify.ports import Sandbox
-from idverify.services import letter_checks
-from idverify.services.letter_checks import Letter
-from idverify.services.others_logs import is_somebody_else, policies_of
+from idverify.services import letter_checks, receipt_checks
+from idverify.services.letter_checks import Letter, Seen
 from idverify.services.status_source import StatusSource, StatusUnknown
 
 STATUS_SENTENCES: Final[Mapping[int, str]] = {
@@ -42,12 +37,7 @@ STATUS_SENTENCES: Final[Mapping[int, str]] = {
     StatusValue.INVALID: "Revoked: it was withdrawn by a decision or by its holder, or replaced by a newer one.",
     StatusValue.SUSPENDED: "Suspended by a recorded decision; it may be reinstated.",
 }
-_UNWITNESSED: Final = "Its receipt is older than the witnesses that are asked for now. The holder can fetch it anew."
 _WITHIN_LIMITS: Final = Check(CheckId.SIZE, Result.PASS, "Within the limits.")
-_NO_RECEIPT: Final = Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, "No receipt came with it; none is required.")
-_NO_LOG: Final = Check(
-    CheckId.RECEIPT, Result.UNKNOWN, "Not looked at: the ledger of its issuer is not known here.", {"rule": "log-known"}
-)
 _NO_DEMAND: Final = Check(CheckId.ASSURANCE, Result.NOT_APPLICABLE, "No minimum was demanded.")
 _DEMANDED: Final = frozenset({CheckId.ASSURANCE})
 _NOTHING: Final = frozenset[CheckId]()
@@ -159,12 +149,11 @@ async def verify(verifier: Verifier, submission: Submission, at: int) -> Verifie
             trusted = issuer if _passed(check, CheckId.ISSUER_TRUSTED) else trusted
         checks.append(check)
     checks += await _status(verifier, presented, trusted, trust.revoked_serials, at)
-    receipt = submission.receipt if letter is None else submission.receipt or letter.receipt
-    checks.append(_receipt(verifier, presented, issuer, receipt))
+    seen = None if letter is None else Seen(letter, presented, issuer, trust, at, verifier.states)
+    checks.append(receipt_checks.check(verifier.log_policy, presented, issuer, seen, submission.receipt))
     checks.append(_assurance(presented, submission.least_assurance, trusted))
     demanded = submission.demanded
-    if letter is not None:
-        seen = letter_checks.Seen(letter, presented, issuer, trust, at, verifier.states)
+    if seen is not None:
         checks += letter_checks.checks(seen, genuine=trusted is not None)
         demanded |= OF_LETTERS
     elif channel is Channel.PAPER:
@@ -287,34 +276,6 @@ def _status_known(uri: str, value: int, issued_at: int, age: int, young: Result)
 
 def _status_unknown(why: str) -> list[Check]:
     return [Check(CheckId.STATUS, Result.UNKNOWN, why), Check(CheckId.FRESHNESS, Result.UNKNOWN, why)]
-
-
-def _receipt(verifier: Verifier, presented: Presented, issuer: TrustedIssuer | None, receipt: bytes | None) -> Check:
-    if receipt is None:
-        return _NO_RECEIPT
-    policy = verifier.log_policy
-    if issuer is not None and is_somebody_else(issuer):
-        if not issuer.log_policies:
-            return _NO_LOG
-        policy = policies_of(issuer.log_policies)
-    if not presented.signing_chain:
-        return Check(CheckId.RECEIPT, Result.UNKNOWN, "Not looked at: its signer is not known.")
-    status = None if presented.status is None else (presented.status.uri, presented.status.index)
-    try:
-        held = verify_receipt(
-            receipt,
-            hashlib.sha256(presented.issuer_signed).digest(),
-            policy,
-            kid=key_id(presented.signing_chain[0]),
-            status=status,
-            record_type="credential.issued",
-        )
-    except (ReceiptError, DocumentError) as wrong:
-        if wrong.rule == QUORUM:  # as good as none: whoever shows it may leave it away
-            return Check(CheckId.RECEIPT, Result.NOT_APPLICABLE, _UNWITNESSED, {"rule": wrong.rule})
-        return Check(CheckId.RECEIPT, Result.FAIL, f"The receipt does not hold: {wrong}", {"rule": wrong.rule})
-    evidence = {"origin": held.checkpoint.origin, "index": held.entry.index, "tree_size": held.checkpoint.size}
-    return Check(CheckId.RECEIPT, Result.PASS, "It stands on the issuer's public ledger.", evidence)
 
 
 def _assurance(presented: Presented, least: Minimum, issuer: TrustedIssuer | None) -> Check:

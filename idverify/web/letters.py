@@ -10,6 +10,7 @@ from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
 
 PDF = "application/pdf"
+RECEIPT = "text/plain"
 PATH = "/api/v1/letters"
 
 
@@ -43,6 +44,12 @@ async def letter_file(call: Call) -> Reply:
     return file_of(await letter_pdf.letter_file(call.office, call.caller, call.handle("letter")))
 
 
+async def letter_receipt(call: Call) -> Reply:
+    """That a letter stands on the ledger as it was signed (c2sp.org/tlog-proof@v1), with what opens the entry."""
+    handle = call.handle("letter")
+    return receipt_of(handle, await letter_pdf.letter_receipt(call.office, call.caller, handle))
+
+
 def made(handle: bytes, path: str) -> Reply:
     """The answer to whoever asked for a letter."""
     where = f"{path}/{handle.hex()}"
@@ -62,6 +69,20 @@ def file_of(found: LetterFile) -> Reply:
         "Content-Disposition": f'attachment; filename="{file_name(found.handle)}"',
     }
     return Reply(found.pdf, content_type=PDF, headers=headers)
+
+
+def receipt_of(handle: bytes, proof: bytes) -> Reply:
+    """The receipt, to be kept beside the file."""
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="{receipt_name(handle)}"',
+    }
+    return Reply(proof, content_type=RECEIPT, headers=headers)
+
+
+def receipt_name(handle: bytes) -> str:
+    """What the receipt of a letter is called."""
+    return f"letter-{handle.hex()}.tlog-proof"
 
 
 def file_name(handle: bytes) -> str:

@@ -6,7 +6,7 @@ from idverify.core.letter_choices import LetterChoices
 from idverify.services import letter, letter_pdf, letter_rights
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
-from idverify.web.letters import code_made, file_of, listed, made
+from idverify.web.letters import code_made, file_of, listed, made, receipt_of
 
 PATH = "/api/v1/own-letters"
 
@@ -32,3 +32,9 @@ async def make_code(call: Call) -> Reply:
 async def letter_file(call: Call) -> Reply:
     """One of the caller's letters as PDF."""
     return file_of(await letter_pdf.own_letter_file(call.office, call.caller, call.handle("letter")))
+
+
+async def letter_receipt(call: Call) -> Reply:
+    """That one of the caller's letters stands on the ledger as it was signed (c2sp.org/tlog-proof@v1)."""
+    handle = call.handle("letter")
+    return receipt_of(handle, await letter_pdf.own_letter_receipt(call.office, call.caller, handle))

@@ -107,6 +107,7 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("POST", letters.PATH + "/collection", letters.collect, KNOWN, LETTER_MADE, schema.LetterCollection,
              CONFIRMED),
     Endpoint("GET", letters.PATH + LETTER, letters.letter_file, KNOWN, OTHER_MEDIA),
+    Endpoint("GET", letters.PATH + LETTER + "/receipt", letters.letter_receipt, KNOWN, OTHER_MEDIA),
     Endpoint("POST", LETTER_BATCHES, letter_batches.order, KNOWN, {202: schema.LetterBatchView}, schema.NewLetterBatch,
              CONFIRMED, values=OF_LISTS),
     Endpoint("GET", LETTER_BATCHES, letter_batches.list_batches, KNOWN, {200: schema.LetterBatches}),
@@ -151,6 +152,7 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", own_letters.PATH, own_letters.list_letters, KNOWN, {200: schema.Letters}),
     Endpoint("POST", own_letters.PATH, own_letters.print_letter, KNOWN, LETTER_MADE, schema.NewOwnLetter, CONFIRMED),
     Endpoint("GET", own_letters.PATH + LETTER, own_letters.letter_file, KNOWN, OTHER_MEDIA),
+    Endpoint("GET", own_letters.PATH + LETTER + "/receipt", own_letters.letter_receipt, KNOWN, OTHER_MEDIA),
     Endpoint("POST", V1 + "/own-letter-codes", own_letters.make_code, KNOWN, LETTER_CODE, schema.NewLetterCode,
              CONFIRMED),
     # verifiers

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser
 
 from idverify.core.policy import Role
+from idverify.ledger.receipt import said_type
 from idverify.services.invite import Invited
 from idverify.web.pages.words import Language
 from tests.browser import desks
@@ -24,6 +25,7 @@ SUBJECTS = {
 }
 STEP = "Take this sheet to any counter of the authority. You need no phone, no e-mail and no computer."
 DOWNLOAD = "main a[href*='/letters/'][download]"
+RECEIPT = "main a[href$='/receipt'][download]"
 
 
 async def _choose(visitor: Visitor, *, document: bool = True) -> None:
@@ -36,8 +38,14 @@ async def _choose(visitor: Visitor, *, document: bool = True) -> None:
 
 
 async def _downloaded(visitor: Visitor) -> bytes:
+    """The newest letter; its receipt, which is beside it, is of a letter."""
+    assert said_type(await _file(visitor, RECEIPT)) == "letter.made"
+    return await _file(visitor, DOWNLOAD)
+
+
+async def _file(visitor: Visitor, link: str) -> bytes:
     async with visitor.page.expect_download() as downloading:
-        await visitor.page.locator(DOWNLOAD).first.click()
+        await visitor.page.locator(link).first.click()
     return (await (await downloading.value).path()).read_bytes()
 
 

@@ -23,7 +23,13 @@ from tests.browser.people import confirm, enrol_as_named, enrol_with_slip
 from tests.browser.visitor import Town, Visitor
 from tests.simulators.service import Api, Deployment, client
 
-FILES = (citizen_letters.fetch, officer_letters.fetch)  # no pages: ``test_letters.py`` downloads them
+# No pages: ``test_letters.py`` downloads them
+FILES = (
+    citizen_letters.fetch,
+    citizen_letters.fetch_receipt,
+    officer_letters.fetch,
+    officer_letters.fetch_receipt,
+)
 READABLE = [page for page in PAGES if page.method == "GET" and page.handler not in FILES]
 STAFF = {
     Role.OFFICER: Invited(Role.OFFICER, "Olga Officer"),

@@ -11,6 +11,7 @@ import pytest
 
 from idverify.core.policy import Role
 from idverify.formats.carriers import FORMATS
+from idverify.ledger.receipt import said_type
 from idverify.services.branches import BRANCHES
 from idverify.services.invite import Invited
 from tests.journeys.conftest import Command
@@ -76,15 +77,38 @@ async def test_a_print_room(
     files = [Path(one["file"]) for one in ordered.json["letters"]]
     before = [file.read_bytes() for file in files]
     assert all(pdf.startswith(b"%PDF-") for pdf in before)
+    receipts = [Path(one["receipt"]) for one in ordered.json["letters"]]
+    assert [said_type(receipt.read_bytes()) for receipt in receipts] == ["letter.made"] * 3
 
     files[0].unlink()
     files[1].write_bytes(b"half of it")
+    receipts[2].unlink()
     (tmp_path / "api-key").write_text(deployment.keys["register"])
     fetched = await idverify(
         *("letter", "fetch", deployment.url, ordered.json["batch"], "--key", tmp_path / "api-key", "--output", output)
     )
     assert (fetched.status, "3 of 3 letters" in fetched.output) == (0, True)
     assert [file.read_bytes() for file in files] == before
+    assert receipts[2].exists()
+    await _offline(api, idverify, files[0], receipts[0], receipts[1], tmp_path)
+
+
+async def _offline(api: JudgedApi, idverify: Command, letter: Path, own: Path, other: Path, folder: Path) -> None:
+    """The letter and its receipt before whoever has a trust bundle; the receipt of another letter rejects."""
+    _, root = await _get(api, ROOTS[0], None)
+    _, bundle = await _get(api, "/api/v1/trust-bundle", None)
+    (folder / "bundle").write_bytes(bundle)
+    known = ("--offline", folder / "bundle", "--root-sha256", hashlib.sha256(root).hexdigest(), "--json")
+    held = await idverify("verify", letter, "--receipt", own, *known)
+    (check,) = (one for one in held.json["checks"] if one["id"] == "receipt")
+    assert (held.status, check["result"]) == (0, "pass"), held.json
+    assert [check["evidence"]["entry"], check["evidence"]["further"][0]["entry"]] == [
+        "credential.issued",
+        "letter.made",
+    ]
+    refused = await idverify("verify", letter, "--receipt", other, *known)
+    (check,) = (one for one in refused.json["checks"] if one["id"] == "receipt")
+    assert (refused.status, check["evidence"]) == (1, {"rule": "object"})
 
 
 async def test_a_list_that_is_none(idverify: Command, deployment: Deployment, printer: Path, tmp_path: Path) -> None:

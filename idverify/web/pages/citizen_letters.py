@@ -10,7 +10,7 @@ from idverify.services.letter_rights import lettered_types
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Filled
-from idverify.web.pages.letter_form import MADE, CodeForm, LetterForm, download, options, shown, slip
+from idverify.web.pages.letter_form import MADE, CodeForm, LetterForm, download, options, receipt, shown, slip
 from idverify.web.pages.render import Html
 
 PATH: Final = "/citizen/letters"
@@ -50,6 +50,12 @@ async def to_letters(_: PageCall) -> Redirect:
 async def fetch(call: PageCall) -> Answer:
     """One letter as PDF."""
     return download(await letter_pdf.own_letter_file(call.office, call.caller, call.handle("letter")))
+
+
+async def fetch_receipt(call: PageCall) -> Answer:
+    """That it stands on the ledger."""
+    handle = call.handle("letter")
+    return receipt(handle, await letter_pdf.own_letter_receipt(call.office, call.caller, handle))
 
 
 async def _page(call: PageCall, form: Filled[LetterForm]) -> Html:

@@ -10,7 +10,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.letter_choices import LetterChoices
 from idverify.services.letter_pdf import LetterFile, LetterView
 from idverify.services.letter_rights import LetterCode
-from idverify.web.letters import PDF, file_name
+from idverify.web.letters import PDF, RECEIPT, file_name, receipt_name
 from idverify.web.pages.act_words import LETTER_PURPOSES, TYPES
 from idverify.web.pages.call import Download, PageCall
 from idverify.web.pages.forms import Annotated, Field, Form, Says
@@ -120,6 +120,11 @@ def shown(letters: list[LetterView]) -> list[LetterShown]:
 def download(found: LetterFile) -> Download:
     """The letter as a file."""
     return Download(file_name(found.handle), PDF, found.pdf)
+
+
+def receipt(handle: bytes, proof: bytes) -> Download:
+    """The receipt of a letter as a file."""
+    return Download(receipt_name(handle), RECEIPT, proof)
 
 
 def slip(code: LetterCode) -> list[SlipText]:

@@ -17,6 +17,7 @@ from idverify.web.pages.letter_form import (
     LetterForm,
     download,
     options,
+    receipt,
     shown,
     slip,
 )
@@ -65,6 +66,12 @@ async def to_letters(call: PageCall) -> Redirect:
 async def fetch(call: PageCall) -> Answer:
     """One letter as PDF."""
     return download(await letter_pdf.letter_file(call.office, call.caller, call.handle("letter")))
+
+
+async def fetch_receipt(call: PageCall) -> Answer:
+    """That it stands on the ledger."""
+    handle = call.handle("letter")
+    return receipt(handle, await letter_pdf.letter_receipt(call.office, call.caller, handle))
 
 
 async def ask_code(call: PageCall) -> Html:

@@ -128,6 +128,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", officer_letters.COLLECTION, officer_letters.ask_code, OFFICER),
     Page("POST", officer_letters.COLLECTION, officer_letters.collect, OFFICER),
     Page("GET", officer_letters.COLLECTION + LETTER, officer_letters.fetch, OFFICER),
+    Page("GET", officer_letters.COLLECTION + LETTER + "/receipt", officer_letters.fetch_receipt, OFFICER),
     Page("GET", "/officer/proposals", officer_proposals.list_proposals, OFFICER),
     Page("GET", PROPOSAL, officer_proposals.show, OFFICER),
     Page("POST", PROPOSAL, officer_proposals.approve, OFFICER),
@@ -147,6 +148,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", citizen_letters.PATH + "/code", citizen_letters.to_letters, CITIZEN),
     Page("POST", citizen_letters.PATH + "/code", citizen_letters.make_code, CITIZEN),
     Page("GET", citizen_letters.PATH + LETTER, citizen_letters.fetch, CITIZEN),
+    Page("GET", citizen_letters.PATH + LETTER + "/receipt", citizen_letters.fetch_receipt, CITIZEN),
     Page("GET", "/citizen/wallet", citizen.wallet, CITIZEN),
     # organisations that check
     Page("GET", "/relying-party", relying_party.desk, RELYING_PARTY),
