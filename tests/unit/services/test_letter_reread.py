@@ -135,6 +135,29 @@ async def test_each_part_is_the_planned_one(served: SoftwareOffice) -> None:
             assert refused.value.rule == rule
 
 
+NAMES = (
+    "\u0645\u062d\u0645\u062f \u0639\u0628\u062f \u0627\u0644\u0644\u0647",
+    "\u05db\u05d4\u05df \u05dc\u05d5\u05d9",
+    "\u0905\u0928\u0941\u0937\u094d\u0915\u093e \u0936\u0930\u094d\u092e\u093e",
+    "\u0e2a\u0e21\u0e0a\u0e32\u0e22",
+    "\u1019\u103c\u1014\u103a\u1019\u102c",
+    "Nguy\u1ec5n Th\u1ecb \u00c1nh",
+    "\u00c5ngstr\u00f6m-O\u2019Neil ffi fl",
+    "A" * 100,
+)
+
+
+async def test_names_in_many_scripts(served: SoftwareOffice) -> None:
+    """Whoever's name can be printed gets their letter: what is read again is what was written, joined or turned."""
+    officer = await served.principal("officer")
+    for number, name in enumerate(NAMES):
+        person = await person_with_photo(served, family_name=name)
+        language = ("en", "cy")[number % 2]
+        handle = await printed(served, person, portrait=number % 2 == 0, large_print=number % 3 == 0, language=language)
+        made_of_it = await published(served, letter_pdf.letter_file(served.office, officer, handle))
+        assert made_of_it.pdf.startswith(b"%PDF-")
+
+
 async def test_it_holds_up_no_batch(served: SoftwareOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that does not come out as planned is told of as failed; the next one is made."""
     honest, refused = letter_reread.require_as_planned, []
