@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from idverify.core.letter import LetterContent, Line
 from idverify.core.policy import Role
+from idverify.core.printed_receipt import PrintedReceipt
 from idverify.core.suspension import Suspension
 from idverify.core.verdict import Channel, Outcome
 
@@ -127,6 +128,9 @@ class Letterhead(Protocol):
 
         Raises ``ValueError`` for a language that letters are not written in.
         """
+
+    def receipt(self, content: PrintedReceipt, /) -> str:
+        """The sheet of a verification receipt as ``formats.pdf.render`` takes it; there is no picture on it."""
 
 
 class Tally:

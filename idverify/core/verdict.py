@@ -95,6 +95,15 @@ class Verdict:
         }
 
 
+def verdict_of(said: Mapping[str, Any]) -> Verdict:
+    """The verdict that ``Verdict.to_json`` wrote; ``KeyError``, ``TypeError`` or ``ValueError`` of any other."""
+    checks = tuple(
+        Check(CheckId(one["id"]), Result(one["result"]), str(one["detail"]), one.get("evidence"))
+        for one in said["checks"]
+    )
+    return Verdict(Outcome(said["verdict"]), checks, str(said["next_step"]))
+
+
 _GENUINE = frozenset(
     {
         CheckId.SIZE,

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from idverify.errors import DocumentError
-from idverify.formats.der import OCTET_STRING, sequence, set_of, tlv
+from idverify.formats.der import OCTET_STRING, SET, sequence, set_of, tlv
 from idverify.formats.jose import der_signature
 from idverify.formats.x509 import signing_key
 
@@ -44,6 +44,11 @@ def signed_attributes(content_type: str, digest: bytes, leaf: bytes) -> bytes:
         _attribute(_MESSAGE_DIGEST, tlv(OCTET_STRING, digest)),
         _attribute(_SIGNING_CERTIFICATE_V2, _named(leaf)),
     )
+
+
+def are_attributes(payload: bytes, content_type: str) -> bool:
+    """Whether the bytes are such a SET, of this content: nothing else that our keys sign begins with its tag."""
+    return payload[:1] == bytes([SET]) and _attribute(_CONTENT_TYPE, _oid(content_type)) in payload
 
 
 def sealed(

@@ -23,6 +23,7 @@ from idverify.formats.strict_json import encode_json, parse_object
 WHAT: Final = "A verification receipt"
 TYPE: Final = "idverify-verification+jwt"
 PROFILE: Final = jose.TokenProfile(WHAT, TYPE, "x5c")
+FILE_NAME: Final = "verification-receipt.jwt"
 PURPOSES: Final = frozenset({x509.Purpose.VERIFICATION})
 MAX_RECEIPT: Final = 64 * 1024
 MAX_SKEW: Final = 60

@@ -119,6 +119,11 @@ def leaf_purpose(leaf: x509.Certificate, purposes: frozenset[Purpose]) -> None:
         raise DocumentError("leaf-purpose", f"The signing certificate must be made for {_names(allowed)} only.")
 
 
+def made_for(der: bytes, purpose: Purpose) -> bool:
+    """Whether a certificate (DER) says that it is made for this alone, believed or not."""
+    return [set(usage) for usage in _extension(read_certificate(der), x509.ExtendedKeyUsage)] == [{purpose.value}]
+
+
 LeafRule = Callable[[x509.Certificate, frozenset[Purpose]], None]
 LEAF_RULES: tuple[LeafRule, ...] = (leaf_not_ca, leaf_key_usage, leaf_purpose)
 

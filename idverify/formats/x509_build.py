@@ -35,7 +35,7 @@ LEAF_MAX_DAYS: Mapping[Purpose, int] = {
 # key signs as long as the certificate lives.
 SIGNS_MAX_DAYS: Mapping[Purpose, int] = {Purpose.PAPER: 457, Purpose.TIME_STAMP: 457}
 # Of these a person reads the document and relies on it (RFC 5280 section 4.2.1.3: contentCommitment).
-_COMMITS = frozenset({Purpose.PAPER})
+_COMMITS = frozenset({Purpose.PAPER, Purpose.VERIFICATION})
 
 _EVERYBODYS_KEY = ec.derive_private_key(1, ec.SECP256R1())
 _ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")  # RFC 5758 section 3.2: AlgorithmIdentifier

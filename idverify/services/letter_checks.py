@@ -7,6 +7,7 @@ its word counts for what only a reader of PDF can tell, and only of a PDF that a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -302,25 +303,35 @@ def _signature_of_others(signed: Signature) -> Check:
     return Check(CheckId.SIGNATURE, Result.FAIL, wrong, {"rule": "signature"})
 
 
+_END: Final = re.compile(rb"%%EOF[\r\n]{0,2}\Z")
+_OF_PDFS: Final = frozenset({x509.Purpose.PAPER, x509.Purpose.STATEMENT, x509.Purpose.VERIFICATION})
+
+
 def _signer_of_others(signed: Signature, trust: TrustStore, at: int) -> Check:
-    purposes = frozenset({x509.Purpose.PAPER, x509.Purpose.STATEMENT})
     wrong = DocumentError("issuer-known", "The signer is certified by nobody who is relied on here.")
     for issuer in trust.issuers.values():
         try:
-            asked = x509.SignerExpected(issuer.iss, issuer.roots, purposes, trust.revoked_serials, at)
+            asked = x509.SignerExpected(issuer.iss, issuer.roots, _OF_PDFS, trust.revoked_serials, at)
             x509.verify_signer(tuple(signed.chain[:1]), asked)
             x509.require_signed_in_period(signed.chain[0], signed.at)
         except DocumentError as refused:
             wrong = wrong if refused.rule == "path" else refused
             continue
-        said = f"The signer is certified for {issuer.name}, which is relied on here."
+        what_for = " for receipts of checks" if x509.made_for(signed.chain[0], x509.Purpose.VERIFICATION) else ""
+        said = f"The signer is certified{what_for} by {issuer.name}, which is relied on here."
         return Check(CheckId.ISSUER_TRUSTED, Result.PASS, said, {"issuer": issuer.name})
     return Check(CheckId.ISSUER_TRUSTED, Result.FAIL, wrong.detail, {"rule": wrong.rule})
 
 
+def _goes_on(letter: Letter) -> bool:
+    """Whether something stands behind the end, or behind all that is signed where nothing was added since."""
+    last = max(one.size for one in letter.found.signatures)
+    return not _END.search(letter.pdf) or (letter.found.later == "nothing" and last != len(letter.pdf))
+
+
 def _changes_of_others(letter: Letter) -> Check:
     evidence = {"later": letter.found.later, "signed_bytes": letter.signature.size, "bytes": len(letter.pdf)}
-    unclear = {"covers-revision", "byte-range"} & {one.rule for one in letter.found.broken}
+    unclear = {"covers-revision", "byte-range"} & {one.rule for one in letter.found.broken} or _goes_on(letter)
     if letter.found.later == "other" or unclear:
         told = "It was changed after it was signed, in ways that no signer allows, or its signature does not cover it."
         return Check(CheckId.DOCUMENT_INTEGRITY, Result.FAIL, told, {"rule": "changed-later", **evidence})

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from idverify.core.credential import Issuer
 from idverify.core.decision import CopyStatus
 from idverify.core.letter import LetterContent
 from idverify.core.letter_choices import LetterChoices
@@ -21,15 +20,13 @@ from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.core.types import credential_type
 from idverify.core.values import jpeg
 from idverify.errors import Conflict, DocumentError, NotFound, Unavailable, Unprocessable
-from idverify.formats import timestamp
 from idverify.formats.carriers import FORMATS
-from idverify.formats.pdf.sign import LEVELS
 from idverify.ledger.commitment import Record
-from idverify.sandbox.answers import Round, Sealed
 from idverify.services import letter_reread
 from idverify.services.letter import read_sealed
 from idverify.services.letter_reread import Planned
-from idverify.services.office import PAPER_SIGNER, TIME_STAMP_SIGNER, Office
+from idverify.services.office import PAPER_SIGNER, Office
+from idverify.services.pdf_signing import LEVEL, signed
 from idverify.services.people import look, own_person, read, record_view
 from idverify.services.receipts import covered_proof
 from idverify.services.records import LETTER_MADE, about_person
@@ -37,9 +34,6 @@ from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey, SealBroken, place
 from idverify.stores.writes import Change, IndexOf, ShardOf, WriteSet
-
-LEVEL: Final = "B-LTA"
-"""Certificates and revocation lists are in the letter, so that it can be checked after they are gone."""
 
 CREDENTIAL_NAME: Final = "credential.sdjwt"
 RECEIPT_NAME: Final = "receipt.tlog-proof"
@@ -189,7 +183,8 @@ async def _make(office: Office, row: Any, key: PersonKey) -> None:
     said, receipt = read_sealed(row, key), await _receipt(office, row, key)
     paper = office.keys.issuer_until(PAPER_SIGNER, office.clock.now(), row["expires_at"])
     try:
-        sealed = await _signed(office, await _drawn(office, row, said, receipt), paper, row["expires_at"])
+        drawn = await _drawn(office, row, said, receipt)
+        sealed = await signed(office, drawn, PAPER_SIGNER, paper, row["expires_at"])
     except DocumentError as wrong:
         raise Unprocessable(f"This letter cannot be made: {wrong}") from wrong
     credential, stamps = said["credential"].encode(), letter_reread.STAMPS_OF[LEVEL]
@@ -261,33 +256,6 @@ async def _receipt(office: Office, row: Any, key: PersonKey) -> bytes:
     """That the copy stands on the ledger; the next checkpoint, within a second or two, covers it."""
     place = {"shard": row["copy_shard"], "ledger_index": row["copy_index"]}
     return await covered_proof(office, key, {**place, "handle": row["copy_handle"], "opening": row["opening"]})
-
-
-async def _signed(office: Office, pdf: bytes, paper: Issuer, until: int) -> Sealed:
-    """In as many rounds as the level needs: the worker that assembles holds no key."""
-    stamps = office.keys.issuer(TIME_STAMP_SIGNER)
-    serials = [office.entropy(timestamp.SERIAL_BYTES) for _ in range(LEVELS.index(LEVEL))]
-    lists = await office.store.fetch(queries.CRLS, {})
-    roots, crls = [one["issuer_certificate"] for one in lists], [one["der"] for one in lists]
-    step: Round | Sealed = await office.sandbox.do(
-        "prepare-letter",
-        {
-            "pdf": pdf,
-            "level": LEVEL,
-            "at": office.clock.now(),
-            "until": until,
-            "paper": list(paper.chain),
-            "stamps": {"chain": list(stamps.chain), "serials": serials},
-            "evidence": {"certificates": roots, "crls": crls},
-        },
-    )
-    while isinstance(step, Round):
-        signer = paper if step.role == PAPER_SIGNER else stamps
-        signature = await office.signer.sign(signer.key_id, step.payload)
-        step = await office.sandbox.do(
-            "seal-letter", {"state": step.state, "signature": signature, "at": office.clock.now()}
-        )
-    return step
 
 
 def kept_pdf(row: Any, key: PersonKey) -> bytes | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from idverify.core.action import canonical_json
 from idverify.core.policy import Principal, Role
 from idverify.core.trust import TrustedIssuer, TrustedRoot, TrustedType, TrustStore
-from idverify.formats import jose, verification_receipt
+from idverify.core.verdict import Result
+from idverify.errors import DocumentError
+from idverify.formats import verification_receipt
 from idverify.formats.claims_json import claims_digest
-from idverify.formats.verification_receipt import MAX_RECEIPT, PROFILE, Relied, VerificationReceipt
-from idverify.formats.x509 import signing_key
+from idverify.formats.verification_receipt import Relied, VerificationReceipt
 from idverify.services.looks import Looked
 from idverify.services.office import VERIFICATION_SIGNER, Office
 from idverify.services.verify import Verified
@@ -29,10 +31,15 @@ async def make(office: Office, asker: Principal, looked: Looked) -> bytes:
     return verification_receipt.seal(unsigned, await office.signer.sign(signer.key_id, unsigned.payload))
 
 
-def require_ours(office: Office, encoded: bytes) -> None:
-    """Raises ``DocumentError`` unless this service signed the bytes with the key that it has for receipts now."""
-    (leaf,) = office.keys.issuer(VERIFICATION_SIGNER).chain
-    jose.verify_signature(jose.read_jws(encoded, PROFILE, MAX_RECEIPT), signing_key(leaf), "the receipt")
+def said_by_us(office: Office, encoded: bytes) -> Mapping[str, Any]:
+    """What a receipt says that this service signed, with whichever key it had for that. Raises ``DocumentError``."""
+    verdict, said = verification_receipt.check(encoded, office.trust, office.clock.now())
+    if said is None:
+        broken = next(check for check in verdict.checks if check.result is not Result.PASS)
+        raise DocumentError((broken.evidence or {}).get("rule", "signature"), broken.detail)
+    if said["iss"] != office.deployment.iss:
+        raise DocumentError("issuer-known", f"It is one of {said['iss'][:200]}.")
+    return said
 
 
 def _said(office: Office, asker: Principal, looked: Looked) -> VerificationReceipt:

@@ -160,6 +160,8 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
              schema.NewVerificationRequest, recalls=True),
     Endpoint("POST", V1 + "/verify", verify.verify, KNOWN, {200: schema.VerifyAnswer}, schema.Submitted,
              optional_query=submission.QUERY, also=submission.MEDIA, most=submission.MAX_BODY, recalls=True),
+    Endpoint("POST", V1 + "/verification-receipts/pdf", verify.print_receipt, KNOWN, OTHER_MEDIA,
+             schema.ReceiptToPrint),
     # everybody
     Endpoint("GET", V1 + "/trust-bundle", public.trust_bundle, ANY, OTHER_MEDIA),
     Endpoint("GET", "/status/{list:[1-9][0-9]{0,8}}", status_lists.status_list, ANY, OTHER_MEDIA),

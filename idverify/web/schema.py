@@ -26,6 +26,7 @@ from idverify.core.policy import Role
 from idverify.core.retirement import Retirement
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS, ImmigrationPermission
+from idverify.formats.verification_receipt import MAX_RECEIPT
 from idverify.services.ceremonies import Given
 from idverify.services.check import MOST
 from idverify.services.letter_batch import MOST_LETTERS, LetterState
@@ -470,6 +471,13 @@ class VerdictView(Model):
     verification_receipt: Annotated[
         str | None, Field(description="A JWS, if one was asked for: docs/verification-receipts.md")
     ] = None
+
+
+class ReceiptToPrint(Model):
+    """A verification receipt of this service, to be made a PDF of; ``language`` is that of its words."""
+
+    verification_receipt: Annotated[str, Field(max_length=MAX_RECEIPT, description="The JWS")]
+    language: Literal["en", "cy"] = "en"
 
 
 class SignInAsked(Model):

@@ -6,10 +6,11 @@ from typing import Any
 
 from idverify.errors import ClientError
 from idverify.formats.claims_json import json_of
-from idverify.services import check, present
+from idverify.services import check, present, receipt_pdf
 from idverify.services.looks import Answer
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
+from idverify.web.letters import PDF
 from idverify.web.problems import problem
 from idverify.web.submission import Asked, of_json
 
@@ -39,6 +40,21 @@ async def verify(call: Call) -> Reply:
     if isinstance(answer, ClientError):
         raise answer
     return Reply(json_of(_shown(answer)))
+
+
+async def print_receipt(call: Call) -> Reply:
+    """A verification receipt of this service as a signed PDF, for the case file."""
+    asked: schema.ReceiptToPrint = call.body
+    made = await receipt_pdf.make(
+        call.office, call.caller, asked.verification_receipt.encode("ascii", "replace"), asked.language
+    )
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{file_name(made)}"'}
+    return Reply(made.pdf, content_type=PDF, headers=headers)
+
+
+def file_name(made: receipt_pdf.ReceiptFile) -> str:
+    """What the PDF of a receipt is called: by the first half of its reference."""
+    return f"verification-receipt-{made.reference.hex()[:32]}.pdf"
 
 
 def _shown(answer: Answer | ClientError) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from idverify.web.pages.words import Language
 from tests.browser.conftest import Newcomer
 from tests.browser.people import Person, sign_in
 from tests.browser.visitor import Visitor
+from tests.simulators.printed_letters import attached
 
 # What a person does who drags files from a folder: the browser hands them to the field below the pointer
 _DROP = """(field, files) => {
@@ -78,6 +79,18 @@ async def test_a_receipt_is_saved(newcomer: Newcomer, olive: Person) -> None:
     saved = await saving.value
     assert saved.suggested_filename == "verification-receipt.jwt"
     content = (await saved.path()).read_bytes()
+    await elsewhere.go("/officer/verify")
+    await elsewhere.fill("Paste the document or the wallet's answer", "eyJ.eyJ.sig~")
+    await elsewhere.page.get_by_label("Make a signed receipt of this check").check()
+    await elsewhere.press("Check")
+    async with officer.page.expect_download() as printing, elsewhere.page.expect_download() as with_script:
+        await officer.page.get_by_role("button", name="Save the receipt to print (PDF)").click()
+        await elsewhere.page.get_by_role("button", name="Save the receipt to print (PDF)").click()
+    for printed in (await printing.value, await with_script.value):
+        assert printed.suggested_filename.startswith("verification-receipt-")
+        pdf = (await printed.path()).read_bytes()
+        assert attached(pdf).keys() == {"verification-receipt.jwt"}
+    assert attached((await (await printing.value).path()).read_bytes())["verification-receipt.jwt"] == content
     verdict, _ = verification_receipt.check(content, TrustStore({}), 2**40)
     held = {check.id.value: check.result.value for check in verdict.checks}
     assert (held["format"], held["signature"], held["issuer_trusted"]) == ("pass", "pass", "fail")

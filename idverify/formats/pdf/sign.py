@@ -74,14 +74,15 @@ def prepare(
     paper: Sequence[bytes],
     stamps: Mapping[str, Any] | None = None,
     evidence: Mapping[str, Any] | None = None,
+    role: str = PAPER,
 ) -> Round:
     """The first round of a certification signature that allows no change, ``at`` Unix seconds.
 
     ``until`` is how long the letter is to hold: no certificate is outlived. ``paper`` is the chain of the signer (DER,
-    leaf first, root left out). From B-T on, ``stamps`` is {"chain": the same of the time-stamp authority, "serials":
-    one random number of ``timestamp.SERIAL_BYTES`` per time stamp}; for B-LTA, ``evidence`` is {"certificates": the
-    roots, "crls": their revocation lists}, DER. Raises ``DocumentError``: ``level``, ``pdf``, ``pdf-signed``,
-    ``key-usage-period``, ``outlives-certificate``.
+    leaf first, root left out), ``role`` whose key that is. From B-T on, ``stamps`` is {"chain": the same of the
+    time-stamp authority, "serials": one random number of ``timestamp.SERIAL_BYTES`` per time stamp}; for B-LTA,
+    ``evidence`` is {"certificates": the roots, "crls": their revocation lists}, DER. Raises ``DocumentError``:
+    ``level``, ``pdf``, ``pdf-signed``, ``key-usage-period``, ``outlives-certificate``.
     """
     given, known = stamps or {}, evidence or {}
     serials, crls = tuple(given.get("serials", ())), tuple(known.get("crls", ()))
@@ -92,7 +93,7 @@ def prepare(
     chain = tuple(given.get("chain", ()))
     certificates = (*paper, *chain, *known.get("certificates", ()))
     state = _State(level, written, tuple(paper), chain, serials, certificates, crls, (place,), "signature")
-    return _round(PAPER, cms.signed_attributes(cms.DATA, place.digest, paper[0]), state)
+    return _round(role, cms.signed_attributes(cms.DATA, place.digest, paper[0]), state)
 
 
 def seal(state: bytes, signature: bytes, at: int) -> Round | Sealed:

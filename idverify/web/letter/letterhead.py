@@ -1,4 +1,4 @@
-"""``ports.Letterhead``: what a letter's template is given, and which lines state its claims.
+"""``ports.Letterhead``: what the template of a letter or a receipt is given, and which lines state a letter's claims.
 
 The environment, the catalogue and the labels are those of the pages.
 """
@@ -11,8 +11,13 @@ from typing import Any, Final
 from jinja2 import PackageLoader
 
 from idverify.core.letter import Direction, LetterContent, Line, direction, printed
+from idverify.core.printed_receipt import PrintedReceipt
+from idverify.core.verdict import verdict_of
+from idverify.formats.verification_receipt import FILE_NAME
+from idverify.web.letter.receipt_words import facts
 from idverify.web.pages.render import environment
 from idverify.web.pages.said import Said, said
+from idverify.web.pages.verdict_words import checks_in_words, headline
 from idverify.web.pages.words import Language, date_in_words, translate
 
 _DIRECTIONS: Final[Mapping[Language, Direction]] = {Language.EN: "ltr", Language.CY: "ltr"}
@@ -42,6 +47,26 @@ class PrintedLetterhead:
             language=language,
             base=_DIRECTIONS[language],
             code_mm=CODE_WITH_PORTRAIT_MM if content.portrait_in_code else CODE_MM,
+        )
+
+    def receipt(self, content: PrintedReceipt) -> str:
+        """The sheet of a verification receipt. There is no picture on it."""
+        language, verdict = Language(content.language), verdict_of(content.said["verdict"])
+        word, sentence = headline(language, verdict)
+        return (
+            self._environments[language]
+            .get_template("verification_receipt.html")
+            .render(
+                receipt=content,
+                facts=tuple(facts(content.said, language)),
+                attached=FILE_NAME,
+                word=word,
+                sentence=sentence,
+                next_step=verdict.next_step,
+                checks=checks_in_words(language, verdict),
+                language=language,
+                base=_DIRECTIONS[language],
+            )
         )
 
     def lines(self, claims: Mapping[str, Any], language: str) -> tuple[Line, ...]:

@@ -138,6 +138,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", "/officer/verify" + verifying.REQUEST, verifying.ask_wallet, OFFICER),
     Page("GET", "/officer/verify" + verifying.RECEIPT, verifying.to_form, OFFICER),
     Page("POST", "/officer/verify" + verifying.RECEIPT, verifying.download_receipt, OFFICER),
+    Page("GET", "/officer/verify" + verifying.RECEIPT_PDF, verifying.to_form, OFFICER),
+    Page("POST", "/officer/verify" + verifying.RECEIPT_PDF, verifying.download_receipt_pdf, OFFICER),
     # citizens
     Page("GET", "/citizen", citizen.desk, CITIZEN),
     Page("POST", "/citizen/collect", citizen.collect, CITIZEN),
@@ -158,6 +160,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", "/relying-party/verify/request", verifying.ask_wallet, RELYING_PARTY),
     Page("GET", "/relying-party/verify" + verifying.RECEIPT, verifying.to_form, RELYING_PARTY),
     Page("POST", "/relying-party/verify" + verifying.RECEIPT, verifying.download_receipt, RELYING_PARTY),
+    Page("GET", "/relying-party/verify" + verifying.RECEIPT_PDF, verifying.to_form, RELYING_PARTY),
+    Page("POST", "/relying-party/verify" + verifying.RECEIPT_PDF, verifying.download_receipt_pdf, RELYING_PARTY),
     Page("GET", "/relying-party/keys", api_keys.list_keys, RELYING_PARTY),
     Page("POST", "/relying-party/keys", api_keys.create_own, RELYING_PARTY),
     Page("POST", "/relying-party/keys/" + API_KEY, api_keys.revoke, RELYING_PARTY),

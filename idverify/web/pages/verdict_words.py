@@ -174,6 +174,18 @@ def in_words(language: Language, answer: Answer) -> ShownVerdict:
     )
 
 
+def headline(language: Language, verdict: Verdict) -> tuple[str, str]:
+    """The one word, and the sentence that matters."""
+    decisive = _decisive(verdict)
+    sentence = translate(language, _ACCEPTED) if decisive is None else _sentence_that_matters(language, decisive)[0]
+    return translate(language, WORDS[verdict.verdict]), sentence
+
+
+def checks_in_words(language: Language, verdict: Verdict) -> tuple[ShownCheck, ...]:
+    """Every check in its order, each with its sentence: that which decided, too."""
+    return tuple(_check_in_words(language, check, None) for check in verdict.checks)
+
+
 def _decisive(verdict: Verdict) -> Check | None:
     """The check that made the verdict: the first that failed, else the first that is not known."""
     if verdict.verdict is Outcome.ACCEPT:

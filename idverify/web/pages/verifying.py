@@ -15,24 +15,26 @@ from pydantic import ConfigDict
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.errors import ClientError, Conflict, DocumentError, Gone, MalformedRequest, NotFound
 from idverify.formats.handed_over import HandedOver, handed_over
-from idverify.formats.verification_receipt import MAX_RECEIPT
+from idverify.formats.verification_receipt import FILE_NAME, MAX_RECEIPT
 from idverify.services import check as service
-from idverify.services import present, verification_receipts
+from idverify.services import present, receipt_pdf, verification_receipts
 from idverify.services.looks import Answer
 from idverify.web import submission
 from idverify.web.body import MAX_BODY
+from idverify.web.letters import PDF
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.call import Download, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.render import Html
 from idverify.web.pages.verdict_words import in_words
 from idverify.web.pages.words import N_
+from idverify.web.verify import file_name
 
 # What follows a verify page's own path where the wallet is asked first
 REQUEST: Final = "/request"
 # And where its receipt is kept as a file
 RECEIPT: Final = "/receipt"
-RECEIPT_FILE: Final = "verification-receipt.jwt"
+RECEIPT_PDF: Final = RECEIPT + "/pdf"
 MOST_POSTED: Final = submission.MAX_BODY
 _NOTHING: Final = N_("Paste the document, or choose a file")
 _CHOOSE: Final = N_("Choose the document")
@@ -132,12 +134,23 @@ async def download_receipt(call: PageCall) -> Download | Redirect:
     form = call.read(ReceiptForm)
     if form.model is None:
         return Redirect(_path(call))
-    encoded = form.model.receipt.encode()
+    encoded = form.model.receipt.encode("ascii", "replace")
     try:
-        verification_receipts.require_ours(call.office, encoded)
+        verification_receipts.said_by_us(call.office, encoded)
     except DocumentError as wrong:
         raise MalformedRequest("This is no receipt of this service.") from wrong
-    return Download(RECEIPT_FILE, "application/jwt", encoded)
+    return Download(FILE_NAME, "application/jwt", encoded)
+
+
+async def download_receipt_pdf(call: PageCall) -> Download | Redirect:
+    """The same receipt as a signed PDF, in the visitor's language."""
+    form = call.read(ReceiptForm)
+    if form.model is None:
+        return Redirect(_path(call))
+    made = await receipt_pdf.make(
+        call.office, call.caller, form.model.receipt.encode("ascii", "replace"), call.language
+    )
+    return Download(file_name(made), PDF, made.pdf)
 
 
 async def to_form(call: PageCall) -> Redirect:
@@ -172,4 +185,4 @@ def _kinds(call: PageCall) -> list[str]:
 
 def _path(call: PageCall) -> str:
     """The verify page of this desk."""
-    return call.request.path.removesuffix(REQUEST).removesuffix(RECEIPT)
+    return call.request.path.removesuffix(REQUEST).removesuffix(RECEIPT_PDF).removesuffix(RECEIPT)

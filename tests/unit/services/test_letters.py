@@ -125,8 +125,9 @@ def replaced(writer: IncrementalPdfFileWriter) -> None:
             "permitted",
         ),
         (lambda: letters.later(statement(), replaced), Outcome.REJECT, Result.FAIL, "other"),
+        (lambda: statement() + b"%more", Outcome.REJECT, Result.FAIL, "nothing"),
     ],
-    ids=["untouched", "a form filled in", "a page replaced"],
+    ids=["untouched", "a form filled in", "a page replaced", "more behind the end"],
 )
 async def test_a_pdf_of_others(workers: Workers, pdf: Any, outcome: Outcome, integrity: Result, later: str) -> None:
     """By a signer that is relied on: told what is covered and what was changed later, and never accepted."""
