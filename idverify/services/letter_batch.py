@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -17,19 +17,24 @@ from typing import Any, Final
 import structlog
 
 from idverify.core.action import Action
+from idverify.core.credential_type import CredentialType
 from idverify.core.letter_choices import LetterChoices
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, IdverifyError, NotFound, Unavailable, Unprocessable
 from idverify.services import letter, letter_pdf, step_up
 from idverify.services.ceremonies import Given
+from idverify.services.letter_pdf import LetterFile
 from idverify.services.letter_reread import NotAsPlanned
 from idverify.services.letter_rights import lettered
 from idverify.services.office import Office
-from idverify.services.people import look, read, read_by_id
+from idverify.services.people import Person, look, read, read_by_id
+from idverify.services.sealed import unseal_content
 from idverify.stores import queries, tables
 from idverify.stores.writes import Change, Insert, Write, WriteSet
 
 MOST_LETTERS: Final = 5000
+MOST_DUE: Final = 1000
+_PAGE: Final = 250
 AT_ONCE: Final = 8
 """Letters in the making: most of them wait for the checkpoint that their receipts need, and one serves all."""
 
@@ -81,7 +86,7 @@ async def order(
     lettered(choices.type)
     if not 1 <= len(people) <= MOST_LETTERS or len(set(people)) != len(people):
         raise Unprocessable(f"A batch is for 1 to {MOST_LETTERS} people, each of them once.")
-    holders = [await read(office, person) for person in people]
+    holders = [await _holder(office, person) for person in people]
     confirmed = await step_up.require(office, officer, action(people, choices), given)
     row: dict[str, Any] = {
         "id": office.new_id(),
@@ -100,6 +105,43 @@ async def order(
     return Batch(row["handle"], officer.actor, row["created_at"], choices, len(people), 0, 0)
 
 
+class NotOnRecord(NotFound):
+    """One of the list is nobody's reference."""
+
+    def __init__(self, person: bytes) -> None:
+        super().__init__(f"No person with the reference {person.hex()} is on record.")
+        self.person = person
+
+
+async def _holder(office: Office, person: bytes) -> Person:
+    try:
+        return await read(office, person)
+    except NotFound as unknown:
+        raise NotOnRecord(person) from unknown
+
+
+async def due(office: Office, officer: Principal, type_id: str, until: int) -> list[bytes]:
+    """Who should get a letter: has a status that gives this type, no valid letter beyond ``until``, and none on order.
+
+    Their handles, ``MOST_DUE`` at most, in the order in which they were recorded. Nobody's details are opened.
+    """
+    require_may(officer, Act.PRINT_LETTERS)
+    kind, found, after = lettered(type_id), list[bytes](), b""
+    asked = {"type": kind.id, "until": until, "wrapping_key_id": office.custodian.wrapping_key_id, "most": _PAGE}
+    while rows := await office.store.fetch(queries.LETTERS_DUE, {**asked, "after": after}):
+        found += [row["handle"] for row in rows if await _gives(office, row, kind)]
+        if len(found) >= MOST_DUE:
+            return found[:MOST_DUE]
+        after = rows[-1]["id"]
+    return found
+
+
+async def _gives(office: Office, row: Any, kind: CredentialType) -> bool:
+    """Whether the decision in force gives the person a document of this type."""
+    key = await office.person_key(row, row["id"])
+    return kind.id in (unseal_content(key, "decision", row["decision_id"], row["sealed"]).permissions or {})
+
+
 def action(people: Sequence[bytes], choices: LetterChoices) -> Action:
     """What the officer confirms: how many, and the SHA-256 of the handles in the list's order."""
     digest = hashlib.sha256(b"".join(people)).hexdigest()
@@ -110,7 +152,9 @@ async def batches(office: Office, officer: Principal) -> list[Batch]:
     """The newest batches first."""
     require_may(officer, Act.PRINT_LETTERS)
     rows: list[Any] = await office.store.fetch(queries.LETTER_BATCHES, {})
-    return [_batch(row, await _orders(office, row["id"])) for row in rows]
+    counted: list[Any] = await office.store.fetch(queries.LETTER_COUNTS, {})
+    counts = {one["batch_id"]: (one["total"], one["made"], one["failed"]) for one in counted}
+    return [_batch(row, counts.get(row["id"], (0, 0, 0))) for row in rows]
 
 
 async def batch(office: Office, officer: Principal, handle: bytes) -> tuple[Batch, list[Ordered]]:
@@ -120,7 +164,23 @@ async def batch(office: Office, officer: Principal, handle: bytes) -> tuple[Batc
     if row is None:
         raise NotFound("There is no such batch of letters.")
     orders = await _orders(office, row["id"])
-    return _batch(row, orders), orders
+    states = [one.state for one in orders]
+    counts = len(states), states.count(LetterState.MADE), states.count(LetterState.FAILED)
+    return _batch(row, counts), orders
+
+
+async def files(office: Office, officer: Principal, orders: Sequence[Ordered]) -> AsyncIterator[LetterFile]:
+    """The letters of these orders that are made, one after the other; each person sees who took theirs.
+
+    The look at each is committed before it is handed on. Whoever was erased meanwhile has none any more.
+    """
+    for one in orders:
+        if one.letter is not None and one.state is LetterState.MADE:
+            try:
+                found = await letter_pdf.letter_file(office, officer, one.letter)
+            except NotFound:
+                continue
+            yield found
 
 
 async def _orders(office: Office, batch_id: bytes) -> list[Ordered]:
@@ -137,9 +197,7 @@ def _state(row: Any) -> LetterState:
     return LetterState.WAITING if row["made_at"] is None else LetterState.MADE
 
 
-def _batch(row: Any, orders: Sequence[Ordered]) -> Batch:
-    states = [one.state for one in orders]
-    counted = len(states), states.count(LetterState.MADE), states.count(LetterState.FAILED)
+def _batch(row: Any, counted: tuple[int, int, int]) -> Batch:
     choices = LetterChoices.model_validate_json(row["choices"])
     return Batch(row["handle"], row["created_by"], row["created_at"], choices, *counted)
 

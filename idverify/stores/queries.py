@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select
 
 from idverify.core.key_order import ACTIVE, REVOKED
 from idverify.core.security_act import BOUND
@@ -520,6 +520,46 @@ LETTERS_OF_PERSON: Final = (
 LETTER_MADE: Final = select(letter.c.made_at).where(letter.c.id == bindparam("id"))
 LETTER_BATCH: Final = select(letter_batch).where(letter_batch.c.handle == bindparam("handle"))
 LETTER_BATCHES: Final = select(letter_batch).order_by(letter_batch.c.id.desc()).limit(50)
+# How far the batches above are.
+LETTER_COUNTS: Final = (
+    select(
+        letter_order.c.batch_id,
+        func.count().label("total"),
+        func.count(letter.c.made_at).label("made"),
+        func.count(letter_order.c.failed_for).label("failed"),
+    )
+    .outerjoin(letter, letter.c.id == letter_order.c.letter_id)
+    .where(letter_order.c.batch_id.in_(select(letter_batch.c.id).order_by(letter_batch.c.id.desc()).limit(50)))
+    .group_by(letter_order.c.batch_id)
+)
+# Whoever has a status, no letter of this type that is good beyond a time, and none on order; with what was decided.
+LETTERS_DUE: Final = (
+    select(
+        person.c.id,
+        person.c.handle,
+        person_key.c.wrapping_key_id,
+        person_key.c.wrapped,
+        decision.c.id.label("decision_id"),
+        decision.c.sealed,
+    )
+    .join(person_key, person_key.c.person_id == person.c.id)
+    .join(decision, decision.c.id == person.c.permission_decision_id)
+    .where(
+        person.c.id > bindparam("after"),
+        person.c.status == "active",
+        person_key.c.wrapping_key_id == bindparam("wrapping_key_id"),
+        ~exists().where(
+            letter.c.person_id == person.c.id,
+            credential.c.id == letter.c.credential_id,
+            credential.c.type == bindparam("type"),
+            credential.c.status == "valid",
+            credential.c.expires_at > bindparam("until"),
+        ),
+        ~exists().where(letter_order.c.person_id == person.c.id, letter_order.c.state == "waiting"),
+    )
+    .order_by(person.c.id)
+    .limit(bindparam("most"))
+)
 LETTERS_OF_BATCH: Final = (
     select(
         letter_order.c.position,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
@@ -71,9 +71,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a handler answers when it is not just a model with 200."""
+    """What a handler answers when it is not just a model with 200. A body may come piece by piece, as it is made."""
 
-    body: BaseModel | bytes
+    body: BaseModel | bytes | AsyncIterator[bytes]
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -151,7 +151,8 @@ class Endpoint:
 def _written(reply: BaseModel | Reply) -> web.Response:
     if not isinstance(reply, Reply):
         reply = Reply(reply)
-    raw = reply.body if isinstance(reply.body, bytes) else reply.body.__pydantic_serializer__.to_json(reply.body)
+    model = reply.body if isinstance(reply.body, BaseModel) else None
+    raw = reply.body if model is None else model.__pydantic_serializer__.to_json(model)
     typed = {} if reply.status == 204 else {"Content-Type": reply.content_type}  # no content is of no type
     response = web.Response(body=raw, status=reply.status, headers={**typed, **reply.headers})
     if reply.dress is not None:

@@ -113,6 +113,8 @@ ROUTES: Final[tuple[Endpoint, ...]] = (
     Endpoint("GET", LETTER_BATCHES, letter_batches.list_batches, KNOWN, {200: schema.LetterBatches}),
     Endpoint("GET", LETTER_BATCHES + "/{batch:[0-9a-f]{32}}", letter_batches.show, KNOWN,
              {200: schema.LetterBatchDetail}),
+    Endpoint("GET", LETTER_BATCHES + "/{batch:[0-9a-f]{32}}/letters", letter_batches.files, KNOWN, OTHER_MEDIA),
+    Endpoint("POST", V1 + "/letters-due", letter_batches.due, KNOWN, {200: schema.LettersDue}, schema.LettersWanted),
     # admins
     Endpoint("POST", PERSON + "/erasure", erasing.propose, KNOWN, {202: schema.ProposalMade}, schema.NewErasure,
              CONFIRMED),

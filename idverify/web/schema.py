@@ -803,6 +803,19 @@ class NewLetterBatch(Model):
     choices: LetterChoices
 
 
+class LettersWanted(Model):
+    """Whoever should have a letter of this type that is good until the end of this day."""
+
+    type: str
+    good_until: dt.date
+
+
+class LettersDue(Model):
+    """Those who have none, up to 1000: order these, and ask again."""
+
+    people: list[Handle]
+
+
 class LetterOrderView(Model):
     """One letter of a batch: ``waiting``, ``made`` or ``failed``; then ``detail`` says why."""
 

@@ -142,3 +142,18 @@ async def _type_passport(officer: Visitor, subject: Subject) -> None:
     await officer.fill("Type of travel document", "P")
     await officer.fill("Number of travel document", subject.passport)
     await officer.fill("Issuing state", "UTO")
+
+
+async def order_letters(officer: Visitor, people: list[str]) -> str:
+    """Order letters for these people in the print room; the batch, whose page is shown."""
+    await officer.go("/officer")
+    await officer.follow("Print room: letters for many people")
+    await officer.fill("References of the people", "\n".join(people))
+    await officer.choose("Which document?", "Immigration status")
+    await officer.choose("What is the letter for?", "Right to work")
+    await officer.choose("In which language?", "English")
+    await officer.press("Order the letters")
+    await officer.reads("Do you confirm that these letters are issued?")
+    await confirm(officer)
+    await officer.reads("The letters are ordered. They are made one after the other, also if you close this page.")
+    return officer.page.url.partition("?")[0].rpartition("/")[2]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
+import io
+import zipfile
+from dataclasses import replace
+
 import pytest
 from playwright.async_api import Browser
 
@@ -23,6 +29,8 @@ SUBJECTS = {
     Language.EN: Subject("LETTERED", "LENA", "LE300001"),
     Language.CY: Subject("LLYTHYROG", "LLINOS", "LE300002"),
 }
+PRINTERS = {Language.EN: "Petra Room", Language.CY: "Petra Ystafell"}
+ROOM = {Language.EN: Subject("ROOM", "RITA", "LE400001"), Language.CY: Subject("YSTAFELL", "RHIAN", "LE500001")}
 STEP = "Take this sheet to any counter of the authority. You need no phone, no e-mail and no computer."
 DOWNLOAD = "main a[href*='/letters/'][download]"
 RECEIPT = "main a[href$='/receipt'][download]"
@@ -107,3 +115,39 @@ async def test_letters_at_both_desks(
     await citizen.press("Get a code: %(document)s", document=citizen.words("Immigration status"))
     await confirm(citizen)
     await citizen.reads("Print this page or write the code down. It is shown this once.")
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_the_print_room(newcomer: Newcomer, deployment: Deployment, language: Language) -> None:
+    """Whoever needs a letter is listed; a list is ordered, what cannot be made is told, the rest comes as one file."""
+    officer, subject = await newcomer(language), ROOM[language]
+    await enrol(officer, await deployment.invite(Invited(Role.OFFICER)), Person(PRINTERS[language]))
+    people = []
+    for each in (subject, replace(subject, passport=subject.passport[:-1] + "9")):
+        await desks.record(officer, each)
+        people.append(officer.page.url.rpartition("/")[2])
+    await desks.find(officer, subject)
+    await desks.grant(officer)
+    await confirm(officer)
+    await officer.go("/officer/print-room")
+    await officer.date("A letter should be good until", dt.date(2026, 1, 1))
+    await officer.press("Fill the list")
+    listed = await officer.page.get_by_label(officer.words("References of the people")).input_value()
+    assert people[0] in listed
+    assert people[1] not in listed  # nothing was decided yet
+    await officer.press("Order the letters")
+    await officer.reads("Choose what the letter is for")
+
+    batch = await desks.order_letters(officer, people)
+    for _ in range(60):
+        await officer.go(f"/officer/print-room/{batch}")
+        if not await officer.page.get_by_text(officer.words("See how far they are now")).count():
+            break
+        await asyncio.sleep(0.5)
+    await officer.reads("%(made)s of %(total)s", made="1", total="2")
+    await officer.reads("What was not made, and why")
+    await officer.reads("No decision has granted this person a status yet.")
+    archive = await officer.save("Download the letters that are made (ZIP)", "button")
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        (name,) = opened.namelist()
+        assert opened.read(name) == await _downloaded(officer)

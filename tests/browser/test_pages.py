@@ -12,7 +12,7 @@ from playwright.async_api import Request
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Role
 from idverify.services.invite import Invited
-from idverify.web.pages import citizen_letters, officer_letters
+from idverify.web.pages import citizen_letters, officer_letters, print_room
 from idverify.web.pages.page import Page
 from idverify.web.pages.routes import PAGES
 from idverify.web.pages.words import Language
@@ -29,6 +29,7 @@ FILES = (
     citizen_letters.fetch_receipt,
     officer_letters.fetch,
     officer_letters.fetch_receipt,
+    print_room.fetch,
 )
 READABLE = [page for page in PAGES if page.method == "GET" and page.handler not in FILES]
 STAFF = {
@@ -147,12 +148,14 @@ async def _scene(newcomer: Newcomer, deployment: Deployment) -> Scene:
     signing_key = (await replacing.get_attribute("href") or "").rpartition("/")[2]
     await desks.record(officer, Subject("PAGES", "ERNA", "PAGES2"))
     erasure = await _erasure(deployment, officer.page.url.rpartition("/")[2])
+    batch = await desks.order_letters(officer, [person, officer.page.url.rpartition("/")[2]])
     code = await deployment.invite(Invited(Role.OFFICER))
     parameters = {
         "person": person,
         "kind": "vary",
         "document": "pid",
         "copy": copy,
+        "batch": batch,
         "proposal": proposal,
         "key": key,
         "code": code,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -104,11 +104,11 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file to keep. ``file_name`` is ours: plain ASCII."""
+    """A file to keep. ``file_name`` is ours: plain ASCII. ``body`` may come piece by piece, as it is made."""
 
     file_name: str
     content_type: str
-    body: bytes = field(repr=False)
+    body: bytes | AsyncIterator[bytes] = field(repr=False)
 
 
 Answer = Html | Redirect | Download

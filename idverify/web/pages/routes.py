@@ -31,6 +31,7 @@ from idverify.web.pages import (
     officer_proposals,
     officer_slips,
     own_copies,
+    print_room,
     recovery_codes,
     relying_party,
     sign_in,
@@ -64,6 +65,7 @@ SIGNING_KEY: Final = signing_keys.PATH + "/{signing_key:[0-9a-f]{16}}"
 ERASURE: Final = erasures.PATH + "/{erasure:[0-9a-f]{32}}"
 NEW_LOG: Final = ledger.PATH + "/{new_log:[0-9a-f]{32}}"
 COPY: Final = own_copies.PATH + "/{copy:[0-9a-f]{32}}"
+BATCH: Final = print_room.PATH + "/{batch:[0-9a-f]{32}}"
 LETTER: Final = "/{letter:[0-9a-f]{32}}"
 CODE: Final = "/enrol/{code:[0-9A-Za-z-]{20,40}}"
 API_KEY: Final = "{key:[a-z2-7]{16}}/revocation"
@@ -129,6 +131,12 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("POST", officer_letters.COLLECTION, officer_letters.collect, OFFICER),
     Page("GET", officer_letters.COLLECTION + LETTER, officer_letters.fetch, OFFICER),
     Page("GET", officer_letters.COLLECTION + LETTER + "/receipt", officer_letters.fetch_receipt, OFFICER),
+    Page("GET", print_room.PATH, print_room.show, OFFICER),
+    Page("POST", print_room.PATH, print_room.order, OFFICER),
+    Page("GET", print_room.DUE, print_room.to_room, OFFICER),
+    Page("POST", print_room.DUE, print_room.list_due, OFFICER),
+    Page("GET", BATCH, print_room.one, OFFICER),
+    Page("GET", BATCH + "/letters.zip", print_room.fetch, OFFICER),
     Page("GET", "/officer/proposals", officer_proposals.list_proposals, OFFICER),
     Page("GET", PROPOSAL, officer_proposals.show, OFFICER),
     Page("POST", PROPOSAL, officer_proposals.approve, OFFICER),

@@ -22,7 +22,7 @@ from idverify.stores import tables
 from idverify.stores.open import Location
 from tests.simulators.holder import decided_by_two
 from tests.simulators.invariants import broken
-from tests.simulators.printed_letters import made
+from tests.simulators.printed_letters import made, printed, published
 from tests.simulators.service import VCT
 from tests.simulators.software_office import Premises, SoftwareOffice, premises
 from tests.unit.services.test_issue import Interrupted, PowerCut
@@ -142,3 +142,38 @@ async def test_500_letters_without_growth(tmp_path: Path) -> None:
 
         assert done.made == 400
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 32 * 1024  # KiB
+
+
+async def test_who_is_due(house: Premises) -> None:
+    """Over each driver: whoever has no letter that goes on beyond the time, and none on order."""
+    async with house.open() as served:
+        office, officer = served.office, await served.principal("officer")
+        none, has, on_order, withdrawn = await _people(served, 4)
+        for person in (has, withdrawn):
+            handle = await printed(served, person)
+            await published(served, letter_pdf.finish(office, handle))
+        await decided_by_two(served.api, withdrawn.hex(), "suspend", "under-review")
+        await decided_by_two(served.api, withdrawn.hex(), "reinstate", "review-closed")
+        (view,) = await letter_pdf.letters_of(office, officer, withdrawn)
+        now = office.clock.now()
+        due = await letter_batch.due(office, officer, VCT, now)
+        assert (none in due, has in due, withdrawn in due) == (True, False, view.status != "valid")
+        assert has in await letter_batch.due(office, officer, VCT, now + 2 * 366 * 86_400)
+        assert await letter_batch.due(office, officer, "urn:eudi:pid:1", now) == []
+        with pytest.raises(Unprocessable):
+            await letter_batch.due(office, officer, "org.iso.18013.5.1.mDL", now)
+        await _ordered(served, [on_order])
+        batch = await _ordered(served, [none])
+        assert none not in await letter_batch.due(office, officer, VCT, now)
+        done = await made(served, batch.handle)
+        assert done in await letter_batch.batches(office, officer)
+
+
+async def test_due_is_found_page_by_page(house: Premises, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, nobody is left out, and no more are given than asked for."""
+    monkeypatch.setattr(letter_batch, "_PAGE", 2)
+    async with house.open() as served:
+        people, officer = await _people(served, 5), await served.principal("officer")
+        assert sorted(await letter_batch.due(served.office, officer, VCT, 0)) == sorted(people)
+        monkeypatch.setattr(letter_batch, "MOST_DUE", 3)
+        assert len(await letter_batch.due(served.office, officer, VCT, 0)) == 3
