@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,13 @@ async def test_a_print_room(
     assert [file.read_bytes() for file in files] == before
     assert receipts[2].exists()
     await _offline(api, idverify, files[0], receipts[0], receipts[1], tmp_path)
+    status, archive = await _get(api, f"/api/v1/letter-batches/{ordered.json['batch']}/letters", "officer")
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert (status, opened.testzip()) == (200, None)
+        assert sorted(map(opened.read, opened.namelist())) == sorted(before)
+    for person in people:
+        looks = (await api.ok("GET", f"/api/v1/people/{person}", "officer"))["looks"]
+        assert ("letter", "viewed") in {(look["channel"], look["verdict"]) for look in looks}
 
 
 async def _offline(api: JudgedApi, idverify: Command, letter: Path, own: Path, other: Path, folder: Path) -> None:

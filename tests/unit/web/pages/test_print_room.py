@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import tracemalloc
 import zipfile
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from sqlalchemy import select
 
 from idverify.errors import Unavailable
 from idverify.services import letter_batch, letter_pdf
+from idverify.services.letter_pdf import LetterFile
 from idverify.stores import tables
+from idverify.web import letter_zip
 from idverify.web.pages import print_room
 from tests.simulators.holder import decided_by_two
 from tests.simulators.plain_browser import PlainBrowser, Shown
@@ -109,6 +113,27 @@ async def test_a_file_that_breaks_off_is_none(people: People, monkeypatch: pytes
         await fetched(served, f"/api/v1/letter-batches/{batch}/letters")
     monkeypatch.undo()
     assert len(_letters((await fetched(served, f"/api/v1/letter-batches/{batch}/letters"))[1])) == 2
+
+
+async def test_one_letter_is_in_memory_at_a_time() -> None:
+    """The next is asked for when the one before was sent; 2000 of them take no more room than a few."""
+    taken, sent = 0, 0
+
+    async def letters() -> AsyncIterator[LetterFile]:
+        nonlocal taken
+        for number in range(2000):
+            taken += 1
+            yield LetterFile(number.to_bytes(16, "big"), bytes(50_000), VCT, 0)
+
+    tracemalloc.start()
+    try:
+        async for piece in letter_zip.zipped(letters(), 1_777_809_600):
+            sent += len(piece)
+            assert taken * 50_000 <= sent
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert sent > 2000 * 50_000
 
 
 async def test_nothing_to_fetch_yet(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
