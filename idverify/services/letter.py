@@ -69,6 +69,10 @@ PAPER_SECONDS: Final = 365 * 86_400
 _WEBP: Final = "data:image/webp;base64,"
 
 
+class NoPortrait(Unprocessable):
+    """There is no photo that could stand in the code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """Whose letter, what they chose, and what the decision in force lets it say until when."""
@@ -156,7 +160,7 @@ async def basis_of(office: Office, holder: Person, choices: LetterChoices) -> Ba
     ends = (x509.not_after(office.keys.issuer(role).chain[0]) for role in (kind.key_role, PAPER_SIGNER))
     basis = Basis(holder, choices, kind, decision, facts, min(until, *ends))
     if choices.portrait and "picture" not in _seen(kind.forms[SD_JWT_VC], basis):
-        raise Unprocessable("There is no photo on record, or the purpose shows none: choose a code without a portrait.")
+        raise NoPortrait("There is no photo on record, or the purpose shows none: choose a code without a portrait.")
     return basis
 
 

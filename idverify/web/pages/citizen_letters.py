@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from idverify.errors import Unprocessable
 from idverify.services import letter, letter_pdf, letter_rights
 from idverify.services.letter_rights import lettered_types
 from idverify.web.pages.act_words import TYPES
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Filled
-from idverify.web.pages.letter_form import MADE, CodeForm, LetterForm, download, options, receipt, shown, slip
+from idverify.web.pages.letter_form import (
+    MADE,
+    CodeForm,
+    LetterForm,
+    download,
+    options,
+    receipt,
+    refused,
+    shown,
+    slip,
+)
 from idverify.web.pages.render import Html
 
 PATH: Final = "/citizen/letters"
@@ -29,7 +40,10 @@ async def make(call: PageCall) -> Answer:
         return await _page(call, form)
     replaces = None if form.model.replaces is None else bytes.fromhex(form.model.replaces)
     choices = form.model.choices(form.model.type)
-    await letter.print_own(call.office, call.caller, choices, call.given, replaces)
+    try:
+        await letter.print_own(call.office, call.caller, choices, call.given, replaces)
+    except Unprocessable as wrong:
+        return await _page(call, refused(form, wrong, "type"))
     return Redirect(f"{PATH}?done=letter")
 
 

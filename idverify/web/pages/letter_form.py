@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from idverify.core.credential_type import Purpose
 from idverify.core.letter_choices import LetterChoices
+from idverify.errors import Unprocessable
+from idverify.services.letter import NoPortrait
 from idverify.services.letter_pdf import LetterFile, LetterView
 from idverify.services.letter_rights import LetterCode
 from idverify.web.letters import PDF, RECEIPT, file_name, receipt_name
 from idverify.web.pages.act_words import LETTER_PURPOSES, TYPES
 from idverify.web.pages.call import Download, PageCall
-from idverify.web.pages.forms import Annotated, Field, Form, Says
+from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
 from idverify.web.pages.record_words import COPIES
 from idverify.web.pages.words import N_, OWN_NAMES, Language, moment_in_words, translate
 
@@ -25,6 +27,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "large": N_("Large print"),
     "portrait": N_("A small photo in the code, which is larger then"),
 }
+_NO_PORTRAIT: Final = N_("There is no photo on record, or this purpose shows none: leave out the small photo")
 MADE: Final = {"letter": N_("The letter is ready. It stands first in the list below: print it, or download it.")}
 
 _SLIP_HEADING: Final = N_("Collect your letter at any counter")
@@ -75,6 +78,16 @@ class CollectForm(ChoicesForm):
     code: Annotated[
         str, Field(max_length=100), Says(N_("Type the code that is on the sheet"), N_("The code is too long"))
     ]
+
+
+M = TypeVar("M", bound=ChoicesForm)
+
+
+def refused(form: Filled[M], wrong: Unprocessable, field: str) -> Filled[M]:
+    """The form again, with why there may be no such letter: beside the photo, if it is that, else beside ``field``."""
+    if isinstance(wrong, NoPortrait):
+        return form.with_error("extras", _NO_PORTRAIT)
+    return form.with_error(field, wrong.detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from idverify.errors import Conflict, Gone, IdverifyError, MalformedRequest, NotFound
+from idverify.errors import Conflict, Gone, IdverifyError, MalformedRequest, NotFound, Unprocessable
 from idverify.services import letter, letter_pdf, letter_rights
 from idverify.services.letter_rights import lettered_types
 from idverify.web.pages.act_words import TYPES
@@ -18,6 +18,7 @@ from idverify.web.pages.letter_form import (
     download,
     options,
     receipt,
+    refused,
     shown,
     slip,
 )
@@ -45,7 +46,10 @@ async def make(call: PageCall) -> Answer:
     if form.model is None:
         return await _page(call, form)
     person = call.handle("person")
-    await letter.print_for(call.office, call.caller, person, form.model.choices(form.model.type), call.given)
+    try:
+        await letter.print_for(call.office, call.caller, person, form.model.choices(form.model.type), call.given)
+    except Unprocessable as wrong:
+        return await _page(call, refused(form, wrong, "type"))
     return Redirect(f"{_path(person)}?done=letter")
 
 
@@ -89,7 +93,10 @@ async def collect(call: PageCall) -> Answer:
     except (MalformedRequest, NotFound, Conflict, Gone) as wrong:
         return _collection(call, form.with_error("code", _WRONG[type(wrong)]))
     choices = form.model.choices(right["type"])
-    await letter.collect(call.office, call.caller, form.model.code, choices, call.given)
+    try:
+        await letter.collect(call.office, call.caller, form.model.code, choices, call.given)
+    except Unprocessable as wrong:
+        return _collection(call, refused(form, wrong, "code"))
     return Redirect(f"{_path(right['person_handle'])}?done=letter")
 
 
