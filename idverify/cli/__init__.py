@@ -147,7 +147,7 @@ def verify(
 @app.command()
 def bench(
     only: Annotated[
-        str | None, typer.Option(help="One group: hsm, ledger, webauthn, sdjwt, mdoc, pdf, qr, status or http.")
+        str | None, typer.Option(help="One group: hsm, ledger, webauthn, sdjwt, mdoc, pdf, letters, qr, status, http.")
     ] = None,
     json: Json = False,
 ) -> int:

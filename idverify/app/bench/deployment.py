@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,7 +34,7 @@ from idverify.services.sealed import DecisionContent
 
 _DESKS: Final = 32
 _SHOWN: Final = ("family_name", "given_name", "work")
-_DETAILS: Final = {"family_name": "SPECIMEN", "given_name": "ANNA", "birthdate": "1974-08-12", "nationalities": ["QU"]}
+DETAILS: Final = {"family_name": "SPECIMEN", "given_name": "ANNA", "birthdate": "1974-08-12", "nationalities": ["QU"]}
 _PERMISSION: Final = {
     "status_type": {"code": "SKILLED-WORKER", "text": "Skilled worker"},
     "permission_start": "2024-01-15",
@@ -56,42 +56,47 @@ class Deployment:
     offers: tuple[Offer, ...]
 
 
-async def deploy(data: Path, people_wanted: int) -> Deployment:
+async def deploy(data: Path, people_wanted: int, details: Mapping[str, Any] = DETAILS) -> Deployment:
     """Provision ``data``; nobody's key is in any memory when the service starts later."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = await provision(data, Wishes(f"http://localhost:{port}", port, demo=True))
+    config = await provisioned(data)
     async with open_office(config, None) as office:
         key = await access.create_key(
             *(office.store, office.doors, office.clock, office.entropy),
             *("Example Employer Ltd", Role.RELYING_PARTY, Purpose.WORK),
         )
-        offers = await _offers(office, people_wanted)
+        offers = await _offers(office, people_wanted, PersonDetails.model_validate(details))
     return Deployment(config, key, tuple(offers))
 
 
-async def _offers(office: Office, wanted: int) -> list[Offer]:
+async def provisioned(data: Path) -> Config:
+    """Its settings, tokens and keys, and nobody in it yet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    return await provision(data, Wishes(f"http://localhost:{port}", port, demo=True))
+
+
+async def _offers(office: Office, wanted: int, details: PersonDetails) -> list[Offer]:
     """People queue at desks, each with an officer who confirms one act at a time."""
     free: asyncio.Queue[SoftwareOfficer] = asyncio.Queue()
     async with AsyncExitStack() as desks:
         arriving = (desks.enter_async_context(software_officer(office, f"Officer {n}")) for n in range(_DESKS))
         for officer in await asyncio.gather(*arriving):
             free.put_nowait(officer)
-        return await asyncio.gather(*(_served(free) for _ in range(wanted)))
+        return await asyncio.gather(*(_served(free, details) for _ in range(wanted)))
 
 
-async def _served(free: asyncio.Queue[SoftwareOfficer]) -> Offer:
+async def _served(free: asyncio.Queue[SoftwareOfficer], details: PersonDetails) -> Offer:
     officer = await free.get()
     try:
-        return await _person_with_offer(officer)
+        return await _person_with_offer(officer, details)
     finally:
         free.put_nowait(officer)
 
 
-async def _person_with_offer(officer: SoftwareOfficer) -> Offer:
+async def _person_with_offer(officer: SoftwareOfficer, details: PersonDetails) -> Offer:
     office = officer.office
-    person = await people.create(office, officer.principal, PersonDetails.model_validate(_DETAILS))
+    person = await people.create(office, officer.principal, details)
     content = DecisionContent(legal_basis="Rules, part 1", permissions={IMMIGRATION_STATUS.id: _PERMISSION})
     granted = Ruling(person, DecisionKind.GRANT, "application-granted", content)
     await officer.confirm(lambda principal, given: decide.decide(office, principal, granted, given))

@@ -17,6 +17,7 @@ class Effort:
     commits: int  # per ledger batch size and round
     witnessed_seconds: float  # of a log at work with witnesses, per round
     front_end_seconds: float  # of several processes at work, per round
+    meanwhile_seconds: float  # of requests, alone and beside other work, per round
     entries: int  # at least, in the log that is grown and audited
 
 
@@ -28,5 +29,6 @@ FULL: Final = Effort(
     commits=60,
     witnessed_seconds=5.0,
     front_end_seconds=3.0,
+    meanwhile_seconds=5.0,
     entries=1_000_000,
 )

@@ -8,7 +8,7 @@ from typing import Final
 import hsm.bench
 from hsm import HsmError
 from hsm.rows import Row
-from idverify.app.bench import http, ledger, mdoc, pdf, qr, sdjwt, status, webauthn
+from idverify.app.bench import http, ledger, mdoc, pdf, print_room, qr, sdjwt, status, webauthn
 from idverify.app.bench.effort import FULL, Effort
 from idverify.app.tokens import at_start
 
@@ -26,6 +26,7 @@ GROUPS: Final[Mapping[str, Callable[[Effort], Awaitable[list[Row]]]]] = {
     "sdjwt": sdjwt.measure,
     "mdoc": mdoc.measure,
     "pdf": pdf.measure,
+    "letters": print_room.measure,
     "qr": qr.measure,
     "status": status.measure,
     "http": http.measure,

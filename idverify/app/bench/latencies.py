@@ -1,4 +1,4 @@
-"""How long each answer takes: prepared HTTP requests over a few keep-alive connections.
+"""How long each answer takes: prepared HTTP requests over a few keep-alive connections, again and again for a time.
 
 A program of its own, so that its work holds up nobody: a question on standard input, ``[status, seconds]`` for each
 request on standard output.
@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Final
 
 import orjson
@@ -30,8 +31,16 @@ async def _ask(port: int, waiting: Iterator[bytes], answers: list[tuple[int, flo
     writer.close()
 
 
-async def _all(port: int, connections: int, requests: list[str]) -> list[tuple[int, float]]:
-    waiting, answers = iter([request.encode() for request in requests]), list[tuple[int, float]]()
+def _until(end: float, requests: list[bytes]) -> Iterator[bytes]:
+    for request in cycle(requests):
+        yield request
+        if time.perf_counter() >= end:
+            return
+
+
+async def _all(port: int, connections: int, requests: list[str], seconds: float) -> list[tuple[int, float]]:
+    encoded, answers = [request.encode() for request in requests], list[tuple[int, float]]()
+    waiting = _until(time.perf_counter() + seconds, encoded)
     await asyncio.gather(*(_ask(port, waiting, answers) for _ in range(connections)))
     return answers
 

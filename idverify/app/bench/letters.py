@@ -1,22 +1,22 @@
 """Letters drawn and signed, against WeasyPrint alone: the same HTML and pictures, with its defaults.
 
-Ours makes the HTML of the claims, draws it, adds what tags and texts lack, and signs at level B-B.
+Ours makes the HTML of the claims, draws it, adds what tags and texts lack, and signs at level B-B with the HSM, whose
+workers are counted.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any, Final
 
 import weasyprint
 
-from hsm.cost import cpu_of
 from hsm.rows import Pair, Row, row
 from idverify.app.bench.effort import Effort
-from idverify.app.bench.stage import Stage
+from idverify.app.bench.programs import cost_of
 from idverify.core.letter import LetterContent
 from idverify.formats.pdf.render import CREDENTIAL, RECEIPT, SCHEME, VARIANT, render
 from idverify.formats.qr_image import write_code
@@ -58,24 +58,24 @@ _CONTENT: Final = LetterContent(
 )
 
 
-def measure(effort: Effort, stage: Stage, sign: Callable[[bytes], bytes]) -> Row:
-    """``sign`` gives a letter its signature, all rounds of it."""
+async def measure(effort: Effort, at: int, sign: Callable[[bytes], Awaitable[bytes]]) -> Row:
+    """``sign`` gives a letter its signature, all rounds of it; ``at`` is when, Unix seconds."""
     letterhead = PrintedLetterhead()
     portrait = files("idverify.app").joinpath("portraits", "nia.jpg").read_bytes()
     pictures = {"code": write_code(_CODE, "png"), "portrait": portrait}
 
-    def ours() -> bytes:
-        return sign(render(letterhead.html(_CONTENT), pictures, _ATTACHED, stage.now))
+    async def ours() -> bytes:
+        return await sign(render(letterhead.html(_CONTENT), pictures, _ATTACHED, at))
 
     alone = letterhead.html(_CONTENT)
     for name, picture in pictures.items():
         alone = alone.replace(f"{SCHEME}{name}", f"data:;base64,{base64.b64encode(picture).decode()}")
 
-    def theirs() -> Any:
+    async def theirs() -> Any:
         attached = [weasyprint.Attachment(string=content, name=name) for name, content in _ATTACHED.items()]
         return weasyprint.HTML(string=alone).write_pdf(pdf_variant=VARIANT, attachments=attached)
 
     seconds = effort.probe_seconds
-    pairs = [Pair(cpu_of(ours, seconds), cpu_of(theirs, seconds)) for _ in range(effort.rounds)]
+    pairs = [Pair(await cost_of(ours, seconds), await cost_of(theirs, seconds)) for _ in range(effort.rounds)]
     limit = "WeasyPrint alone with its defaults: the same HTML, pictures and attachments"
     return row("PDF render and sign, B-B", "letters/s", limit, _TARGET, pairs)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from idverify.errors import SetupError
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
+_WARM_UP: Final = 5  # calls before the clock starts
 _IMPORT_ROOT: Final = str(Path(__file__).resolve().parents[3])
 
 
@@ -73,7 +75,27 @@ def cpu_seconds(pid: int) -> float:
 
     ``schedstat`` of every thread, in nanoseconds (Linux, Documentation/scheduler/sched-stats).
     """
-    threads = (thread for member in (pid, *_children(pid)) for thread in Path(f"/proc/{member}/task").iterdir())
+    return _of_threads((pid, *_children(pid)))
+
+
+def cpu_seconds_here() -> float:
+    """The same of this process, with threads that have ended."""
+    return time.process_time() + _of_threads(_children(os.getpid()))
+
+
+async def cost_of(call: Callable[[], Awaitable[object]], seconds: float) -> float:
+    """CPU seconds of one call, here and in all children, averaged over ``seconds`` of calling."""
+    for _ in range(_WARM_UP):
+        await call()
+    calls, end, begin = 0, time.monotonic() + seconds, cpu_seconds_here()
+    while calls == 0 or time.monotonic() < end:
+        await call()
+        calls += 1
+    return (cpu_seconds_here() - begin) / calls
+
+
+def _of_threads(members: Iterable[int]) -> float:
+    threads = (thread for member in members for thread in Path(f"/proc/{member}/task").iterdir())
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 

@@ -7,9 +7,7 @@ frames, decoding the picture, looking, and holding the answer against its shape.
 from __future__ import annotations
 
 import io
-import os
 import random
-import time
 from typing import Final
 
 import zxingcpp
@@ -18,7 +16,7 @@ from PIL import Image
 from hsm.cost import cpu_of
 from hsm.rows import Pair, Row, row
 from idverify.app.bench.effort import Effort
-from idverify.app.bench.programs import cpu_seconds
+from idverify.app.bench.programs import cost_of
 from idverify.formats.qr_image import write_code
 from idverify.sandbox.workers import Workers, open_workers
 
@@ -27,7 +25,6 @@ _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _CONTENT: Final = 600  # bytes, in base45 half as many again
 _SCANNED: Final = (1654, 2339)  # A4 at 200 dpi
 _WIDTH: Final = 354  # 45 mm of it
-_WARM_UP: Final = 5
 
 
 async def measure(effort: Effort) -> list[Row]:
@@ -51,15 +48,13 @@ async def _pair(workers: Workers, image: bytes, text: str, seconds: float) -> Pa
 
 async def _ours(workers: Workers, image: bytes, text: str, seconds: float) -> float:
     """CPU seconds of one picture, ours and the worker's."""
-    for _ in range(_WARM_UP):
+
+    async def read() -> None:
         [found] = await workers.do("read-codes", {"image": image})
         if found.text != text:
             raise RuntimeError("the code was read wrongly, so its time says nothing")
-    calls, end, begin = 0, time.monotonic() + seconds, cpu_seconds(os.getpid())
-    while calls == 0 or time.monotonic() < end:
-        await workers.do("read-codes", {"image": image})
-        calls += 1
-    return (cpu_seconds(os.getpid()) - begin) / calls
+
+    return await cost_of(read, seconds)
 
 
 def _alone(pixels: Image.Image, codes: zxingcpp.BarcodeFormats) -> None:

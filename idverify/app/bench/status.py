@@ -7,23 +7,18 @@ in memory, decoys, digest, compression, both forms, two signatures by the HSM, t
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from hsm.rows import Pair, Row, row
-from idverify.app.bench.deployment import Deployment, Holder, deploy
+from idverify.app.bench.deployment import deploy
 from idverify.app.bench.effort import Effort
-from idverify.app.bench.load import Request, drive
-from idverify.app.bench.programs import Program, answer_of, cpu_seconds, running
+from idverify.app.bench.meanwhile import AT_MOST_TWICE, CONNECTIONS, UNIT, verified_meanwhile
+from idverify.app.bench.programs import cpu_seconds
 from idverify.app.services import open_office
-from idverify.errors import IdverifyError
 from idverify.formats.status_list import StatusValue
 from idverify.services.office import Office
 from idverify.services.own_list import SIZE
@@ -33,7 +28,6 @@ from idverify.stores.writes import Put, WriteSet
 _SET: Final = SIZE // 100
 _AT_ONCE: Final = 512
 _HOLDERS: Final = 32
-_CONNECTIONS: Final = 4
 _SIGNINGS: Final = 10
 
 
@@ -54,7 +48,13 @@ async def measure(effort: Effort) -> list[Row]:
                 1 / 1.5,
                 resigned,
             ),
-            await _verified_meanwhile(directory, deployment, effort),
+            row(
+                f"HTTP verify, {CONNECTIONS} connections, while the list is signed again all the time",
+                UNIT,
+                "the same service with the same requests while nothing is signed",
+                AT_MOST_TWICE,
+                await verified_meanwhile(directory, deployment, effort, "idverify.app.bench.resigning"),
+            ),
         ]
 
 
@@ -86,62 +86,3 @@ async def _resigned(office: Office) -> Pair:
     for _ in range(_SIGNINGS):
         zlib.compress(kept.statuses.packed, 9)
     return Pair(ours, (time.thread_time() - started) / _SIGNINGS)
-
-
-async def _verified_meanwhile(directory: Path, deployment: Deployment, effort: Effort) -> Row:
-    data, port = str(deployment.config.data), deployment.config.service.port
-    async with running(directory / "service.log", "idverify.app.bench.resigning", data) as service:
-        requests = await _documents(deployment, port)
-        wanted = [requests[place % len(requests)] for place in range(effort.requests)]
-        await _slowest(port, wanted)  # warms up
-        rounds = []
-        for _ in range(effort.rounds):
-            quiet = await _slowest(port, wanted)
-            rounds.append(Pair(await _slowest_meanwhile(service, port, wanted), quiet))
-    return row(
-        f"HTTP verify, {_CONNECTIONS} connections, while the list is signed again all the time",
-        "per p99 of the answers, in seconds",
-        "the same service with the same requests while nothing is signed",
-        0.5,
-        rounds,
-    )
-
-
-async def _slowest_meanwhile(service: Program, port: int, requests: Sequence[Request]) -> float:
-    os.kill(service.pid, signal.SIGUSR1)
-    try:
-        return await _slowest(port, requests)
-    finally:
-        os.kill(service.pid, signal.SIGUSR2)
-
-
-async def _slowest(port: int, requests: Sequence[Request]) -> float:
-    """The time within which 99 of 100 answers came, seconds."""
-    question = {"port": port, "connections": _CONNECTIONS, "requests": [one.encode() for one in requests]}
-    answers = orjson.loads(await answer_of("idverify.app.bench.latencies", orjson.dumps(question)))
-    wrong = [status for status, _ in answers if status != 200]
-    if wrong:
-        raise IdverifyError(f"The service answered {wrong[0]} instead of 200.")
-    seconds = sorted(taken for _, taken in answers)
-    return float(seconds[len(seconds) * 99 // 100])
-
-
-async def _documents(deployment: Deployment, port: int) -> list[Request]:
-    """Collect credentials; each is then a document to be verified."""
-    holders = [Holder(offer) for offer in deployment.offers]
-    collecting = [
-        _post(
-            "/api/v1/credentials",
-            {"code": holder.offer.code, "proof": holder.proof()},
-            {"Idempotency-Key": holder.offer.nonce},
-        )
-        for holder in holders
-    ]
-    for holder, answer in zip(holders, await drive(port, collecting, 201), strict=True):
-        holder.credential = orjson.loads(answer)["credential"]
-    known = {"Authorization": f"Bearer {deployment.api_key}"}
-    return [_post("/api/v1/verify", {"document": holder.shown()}, known) for holder in holders]
-
-
-def _post(path: str, body: dict[str, str], headers: dict[str, str]) -> Request:
-    return Request(path, orjson.dumps(body), headers)
