@@ -154,6 +154,18 @@ class Tally:
     def browser_failed(self, reason: str) -> None:
         """A browser gave the name of an error instead of a key's answer."""
 
+    def job_ended(self, job: str, outcome: str, seconds: float) -> None:
+        """A job of a worker ended so long after it was asked for; ``outcome`` is of ``sandbox.workers.OUTCOMES``."""
+
+    def jobs_waiting(self, pool: str, more: int) -> None:
+        """So many more jobs, or fewer, wait for a worker."""
+
+    def worker_started(self, pool: str) -> None:
+        """A worker is ready."""
+
+    def worker_ended(self, pool: str, *, lost: bool) -> None:
+        """A worker is ``lost``, killed or crashed; or it has done enough and is replaced."""
+
     @contextmanager
     def ceremony(self, kind: str) -> Iterator[None]:
         """Around what finishes a ceremony: what became of it."""

@@ -119,7 +119,7 @@ async def open_office(
             witnesses=witnesses,
             board=StatusBoard(board, store, signer, source, clock, system_entropy),
             statuses=source,
-            sandbox=await stack.enter_async_context(open_workers(config.sandbox.workers)),
+            sandbox=await stack.enter_async_context(open_workers(config.sandbox.workers, tally=tally)),
             letterhead=PrintedLetterhead(),
             key_policies=DEMO_KEY_POLICIES if config.service.demo else KEY_POLICIES,
             metadata_roots=metadata_roots(config),

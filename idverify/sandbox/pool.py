@@ -18,6 +18,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from idverify.errors import Busy, Unavailable
+from idverify.ports import Tally
 from idverify.sandbox.jobs import Job, Pool
 from idverify.sandbox.link import Link, WorkerLost, start
 
@@ -31,8 +32,8 @@ log = structlog.get_logger()
 class WorkerPool:
     """From the first job to ``stop``."""
 
-    def __init__(self, table: str, pool: Pool, size: int) -> None:
-        self._table, self._pool, self._size = table, pool, size
+    def __init__(self, table: str, pool: Pool, size: int, tally: Tally) -> None:
+        self._table, self._pool, self._size, self._tally = table, pool, size, tally
         self._free: list[Link] = []
         self._alive: set[Link] = set()
         self._starting = 0
@@ -80,12 +81,15 @@ class WorkerPool:
             raise Busy("Too many documents are waiting to be read or made. Come back in a moment.")
         future: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
+        self._tally.jobs_waiting(self._pool, 1)
         self._start_what_is_wanted()
         try:
             async with asyncio.timeout(WAITING_SECONDS):
                 return await self._turn(future)
         except TimeoutError:
             raise Busy("Documents wait too long here just now. Come back in a moment.") from None
+        finally:
+            self._tally.jobs_waiting(self._pool, -1)
 
     async def _turn(self, future: asyncio.Future[Link]) -> Link:
         try:
@@ -156,6 +160,7 @@ class WorkerPool:
             return
         self._starting -= 1
         self._alive.add(link)
+        self._tally.worker_started(self._pool)
         if not link.wholly:
             log.warning("sandbox_without_landlock", pool=self._pool.value)
         self._give(link)
@@ -165,7 +170,9 @@ class WorkerPool:
 
     def _retire(self, link: Link) -> None:
         """Out of the pool, and out of the process table."""
-        self._alive.discard(link)
+        if link in self._alive:
+            self._alive.remove(link)
+            self._tally.worker_ended(self._pool, lost=not link.alive)
         link.kill("replaced")
         self._task(link.gone())
 

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import structlog
 from pydantic import TypeAdapter
 
-from idverify.errors import DocumentError, Unavailable
+from idverify.errors import Busy, DocumentError, Unavailable
+from idverify.ports import Tally
 from idverify.sandbox.frames import REQUEST_MAX, encode
 from idverify.sandbox.jobs import TABLE, Job, Pool, table_of
 from idverify.sandbox.link import JobFailed, WorkerLost
 from idverify.sandbox.pool import WorkerPool
 
+_DONE, _LEFT = "done", "left"  # left: whoever asked went away
+_RAISED: Final[Mapping[type[BaseException], str]] = {
+    DocumentError: "refused",
+    JobFailed: "failed",
+    WorkerLost: "killed",
+    Busy: "busy",
+    Unavailable: "away",
+}
+OUTCOMES: Final = (_DONE, *_RAISED.values(), _LEFT)
+"""How a job ends, for those who count."""
+
 log = structlog.get_logger()
 
 
 class Workers:
-    """Both pools. Workers start when the first job comes; ``stop`` ends them all."""
+    """Both pools. Workers start when the first job comes; ``stop`` ends them all. ``tally`` hears of each job."""
 
-    def __init__(self, each: int = 2, table: str = TABLE) -> None:
+    def __init__(self, each: int = 2, table: str = TABLE, tally: Tally | None = None) -> None:
+        self._tally = tally or Tally()
         self._jobs = table_of(table)
-        self._pools = {pool: WorkerPool(table, pool, each) for pool in Pool}
+        self._pools = {pool: WorkerPool(table, pool, each, self._tally) for pool in Pool}
         self._shapes = {name: TypeAdapter(job.answer) for name, job in self._jobs.items()}
 
     @property
@@ -38,11 +52,23 @@ class Workers:
         if (size := sum(map(len, frame))) > REQUEST_MAX:
             raise _lost(job, wanted, f"a request of {size} bytes, at most {REQUEST_MAX} are sent")
         try:
-            return await self._pools[wanted.pool].do(wanted, self._shapes[job], frame)
+            with self._counted(job):
+                return await self._pools[wanted.pool].do(wanted, self._shapes[job], frame)
         except WorkerLost as error:
             raise _lost(job, wanted, error.args[0]) from None
         except JobFailed as error:
             raise _failed(job, wanted, error.args[0]) from None
+
+    @contextmanager
+    def _counted(self, job: str) -> Iterator[None]:
+        started, outcome = time.monotonic(), _DONE
+        try:
+            yield
+        except BaseException as error:
+            outcome = _RAISED.get(type(error), _LEFT)
+            raise
+        finally:
+            self._tally.job_ended(job, outcome, time.monotonic() - started)
 
     async def stop(self) -> None:
         """End every worker and wait until they are gone."""
@@ -51,9 +77,9 @@ class Workers:
 
 
 @asynccontextmanager
-async def open_workers(each: int = 2, table: str = TABLE) -> AsyncIterator[Workers]:
+async def open_workers(each: int = 2, table: str = TABLE, tally: Tally | None = None) -> AsyncIterator[Workers]:
     """Workers that are gone afterwards, however it ends."""
-    workers = Workers(each, table)
+    workers = Workers(each, table, tally)
     try:
         yield workers
     finally:

@@ -29,18 +29,22 @@ from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import Channel, Outcome
 from idverify.errors import IdverifyError
 from idverify.ports import Tally
+from idverify.sandbox.jobs import JOBS, Pool
+from idverify.sandbox.workers import OUTCOMES
 from idverify.services.office import Office
 from idverify.stores.ledger import StoredLedger
 from idverify.web.endpoint import Call, Reply
 from idverify.web.pages.explanation import REASONS
 
 LATENCY_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+JOB_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 HELD: Final = "held"
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter, which nobody asks for
 
 
 STAGES: Final = ("proposed", "made")
+REPLACED, LOST = "replaced", "lost"
 
 
 async def _status_list_age(office: Office) -> float:
@@ -107,6 +111,17 @@ class Metrics(Tally):
             registry=self.registry,
         )
         self._browsers = self._counter("browser_errors", "Browsers' errors instead of a key's answer", reason=REASONS)
+        self._jobs = self._counter("worker_jobs", "Jobs of workers", job=JOBS, outcome=OUTCOMES)
+        self._job_times = Histogram(
+            "idverify_worker_job_seconds",
+            "Time from asking for a worker's job to its end",
+            ("job",),
+            buckets=JOB_SECONDS,
+            registry=self.registry,
+        )
+        self._waiting = self._by_pool("worker_jobs_waiting", "Jobs that wait for a worker")
+        self._workers = self._by_pool("workers", "Workers that are there")
+        self._ended = self._counter("workers_ended", "Workers that ended while we ran", pool=Pool, why=(REPLACED, LOST))
         self._certificates = Gauge(
             "idverify_certificate_seconds_left",
             "Time until the certificate of a signer ends; below zero: nothing is signed with it",
@@ -121,6 +136,13 @@ class Metrics(Tally):
         for values in product(*labels.values()):
             counter.labels(*values)
         return counter
+
+    def _by_pool(self, name: str, says: str) -> Gauge:
+        """A gauge with a series for each pool of workers."""
+        gauge = Gauge(f"idverify_{name}", says, ("pool",), registry=self.registry)
+        for pool in Pool:
+            gauge.labels(pool)
+        return gauge
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered. ``route`` is the pattern, not the path."""
@@ -155,6 +177,24 @@ class Metrics(Tally):
     def browser_failed(self, reason: str) -> None:
         """A browser gave the name of an error instead of a key's answer; ``reason`` is of ``REASONS``."""
         self._browsers.labels(reason).inc()
+
+    def job_ended(self, job: str, outcome: str, seconds: float) -> None:
+        """A job of a worker ended: how, and so long after it was asked for."""
+        self._jobs.labels(job, outcome).inc()
+        self._job_times.labels(job).observe(seconds)
+
+    def jobs_waiting(self, pool: str, more: int) -> None:
+        """So many more jobs, or fewer, wait for a worker."""
+        self._waiting.labels(pool).inc(more)
+
+    def worker_started(self, pool: str) -> None:
+        """A worker is ready."""
+        self._workers.labels(pool).inc()
+
+    def worker_ended(self, pool: str, *, lost: bool) -> None:
+        """A worker was killed or crashed; or it has done enough."""
+        self._workers.labels(pool).dec()
+        self._ended.labels(pool, LOST if lost else REPLACED).inc()
 
     @contextmanager
     def ceremony(self, kind: str) -> Iterator[None]:

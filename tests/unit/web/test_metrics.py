@@ -7,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from idverify.core.policy import Role
 from idverify.core.verdict import Channel, Outcome
-from idverify.errors import CeremonyRefused, Gone
+from idverify.errors import CeremonyRefused, DocumentError, Gone
+from idverify.sandbox.workers import open_workers
 from idverify.web.metrics import GAUGES, HELD, Metrics
 from tests.simulators.software_office import SoftwareOffice
 
@@ -138,3 +139,39 @@ async def test_only_those_who_may_read_it(served: SoftwareOffice) -> None:
     assert [unknown, officer, admin] == [401, 403, 200]
     assert b'route="/api/v1/people/{person}"' in text
     assert b"5555" not in text
+
+
+async def test_workers_are_watched(served: SoftwareOffice) -> None:
+    """A job is counted by name and outcome and timed; workers are there, and every series is there before."""
+    metrics = Metrics()
+    before = await scrape(metrics, served)
+    async with open_workers(1, tally=metrics) as workers:
+        with pytest.raises(DocumentError):
+            await workers.do("read-codes", {"image": b"no picture"})
+        during = await scrape(metrics, served)
+
+    assert before[one("idverify_worker_jobs_total", job="read-letter", outcome="killed")] == 0
+    assert before[one("idverify_workers", pool="making")] == 0
+    assert during[one("idverify_worker_jobs_total", job="read-codes", outcome="refused")] == 1
+    assert during[one("idverify_worker_job_seconds_count", job="read-codes")] == 1
+    assert during[one("idverify_workers", pool="reading")] == 1
+    assert during[one("idverify_worker_jobs_waiting", pool="reading")] == 0
+
+
+async def test_workers_that_end_are_told_by_why(served: SoftwareOffice) -> None:
+    """Lost ones raise one series, replaced ones another; what waits rises and falls."""
+    metrics = Metrics()
+    for more in (1, 1, -1):
+        metrics.jobs_waiting("making", more)
+    metrics.worker_started("making")
+    metrics.worker_started("making")
+    metrics.worker_ended("making", lost=True)
+    metrics.worker_ended("making", lost=False)
+
+    seen = await scrape(metrics, served)
+    assert seen[one("idverify_worker_jobs_waiting", pool="making")] == 1
+    assert seen[one("idverify_workers", pool="making")] == 0
+    assert {why: seen[one("idverify_workers_ended_total", pool="making", why=why)] for why in ("lost", "replaced")} == {
+        "lost": 1,
+        "replaced": 1,
+    }
