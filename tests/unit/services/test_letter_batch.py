@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -129,19 +128,6 @@ async def test_what_cannot_be_ordered(house: Premises) -> None:
         unlettered = LetterChoices(type="org.iso.18013.5.1.mDL")
         with pytest.raises(Unprocessable):
             await letter_batch.order(served.office, officer, [person], unlettered, None)
-
-
-@pytest.mark.long
-async def test_500_letters_without_growth(tmp_path: Path) -> None:
-    """After the first hundred, the service's process is no larger for the next four hundred."""
-    async with premises(tmp_path) as house, house.open() as served:
-        people = await _people(served, 500)
-        await made(served, (await _ordered(served, people[:100])).handle)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        done = await made(served, (await _ordered(served, people[100:])).handle)
-
-        assert done.made == 400
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 32 * 1024  # KiB
 
 
 async def test_who_is_due(house: Premises) -> None:
