@@ -28,15 +28,21 @@ def small_portrait(jpeg: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as opened:
             if opened.width * opened.height > MAX_PIXELS:
-                raise DocumentError("pixels", f"A portrait may have {MAX_PIXELS} pixels; this one has more.")
+                raise _too_many_pixels()
             grey = ImageOps.exif_transpose(opened).convert("L")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as wrong:
+    except Image.DecompressionBombError:  # Pillow's own bound, far above ours
+        raise _too_many_pixels() from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError) as wrong:
         raise DocumentError("image", "The portrait on record cannot be decoded as JPEG.") from wrong
     for size, quality in _TRIED:
         small = _webp(ImageOps.fit(grey, size, Image.Resampling.LANCZOS), quality)
         if len(small) <= MAX_PORTRAIT:
             return small
     raise DocumentError("size", f"The portrait on record does not fit into {MAX_PORTRAIT} bytes.")
+
+
+def _too_many_pixels() -> DocumentError:
+    return DocumentError("pixels", f"A portrait may have {MAX_PIXELS} pixels; this one has more.")
 
 
 def _webp(picture: Image.Image, quality: int) -> bytes:
