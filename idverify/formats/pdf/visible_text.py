@@ -41,13 +41,25 @@ def _parts(text: str) -> str:
 
 def require_states(lines: Sequence[Line], rows: Sequence[Sequence[str]]) -> None:
     """The rows state these lines, in this order, and nothing else. Raises ``DocumentError`` (``visible-text``)."""
-    for number, (line, row) in enumerate(zip_longest(lines, rows), start=1):
+    for number, (line, row) in enumerate(zip_longest(lines, _whole(rows)), start=1):
         if line is None:
             raise DocumentError(RULE, f"Line {number} of the letter states what its credential does not say.")
         if row is None or len(row) != 2 or not alike(line.label, row[0]):
             raise DocumentError(RULE, f"Line {number} of the letter is not the one that its credential asks for.")
         if not alike(line.value, row[1]):
             raise DocumentError(RULE, f"Line {number} of the letter says otherwise than its credential.")
+
+
+def _whole(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """A row that is longer than a page goes on in one whose label is empty, or is not on that page at all."""
+    whole: list[Sequence[str]] = []
+    for row in rows:
+        if whole and len(whole[-1]) == 2 and (len(row) == 1 or (len(row) == 2 and not as_compared(row[0]))):
+            label, value = whole.pop()
+            whole.append((label, value + row[-1]))
+        else:
+            whole.append(row)
+    return whole
 
 
 def alike(said: str, read: str) -> bool:

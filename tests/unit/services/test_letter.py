@@ -100,6 +100,27 @@ async def test_a_letter_is_one_copy_on_the_ledger(served: SoftwareOffice) -> Non
     assert (await _verdict(served, await _code(served, handle))).verdict == "accept"
 
 
+async def test_nothing_that_is_printed_leads_to_the_ledger(served: SoftwareOffice) -> None:
+    """The handle of the copy's entry is in the receipt of the file alone; references and digests are in no entry."""
+    handle = await printed(served, await person_with_photo(served))
+    pdf = await _file(served, handle)
+    (row,), (copy,) = await _rows(served, tables.letter), await _rows(served, tables.credential)
+    entries = b"".join([bundle["entries"] for bundle in await _rows(served, tables.ledger_bundle)])
+    text = await _code(served, handle)
+    on_paper = text.encode() + repr(FORMATS["idv1"].read(text.encode())).encode() + handle.hex().encode()
+
+    assert copy["handle"] in entries
+    assert copy["handle"] in TlogProof.decode(attached(pdf)["receipt.tlog-proof"]).extra
+    assert copy["handle"].hex().encode() not in on_paper
+    assert repr(copy["handle"])[2:-1].encode() not in on_paper
+    digests = [row["code_digest"], row["revision_digest"], row["file_digest"], hashlib.sha256(text.encode()).digest()]
+    credential = attached(pdf)["credential.sdjwt"]
+    decision = bytes.fromhex(FORMATS["dc+sd-jwt"].read(credential).claims["status_reference"])
+    for told in (handle, decision, *digests, hashlib.sha256(credential).digest()):
+        assert told not in entries
+        assert told.hex().encode() not in entries
+
+
 async def test_it_says_what_the_purpose_shows(served: SoftwareOffice) -> None:
     """Neither code nor credential holds more about the person; the portrait in the code is small."""
     handle = await printed(served, await person_with_photo(served), purpose="work", portrait=True)

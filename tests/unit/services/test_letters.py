@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 import time
 import zlib
 from collections.abc import AsyncIterator
@@ -305,7 +307,20 @@ def megapixels() -> bytes:
     return buffer.getvalue()
 
 
+def endless(pdf: pikepdf.Pdf) -> None:
+    """A page that takes hours to draw: hardly a kilobyte, and lawful to its last sign."""
+    lines = b"0 0 m 500 400 l 10 400 l h f " * 300_000
+    drawing = pdf.make_stream(zlib.compress(lines, 9), Filter=pikepdf.Name.FlateDecode)
+    pdf.pages[0].Contents = pikepdf.Array([pdf.make_indirect(pdf.pages[0].Contents), drawing])
+
+
+def slow() -> bytes:
+    """Such a page, certified by a trusted signer."""
+    return letters.signed_by(letters.drawn(change=endless))
+
+
 BOMBS = {
+    "a page that is never drawn": slow,
     "Flate": lambda: letters.signed_by(letters.drawn(change=flate)),
     "objects": lambda: letters.signed_by(letters.drawn(change=crowd)),
     "a loop of cross-references": loop,
@@ -334,6 +349,25 @@ async def test_a_bomb_goes_off_in_nobodys_process(workers: Workers, name: str) -
     assert time.process_time() - begin < 10
     again = await verify(relying(workers), Submission(letters.signed()), AT)
     assert again.verdict.verdict is Outcome.ACCEPT
+
+
+async def test_a_worker_that_crashes_over_a_letter_costs_that_letter(workers: Workers) -> None:
+    """Its verdict is ``limits``; whoever waits behind it has an answer from the next worker."""
+    await verify(relying(workers), Submission(letters.signed()), AT)
+    (pid,) = workers.pids
+    crashing = asyncio.create_task(verify(relying(workers), Submission(slow()), AT))
+    await asyncio.sleep(1)
+    behind = asyncio.create_task(verify(relying(workers), Submission(letters.signed()), AT))
+    await asyncio.sleep(0)
+    os.kill(pid, signal.SIGSEGV)
+
+    lost = await crashing
+    assert lost.verdict.verdict is Outcome.REJECT
+    assert {check.evidence["rule"] for check in lost.verdict.checks if check.evidence and "rule" in check.evidence} == {
+        "limits"
+    }
+    assert (await behind).verdict.verdict is Outcome.ACCEPT
+    assert pid not in workers.pids
 
 
 def test_every_rule_has_a_check_of_letters() -> None:

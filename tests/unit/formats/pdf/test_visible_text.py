@@ -18,6 +18,11 @@ def test_the_same_lines_in_the_same_order() -> None:
     require_states((), [])
 
 
+def test_a_line_goes_on_over_pages() -> None:
+    """In rows without a label, whose values follow on each other."""
+    require_states(LINES, [*ROWS[:2], ("Ends", "No"), (" ", "end"), ("date",)])
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
@@ -25,6 +30,13 @@ def test_the_same_lines_in_the_same_order() -> None:
         ([("Study", "Yes"), *ROWS[1:]], "Line 1 of the letter is not the one"),
         ([ROWS[1], ROWS[0], ROWS[2]], "Line 1 of the letter is not the one"),
         (ROWS[:2], "Line 3 of the letter is not the one"),
+        ([("", "Work"), *ROWS[1:]], "Line 1 of the letter is not the one"),
+        ([*ROWS, ("", "date")], "Line 3 of the letter says otherwise"),
+        ([ROWS[0], ("", "No"), *ROWS[1:]], "Line 1 of the letter says otherwise"),
+        ([*ROWS[:2], ("Ends", "end date"), ("", "No")], "Line 3 of the letter says otherwise"),
+        ([("Work",), *ROWS[1:]], "Line 1 of the letter is not the one"),
+        ([*ROWS, ("date",)], "Line 3 of the letter says otherwise"),
+        ([*ROWS, ("", "", "")], "Line 4 of the letter states what"),
         ([*ROWS, ("Study", "Yes")], "Line 4 of the letter states what"),
         ([("Work", "Yes", ""), *ROWS[1:]], "Line 1 of the letter is not the one"),
         ([], "Line 1 of the letter is not the one"),
