@@ -6,9 +6,11 @@ Pure, and a job of workers: image decoders are written in C.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from idverify.errors import DocumentError
 
@@ -26,7 +28,7 @@ def small_portrait(jpeg: bytes) -> bytes:
     if len(jpeg) > MAX_JPEG:
         raise DocumentError("size", f"A portrait may have {MAX_JPEG} bytes; this one has {len(jpeg)}.")
     try:
-        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as opened:
+        with _whole_alone(), Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise _too_many_pixels()
             grey = ImageOps.exif_transpose(opened).convert("L")
@@ -39,6 +41,16 @@ def small_portrait(jpeg: bytes) -> bytes:
         if len(small) <= MAX_PORTRAIT:
             return small
     raise DocumentError("size", f"The portrait on record does not fit into {MAX_PORTRAIT} bytes.")
+
+
+@contextmanager
+def _whole_alone() -> Iterator[None]:
+    """Half a picture is an error: WeasyPrint, which is loaded beside this, lets Pillow fill the rest with grey."""
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _too_many_pixels() -> DocumentError:
