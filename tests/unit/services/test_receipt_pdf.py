@@ -194,8 +194,9 @@ class TakenOver:
 async def test_a_worker_gets_no_other_signature(served: SoftwareOffice, role: str, payload: bytes) -> None:
     """Another key, or bytes that are no part of a PDF's signature, are not signed."""
     office = replace(served.office, sandbox=TakenOver(Round(role=role, payload=payload, state=b"")))
+    signer = office.keys.issuer(VERIFICATION_SIGNER)
     with pytest.raises(Unavailable, match="another signature"):
-        await pdf_signing.signed(office, b"%PDF-", VERIFICATION_SIGNER, office.clock.now())
+        await pdf_signing.signed(office, b"%PDF-", VERIFICATION_SIGNER, signer, office.clock.now())
 
 
 async def test_another_service_of_whom_we_think_well(served: SoftwareOffice) -> None:
