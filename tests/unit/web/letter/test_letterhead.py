@@ -6,6 +6,7 @@ import html as markup
 import re
 
 import pikepdf
+import pypdfium2  # type: ignore[import-untyped]
 import pytest
 
 from idverify.core.letter import Line
@@ -105,6 +106,46 @@ def test_large_print_is_large_throughout(kind: str, least: float) -> None:
     ]
 
     assert min(sizes) >= least
+
+
+@pytest.mark.parametrize("kind", world.KINDS)
+def test_nothing_comes_near_the_foot_of_a_page(kind: str) -> None:
+    """4 mm stay free above the reference and the page number, on each page, however full it is."""
+    words = translations(Language(world.KINDS[kind].get("language", "en"))).gettext("Reference of this letter:")
+    with pypdfium2.PdfDocument(_of_a_demonstration(kind)) as document:
+        gaps = [_above_foot(page, words) for page in document]
+
+    assert len(gaps) >= 2
+    assert min(gaps) >= 4
+
+
+def _of_a_demonstration(kind: str) -> bytes:
+    """With the longest head and foot that a letter has."""
+    return world.drawn(world.content(**{**world.KINDS[kind], "reference": "0123456789abcdef" * 2, "demo": True}))
+
+
+def _above_foot(page: pypdfium2.PdfPage, words: str) -> float:
+    """Millimetres from the lowest ink of a page to the first text of its foot."""
+    text = page.get_textpage()
+    first, _ = text.search(words).get_next()
+    _, _, _, top = text.get_charbox(first, loose=False)
+    foot = page.get_height() - top
+    image = page.render(scale=2, grayscale=True).to_pil()
+    above = image.crop((0, 0, image.width, round(foot * 2) - 2)).point(lambda tone: 255 - tone)
+    (_, _, _, lowest) = above.getbbox() or (0, 0, 0, 0)
+    return (foot - lowest / 2) * 25.4 / 72
+
+
+def test_a_list_is_not_torn_apart() -> None:
+    """What the colours mean stands on one page, in large print too; how to check, in a letter of the usual size."""
+    for kind, first, last in (
+        ("Welsh, large, portrait in the code", "Derbyniwyd", "Gwrthodwyd"),
+        ("large", "Accepted", "Rejected"),
+        ("English", "Open this address", "Compare the photo"),
+    ):
+        with pypdfium2.PdfDocument(_of_a_demonstration(kind)) as document:
+            pages = [page.get_textpage().get_text_bounded() for page in document]
+        assert [first in page for page in pages] == [last in page for page in pages], kind
 
 
 def test_a_letter_can_run_from_right_to_left(monkeypatch: pytest.MonkeyPatch) -> None:
