@@ -73,6 +73,7 @@ async def raw_cpu(token: TokenConfig, algorithm: Algorithm, key: bytes, seconds:
         "serial": token.serial,
         "pin": read_pin(token.pin_file),
         "writable": False,
+        "module_arguments": token.module_arguments,
         "algorithm": algorithm.value,
         "key": key.hex(),
         "seconds": seconds,

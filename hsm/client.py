@@ -153,6 +153,7 @@ class Hsm:
             p50=self._latencies.percentile(0.50),
             p99=self._latencies.percentile(0.99),
             last_error=pool.last_error if pool else None,
+            sessions=supervisor.sessions if supervisor else self._token.sessions,
             pin_count_low=supervisor.pin_count_low if supervisor else False,
         )
 

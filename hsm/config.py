@@ -15,6 +15,10 @@ class TokenConfig:
     systemd credential or `/dev/fd/N` of a regular file will do. `softhsm_conf` becomes SOFTHSM2_CONF of the
     signer processes alone. Only a `writable` token can generate keys. `queue_limit` bounds requests, answered
     or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed.
+
+    `sessions` is how many threads of one worker use the token at once, each in a session of its own: for network HSMs,
+    which answer late rather than slowly. A module that cannot lock gets one. `module_arguments` is handed to the
+    module at initialisation, for those that need it (NSS: "configdir='sql:DIR'").
     """
 
     module: Path
@@ -26,6 +30,8 @@ class TokenConfig:
     writable: bool = False
     queue_limit: int = 1024
     hang_after: float = 5.0
+    sessions: int = 1
+    module_arguments: str | None = None
 
 
 def check_paths(module: Path, softhsm_conf: Path | None) -> None:

@@ -29,6 +29,7 @@ class HsmHealth:
     p50: float | None
     p99: float | None
     last_error: str | None
+    sessions: int  # of each worker; one where more were asked for says that the module cannot be shared by threads
     pin_count_low: bool  # CKF_USER_PIN_COUNT_LOW: somebody tried a wrong PIN since the last good login
 
 

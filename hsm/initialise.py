@@ -11,7 +11,7 @@ from pkcs11 import PKCS11Error, Slot, TokenFlag
 from hsm.child import Channel, answer_once, run
 from hsm.ckr import Fault, fault_of
 from hsm.frames import Op, Status
-from hsm.token import Library, load
+from hsm.locking import Library, load
 
 _LABEL_SIZE = 32  # CK_TOKEN_INFO.label, blank padded (PKCS#11 v2.40 section 3.2)
 _C_INIT_TOKEN = 10  # place in CK_FUNCTION_LIST counted in pointers, its version taking the first
@@ -19,7 +19,7 @@ _C_INIT_TOKEN = 10  # place in CK_FUNCTION_LIST counted in pointers, its version
 
 def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
     """Initialise a free slot as the configuration says; the answer is the new token's serial."""
-    library = load(settings["module"])
+    library = load(settings["module"], arguments=settings.get("module_arguments")).library
     try:
         slot = _free_slot(library, settings["label"])
         _init_token(settings["module"], slot, settings["so_pin"], settings["label"])

@@ -10,7 +10,7 @@ import json
 import random
 
 from hsm.config import TokenConfig, check_paths
-from hsm.errors import HsmError, HsmPinRefused, HsmTokenMissing, HsmUnavailable
+from hsm.errors import HsmError, HsmPinRefused, HsmTimeout, HsmTokenMissing, HsmUnavailable
 from hsm.frames import Op
 from hsm.health import Latencies
 from hsm.link import Link, connect
@@ -41,6 +41,7 @@ class Supervisor:
         self.refused: HsmPinRefused | None = None
         self.restarts = 0
         self.pin_count_low = False
+        self.sessions = token.sessions  # of each worker, as the last one to start has found out
 
     async def start(self) -> None:
         """Start every worker, in turn; the first that cannot be started ends it with its error."""
@@ -106,18 +107,20 @@ class Supervisor:
         link = await connect(WORKER, token.softhsm_conf, self._latencies)
         self._alive.add(link)
         try:
-            ready = await link.ask(Op.CONFIGURE, _configuration(token), _START_LIMIT)
-        except BaseException:
+            ready = json.loads(await link.ask(Op.CONFIGURE, _configuration(token, self.sessions), _START_LIMIT))
+        except BaseException as error:
+            if link.lost.is_set() or isinstance(error, HsmTimeout):
+                self.sessions = 1  # it may be the module that crashed or hung when several threads put it to the test
             link.kill()
             await link.close()
             self._alive.discard(link)
             raise
-        self.pin_count_low = json.loads(ready)["pin_count_low"]
+        self.pin_count_low, self.sessions = ready["pin_count_low"], ready["sessions"]
         link.proven = False  # logging in proves nothing: it succeeds on a token whose keys have gone
         return link
 
 
-def _configuration(token: TokenConfig) -> bytes:
+def _configuration(token: TokenConfig, sessions: int) -> bytes:
     """The first frame's body. The PIN is a local of this function alone, so that no traceback shows it."""
     settings = {
         "module": str(token.module),
@@ -125,6 +128,8 @@ def _configuration(token: TokenConfig) -> bytes:
         "serial": token.serial,
         "pin": read_pin(token.pin_file),
         "writable": token.writable,
+        "sessions": sessions,
+        "module_arguments": token.module_arguments,
     }
     return json.dumps(settings).encode()
 

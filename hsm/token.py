@@ -1,35 +1,12 @@
-"""Loading the module, choosing exactly one token, and logging in once."""
+"""Choosing exactly one token, and logging in once."""
 
 from typing import Any
 
-import pkcs11
 from pkcs11 import PKCS11Error, Session, Token, TokenFlag
-from pkcs11.exceptions import GeneralError
 
 from hsm.ckr import STATUS_OF, Fault
 from hsm.frames import Status
-
-Library = Any
-"""python-pkcs11's class for a loaded module, which the package hides behind the function that caches it."""
-
-
-def load(module: str) -> Library:
-    """The PKCS#11 module, initialised for one thread.
-
-    python-pkcs11 calls C_Initialize(NULL), which promises the module a single thread (PKCS#11 v2.40 section 5.4),
-    and this process keeps that promise.
-    """
-    try:
-        return pkcs11.lib(module)
-    except GeneralError as error:
-        raise Fault(
-            Status.TOKEN_DOWN,
-            f"Expected {module} to initialise, got {type(error).__name__}. For SoftHSM, check that SOFTHSM2_CONF "
-            "names a readable file whose directories.tokendir exists.",
-        ) from error
-    except PKCS11Error as error:
-        missing = STATUS_OF.get(type(error), Status.MODULE_MISSING)
-        raise Fault(missing, f"Expected a PKCS#11 module at {module}, got: {error}. Correct the path.") from error
+from hsm.locking import Library, load
 
 
 def choose(library: Library, label: str, serial: str | None) -> Token:
@@ -59,11 +36,11 @@ def choose(library: Library, label: str, serial: str | None) -> Token:
 class OpenToken:
     """A token logged in to, for as long as the process lives.
 
-    `anchor` holds the login and is never closed: closing it would log out `session`, which does the work and is
-    read-only unless keys are to be made.
+    `anchor` holds the login and is never closed: closing it would log out `sessions`, which do the work, each for one
+    thread, and are read-only unless keys are to be made.
     """
 
-    def __init__(self, token: Token, pin: str, *, writable: bool) -> None:
+    def __init__(self, token: Token, pin: str, *, writable: bool, sessions: int) -> None:
         self.pin_count_low = bool(token.flags & TokenFlag.USER_PIN_COUNT_LOW)
         _refuse_last_try(token)
         try:
@@ -77,7 +54,12 @@ class OpenToken:
                     "Correct the PIN file, then restart; it is not tried again." if status is Status.PIN_REFUSED else ""
                 ),
             ) from None
-        self.session: Session = token.open(rw=writable)
+        self.sessions: list[Session] = [token.open(rw=writable) for _ in range(sessions)]
+
+    @property
+    def session(self) -> Session:
+        """The first, which is the only one of a program that works alone."""
+        return self.sessions[0]
 
 
 def _refuse_last_try(token: Token) -> None:
@@ -95,11 +77,16 @@ def _refuse_last_try(token: Token) -> None:
 
 
 def open_token(settings: dict[str, Any]) -> OpenToken:
-    """Load, choose and log in as the configuration frame says; takes the PIN out of it."""
+    """Load, choose and log in as the configuration frame says; takes the PIN out of it.
+
+    As many sessions as it asks for, or one when the module cannot be shared by threads.
+    """
     pin = settings.pop("pin")
+    wanted: int = settings.get("sessions", 1)
     try:
-        token = choose(load(settings["module"]), settings["label"], settings["serial"])
-        return OpenToken(token, pin, writable=settings["writable"])
+        module = load(settings["module"], threads=wanted, arguments=settings.get("module_arguments"))
+        token = choose(module.library, settings["label"], settings["serial"])
+        return OpenToken(token, pin, writable=settings["writable"], sessions=wanted if module.locking else 1)
     except PKCS11Error as error:
         status = STATUS_OF.get(type(error), Status.TOKEN_DOWN)
         raise Fault(status, f"Expected the token to open, got {type(error).__name__}. Check its device.") from error

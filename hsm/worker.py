@@ -1,11 +1,15 @@
-"""The signer process: the only program that uses keys. Started by `hsm.link`, one thread, one token.
+"""The signer process: the only program that uses keys. Started by `hsm.link`, one token, one thread unless told more.
 
 It answers requests in the order in which they come, every frame that has arrived before the next read, and
-several answers per write. It never logs: what goes wrong travels in the answer.
+several answers per write. With several sessions each has a thread (`hsm.lanes`) and answers come in any order. It
+never logs: what goes wrong travels in the answer.
 """
 
+import faulthandler
 import json
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pkcs11 import PKCS11Error
@@ -14,26 +18,36 @@ from hsm.child import Channel, answer_once, run
 from hsm.ckr import Fault, fault_of
 from hsm.frames import Frame, Op, Status, encode
 from hsm.keyring import KeyRing
-from hsm.operations import OPERATIONS
-from hsm.token import open_token
+from hsm.lanes import Lanes, agree
+from hsm.operations import OPERATIONS, Operation
+from hsm.token import OpenToken, open_token
 
 _ANSWERS_PER_WRITE = 16  # few system calls, yet a long queue does not leave the client idle
-_WRITE_EVERY = 0.1  # seconds, so that a slow token is not taken for a hung worker
+_WRITE_EVERY = 0.002  # seconds: what a fast token does meanwhile is one write, and a slow one answers at once
 
 
-def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
+def serve(
+    channel: Channel, request: int, settings: dict[str, Any], *, operations: Mapping[int, Operation] = OPERATIONS
+) -> None:
     """Log in, say so, then answer until the parent closes the socket."""
     opened = open_token(settings)
     try:
-        ring = KeyRing(opened.session)
+        rings = [KeyRing(session) for session in opened.sessions]
     except PKCS11Error as error:
         raise fault_of(Op.CONFIGURE, error) from error
-    answer_once(channel, request, json.dumps({"pin_count_low": opened.pin_count_low}).encode())
+    rings = _those_that_agree(opened, rings)
+    ready = {"pin_count_low": opened.pin_count_low, "sessions": len(rings)}
+    answer_once(channel, request, json.dumps(ready).encode())
+    answer = partial(_answer, operations)
+    if len(rings) > 1:
+        Lanes(channel, rings, answer).serve()
+        return
+    ring = rings[0]
     while frames := channel.receive():
         answers: list[bytes] = []
         due = time.monotonic() + _WRITE_EVERY
         for frame in frames:
-            answers.append(_answer(ring, frame))
+            answers.append(answer(ring, frame))
             if len(answers) >= _ANSWERS_PER_WRITE or time.monotonic() >= due:
                 channel.send(answers)
                 answers.clear()
@@ -42,10 +56,20 @@ def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
             channel.send(answers)
 
 
-def _answer(ring: KeyRing, frame: Frame) -> bytes:
+def _those_that_agree(opened: OpenToken, rings: list[KeyRing]) -> list[KeyRing]:
+    """All of them if the module passes the test of its locking, the first alone if it does not."""
+    if len(rings) == 1:
+        return rings
+    faulthandler.enable()  # a module that crashes in the test leaves its name on standard error: lines, no values
+    passed = agree(opened.sessions, rings)
+    faulthandler.disable()
+    return rings if passed else rings[:1]
+
+
+def _answer(operations: Mapping[int, Operation], ring: KeyRing, frame: Frame) -> bytes:
     request, op, key, body = frame
     try:
-        return encode(request, Status.OK, b"", OPERATIONS[op](ring, key, body))
+        return encode(request, Status.OK, b"", operations[op](ring, key, body))
     except PKCS11Error as error:
         fault = fault_of(Op(op), error)
     except Fault as raised:

@@ -42,6 +42,7 @@ class Token(_Section):
     pin_file: Path = Field(description="A file that only the service's user can read.")
     softhsm_conf: Path | None = Field(default=None, description="SOFTHSM2_CONF of a SoftHSM token.")
     workers: int = Field(default=1, ge=1, le=16, description="Signer processes.")
+    sessions: int = Field(default=1, ge=1, le=64, description="Threads of each signer process, for network HSMs.")
 
 
 class Service(_Section):

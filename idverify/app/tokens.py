@@ -21,6 +21,7 @@ def token_config(token: Token, *, writable: bool = False) -> TokenConfig:
         pin_file=token.pin_file,
         softhsm_conf=token.softhsm_conf,
         workers=token.workers,
+        sessions=token.sessions,
         writable=writable,
     )
 

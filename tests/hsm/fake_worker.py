@@ -32,7 +32,7 @@ def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
         starts.write("start\n")
     if settings["pin"] == "wrong":
         raise Fault(Status.PIN_REFUSED, "Expected the right PIN, got another.")
-    answer_once(channel, request, b'{"pin_count_low": false}')
+    answer_once(channel, request, b'{"pin_count_low": false, "sessions": 1}')
     if settings["pin"] == "dying":
         return
     while frames := channel.receive():
