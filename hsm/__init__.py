@@ -25,6 +25,8 @@ from hsm.errors import (
 )
 from hsm.health import HsmHealth, HsmState
 from hsm.keys import Algorithm, KeyInfo
+from hsm.roles import KeyRole, RoleKey, Roles, RoleSignature
+from hsm.token_set import TokenSet
 from hsm.tokens import init_token
 
 __all__ = [
@@ -44,6 +46,11 @@ __all__ = [
     "HsmTokenMissing",
     "HsmUnavailable",
     "KeyInfo",
+    "KeyRole",
+    "RoleKey",
+    "RoleSignature",
+    "Roles",
     "TokenConfig",
+    "TokenSet",
     "init_token",
 ]

@@ -146,9 +146,9 @@ class Hsm:
         """How the token is doing now; never raises and asks the token nothing."""
         pool, supervisor = self._pool, self._supervisor
         return HsmHealth(
-            state=self._state(),
+            state=self.state,
             workers=pool.workers if pool else (),
-            pending=pool.pending if pool else 0,
+            pending=self.pending,
             restarts=supervisor.restarts if supervisor else 0,
             p50=self._latencies.percentile(0.50),
             p99=self._latencies.percentile(0.99),
@@ -157,7 +157,14 @@ class Hsm:
             pin_count_low=supervisor.pin_count_low if supervisor else False,
         )
 
-    def _state(self) -> HsmState:
+    @property
+    def pending(self) -> int:
+        """How many requests are admitted and not answered."""
+        return self._pool.pending if self._pool is not None else 0
+
+    @property
+    def state(self) -> HsmState:
+        """What the next request can expect; costs next to nothing, unlike `health`."""
         if self._pool is None or self._supervisor is None:
             return HsmState.CLOSED
         if self._supervisor.refused is not None:

@@ -1,0 +1,285 @@
+# ruff: noqa: ASYNC110 -- these tests poll states, which announce nothing
+"""One role on two real tokens, each with a SoftHSM configuration of its own: both sign, and one is enough."""
+
+import asyncio
+import datetime as dt
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from hsm import (
+    Algorithm,
+    Hsm,
+    HsmBusy,
+    HsmPinRefused,
+    HsmPolicy,
+    HsmState,
+    HsmTokenMissing,
+    HsmUnavailable,
+    KeyRole,
+    RoleKey,
+    Roles,
+    TokenConfig,
+    TokenSet,
+    init_token,
+)
+from hsm.pins import create_pin, read_pin
+from hsm.softhsm import render
+from hsm.verify import verify_signature
+
+pytestmark = pytest.mark.softhsm
+
+ROLE = "doc-signer/pid"
+NAMES = ("first", "second")
+DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two tokens and the role's keys on them."""
+
+    configs: dict[str, TokenConfig]
+    role: KeyRole
+    spki: dict[bytes, bytes]
+
+    def directory(self, name: str) -> Path:
+        """Where a token's files are."""
+        conf = self.configs[name].softhsm_conf
+        assert conf is not None
+        return conf.parent / "tokens"
+
+
+async def _make(module: Path, home: Path, name: str) -> tuple[TokenConfig, bytes, bytes]:
+    conf = render(home)
+    so_pin, pin = create_pin(home / "so-pin"), create_pin(home / "pin")
+    serial = await init_token(module, name, read_pin(so_pin), read_pin(pin), conf)
+    config = TokenConfig(module, name, serial, pin, conf)
+    async with Hsm(replace(config, writable=True)) as hsm:
+        key = await hsm.generate(Algorithm.ES256, ROLE)
+    assert key.public_key is not None
+    return config, key.id, key.public_key
+
+
+@pytest.fixture(scope="session")
+def made(module: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Two tokens with a published key on each."""
+    homes = {name: tmp_path_factory.mktemp(name) for name in NAMES}
+
+    async def make() -> dict[str, tuple[TokenConfig, bytes, bytes]]:
+        return {name: await _make(module, home, name) for name, home in homes.items()}
+
+    both = asyncio.run(make())
+    keys = tuple(RoleKey(name, key, None, published=True) for name, (_, key, _) in both.items())
+    spki = {key: public for _, key, public in both.values()}
+    return Pair({name: config for name, (config, _, _) in both.items()}, KeyRole(ROLE, keys), spki)
+
+
+@pytest.fixture
+def pair(made: Pair, tmp_path: Path) -> Pair:
+    """Copies of the two for a test that damages them."""
+    configs = {}
+    for name, config in made.configs.items():
+        home = tmp_path / name
+        shutil.copytree(made.directory(name), home / "tokens")
+        pin_file = shutil.copy(config.pin_file, home / "pin")
+        configs[name] = replace(config, softhsm_conf=render(home), pin_file=Path(pin_file))
+    return Pair(configs, made.role, made.spki)
+
+
+@pytest.fixture
+async def tokens(pair: Pair) -> AsyncIterator[TokenSet]:
+    """Both, open."""
+    async with TokenSet(pair.configs) as opened:
+        yield opened
+
+
+def certificate(ends_in: float, starts_in: float = -DAY) -> bytes:
+    """A certificate that lasts from and to so many seconds from now."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "signer")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now + dt.timedelta(seconds=starts_in))
+    made = builder.not_valid_after(now + dt.timedelta(seconds=ends_in)).sign(key, hashes.SHA256())
+    return made.public_bytes(Encoding.DER)
+
+
+async def test_both_tokens_sign_in_turn(pair: Pair, tokens: TokenSet) -> None:
+    """Requests one after the other go to either token, and each answer names the key that verifies it."""
+    roles = Roles(tokens, [pair.role])
+    signed = [await roles.sign(ROLE, b"m%d" % n) for n in range(10)]
+    assert {one.key.token for one in signed} == set(NAMES)
+    for n, one in enumerate(signed):
+        verify_signature(pair.spki[one.key.key], b"m%d" % n, one.signature)
+
+
+async def test_the_least_pending_is_chosen(pair: Pair, tokens: TokenSet) -> None:
+    """While one token has work, the next request goes to the other."""
+    roles = Roles(tokens, [pair.role])
+    busy = pair.role.keys[0]
+    waiting = [asyncio.ensure_future(tokens[busy.token].sign(busy.key, b"x")) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert [roles.pick(ROLE).token for _ in range(5)] == ["second"] * 5
+    await asyncio.gather(*waiting)
+
+
+@pytest.mark.parametrize("away", ["killed", "removed"])
+async def test_losing_a_token_loses_no_request(pair: Pair, tokens: TokenSet, away: str) -> None:
+    """One token's workers are killed for good, or its directory goes, under 40 callers: none goes unanswered."""
+    roles = Roles(tokens, [pair.role])
+    answered: dict[bytes, tuple[bytes, bytes]] = {}
+
+    async def caller(number: int) -> None:
+        for n in range(25):
+            message = b"%d/%d" % (number, n)
+            signed = await roles.sign(ROLE, message)
+            assert message not in answered
+            answered[message] = signed.key.key, signed.signature
+
+    async def lose() -> None:
+        await asyncio.sleep(0.05)
+        pair.directory("first").rename(pair.directory("first").with_name("gone"))
+        if away == "killed":
+            for pid in tokens["first"].health().workers:
+                os.kill(pid, signal.SIGKILL)
+
+    await asyncio.gather(lose(), *(caller(number) for number in range(40)))
+    assert len(answered) == 40 * 25
+    for message, (key, signature) in answered.items():
+        verify_signature(pair.spki[key], message, signature)
+    assert {(await roles.sign(ROLE, b"later")).key.token for _ in range(4)} == {"second"}
+
+
+async def test_a_token_that_comes_back_signs_again(pair: Pair, tokens: TokenSet) -> None:
+    """After its directory is back, its state machine brings it back, and the role uses it."""
+    roles = Roles(tokens, [pair.role])
+    place = pair.directory("first")
+    place.rename(place.with_name("gone"))
+    for _ in range(4):
+        await roles.sign(ROLE, b"while away")
+    assert tokens["first"].state is not HsmState.READY
+    place.with_name("gone").rename(place)
+    while tokens["first"].state is not HsmState.READY:
+        await asyncio.sleep(0.05)
+    assert {(await roles.sign(ROLE, b"back")).key.token for _ in range(4)} == set(NAMES)
+
+
+async def test_what_is_signed_is_made_again_for_the_other_key(pair: Pair, tokens: TokenSet) -> None:
+    """A message that names its key is made for the key that signs it in the end."""
+    roles = Roles(tokens, [pair.role])
+    shutil.rmtree(pair.directory("first"))
+    made: list[str] = []
+
+    def text(key: RoleKey) -> bytes:
+        made.append(key.token)
+        return b"signed with " + key.key
+
+    for _ in range(2):
+        signed = await roles.sign(ROLE, text)
+        assert signed.key.token == "second"
+        verify_signature(pair.spki[signed.key.key], b"signed with " + signed.key.key, signed.signature)
+    assert "first" in made
+
+
+async def test_without_any_token_every_one_is_named(pair: Pair, tokens: TokenSet) -> None:
+    """The error says of each token what it said."""
+    roles = Roles(tokens, [pair.role])
+    for name in NAMES:
+        shutil.rmtree(pair.directory(name))
+    with pytest.raises(HsmUnavailable, match=r"first: .*; second: |second: .*; first: "):
+        await roles.sign(ROLE, b"m")
+
+
+async def test_a_full_queue_moves_to_the_other_token(pair: Pair) -> None:
+    """`HsmBusy` of one token is no answer while another has room; when none has, it is the answer."""
+    configs = {name: replace(config, queue_limit=1) for name, config in pair.configs.items()}
+    async with TokenSet(configs) as tokens:
+        roles = Roles(tokens, [pair.role])
+        both = await asyncio.gather(roles.sign(ROLE, b"1"), roles.sign(ROLE, b"2"))
+        assert {one.key.token for one in both} == set(NAMES)
+        three = await asyncio.gather(*(roles.sign(ROLE, b"m") for _ in range(3)), return_exceptions=True)
+        assert [type(one) for one in three].count(HsmBusy) == 1
+
+
+async def test_a_token_away_at_the_start_comes_later(pair: Pair) -> None:
+    """One token is enough to begin with; the other is opened when it is there."""
+    place = pair.directory("first")
+    place.rename(place.with_name("gone"))
+    async with TokenSet(pair.configs) as tokens:
+        assert list(tokens.away()) == ["first"]
+        assert not tokens.serves("first")
+        assert tokens.health()["first"].state is HsmState.DOWN
+        assert (await Roles(tokens, [pair.role]).sign(ROLE, b"m")).key.token == "second"
+        place.with_name("gone").rename(place)
+        while not tokens.serves("first"):
+            await asyncio.sleep(0.05)
+        assert tokens.away() == {}
+
+
+async def test_no_token_at_the_start_is_an_error(pair: Pair) -> None:
+    """A service without any token does not come up."""
+    for name in NAMES:
+        shutil.rmtree(pair.directory(name))
+    with pytest.raises((HsmTokenMissing, HsmUnavailable)):
+        async with TokenSet(pair.configs):
+            pass
+
+
+async def test_a_refused_pin_is_tried_once(pair: Pair) -> None:
+    """A wrong PIN of one token leaves the other serving, and costs one attempt."""
+    pin_file = pair.configs["first"].pin_file
+    pin_file.write_text("wrong-pin\n")
+    async with TokenSet(pair.configs) as tokens:
+        assert isinstance(tokens.away()["first"], HsmPinRefused)
+        await asyncio.sleep(1.2)
+        assert isinstance(tokens.away()["first"], HsmPinRefused)
+        assert all(opener.done() for opener in tokens._openers)
+
+
+@pytest.mark.parametrize(
+    ("change", "until"),
+    [
+        (lambda key: replace(key, published=False), None),
+        (lambda key: replace(key, certificate=certificate(-1.0)), None),
+        (lambda key: replace(key, certificate=certificate(2 * DAY, starts_in=DAY)), None),
+        (lambda key: replace(key, certificate=certificate(DAY)), 2 * DAY),
+    ],
+    ids=["not published", "expired", "not yet", "ends before what it signs"],
+)
+async def test_keys_that_may_not_sign(
+    pair: Pair, tokens: TokenSet, change: Callable[[RoleKey], RoleKey], until: float | None
+) -> None:
+    """Such a key is passed over; when every key of the role is such a one, that is said."""
+    end = None if until is None else dt.datetime.now(dt.UTC).timestamp() + until
+    first, second = pair.role.keys
+    one = Roles(tokens, [KeyRole(ROLE, (change(first), second))])
+    assert {(await one.sign(ROLE, b"m", until=end)).key.token for _ in range(4)} == {"second"}
+    none = Roles(tokens, [KeyRole(ROLE, (change(first), change(second)))])
+    with pytest.raises(HsmPolicy, match="published key"):
+        await none.sign(ROLE, b"m", until=end)
+
+
+def test_roles_that_mean_nothing() -> None:
+    """No key, two on one token, one key on two tokens: each is refused, as is a token nobody configured."""
+    for keys in (
+        (),
+        (RoleKey("a", b"1", None, published=True), RoleKey("a", b"2", None, published=True)),
+        (RoleKey("a", b"1", None, published=True), RoleKey("b", b"1", None, published=True)),
+    ):
+        with pytest.raises(HsmPolicy):
+            KeyRole(ROLE, keys)
+    with pytest.raises(HsmPolicy, match="configured token"):
+        Roles({}, [KeyRole(ROLE, (RoleKey("a", b"1", None, published=True),))])
+    with pytest.raises(HsmPolicy, match="at least one token"):
+        TokenSet({})
+    with pytest.raises(HsmPolicy, match="one of the roles"):
+        Roles({}, []).pick(ROLE)
