@@ -1,4 +1,4 @@
-"""`python -m hsm init-token | inventory | probe | bench`: making tokens and looking after them.
+"""`python -m hsm COMMAND`: making tokens and looking after them.
 
 Exit codes: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hsm import commands
+from hsm import commands, recovery_commands
 from hsm.errors import HsmError, HsmPolicy
 
 HOLDS, DOES_NOT_HOLD, COULD_NOT_TELL, USAGE = 0, 1, 2, 64
@@ -21,6 +21,8 @@ _COMMANDS = {
     "inventory": commands.inventory,
     "probe": commands.probe,
     "bench": commands.bench,
+    "recovery-key": recovery_commands.recovery_key,
+    "recover": recovery_commands.recover,
 }
 
 
@@ -70,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=2.0, help="of load per algorithm (default 2)")
     bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
     bench.add_argument("--callers", type=int, default=128, help="concurrent callers (default 128)")
-    for command in (init, listing, probe, bench):
+    ways_back = recovery_commands.options(verbs, _token_options)
+    for command in (init, listing, probe, bench, *ways_back):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

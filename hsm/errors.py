@@ -10,6 +10,7 @@ HsmError
 ├── HsmModuleMissing    no PKCS#11 module at that path
 ├── HsmDecryptFailed    the ciphertext or wrapped key was not made with this key, or was altered
 ├── HsmPolicy           the caller asked for what this package does not do: a bug, never repeated
+├── HsmSharesRefused    shares of a recovery key that do not make it: which, and what to bring
 └── HsmOutcomeUnknown   an operation that must not be repeated was cut off: look before trying again
 """
 
@@ -52,6 +53,10 @@ class HsmDecryptFailed(HsmError):
 
 class HsmPolicy(HsmError):
     """Arguments or a mechanism outside this package's allow-list."""
+
+
+class HsmSharesRefused(HsmError):
+    """Too few shares, one with a slip of the pen, or one of another key."""
 
 
 class HsmOutcomeUnknown(HsmError):

@@ -1,0 +1,103 @@
+"""`python -m hsm recovery-key` and `recover`: making the way back, and going it."""
+
+import argparse
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hsm import recovery
+from hsm.client import Hsm
+from hsm.config import TokenConfig
+from hsm.errors import HsmDecryptFailed, HsmPolicy
+from hsm.keys import Algorithm
+from hsm.private import create_private
+from hsm.shares import read_share
+from hsm.softhsm import find_module
+
+Outcome = tuple[bool, list[dict[str, Any]]]
+"""Whether what was asked holds, and the rows to print."""
+
+
+def options(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]) -> list[Any]:
+    """The arguments of both commands."""
+    make = verbs.add_parser("recovery-key", help="make an offline recovery key: its public half, and shares to print")
+    make.add_argument("--needed", type=int, required=True, metavar="N", help="shares that open it")
+    make.add_argument("--total", type=int, required=True, metavar="M", help="shares that there are")
+    make.add_argument("--public", type=Path, required=True, help="where its public half goes, PEM")
+    make.add_argument("--shares", type=Path, required=True, help="a new directory, one file a share, mode 0600")
+    back = verbs.add_parser("recover", help="wrap what was sealed to a recovery key for a token, with its shares")
+    token_options(back)
+    back.add_argument("--share", type=Path, action="append", required=True, help="a file with one share; repeat it")
+    back.add_argument("--sealed", type=Path, required=True, help='JSON lines: {"name": HEX, "sealed": HEX}')
+    back.add_argument("--wrapped", type=Path, required=True, help="a new file: the same names, wrapped by the token")
+    back.add_argument("--key-label", default="wrapping", help="of the A256KWP key, made if it is missing (wrapping)")
+    return [make, back]
+
+
+async def recovery_key(arguments: Namespace) -> Outcome:
+    """Make one. The shares are in no output and no log: each goes into a file of its own, to be printed and deleted."""
+    for path in (arguments.public, arguments.shares):
+        if path.exists():
+            raise HsmPolicy(f"Expected nothing at {path}, got something that is there. Choose another place.")
+    key, shares = recovery.make(arguments.needed, arguments.total)
+    files = []
+    for share in shares:
+        file = arguments.shares / f"share-{share.number}"
+        create_private(file, share.text() + "\n")
+        files.append(str(file))
+    arguments.public.write_bytes(key.pem())
+    return True, [{"id": key.id.hex(), "needed": arguments.needed, "public": str(arguments.public), "shares": files}]
+
+
+async def recover(arguments: Namespace) -> Outcome:
+    """Open every line and wrap it for the token; holds when none was left out."""
+    if arguments.wrapped.exists():
+        raise HsmPolicy(f"Expected nothing at {arguments.wrapped}, got a file. Choose another place.")
+    opened = recovery.recover([read_share(path.read_text(encoding="ascii")) for path in arguments.share])
+    done: list[str] = []
+    report: list[dict[str, Any]] = []
+    async with Hsm(_token(arguments)) as hsm:
+        key = await wrapping_key(hsm, arguments.key_label)
+        with arguments.sealed.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    name, sealed = _read(line, number)
+                    wrapped = await hsm.wrap(key, opened.open(sealed, name))
+                except HsmDecryptFailed as error:
+                    report.append({"line": number, "holds": False, "detail": str(error)})
+                else:
+                    done.append(json.dumps({"name": name.hex(), "key": key.hex(), "wrapped": wrapped.hex()}) + "\n")
+    create_private(arguments.wrapped, "".join(done))
+    report.append({"recovered": len(done), "key": key.hex(), "wrapped": str(arguments.wrapped)})
+    return len(report) == 1, report
+
+
+async def wrapping_key(hsm: Hsm, label: str) -> bytes:
+    """The id of the token's wrapping key of this label; it is made if there is none."""
+    for key in await hsm.inventory():
+        if key.label == label and key.algorithm is Algorithm.A256KWP and key.born_here and key.id:
+            return key.id
+    return (await hsm.generate(Algorithm.A256KWP, label)).id
+
+
+def _read(line: str, number: int) -> tuple[bytes, bytes]:
+    try:
+        entry = json.loads(line)
+        return bytes.fromhex(entry["name"]), bytes.fromhex(entry["sealed"])
+    except (ValueError, KeyError, TypeError):
+        raise HsmPolicy(
+            f'Expected {{"name": HEX, "sealed": HEX}} in line {number}, got something else. Export the list anew.'
+        ) from None
+
+
+def _token(arguments: Namespace) -> TokenConfig:
+    return TokenConfig(
+        module=arguments.module or find_module(),
+        label=arguments.label,
+        serial=arguments.serial,
+        pin_file=arguments.pin_file,
+        softhsm_conf=arguments.conf,
+        writable=True,
+    )
