@@ -5,19 +5,20 @@ Exit codes: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from hsm import commands, recovery_commands
+from hsm import commands, key_commands, key_options, recovery_commands
 from hsm.errors import HsmError, HsmPolicy
+from hsm.show import show
 
 HOLDS, DOES_NOT_HOLD, COULD_NOT_TELL, USAGE = 0, 1, 2, 64
 
 _COMMANDS = {
     "init-token": commands.init,
+    "doctor": key_commands.doctor,
     "inventory": commands.inventory,
     "probe": commands.probe,
     "bench": commands.bench,
@@ -40,40 +41,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (HsmError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return USAGE if isinstance(error, HsmPolicy) else COULD_NOT_TELL
-    _print(report, as_json=chosen.json)
-    return HOLDS if holds else DOES_NOT_HOLD
-
-
-def _print(report: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
-        return
-    for entry in report:
-        sys.stdout.write("  ".join(f"{name}={_plain(value)}" for name, value in entry.items()) + "\n")
-
-
-def _plain(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.3g}" if value < 1 else f"{value:,.0f}"
+    show(report, as_json=chosen.json)
+    return COULD_NOT_TELL if holds is None else HOLDS if holds else DOES_NOT_HOLD
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m hsm", description="Keys that never leave a PKCS#11 token.")
+    parser: argparse.ArgumentParser = _Parser(
+        prog="python -m hsm", description="Keys that never leave a PKCS#11 token."
+    )
     verbs = parser.add_subparsers(dest="command", required=True)
     init = verbs.add_parser("init-token", help="make a token; PIN files are created with random PINs if missing")
     listing = verbs.add_parser("inventory", help="list the keys; 1 when one was not made in the token for good")
     probe = verbs.add_parser("probe", help="sign and verify with every signing key, or the ones named")
     bench = verbs.add_parser("bench", help="compare with what the primitives cost, on a throw-away SoftHSM token")
-    for command in (init, listing, probe):
-        _token_options(command)
+    for named in (init, listing, probe):
+        _token_options(named)
     init.add_argument("--so-pin-file", type=Path, required=True, help="security officer's PIN, one line, mode 0600")
     probe.add_argument("--key", action="append", type=bytes.fromhex, metavar="HEX", help="key id; may be repeated")
     bench.add_argument("--seconds", type=float, default=2.0, help="of load per algorithm (default 2)")
     bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
     bench.add_argument("--callers", type=int, default=128, help="concurrent callers (default 128)")
     ways_back = recovery_commands.options(verbs, _token_options)
-    for command in (init, listing, probe, bench, *ways_back):
+    for command in [init, listing, probe, bench, *key_options.add(verbs, _token_options), *ways_back]:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

@@ -12,8 +12,8 @@ from hsm.pins import create_pin, read_pin
 from hsm.softhsm import find_module, render
 from hsm.tokens import init_token
 
-Outcome = tuple[bool, list[dict[str, Any]]]
-"""Whether what was asked holds, and the rows to print."""
+Outcome = tuple[bool | None, list[dict[str, Any]]]
+"""Whether what was asked holds (None: could not tell), and the rows to print."""
 
 _SIGNING = frozenset({Algorithm.ES256, Algorithm.EDDSA})
 
@@ -31,7 +31,7 @@ async def init(arguments: Namespace) -> Outcome:
 
 async def inventory(arguments: Namespace) -> Outcome:
     """List the keys; holds when the token vouches for every one of them."""
-    async with Hsm(_token(arguments)) as hsm:
+    async with Hsm(token_of(arguments)) as hsm:
         keys = await hsm.inventory()
     return all(key.born_here for key in keys), [key.to_json() for key in keys]
 
@@ -39,7 +39,7 @@ async def inventory(arguments: Namespace) -> Outcome:
 async def probe(arguments: Namespace) -> Outcome:
     """Sign and verify with each key; holds when every signature does."""
     report: list[dict[str, Any]] = []
-    async with Hsm(_token(arguments)) as hsm:
+    async with Hsm(token_of(arguments)) as hsm:
         keys = arguments.key or [key.id for key in await hsm.inventory() if key.algorithm in _SIGNING]
         for key in keys:
             try:
@@ -57,7 +57,8 @@ async def bench(arguments: Namespace) -> Outcome:
     return all(row["holds"] for row in rows), [dict(row) for row in rows]
 
 
-def _token(arguments: Namespace) -> TokenConfig:
+def token_of(arguments: Namespace) -> TokenConfig:
+    """The token that the options name."""
     return TokenConfig(
         module=arguments.module or find_module(),
         label=arguments.label,

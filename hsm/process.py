@@ -14,6 +14,7 @@ from pathlib import Path
 WORKER = "hsm.worker"
 INITIALISE = "hsm.initialise"
 BASELINE = "hsm.baseline"
+EXAMINE = "hsm.examine"
 
 _IMPORT_ROOT = str(Path(__file__).resolve().parent.parent)
 

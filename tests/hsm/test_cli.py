@@ -8,6 +8,7 @@ import pytest
 from hsm import Algorithm
 from hsm.bench import TARGETS, measure
 from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
+from hsm.show import show
 
 from .conftest import LABEL, Prepared
 
@@ -94,3 +95,17 @@ async def test_the_benchmark_measures_every_target(module: Path) -> None:
         assert row["ratio"] == pytest.approx(row["rate"] / row["limit"])
         assert row["holds"] == (row["ratio"] >= row["target"])
         assert row["rate"] > 0
+
+
+def test_a_person_at_a_terminal_gets_a_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One row each, whatever a value looks like to the markup of the table; nothing is cut off."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    show([{"check": "pin [bold]", "holds": False, "cure": "chmod 600 " + "x" * 80}, {"holds": None}], as_json=False)
+
+    shown = capsys.readouterr().out
+    assert "pin [bold]" in shown
+    assert shown.count("x") == 80
+    assert "could not tell" in shown
