@@ -73,7 +73,7 @@ class Hsm:
         self._pool = self._supervisor = None
 
     async def sign(self, key: bytes, message: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
-        """64 bytes over the message itself: r||s for ES256 (RFC 7518 section 3.4), RFC 8032 for EdDSA.
+        """A signature over the message itself, encoded as JOSE and COSE have it (`hsm.algorithms`): r||s for ECDSA.
 
         The worker has verified the signature with the token's public key before it answers.
         """
@@ -135,6 +135,10 @@ class Hsm:
     async def inventory(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[KeyInfo]:
         """Every key of an algorithm of ours, read from the token anew, in order of label and id."""
         return decode_keys(await self._submit(Op.INVENTORY, b"", b"", timeout))
+
+    async def algorithms(self, *, timeout: float = DEFAULT_TIMEOUT) -> frozenset[Algorithm]:
+        """Those whose keys this token can make and use, by the mechanisms that it lists."""
+        return frozenset(map(Algorithm, json.loads(await self._submit(Op.ALGORITHMS, b"", b"", timeout))))
 
     async def probe(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         """Sign random bytes and verify the signature here as well; raises when the key does not work."""

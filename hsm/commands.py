@@ -4,18 +4,16 @@ from argparse import Namespace
 from typing import Any
 
 from hsm import bench as benchmark
+from hsm.algorithms import SIGNING
 from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import HsmError
-from hsm.keys import Algorithm
 from hsm.pins import create_pin, read_pin
 from hsm.softhsm import find_module, render
 from hsm.tokens import init_token
 
 Outcome = tuple[bool | None, list[dict[str, Any]]]
 """Whether what was asked holds (None: could not tell), and the rows to print."""
-
-_SIGNING = frozenset({Algorithm.ES256, Algorithm.EDDSA})
 
 
 async def init(arguments: Namespace) -> Outcome:
@@ -40,7 +38,7 @@ async def probe(arguments: Namespace) -> Outcome:
     """Sign and verify with each key; holds when every signature does."""
     report: list[dict[str, Any]] = []
     async with Hsm(token_of(arguments)) as hsm:
-        keys = arguments.key or [key.id for key in await hsm.inventory() if key.algorithm in _SIGNING]
+        keys = arguments.key or [key.id for key in await hsm.inventory() if key.algorithm in SIGNING]
         for key in keys:
             try:
                 await hsm.probe(key)

@@ -40,6 +40,7 @@ class Op(IntEnum):
     HMAC = 9
     RANDOM = 10
     INVENTORY = 11
+    ALGORITHMS = 12
 
 
 class Status(IntEnum):

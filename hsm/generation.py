@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-from pkcs11 import Attribute, ObjectClass, Session
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
 
-from hsm.algorithms import SCHEMES, SECRET_BITS, Scheme
+from hsm.algorithms import SCHEMES, Purpose, Scheme
 from hsm.ckr import Fault
 from hsm.frames import Status
 from hsm.keyring import KeyRing
@@ -19,10 +19,24 @@ _STAYS_INSIDE = {
 }
 
 
+_CAPABILITIES = {
+    Purpose.SIGN: MechanismFlag.SIGN | MechanismFlag.VERIFY,
+    Purpose.WRAP: MechanismFlag.WRAP | MechanismFlag.UNWRAP,
+    Purpose.ENCRYPT: MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT,
+}
+
+
 def generate(ring: KeyRing, algorithm: Algorithm, label: str) -> KeyInfo:
     """One new key, refused and destroyed unless it is local, always sensitive and never extractable."""
     scheme = SCHEMES[algorithm]
-    if scheme.curves:
+    ring.mechanism(algorithm)  # a key that this token could not use is not made
+    if scheme.generate not in ring.listed:
+        raise Fault(
+            Status.POLICY,
+            f"Expected a token that lists CKM_{scheme.generate} for {algorithm}, got one that does not. "
+            "Choose an algorithm that docs/providers.md has for it.",
+        )
+    if scheme.encoding is not None:
         made = _pair(ring.session, algorithm, scheme, label)
         kind = ObjectClass.PRIVATE_KEY
     else:
@@ -41,15 +55,23 @@ def generate(ring: KeyRing, algorithm: Algorithm, label: str) -> KeyInfo:
 
 
 def _pair(session: Session, algorithm: Algorithm, scheme: Scheme, label: str) -> list[Any]:
-    parameters = session.create_domain_parameters(scheme.key_type, {Attribute.EC_PARAMS: scheme.curves[0]}, local=True)
-    public, private = parameters.generate_keypair(
-        label=label,
-        store=True,
-        capabilities=scheme.capabilities,
-        mechanism=scheme.generate,
-        private_template=_STAYS_INSIDE,
-    )
-    identity = key_id(spki_of(public_key(algorithm, public[Attribute.EC_POINT])))
+    key_type = KeyType[scheme.key_type]
+    common: dict[str, Any] = {
+        "label": label,
+        "store": True,
+        "capabilities": _CAPABILITIES[scheme.purpose],
+        "mechanism": Mechanism[scheme.generate],
+        "private_template": _STAYS_INSIDE,
+    }
+    if scheme.curves:
+        curve = session.create_domain_parameters(key_type, {Attribute.EC_PARAMS: scheme.curves[0]}, local=True)
+        public, private = curve.generate_keypair(**common)
+    elif scheme.parameter_set is not None:
+        chosen = {Attribute.PARAMETER_SET: scheme.parameter_set}
+        public, private = session.generate_keypair(key_type, public_template=chosen, **common)
+    else:
+        public, private = session.generate_keypair(key_type, scheme.bits, **common)
+    identity = key_id(spki_of(public_key(algorithm, public)))
     public[Attribute.ID] = identity
     private[Attribute.ID] = identity
     return [public, private]
@@ -57,12 +79,12 @@ def _pair(session: Session, algorithm: Algorithm, scheme: Scheme, label: str) ->
 
 def _secret(session: Session, scheme: Scheme, label: str) -> Any:
     return session.generate_key(
-        scheme.key_type,
-        SECRET_BITS,
+        KeyType[scheme.key_type],
+        scheme.bits,
         id=os.urandom(8),
         label=label,
         store=True,
-        capabilities=scheme.capabilities,
-        mechanism=scheme.generate,
+        capabilities=_CAPABILITIES[scheme.purpose],
+        mechanism=Mechanism[scheme.generate],
         template=_STAYS_INSIDE,
     )

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from pkcs11 import Attribute, ObjectClass, PKCS11Error, Session
+from pkcs11 import Attribute, Mechanism, ObjectClass, PKCS11Error, Session
 
-from hsm.algorithms import RECOGNISED_BY, recognise
+from hsm.algorithms import SCHEMES, mechanism_of
 from hsm.ckr import Fault
 from hsm.frames import Status
 from hsm.keys import Algorithm, KeyInfo
-from hsm.signing import PublicKey, SigningKey, public_key, signing_key, spki_of
+from hsm.recognition import RECOGNISED_BY, recognise
+from hsm.signing import SigningKey, public_key, spki_of
+from hsm.verify import PublicKey
 
 _DESCRIBED_BY = [
     Attribute.ID,
@@ -27,9 +29,22 @@ class KeyRing:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.listed = frozenset(_names(session))
         self._signing: dict[bytes, SigningKey] = {}
         self._secret: dict[bytes, tuple[Algorithm, Any]] = {}
         self._witness = self._any_key()
+
+    def mechanism(self, algorithm: Algorithm) -> Mechanism:
+        """The mechanism with which this token carries an algorithm out."""
+        name = mechanism_of(algorithm, self.listed)
+        if name is None:
+            wanted = " or ".join(f"CKM_{use}" for use in SCHEMES[algorithm].uses)
+            raise Fault(
+                Status.POLICY,
+                f"Expected a token that lists {wanted} for {algorithm}, got one that does not. "
+                "Choose an algorithm that docs/providers.md has for it.",
+            )
+        return Mechanism[name]
 
     def signing(self, key: bytes) -> SigningKey:
         """The key pair of this id."""
@@ -38,8 +53,9 @@ class KeyRing:
             private = self._find(ObjectClass.PRIVATE_KEY, key)
             algorithm = recognise(private.get_attributes(list(RECOGNISED_BY)))
             if algorithm is None:
-                raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an ES256 or EdDSA key, got another kind.")
-            held = self._signing[key] = signing_key(private, self._public(algorithm, key))
+                raise Fault(Status.POLICY, f"Expected key {key.hex()} to be a signing key, got another kind.")
+            public = self._public(algorithm, key)
+            held = self._signing[key] = SigningKey(algorithm, private, public, self.mechanism(algorithm))
         return held
 
     def secret(self, key: bytes, wanted: Algorithm) -> Any:
@@ -84,7 +100,7 @@ class KeyRing:
         )
 
     def _public(self, algorithm: Algorithm, key: bytes) -> PublicKey:
-        return public_key(algorithm, self._find(ObjectClass.PUBLIC_KEY, key)[Attribute.EC_POINT])
+        return public_key(algorithm, self._find(ObjectClass.PUBLIC_KEY, key))
 
     def _find(self, kind: ObjectClass, key: bytes) -> Any:
         if not key:
@@ -121,3 +137,9 @@ class KeyRing:
             raise Fault(
                 Status.SESSION_LOST, "Expected to see the token's keys, got none. The signer process is being replaced."
             ) from error
+
+
+def _names(session: Session) -> list[str]:
+    """The mechanisms that the token's slot lists, by name; the vendor's own have none."""
+    listed: set[Any] = session.token.slot.get_mechanisms()
+    return [mechanism.name for mechanism in listed if isinstance(mechanism, Mechanism)]

@@ -7,10 +7,14 @@ from enum import StrEnum
 
 
 class Algorithm(StrEnum):
-    """The only five things a key may be for; names of RFC 7518, RFC 8037 and RFC 5649."""
+    """The only things a key may be for (`hsm.algorithms` says what each is); names of JOSE, and of RFC 5649."""
 
     ES256 = "ES256"  # ECDSA, P-256, SHA-256
+    ES384 = "ES384"  # ECDSA, P-384, SHA-384
     EDDSA = "EdDSA"  # Ed25519
+    PS256 = "PS256"  # RSASSA-PSS, 3072 bits, SHA-256
+    ML_DSA_44 = "ML-DSA-44"  # FIPS 204
+    ML_DSA_65 = "ML-DSA-65"
     A256KWP = "A256KWP"  # AES-256 key wrap with padding, RFC 5649
     A256GCM = "A256GCM"  # AES-256-GCM
     HS256 = "HS256"  # HMAC-SHA-256

@@ -7,7 +7,7 @@ from typing import Any
 
 from pkcs11 import Attribute, GCMParams, KeyType, ObjectClass
 
-from hsm.algorithms import SCHEMES
+from hsm.algorithms import offered
 from hsm.ckr import Fault
 from hsm.frames import Op, Status, split_pair
 from hsm.generation import generate
@@ -49,7 +49,7 @@ def _wrap(ring: KeyRing, key: bytes, secret: bytes) -> bytes:
         }
     )
     try:
-        wrapped: bytes = wrapping.wrap_key(passing, mechanism=SCHEMES[Algorithm.A256KWP].use)
+        wrapped: bytes = wrapping.wrap_key(passing, mechanism=ring.mechanism(Algorithm.A256KWP))
     finally:
         passing.destroy()
     return wrapped
@@ -61,7 +61,7 @@ def _unwrap(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
         ObjectClass.SECRET_KEY,
         KeyType.GENERIC_SECRET,
         wrapped,
-        mechanism=SCHEMES[Algorithm.A256KWP].use,
+        mechanism=ring.mechanism(Algorithm.A256KWP),
         capabilities=0,
         template=_PASSING_SECRET,
     )
@@ -76,7 +76,7 @@ def _encrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
     aad, plaintext = split_pair(body)
     nonce = os.urandom(_NONCE_SIZE)
     sealing: Any = ring.secret(key, Algorithm.A256GCM)
-    sealed: bytes = sealing.encrypt(plaintext, **_gcm(nonce, aad))
+    sealed: bytes = sealing.encrypt(plaintext, **_gcm(ring, nonce, aad))
     return nonce + sealed
 
 
@@ -88,20 +88,20 @@ def _decrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
             f"Expected at least {_NONCE_SIZE + _TAG_SIZE} bytes of nonce, ciphertext and tag, got {len(sealed)}.",
         )
     sealing: Any = ring.secret(key, Algorithm.A256GCM)
-    plaintext: bytes = sealing.decrypt(sealed[_NONCE_SIZE:], **_gcm(sealed[:_NONCE_SIZE], aad))
+    plaintext: bytes = sealing.decrypt(sealed[_NONCE_SIZE:], **_gcm(ring, sealed[:_NONCE_SIZE], aad))
     return plaintext
 
 
-def _gcm(nonce: bytes, aad: bytes) -> dict[str, Any]:
+def _gcm(ring: KeyRing, nonce: bytes, aad: bytes) -> dict[str, Any]:
     return {
-        "mechanism": SCHEMES[Algorithm.A256GCM].use,
+        "mechanism": ring.mechanism(Algorithm.A256GCM),
         "mechanism_param": GCMParams(nonce, aad, _TAG_SIZE * 8),
     }
 
 
 def _hmac(ring: KeyRing, key: bytes, data: bytes) -> bytes:
     authenticating: Any = ring.secret(key, Algorithm.HS256)
-    code: bytes = authenticating.sign(data, mechanism=SCHEMES[Algorithm.HS256].use)
+    code: bytes = authenticating.sign(data, mechanism=ring.mechanism(Algorithm.HS256))
     return code
 
 
@@ -111,6 +111,10 @@ def _random(ring: KeyRing, _: bytes, count: bytes) -> bytes:
 
 def _inventory(ring: KeyRing, _: bytes, __: bytes) -> bytes:
     return encode_keys(ring.inventory())
+
+
+def _algorithms(ring: KeyRing, _: bytes, __: bytes) -> bytes:
+    return json.dumps(sorted(offered(ring.listed))).encode()
 
 
 Operation = Callable[[KeyRing, bytes, bytes], bytes]
@@ -127,4 +131,5 @@ OPERATIONS: dict[int, Operation] = {
     Op.HMAC: _hmac,
     Op.RANDOM: _random,
     Op.INVENTORY: _inventory,
+    Op.ALGORITHMS: _algorithms,
 }

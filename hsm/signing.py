@@ -1,79 +1,102 @@
 """Key pairs as the worker holds them: the private handle, and the public half to check each signature with."""
 
 import hashlib
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from pkcs11 import Mechanism
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from pkcs11 import MGF, Attribute, Mechanism
 
+from hsm.algorithms import SCHEMES
 from hsm.ckr import Fault
 from hsm.frames import Status
 from hsm.keys import Algorithm
-from hsm.verify import check_eddsa, check_es256
+from hsm.verify import CHECKS, PSS_SALT, PublicKey, what_is_signed
 
-PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
-
-
-class SigningKey(Protocol):
-    """Signs a message on the token and lets no signature out that does not verify."""
-
-    spki: bytes
-
-    def sign(self, message: bytes) -> bytes:
-        """64 bytes, verified."""
+_PARAMETERS: Mapping[Mechanism, Any] = {
+    Mechanism.RSA_PKCS_PSS: (Mechanism.SHA256, MGF.SHA256, PSS_SALT),
+}
+"""What a mechanism must be told beside its name."""
 
 
-class Es256Key:
-    """P-256: the message is hashed here, the digest signed on the token (CKM_ECDSA gives r||s)."""
+class SigningKey:
+    """Signs a message on the token, by a mechanism that it lists, and lets no signature out that does not verify."""
 
-    def __init__(self, private: Any, public: ec.EllipticCurvePublicKey) -> None:
-        self._sign = private.sign
-        self._public = public
+    def __init__(self, algorithm: Algorithm, private: Any, public: PublicKey, mechanism: Mechanism) -> None:
+        self.algorithm = algorithm
         self.spki = spki_of(public)
+        self._prepared = what_is_signed(algorithm)
+        self._sign: Callable[[bytes], bytes] = partial(private.sign, mechanism=mechanism, **_parameter(mechanism))
+        self._holds = partial(CHECKS[algorithm], public)
 
     def sign(self, message: bytes) -> bytes:
         """Sign and verify; a signature that does not hold is a fault of the token."""
-        digest = hashlib.sha256(message).digest()
-        signature: bytes = self._sign(digest, mechanism=Mechanism.ECDSA)
-        if not check_es256(self._public, digest, signature):
-            raise _does_not_verify(Algorithm.ES256)
+        prepared = self._prepared(message)
+        signature = self._sign(prepared)
+        if not self._holds(prepared, signature):
+            raise _does_not_verify(self.algorithm)
         return signature
 
 
-class EdDsaKey:
-    """Ed25519 over the message itself (CKM_EDDSA without parameters is pure Ed25519)."""
-
-    def __init__(self, private: Any, public: ed25519.Ed25519PublicKey) -> None:
-        self._sign = private.sign
-        self._public = public
-        self.spki = spki_of(public)
-
-    def sign(self, message: bytes) -> bytes:
-        """Sign and verify; a signature that does not hold is a fault of the token."""
-        signature: bytes = self._sign(message, mechanism=Mechanism.EDDSA)
-        if not check_eddsa(self._public, message, signature):
-            raise _does_not_verify(Algorithm.EDDSA)
-        return signature
+def _parameter(mechanism: Mechanism) -> dict[str, Any]:
+    return {"mechanism_param": _PARAMETERS[mechanism]} if mechanism in _PARAMETERS else {}
 
 
-def public_key(algorithm: Algorithm, point: bytes) -> PublicKey:
-    """The public key of a CKA_EC_POINT: an OCTET STRING by the standard, the bare point from some modules."""
-    if algorithm is Algorithm.ES256 and len(point) in {65, 67}:
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point[-65:])
-    if algorithm is Algorithm.EDDSA and len(point) in {32, 34}:
-        return ed25519.Ed25519PublicKey.from_public_bytes(point[-32:])
-    raise Fault(
-        Status.POLICY,
-        f"Expected an uncompressed {algorithm} point, got {len(point)} bytes. The module's encoding is not supported.",
-    )
+def public_key(algorithm: Algorithm, found: Any) -> PublicKey:
+    """The public key that a token's public key object describes."""
+    try:
+        return _PUBLIC[SCHEMES[algorithm].key_type](algorithm, found)
+    except ValueError as error:
+        raise Fault(
+            Status.POLICY, f"Expected a public {algorithm} key, got one that is none ({error}). Make the key anew."
+        ) from error
 
 
-def signing_key(private: Any, public: PublicKey) -> SigningKey:
-    """The key pair ready for use."""
-    if isinstance(public, ec.EllipticCurvePublicKey):
-        return Es256Key(private, public)
-    return EdDsaKey(private, public)
+def _point(algorithm: Algorithm, found: Any) -> PublicKey:
+    """Of CKA_EC_POINT: an OCTET STRING by the standard, the bare point from some modules."""
+    point: bytes = found[Attribute.EC_POINT]
+    size, load = _POINTS[algorithm]
+    bare = point[-size:]
+    if point not in (bare, _octet_string(bare)):
+        raise Fault(
+            Status.POLICY,
+            f"Expected an uncompressed {algorithm} point, got {len(point)} bytes. "
+            "The module's encoding is not supported.",
+        )
+    return load(bare)
+
+
+def _octet_string(content: bytes) -> bytes:
+    """DER of an OCTET STRING of less than 128 bytes."""
+    return bytes([0x04, len(content)]) + content
+
+
+def _rsa(_: Algorithm, found: Any) -> PublicKey:
+    modulus, exponent = found[Attribute.MODULUS], found[Attribute.PUBLIC_EXPONENT]
+    return rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus)).public_key()
+
+
+def _ml_dsa(algorithm: Algorithm, found: Any) -> PublicKey:
+    """Of CKA_VALUE, the encoded public key of FIPS 204 section 7.2 (PKCS#11 v3.2)."""
+    load = mldsa.MLDSA44PublicKey if algorithm is Algorithm.ML_DSA_44 else mldsa.MLDSA65PublicKey
+    return load.from_public_bytes(found[Attribute.VALUE])
+
+
+_POINTS: Mapping[Algorithm, tuple[int, Callable[[bytes], PublicKey]]] = {
+    Algorithm.ES256: (65, partial(ec.EllipticCurvePublicKey.from_encoded_point, ec.SECP256R1())),
+    Algorithm.ES384: (97, partial(ec.EllipticCurvePublicKey.from_encoded_point, ec.SECP384R1())),
+    Algorithm.EDDSA: (32, ed25519.Ed25519PublicKey.from_public_bytes),
+}
+"""Bytes of a point, and what reads it."""
+
+_PUBLIC: Mapping[str, Callable[[Algorithm, Any], PublicKey]] = {
+    "EC": _point,
+    "EC_EDWARDS": _point,
+    "RSA": _rsa,
+    "ML_DSA": _ml_dsa,
+}
 
 
 def spki_of(public: PublicKey) -> bytes:

@@ -1,4 +1,4 @@
-"""A SoftHSM token of the session's own with one key of each algorithm, and a worker that misbehaves on request."""
+"""A SoftHSM token of the session's own with one key of each algorithm it offers, and a worker that misbehaves."""
 
 import asyncio
 import shutil
@@ -14,6 +14,9 @@ from hsm.pins import create_pin, read_pin
 from hsm.softhsm import find_module, render
 
 LABEL = "tests"
+
+OFFERED = sorted(set(Algorithm) - {Algorithm.ML_DSA_44, Algorithm.ML_DSA_65})
+"""What SoftHSM 2.6 can do (docs/providers.md); a test holds it against what the module lists."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ async def _prepare(module: Path, directory: Path) -> Prepared:
     serial = await init_token(module, LABEL, read_pin(so_pin_file), read_pin(pin_file), conf)
     config = TokenConfig(module, LABEL, serial, pin_file, conf)
     async with Hsm(replace(config, writable=True)) as hsm:
-        keys = {algorithm: await hsm.generate(algorithm, algorithm.value) for algorithm in Algorithm}
+        keys = {algorithm: await hsm.generate(algorithm, algorithm.value) for algorithm in OFFERED}
     return Prepared(config, keys)
 
 

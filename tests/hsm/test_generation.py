@@ -5,21 +5,33 @@ import asyncio
 import pytest
 
 from hsm import Algorithm, Hsm, HsmPolicy, KeyInfo
+from hsm.algorithms import SIGNING
 from hsm.keys import decode_keys, encode_keys
 
-from .conftest import Prepared
+from .conftest import OFFERED, Prepared
 
 pytestmark = pytest.mark.softhsm
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
+async def test_a_token_makes_what_it_lists(token: Prepared, algorithm: Algorithm) -> None:
+    """It offers what its keys were made for; of the others none is made, and the message names the mechanism."""
+    async with Hsm(token.having(writable=True)) as hsm:
+        assert await hsm.algorithms() == set(token.keys)
+        if algorithm not in token.keys:
+            with pytest.raises(HsmPolicy, match="lists CKM_"):
+                await hsm.generate(algorithm, "refused")
+            assert len(await hsm.inventory()) == len(token.keys)
+
+
+@pytest.mark.parametrize("algorithm", OFFERED)
 def test_generated_keys_never_leave(token: Prepared, algorithm: Algorithm) -> None:
     """The token vouches for each kind: made inside, always sensitive, never extractable; ids have 8 bytes."""
     key = token.keys[algorithm]
 
     assert key.born_here
     assert (key.algorithm, key.label, len(key.id)) == (algorithm, algorithm.value, 8)
-    assert (key.public_key is not None) == (algorithm in {Algorithm.ES256, Algorithm.EDDSA})
+    assert (key.public_key is not None) == (algorithm in SIGNING)
 
 
 async def test_a_read_only_client_makes_no_keys(token: Prepared) -> None:
@@ -27,7 +39,7 @@ async def test_a_read_only_client_makes_no_keys(token: Prepared) -> None:
     async with Hsm(token.config) as hsm:
         with pytest.raises(HsmPolicy, match="writable"):
             await hsm.generate(Algorithm.ES256, "refused")
-        assert len(await hsm.inventory()) == len(Algorithm)
+        assert len(await hsm.inventory()) == len(token.keys)
 
 
 @pytest.mark.parametrize("label", ["", "x" * 65])
