@@ -8,6 +8,7 @@
 `python -m hsm --help` makes tokens and looks after them.
 """
 
+from hsm.admission import Priority
 from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import (
@@ -49,6 +50,7 @@ __all__ = [
     "HsmUnavailable",
     "KeyInfo",
     "KeyRole",
+    "Priority",
     "RoleKey",
     "RoleSignature",
     "Roles",

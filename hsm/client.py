@@ -7,6 +7,7 @@
 This module never loads PKCS#11: the work is done by signer processes (`hsm.worker`), which hold the login.
 Every verb takes a `timeout` in seconds and may raise any of `HsmBusy`, `HsmTimeout`, `HsmUnavailable`,
 `HsmPinRefused`; verbs that name a key also `HsmKeyMissing`, and `HsmPolicy` when the key is for something else.
+`priority` says for whom it is: classes have places of their own in the queue, and the higher is served first.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import os
 from types import TracebackType
 from typing import Self
 
+from hsm.admission import Priority
 from hsm.config import TokenConfig
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmUnavailable
 from hsm.frames import Op, join_pair
@@ -72,12 +74,14 @@ class Hsm:
             await self._supervisor.stop()
         self._pool = self._supervisor = None
 
-    async def sign(self, key: bytes, message: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+    async def sign(
+        self, key: bytes, message: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
+    ) -> bytes:
         """A signature over the message itself, encoded as JOSE and COSE have it (`hsm.algorithms`): r||s for ECDSA.
 
         The worker has verified the signature with the token's public key before it answers.
         """
-        return await self._submit(Op.SIGN, key, message, timeout)
+        return await self._submit(Op.SIGN, key, message, timeout, priority)
 
     async def public_key(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
         """The SubjectPublicKeyInfo of a key pair, DER (RFC 5280 section 4.1)."""
@@ -97,34 +101,54 @@ class Hsm:
         async with self._one_generation:
             return decode_keys(await self._submit(Op.GENERATE, b"", wanted, timeout))[0]
 
-    async def wrap(self, key: bytes, secret: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+    async def wrap(
+        self, key: bytes, secret: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
+    ) -> bytes:
         """A secret of 16, 24, ... 64 bytes under an A256KWP key (RFC 5649): 8 bytes longer than it was."""
         if len(secret) not in WRAPPABLE:
             raise HsmPolicy(f"Expected a secret of 16 to 64 bytes, a multiple of 8, got {len(secret)} bytes.")
-        return await self._submit(Op.WRAP, key, secret, timeout)
+        return await self._submit(Op.WRAP, key, secret, timeout, priority)
 
-    async def unwrap(self, key: bytes, wrapped: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+    async def unwrap(
+        self, key: bytes, wrapped: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
+    ) -> bytes:
         """The secret that `wrap` took; `HsmDecryptFailed` when it was made with another key or altered."""
         if len(wrapped) - 8 not in WRAPPABLE:
             raise HsmDecryptFailed(f"Expected 24 to 72 bytes of wrapped key, a multiple of 8, got {len(wrapped)}.")
-        return await self._submit(Op.UNWRAP, key, wrapped, timeout)
+        return await self._submit(Op.UNWRAP, key, wrapped, timeout, priority)
 
     async def encrypt(
-        self, key: bytes, plaintext: bytes, aad: bytes = b"", *, timeout: float = DEFAULT_TIMEOUT
+        self,
+        key: bytes,
+        plaintext: bytes,
+        aad: bytes = b"",
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        priority: Priority = Priority.NORMAL,
     ) -> bytes:
         """Return nonce (12) || ciphertext || tag (16), AES-256-GCM, the nonce drawn at random in the worker.
 
         Random nonces allow 2**32 encryptions under one key (NIST SP 800-38D section 8.3): rotate before that.
         """
-        return await self._submit(Op.ENCRYPT, key, join_pair(aad, plaintext), timeout)
+        return await self._submit(Op.ENCRYPT, key, join_pair(aad, plaintext), timeout, priority)
 
-    async def decrypt(self, key: bytes, sealed: bytes, aad: bytes = b"", *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+    async def decrypt(
+        self,
+        key: bytes,
+        sealed: bytes,
+        aad: bytes = b"",
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        priority: Priority = Priority.NORMAL,
+    ) -> bytes:
         """What `encrypt` took; `HsmDecryptFailed` on another key, other `aad`, or an altered byte."""
-        return await self._submit(Op.DECRYPT, key, join_pair(aad, sealed), timeout)
+        return await self._submit(Op.DECRYPT, key, join_pair(aad, sealed), timeout, priority)
 
-    async def hmac(self, key: bytes, data: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
+    async def hmac(
+        self, key: bytes, data: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
+    ) -> bytes:
         """HMAC-SHA-256 (RFC 2104), 32 bytes."""
-        return await self._submit(Op.HMAC, key, data, timeout)
+        return await self._submit(Op.HMAC, key, data, timeout, priority)
 
     async def random(self, n: int, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
         """`n` bytes, 1 to `RANDOM_MAX`, from the token's generator."""
@@ -141,10 +165,14 @@ class Hsm:
         return frozenset(map(Algorithm, json.loads(await self._submit(Op.ALGORITHMS, b"", b"", timeout))))
 
     async def probe(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> None:
-        """Sign random bytes and verify the signature here as well; raises when the key does not work."""
+        """Sign random bytes and verify the signature here as well; raises when the key does not work.
+
+        It waits for no queue of callers: whether the token works is not told by how many want it.
+        """
         message = os.urandom(32)
-        spki = await self.public_key(key, timeout=timeout)
-        verify_signature(spki, message, await self.sign(key, message, timeout=timeout))
+        spki = await self._submit(Op.PUBLIC_KEY, key, b"", timeout, Priority.HIGH)
+        signature = await self.sign(key, message, timeout=timeout, priority=Priority.HIGH)
+        verify_signature(spki, message, signature)
 
     def health(self) -> HsmHealth:
         """How the token is doing now; never raises and asks the token nothing."""
@@ -179,11 +207,13 @@ class Hsm:
             return HsmState.READY
         return HsmState.DEGRADED if self._pool.workers else HsmState.RESTARTING
 
-    def _submit(self, op: Op, key: bytes, body: bytes, timeout: float) -> asyncio.Future[bytes]:
+    def _submit(
+        self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority = Priority.NORMAL
+    ) -> asyncio.Future[bytes]:
         if self._pool is None:
             raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
         if len(key) > KEY_ID_MAX:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
             raise HsmPolicy(f"Expected at most {BODY_MAX} bytes of input, got {len(body)}. Sign or seal a digest.")
-        return self._pool.submit(op, key, body, timeout)
+        return self._pool.submit(op, key, body, timeout, priority)

@@ -20,7 +20,11 @@ class HsmError(Exception):
 
 
 class HsmBusy(HsmError):
-    """As many requests are pending as `TokenConfig.queue_limit` admits."""
+    """As many requests of this class are pending as `TokenConfig.queue_limit` admits; `retry_after` is in seconds."""
+
+    def __init__(self, sentence: str, retry_after: int = 1) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class HsmTimeout(HsmError):

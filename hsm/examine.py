@@ -9,10 +9,12 @@ from typing import Any
 
 from pkcs11 import PKCS11Error, Slot, TokenFlag
 
-from hsm.algorithms import SCHEMES
+from hsm.algorithms import SCHEMES, mechanism_of
 from hsm.child import Channel, answer_once, run
 from hsm.ckr import fault_of
 from hsm.frames import Op
+from hsm.keyring import mechanism_names
+from hsm.keys import Algorithm
 from hsm.locking import Library, load
 
 _NAMES = {flag: flag.name for flag in TokenFlag}
@@ -41,21 +43,20 @@ def _module(library: Library) -> dict[str, Any]:
 
 def _token(slot: Slot) -> dict[str, Any]:
     token = slot.get_token()
-    offered = slot.get_mechanisms()
+    listed = mechanism_names(slot)
     return {
         "label": token.label,
         "serial": token.serial.decode(errors="replace"),
         "model": token.model,
         "flags": sorted(str(name) for flag, name in _NAMES.items() if token.flags & flag),
-        "algorithms": {
-            algorithm.value: {
-                # not what it is for: SoftHSM 2.6 fills in random flags for AES-GCM
-                mechanism.name: mechanism in offered
-                for mechanism in (scheme.generate, scheme.use)
-            }
-            for algorithm, scheme in SCHEMES.items()
-        },
+        "algorithms": {algorithm.value: _mechanisms(algorithm, listed) for algorithm in SCHEMES},
     }
+
+
+def _mechanisms(algorithm: Algorithm, listed: list[str]) -> dict[str, bool]:
+    """Which of those that an algorithm needs are there; not what for: SoftHSM 2.6 fills in random flags for AES-GCM."""
+    scheme, use = SCHEMES[algorithm], mechanism_of(algorithm, listed)
+    return {scheme.generate: scheme.generate in listed, use or " or ".join(scheme.uses): use is not None}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pkcs11 import Attribute, Mechanism, ObjectClass, PKCS11Error, Session
+from pkcs11 import Attribute, Mechanism, ObjectClass, PKCS11Error, Session, Slot
 
 from hsm.algorithms import SCHEMES, mechanism_of
 from hsm.ckr import Fault
@@ -29,7 +29,7 @@ class KeyRing:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.listed = frozenset(_names(session))
+        self.listed = frozenset(mechanism_names(session.token.slot))
         self._signing: dict[bytes, SigningKey] = {}
         self._secret: dict[bytes, tuple[Algorithm, Any]] = {}
         self._witness = self._any_key()
@@ -139,7 +139,7 @@ class KeyRing:
             ) from error
 
 
-def _names(session: Session) -> list[str]:
-    """The mechanisms that the token's slot lists, by name; the vendor's own have none."""
-    listed: set[Any] = session.token.slot.get_mechanisms()
+def mechanism_names(slot: Slot) -> list[str]:
+    """The mechanisms that a slot lists, by name; the vendor's own have none."""
+    listed: set[Any] = slot.get_mechanisms()
     return [mechanism.name for mechanism in listed if isinstance(mechanism, Mechanism)]

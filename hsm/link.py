@@ -35,12 +35,19 @@ ERRORS: dict[int, type[HsmError]] = {
 
 _GRACE = 2.0  # seconds between closing a worker's socket and killing it
 
+_IN_FLIGHT = 0.01  # seconds of work that a worker has at hand: a more urgent request waits for no more than that
+_WINDOW_MAX = 256  # requests; more would only fill the socket's buffer
+_FORGETS = 64  # answers after which the pace of earlier ones hardly counts
+
 
 class Link(asyncio.Protocol):
     """Frames out once per turn of the loop, answers in by request id.
 
-    Until a pool adopts it by setting `on_fault` and `on_lost`, faults and the end of the process fail the request
-    they concern.
+    Until a pool adopts it by setting `on_fault`, `on_answered` and `on_lost`, faults and the end of the process fail
+    the request they concern.
+
+    `window` is how many requests it should have at a time: what it answers in `_IN_FLIGHT` seconds as it has lately
+    been doing, and never fewer than two for each of its sessions, so that none idles while an answer travels.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], latencies: Latencies) -> None:
@@ -49,7 +56,10 @@ class Link(asyncio.Protocol):
         self.proven = False  # has answered OK at least once since it was configured
         self.heard = 0.0  # loop time of the last sign of life, or of the first request after idling
         self.on_fault: Callable[[Link, Request, int, str], None] = _fail_on_fault
+        self.on_answered: Callable[[Link, list[Request]], None] = _nobody_counts
         self.on_lost: Callable[[Link], None] = _fail_on_loss
+        self.window = self.least = 2
+        self.pace = 0.0  # seconds per answer, 0 before the first
         self._process = process
         self._loop = asyncio.get_running_loop()
         self._latencies = latencies
@@ -85,12 +95,14 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: answers, whole or in part."""
-        self.heard = now = self._loop.time()
+        since, now = self.heard, self._loop.time()
+        self.heard = now
         try:
             frames = self._reader.feed(data)
         except FrameError:
             self.kill()
             return
+        answered: list[Request] = []
         for identity, status, _, body in frames:
             request = self.pending.pop(identity, None)
             if request is None:
@@ -100,8 +112,23 @@ class Link(asyncio.Protocol):
                 self._latencies.add(now - request.admitted)
                 if not request.future.done():
                     request.future.set_result(body)
+                answered.append(request)
             else:
                 self.on_fault(self, request, status, body.decode(errors="replace"))
+        if answered:
+            self._adapt(len(answered), now - since)
+            self.on_answered(self, answered)
+
+    def _adapt(self, answers: int, seconds: float) -> None:
+        """Follow the worker's pace."""
+        latest = seconds / answers
+        self.pace += (latest - self.pace) * (min(1.0, answers / _FORGETS) if self.pace else 1.0)
+        self.window = max(self.least, min(_WINDOW_MAX, int(_IN_FLIGHT / self.pace) if self.pace else _WINDOW_MAX))
+
+    def serves_in(self, sessions: int) -> None:
+        """Learn in how many sessions the worker works."""
+        self.window = self.least = 2 * sessions
+        self.pace = 0.0  # that of logging in tells nothing
 
     def connection_lost(self, _: Exception | None) -> None:
         """asyncio: the process has ended or was told to."""
@@ -136,6 +163,10 @@ class Link(asyncio.Protocol):
                 f"Expected the signer process to be ready in {timeout:g} s, got no answer. "
                 "Check that the token's device or network is up."
             ) from error
+
+
+def _nobody_counts(link: Link, answered: list[Request]) -> None:
+    del link, answered
 
 
 def _fail_on_fault(link: Link, request: Request, status: int, sentence: str) -> None:

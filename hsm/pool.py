@@ -2,24 +2,29 @@
 
 Rules, in the order they are applied:
 
-1. A request is admitted while fewer than `queue_limit` are pending, else `HsmBusy`.
-2. It goes to the worker with the fewest pending requests. While every worker is being restarted it waits; when
-   the last start failed it fails at once with the reason.
+1. A request is admitted while its class has a place of the `queue_limit` there are, else `HsmBusy`
+   (`hsm.admission`).
+2. It goes to the worker with the fewest pending requests, or waits while each has as many as its window allows
+   (`hsm.link`); who waits is served by class. While every worker is being restarted it waits too; when the last
+   start failed it fails at once with the reason.
 3. Its future is completed exactly once: by the answer, by its deadline, or by an error. An answer that comes
    after the deadline is dropped; the request counts as pending until then, for it still occupies the worker.
 4. A worker that is silent for `hang_after` with work to do is killed.
-5. When a worker is lost, what it had not answered is sent to another, except what must not be repeated.
+5. When a worker is lost, what it had not answered is sent to another, in its old order and before whatever is
+   younger, except what must not be repeated.
 """
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Iterable
 
+from hsm.admission import Admission, Priority
 from hsm.errors import HsmBusy, HsmError, HsmTimeout, HsmUnavailable
 from hsm.frames import Op, Status, encode
 from hsm.link import ERRORS, Link
 from hsm.requests import Request
+
+_RETRY_AFTER_MAX = 30  # seconds
 
 
 class Pool:
@@ -29,7 +34,7 @@ class Pool:
         self._queue_limit = queue_limit
         self._hang_after = hang_after
         self._links: list[Link] = []
-        self._waiting: deque[Request] = deque()
+        self._admission = Admission(queue_limit)
         self._down: HsmError | None = None  # why none serves and none will soon; None while any serves
         self._last_id = 0
         self._loop = asyncio.get_running_loop()
@@ -45,25 +50,30 @@ class Pool:
     @property
     def pending(self) -> int:
         """How many requests are admitted and not answered."""
-        return len(self._waiting) + sum(len(link.pending) for link in self._links)
+        return self._admission.admitted
 
     @property
     def is_down(self) -> bool:
         """Whether new requests are refused because no worker could be started."""
         return self._down is not None
 
-    def submit(self, op: Op, key: bytes, body: bytes, timeout: float) -> asyncio.Future[bytes]:
+    def submit(self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority) -> asyncio.Future[bytes]:
         """Admit one request; the future gives the answer's body or raises from the tree in `hsm.errors`."""
         if self._down is not None:
             raise _again(self._down)
-        if self.pending >= self._queue_limit:
-            raise HsmBusy(f"Expected fewer than {self._queue_limit} pending requests, got that many. Try again later.")
+        if not self._admission.enter(priority):
+            raise self._busy(priority)
         self._last_id = identity = self._last_id + 1
         now = self._loop.time()
         deadline = now + timeout
         future: asyncio.Future[bytes] = self._loop.create_future()
-        frame = encode(identity, op, key, body)
-        self._dispatch(Request(identity, op, frame, future, admitted=now, deadline=deadline), now)
+        request = Request(identity, op, encode(identity, op, key, body), future, now, deadline, priority)
+        link = None if self._admission.waiting else self._roomiest()
+        if link is not None:
+            self._send(link, request, now)
+        else:
+            self._admission.wait(request)
+            self._check_no_later_than(deadline)
         return future
 
     def add(self, link: Link) -> None:
@@ -71,13 +81,11 @@ class Pool:
         if link.lost.is_set():
             return  # it ended after its login: its keeper replaces it
         link.on_fault = self._on_fault
+        link.on_answered = self._on_answered
         link.on_lost = self._on_lost
         self._links.append(link)
         self._down = None
-        waiting, self._waiting = self._waiting, deque()
-        for request in waiting:
-            if not request.future.done():
-                self._dispatch(request, self._loop.time())
+        self._serve()
 
     def down(self, error: HsmError) -> None:
         """A worker could not be started; unless another serves, fail what waits and what comes."""
@@ -85,9 +93,8 @@ class Pool:
         if self._links:
             return
         self._down = error
-        waiting, self._waiting = self._waiting, deque()
-        for request in waiting:
-            request.cut_off(_again(error))
+        for request in self._admission.drain():
+            self._cut_off(request, _again(error))
 
     def close(self) -> None:
         """Fail everything pending; nothing is admitted any more."""
@@ -102,16 +109,52 @@ class Pool:
 
     # Dispatch -----------------------------------------------------------------------------------------
 
-    def _dispatch(self, request: Request, now: float) -> None:
-        if self._links:
-            link = min(self._links, key=_load)
-            link.send(request, now)
-            self._check_no_later_than(min(request.deadline, link.heard + self._hang_after))
-        elif self._down is not None:
-            request.cut_off(_again(self._down))
-        else:
-            self._waiting.append(request)
-            self._check_no_later_than(request.deadline)
+    def _busy(self, priority: Priority) -> HsmBusy:
+        pace = sum(1 / link.pace for link in self._links if link.pace)  # answers a second
+        seconds = math.ceil(self.pending / pace) if pace else 1
+        return HsmBusy(
+            f"Expected fewer than {self._queue_limit} pending requests, and room among them for one of class "
+            f"{priority.name}, got {self.pending} and none. Try again later.",
+            retry_after=min(_RETRY_AFTER_MAX, seconds),
+        )
+
+    def _roomiest(self) -> Link | None:
+        """The worker with the fewest pending requests, unless all have as many as their windows allow."""
+        found, fewest = None, math.inf
+        for link in self._links:
+            pending = len(link.pending)
+            if pending < fewest and pending < link.window:
+                found, fewest = link, pending
+        return found
+
+    def _send(self, link: Link, request: Request, now: float) -> None:
+        link.send(request, now)
+        self._check_no_later_than(min(request.deadline, link.heard + self._hang_after))
+
+    def _serve(self) -> None:
+        """Hand out what waits while there is room for it."""
+        now = self._loop.time()
+        while self._admission.waiting and (link := self._roomiest()) is not None:
+            request = self._admission.next()
+            assert request is not None
+            if request.future.done():
+                self._admission.leave(request)
+            else:
+                self._send(link, request, now)
+
+    def _on_answered(self, _: Link, answered: list[Request]) -> None:
+        for request in answered:
+            self._admission.leave(request)
+        if self._admission.waiting:
+            self._serve()
+
+    def _fail(self, request: Request, error: HsmError) -> None:
+        self._admission.leave(request)
+        request.fail(error)
+
+    def _cut_off(self, request: Request, error: HsmError) -> None:
+        self._admission.leave(request)
+        request.cut_off(error)
 
     # Faults and losses --------------------------------------------------------------------------------
 
@@ -122,11 +165,12 @@ class Pool:
             link.pending[request.id] = request  # goes out again with the others
             self._retire(link)
         elif status == Status.TOKEN_DOWN:
-            request.fail(error)
+            self._fail(request, error)
             self._retire(link)
             self.down(error)
         else:
-            request.fail(error)
+            self._fail(request, error)
+            self._loop.call_soon(self._serve)  # after the answers that came with the fault
 
     def _retire(self, link: Link) -> None:
         if link in self._links:
@@ -142,16 +186,21 @@ class Pool:
     def _take_back(self, link: Link) -> None:
         """Send what the link has not answered to another; an answer that still comes is ignored."""
         cause = HsmUnavailable("Expected the signer process to answer, got its end. Try again.")
-        now = self._loop.time()
         orphans = list(link.pending.values())
         link.pending.clear()
+        again: list[Request] = []
         for request in orphans:
             if request.future.done():
-                continue
-            if request.may_repeat():
-                self._dispatch(request, now)
+                self._admission.leave(request)
+            elif not request.may_repeat():
+                self._cut_off(request, cause)
+            elif self._down is not None:
+                self._cut_off(request, _again(self._down))
             else:
-                request.cut_off(cause)
+                again.append(request)
+                self._check_no_later_than(request.deadline)
+        self._admission.wait_again(again)
+        self._serve()
 
     # Deadlines and silence ----------------------------------------------------------------------------
 
@@ -165,7 +214,8 @@ class Pool:
     def _check_now(self) -> None:
         now = self._loop.time()
         self._check, self._check_at = None, math.inf
-        nearest = self._expire(self._waiting, now)
+        nearest = self._expire(self._admission, now)
+        self._admission.drop_settled()
         for link in list(self._links):
             nearest = min(nearest, self._expire(link.pending.values(), now))
             if link.pending and link.heard + self._hang_after <= now:
@@ -188,10 +238,6 @@ class Pool:
             else:
                 nearest = min(nearest, request.deadline)
         return nearest
-
-
-def _load(link: Link) -> int:
-    return len(link.pending)
 
 
 def _again(error: HsmError) -> HsmError:

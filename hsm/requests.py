@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from hsm.admission import Priority
 from hsm.errors import HsmError, HsmOutcomeUnknown, HsmTimeout
 from hsm.frames import Op
 
@@ -22,6 +23,7 @@ class Request:
     future: asyncio.Future[bytes]
     admitted: float  # loop time
     deadline: float  # loop time
+    priority: Priority = Priority.NORMAL
     sends: int = 0
 
     def may_repeat(self) -> bool:

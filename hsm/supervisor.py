@@ -116,6 +116,7 @@ class Supervisor:
             self._alive.discard(link)
             raise
         self.pin_count_low, self.sessions = ready["pin_count_low"], ready["sessions"]
+        link.serves_in(self.sessions)
         link.proven = False  # logging in proves nothing: it succeeds on a token whose keys have gone
         return link
 

@@ -299,21 +299,24 @@ class Unavailable(IdverifyError):
     """A part we need is away; nothing was done."""
 
     slug, status, title = "unavailable", 503, "A part of the service is away"
-    retry_after: ClassVar[int] = 5
+    retry_after: int = 5
 
 
 class Busy(Unavailable):
-    """The queue is full."""
+    """The queue is full. ``retry_after`` is in seconds."""
 
     slug, status, title = "busy", 503, "The service is busy"
-    retry_after: ClassVar[int] = 1
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class LogHalted(Unavailable):
     """The ledger is halted: signing on could show two people two different logs. ``reason`` says how that was found."""
 
     slug, status, title = "log-halted", 503, "The ledger is halted"
-    retry_after: ClassVar[int] = 60
+    retry_after: int = 60
 
     def __init__(self, reason: str) -> None:
         super().__init__(

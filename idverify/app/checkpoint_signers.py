@@ -15,6 +15,7 @@ from idverify.ledger.note import ED25519, NoteVerifier
 from idverify.ledger.publisher import CheckpointSigner
 from idverify.ports import Clock, Sealer, Signer
 from idverify.services.log_keys import LogKey
+from idverify.services.urgency import for_everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class TokenCheckpointSigner:
 
     async def sign(self, checkpoint: Checkpoint) -> bytes:
         """64 bytes (RFC 8032), or a DER signature (RFC 3279 section 2.2.3)."""
-        signature = await self.signer.sign(self.key_id, checkpoint.text())
+        with for_everybody():
+            signature = await self.signer.sign(self.key_id, checkpoint.text())
         if self.verifier.signature_type == ED25519:
             return signature
         r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))

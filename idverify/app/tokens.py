@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, TokenConfig
+from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, Priority, TokenConfig
 from idverify.config import Token
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
+from idverify.services.urgency import Urgency, urgency
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class HsmSigner:
 
     async def sign(self, key_id: bytes, message: bytes) -> bytes:
         """A verified signature."""
-        return await mapped(lambda: self._hsm.sign(key_id, message))
+        return await mapped(lambda: self._hsm.sign(key_id, message, priority=_priority()))
 
     async def probe(self) -> None:
         """A real signature by the probe key."""
@@ -50,15 +51,15 @@ class HsmCustodian:
 
     async def wrap(self, secret: bytes) -> bytes:
         """AES-KWP under the wrapping key."""
-        return await mapped(lambda: self._hsm.wrap(self.wrapping_key_id, secret))
+        return await mapped(lambda: self._hsm.wrap(self.wrapping_key_id, secret, priority=_priority()))
 
     async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
         """What ``wrap`` took."""
-        return await mapped(lambda: self._hsm.unwrap(wrapping_key_id, wrapped))
+        return await mapped(lambda: self._hsm.unwrap(wrapping_key_id, wrapped, priority=_priority()))
 
     async def blind(self, value: bytes) -> bytes:
         """HMAC-SHA256 under the look-up key."""
-        return await mapped(lambda: self._hsm.hmac(self.lookup_key_id, value))
+        return await mapped(lambda: self._hsm.hmac(self.lookup_key_id, value, priority=_priority()))
 
 
 class HsmSealer:
@@ -74,6 +75,19 @@ class HsmSealer:
     async def unseal(self, sealed: bytes) -> bytes:
         """What ``seal`` took."""
         return await mapped(lambda: self._hsm.unwrap(self._key_id, sealed))
+
+
+_PRIORITIES: Final = {
+    Urgency.OFFICER: Priority.HIGH,
+    Urgency.CITIZEN: Priority.NORMAL,
+    Urgency.RELYING_PARTY: Priority.LOW,
+    Urgency.BACKGROUND: Priority.BACKGROUND,
+}
+
+
+def _priority() -> Priority:
+    """The class in the HSM's queue of whoever this task works for."""
+    return _PRIORITIES[urgency()]
 
 
 async def mapped(call: Callable[[], Awaitable[T]]) -> T:
@@ -93,7 +107,7 @@ def during_work(error: HsmError) -> IdverifyError:
     """Which of our errors it is when a call fails: whoever asked can only come back."""
     match error:
         case HsmBusy():
-            return Busy("Too many signatures are waiting. Come back in a moment.")
+            return Busy("Too many signatures are waiting. Come back in a moment.", error.retry_after)
         case HsmOutcomeUnknown():
             return OutcomeUnknown("The HSM was cut off. Ask again with the same idempotency key.")
         case HsmDecryptFailed():

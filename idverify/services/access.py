@@ -13,7 +13,7 @@ from idverify.core.names import require_name
 from idverify.core.policy import Act, Principal, Role, require_may
 from idverify.errors import NotAuthenticated, NotFound
 from idverify.ports import Clock, Entropy
-from idverify.services import step_up
+from idverify.services import step_up, urgency
 from idverify.services.ceremonies import Given
 from idverify.services.doors import Doors
 from idverify.services.office import Office
@@ -170,4 +170,4 @@ class Gate:
 def _matched(presented: api_keys.PresentedKey, known: _Known) -> Principal:
     if not presented.matches(known.secret_hash):
         raise NotAuthenticated(_REFUSED)
-    return known.principal
+    return urgency.of(known.principal)

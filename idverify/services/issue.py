@@ -36,6 +36,7 @@ from idverify.formats.base import CredentialFormat, ToBeSigned
 from idverify.formats.carriers import FORMATS
 from idverify.formats.key_proof import check_key_proof
 from idverify.ledger.commitment import Record
+from idverify.services import urgency
 from idverify.services.credential_text import as_text
 from idverify.services.offer import code_hash, random_text
 from idverify.services.office import Office
@@ -141,6 +142,7 @@ async def _look_up(office: Office, request: CollectionRequest) -> Row:
     row = await office.store.fetch_one(queries.COLLECTION, asked)
     if row is None or not office.doors.holds(tables.offer, {**row, "id": row["offer_id"]}):
         raise NotFound(_UNKNOWN_OFFER)
+    urgency.of_a_citizen()
     return row
 
 

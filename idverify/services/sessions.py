@@ -14,7 +14,7 @@ from idverify.core import security_act
 from idverify.core.credential_type import Purpose
 from idverify.core.policy import Principal, Role, SignedIn, require_person
 from idverify.errors import NotAuthenticated, NotFound
-from idverify.services import notices
+from idverify.services import notices, urgency
 from idverify.services.ceremonies import Renewal
 from idverify.services.doors import whose
 from idverify.services.first_admins import end_of_the_first
@@ -229,5 +229,5 @@ def _opened(office: Office, token: str, account: Any, session: Any) -> Opened:
     ids = account["id"], session["id"], session["security_key_id"], account["person_id"]
     signed_in = SignedIn(*ids, active=active, shared_computer=shared)
     name = CITIZEN_ACTOR if account["actor"] is None else account["actor"]
-    principal = Principal(account["id"].hex(), name, role, purpose, signed_in)
+    principal = urgency.of(Principal(account["id"].hex(), name, role, purpose, signed_in))
     return Opened(token, session_tokens.csrf_token(session["csrf_key"]), principal, session["expires_at"])

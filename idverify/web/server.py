@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from idverify.services import urgency
 from idverify.services.access import Gate
 from idverify.services.office import Office
 from idverify.services.published import PublishedShards
@@ -85,6 +86,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line per request, by route pattern: no path, no query, no body, no person."""
     started = time.perf_counter()
+    urgency.of_a_request()
     response = await handler(request)
     path, app = request.path, request.app
     add = response.headers.setdefault

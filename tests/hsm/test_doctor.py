@@ -22,8 +22,9 @@ async def wrong(token: Prepared, needed: tuple[Algorithm, ...] = (), **changes: 
 
 
 async def test_a_good_token_has_nothing_wrong(token: Prepared) -> None:
-    """Module, files, threads, PIN, and each algorithm with its mechanisms."""
-    findings = {found.check: found for found in await examine(token.config, list(Algorithm))}
+    """Module, files, threads, PIN, and each algorithm of SoftHSM 2.6 with its mechanisms; those of ML-DSA are named."""
+    needed = [algorithm for algorithm in Algorithm if not algorithm.value.startswith("ML-DSA")]
+    findings = {found.check: found for found in await examine(token.config, needed)}
 
     assert verdict(findings.values()) is True
     assert "SoftHSM" in findings["module"].found
