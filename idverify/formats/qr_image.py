@@ -24,6 +24,8 @@ MAX_PAGES: Final = 8
 MAX_CODES: Final = 16
 MAX_TEXT: Final = 4296  # the most that a code can hold: alphanumeric, version 40-L (ISO/IEC 18004 table 7)
 
+Looks = tuple[tuple[Callable[[Image.Image], Image.Image], int], ...]
+
 _QR_CODES: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 _DARK: Final = re.compile(rb"\x00+")
 
@@ -44,13 +46,13 @@ def read_codes(image: bytes) -> list[dict[str, Any]]:
     """
     codes: list[dict[str, Any]] = []
     for page in _pages(image):
-        codes += codes_on(page)
+        codes += codes_on(page, LOOKS)
     return codes[:MAX_CODES]
 
 
-def codes_on(page: Image.Image) -> list[dict[str, Any]]:
+def codes_on(page: Image.Image, looks: Looks) -> list[dict[str, Any]]:
     """Every QR code on one page, which is grey."""
-    for look, most in _LOOKS:
+    for look, most in looks:
         if page.width * page.height <= most and (found := _found(look(page))):
             return [_told(barcode) for barcode in found]
     return []
@@ -112,7 +114,8 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _found(page: Image.Image) -> list[zxingcpp.Barcode]:
-    return zxingcpp.read_barcodes(page, formats=_QR_CODES, text_mode=zxingcpp.TextMode.Plain)
+    pixels = memoryview(page.tobytes()).cast("B", (page.height, page.width))  # an Image it would copy twice
+    return zxingcpp.read_barcodes(pixels, formats=_QR_CODES, text_mode=zxingcpp.TextMode.Plain)
 
 
 def _as_it_is(page: Image.Image) -> Image.Image:
@@ -137,13 +140,15 @@ def _larger(page: Image.Image) -> Image.Image:
 
 # Each is tried where those before it found nothing, on pages of so many pixels: what helps one picture harms another.
 # Out of focus, grainy as photos in the dark are, larger than their detail, taken aslant or from afar.
-_LOOKS: Final[tuple[tuple[Callable[[Image.Image], Image.Image], int], ...]] = (
+LOOKS: Final[Looks] = (
     (_as_it_is, MAX_PIXELS),
     (_sharper, 16_000_000),
     (_softer, 16_000_000),
     (_smaller, MAX_PIXELS),
     (_larger, 4_000_000),
 )
+# What was drawn and never photographed is neither out of focus nor grainy.
+OF_DRAWN: Final[Looks] = tuple(look for look in LOOKS if look[0] not in (_sharper, _softer))
 
 
 def _told(barcode: zxingcpp.Barcode) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pypdfium2  # type: ignore[import-untyped]
 from PIL import Image
 
 from idverify.errors import DocumentError
-from idverify.formats.qr_image import MAX_CODES, MAX_PIXELS, codes_on, write_code
+from idverify.formats.qr_image import LOOKS, MAX_CODES, MAX_PIXELS, OF_DRAWN, Looks, codes_on, write_code
 
 MAX_PDF: Final = 10 * 1024 * 1024
 """Bytes."""
@@ -36,12 +36,12 @@ def read_pdf_codes(pdf: bytes) -> list[dict[str, Any]]:
     Raises ``DocumentError``: ``size``, ``pages``, ``pixels``, ``pdf``.
     """
     codes: list[dict[str, Any]] = []
-    for page in _pages(pdf):
-        codes += codes_on(page)
+    for page, looks in _pages(pdf):
+        codes += codes_on(page, looks)
     return codes[:MAX_CODES]
 
 
-def _pages(pdf: bytes) -> Iterator[Image.Image]:
+def _pages(pdf: bytes) -> Iterator[tuple[Image.Image, Looks]]:
     if len(pdf) > MAX_PDF:
         raise DocumentError("size", f"A PDF may have {MAX_PDF} bytes; this one has {len(pdf)}.")
     try:
@@ -59,6 +59,13 @@ def _pages(pdf: bytes) -> Iterator[Image.Image]:
                 left -= int(width * _PIXELS_PER_POINT) * int(height * _PIXELS_PER_POINT)
                 if left < 0:
                     raise DocumentError("pixels", f"The pages may have {MAX_PIXELS} pixels at 216 dpi; they have more.")
-                yield page.render(scale=_PIXELS_PER_POINT, grayscale=True).to_pil()
+                looks = LOOKS if _may_show_a_picture(page) else OF_DRAWN
+                yield page.render(scale=_PIXELS_PER_POINT, grayscale=True).to_pil(), looks
             except pypdfium2.PdfiumError as wrong:
                 raise DocumentError("pdf", f"Page {number + 1} of the PDF cannot be drawn.") from wrong
+
+
+def _may_show_a_picture(page: Any) -> bool:
+    """One of its own, or in an annotation, into which nobody looks: words and lines alone are never blurred."""
+    pictures = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+    return pypdfium2.raw.FPDFPage_GetAnnotCount(page) != 0 or next(pictures, None) is not None

@@ -25,6 +25,7 @@ from idverify.formats import qr_pdf
 from idverify.formats.pdf import rules
 from idverify.formats.pdf.found import Broken, Found, Signature
 from idverify.formats.pdf.hex_strings import read_at_once
+from idverify.formats.pdf.object_streams import read_by_index
 from idverify.formats.pdf.rules import Opened
 from idverify.formats.pdf.tables import rows_of
 
@@ -73,7 +74,7 @@ def examined(pdf: bytes) -> Opened | None:
     if len(pdf) > qr_pdf.MAX_PDF:
         raise DocumentError("size", f"A PDF may have {qr_pdf.MAX_PDF} bytes; this one has {len(pdf)}.")
     try:
-        with read_at_once():
+        with read_at_once(), read_by_index():
             reader = PdfFileReader(BytesIO(pdf))
             found = _signatures(reader)
     except (PdfError, SignatureValidationError) as wrong:
@@ -88,7 +89,7 @@ def examined(pdf: bytes) -> Opened | None:
 def _is_scan(pdf: bytes) -> bool:
     """Whether nobody signed it: scanners write PDFs that a strict reader does not take, and only their code counts."""
     try:
-        with read_at_once():
+        with read_at_once(), read_by_index():
             return not PdfFileReader(BytesIO(pdf), strict=False).embedded_signatures
     except (PdfError, SignatureValidationError):
         return False

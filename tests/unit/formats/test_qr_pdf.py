@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pikepdf
+import pytest
 import weasyprint
 from PIL import Image
 
 from idverify.errors import DocumentError
+from idverify.formats import qr_image, qr_pdf
 from idverify.formats.qr_image import write_code
 from idverify.formats.qr_pdf import MAX_PAGES, MAX_PDF, read_pdf_codes
 
@@ -67,6 +70,29 @@ def test_a_scan_inside_a_pdf_is_read() -> None:
     page.rotate(3, Image.Resampling.BICUBIC, fillcolor=255).save(buffer, "PDF", resolution=200, quality=40)
 
     assert found(buffer.getvalue()) == [TEXT]
+
+
+def test_pictures_are_looked_at_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that may show one, also in an annotation; what is words and lines alone is never out of focus."""
+    asked: list[object] = []
+
+    def looked(_page: Image.Image, looks: object) -> list[Any]:
+        asked.append(looks)
+        return []
+
+    monkeypatch.setattr(qr_pdf, "codes_on", looked)
+    scan, noted = io.BytesIO(), io.BytesIO()
+    Image.new("L", (100, 100), 255).save(scan, "PDF")
+    with pikepdf.open(io.BytesIO(letter(TEXT))) as pdf:
+        note = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Text, Rect=[0, 0, 9, 9])
+        pdf.pages[0].Annots = pdf.make_indirect(pikepdf.Array([note]))
+        pdf.save(noted)
+    for document in (scan.getvalue(), noted.getvalue(), letter(TEXT)):
+        asked.append(None)
+        read_pdf_codes(document)
+
+    assert asked[:4] == [None, qr_image.LOOKS, None, qr_image.LOOKS]
+    assert asked[-1] is qr_image.OF_DRAWN
 
 
 def test_a_page_without_a_code_has_none() -> None:
