@@ -18,6 +18,7 @@ from idverify.core.verdict import Check, CheckId, Result
 from idverify.errors import DocumentError
 from idverify.formats import carriers, cms, stamped, x509
 from idverify.formats.base import Presented
+from idverify.formats.pdf import appended
 from idverify.formats.pdf.visible_text import RULE, require_states
 from idverify.ports import Letterhead
 from idverify.sandbox.answers import Found, Signature
@@ -126,6 +127,11 @@ def signatures_in_place(seen: Seen) -> None:
             raise DocumentError("byte-range", "A signature must leave out itself and nothing else.")
 
 
+def appended_listed(seen: Seen) -> None:
+    """ISO 32000-1 7.5.6: what stands behind the signed revision is the same to every reader of PDF."""
+    appended.require_listed(seen.letter.pdf, seen.letter.signature.size)
+
+
 def signature_holds(seen: Seen) -> None:
     """ETSI EN 319 142-1 5.3, over the bytes as received: all of the signed revision but the signature itself."""
     said = seen.letter.signature
@@ -216,6 +222,7 @@ RULES: Final[Mapping[CheckId, tuple[Callable[[Seen], None], ...]]] = {
     CheckId.DOCUMENT_INTEGRITY: (
         _of_worker(CheckId.DOCUMENT_INTEGRITY),
         signatures_in_place,
+        appended_listed,
         signature_holds,
         signer_certified,
         signed_in_period,
@@ -335,6 +342,11 @@ def _changes_of_others(letter: Letter) -> Check:
     if letter.found.later == "other" or unclear:
         told = "It was changed after it was signed, in ways that no signer allows, or its signature does not cover it."
         return Check(CheckId.DOCUMENT_INTEGRITY, Result.FAIL, told, {"rule": "changed-later", **evidence})
+    try:
+        appended.require_listed(letter.pdf, letter.signature.size)
+    except DocumentError as unlike:
+        if letter.found.later == "evidence":
+            return Check(CheckId.DOCUMENT_INTEGRITY, Result.UNKNOWN, unlike.detail, {"rule": unlike.rule, **evidence})
     if letter.found.later == "permitted":
         told = "After it was signed a form was filled in or signed: the signer did not see that."
         return Check(CheckId.DOCUMENT_INTEGRITY, Result.UNKNOWN, told, evidence)

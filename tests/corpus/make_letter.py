@@ -21,7 +21,7 @@ from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
 
 from idverify.core.verdict import CheckId
 from idverify.formats import x509
-from tests.corpus import letter_stamps
+from tests.corpus import letter_appended, letter_stamps
 from tests.corpus.layout import Case, Rule, write
 from tests.simulators import code_world as code
 from tests.simulators import credential_world as world
@@ -48,6 +48,7 @@ RULES: Final[Mapping[CheckId, Mapping[str, str]]] = {
         "covers-revision": "ISO 32000-1 12.8.1",
         "changed-later": "ETSI EN 319 142-1 5.4",
         "trailing-bytes": "ISO 32000-1 7.5.5",
+        "appended-listed": "ISO 32000-1 7.5.6",
         "no-active-content": "ISO 19005-3 6.6.1",
         "no-external-reference": "ISO 19005-3 6.1.7.1, 6.2.9.2",
         "no-optional-content": "ISO 32000-1 8.11",
@@ -132,6 +133,10 @@ def later_cases() -> Iterator[Case]:
     yield _attacked("shadow hide and replace: other pages", _pages_replaced)
     yield _attacked("JavaScript added", _script_added)
     yield _attacked("the same on a letter with time stamps", _page_replaced, letters.signed("B-LTA"))
+    seen = letter_appended.over_the_page()
+    yield _case(_INTEGRITY, "changed-later", "a field over the text that says it has no size", seen)
+    for name, pdf in letter_appended.cases():
+        yield _case(_INTEGRITY, "appended-listed", name, pdf)
     objects = b"4 0 obj\n<</Length 0>>stream\n\nendstream\nendobj\n"
     yield _case(_INTEGRITY, "trailing-bytes", "ISA: objects without cross-references", signed + objects)
     yield _case(_INTEGRITY, "trailing-bytes", "a comment behind", signed + b"% nothing\n")
@@ -200,6 +205,7 @@ def built_cases() -> Iterator[Case]:
     yield _built("no-optional-content", "an image in a layer of its own", _layered_image)
     yield _built("no-annotations", "a note over the text", _note)
     yield _built("no-annotations", "a field to fill in", _field)
+    yield _built("no-annotations", "a signature that is seen", _seen_signature)
 
 
 def content_cases() -> Iterator[Case]:
@@ -398,6 +404,11 @@ def _field(pdf: pikepdf.Pdf) -> None:
     field = pdf.make_indirect(box)
     pdf.pages[0].obj.Annots = pikepdf.Array([field])
     pdf.Root.AcroForm = _D(Fields=pikepdf.Array([field]))
+
+
+def _seen_signature(pdf: pikepdf.Pdf) -> None:
+    _field(pdf)
+    pdf.pages[0].obj.Annots[0].FT = _N.Sig
 
 
 FAMILIES: Final[tuple[Callable[[], Iterator[Case]], ...]] = (

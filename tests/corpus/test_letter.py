@@ -49,8 +49,12 @@ RAISES: Mapping[str, str] = {
     "code_is_genuine": "code-genuine",
     "text_agrees": "visible-text",
 }
-# What the next rule meets: a second signature is a change, and half a signature covers too little.
-THEN: Mapping[str, str] = {"one_signature": "changed-later", "covers_revision": "changed-later"}
+# What the next rule meets: a second signature is a change, half a signature covers too little, and bytes are listed.
+THEN: Mapping[str, str] = {
+    "one_signature": "changed-later",
+    "covers_revision": "changed-later",
+    "trailing_bytes": "appended-listed",
+}
 # They pass on what the worker says, or find that it lies (``test_letters``)
 NOT_OURS = {"built_as_it_must_be", "signatures_in_place"}
 

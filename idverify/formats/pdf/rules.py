@@ -37,6 +37,10 @@ _ACTIONS: Final = frozenset(
     | {"/URI"}
 )
 _ACTIVE: Final = frozenset({"/AA", "/JS", "/JavaScript", "/OpenAction", "/RichMediaContent", "/XFA"})
+# ISO 32000-1 12.7.4.5: a signature field that nobody sees has these, and a box of no size
+_OF_UNSEEN_FIELDS: Final = frozenset(
+    {"/Type", "/Subtype", "/FT", "/T", "/TU", "/TM", "/V", "/F", "/Ff", "/P", "/Rect", "/Lock", "/SV"}
+)
 _OPTIONAL: Final = frozenset({"/OCG", "/OCMD"})
 _EVIDENCE: Final = (ModificationLevel.NONE, ModificationLevel.LTA_UPDATES)
 
@@ -67,12 +71,24 @@ class Opened:
 
     @property
     def later(self) -> ModificationLevel:
-        """What was changed after the first signature. pyHanko says why not, where it cannot tell."""
+        """What was changed after the first signature. pyHanko says why not, where it cannot tell.
+
+        It asks of each revision by itself, so that one may show what another one, of which nothing was seen, brought.
+        """
         result: Any = self.signatures[0].diff_result
         if result is None:
             return ModificationLevel.NONE
         level: ModificationLevel = getattr(result, "modification_level", ModificationLevel.OTHER)
-        return level
+        unseen = level is not ModificationLevel.LTA_UPDATES or all(map(_is_unseen_signature, self._added()))
+        return level if unseen else ModificationLevel.OTHER
+
+    def _added(self) -> Iterator[Any]:
+        """The annotations that the pages had not when they were signed first."""
+        signed = self.reader.get_historical_resolver(self.signatures[0].signed_revision)
+        for listed, place in _annotations(self.dictionaries):
+            raw = listed.raw_get(place)
+            if not isinstance(raw, generic.IndirectObject) or signed.is_ref_unassignable(raw.reference):
+                yield listed[place]
 
 
 def _reached(root: Any) -> Iterator[Any]:
@@ -97,6 +113,22 @@ def _reached(root: Any) -> Iterator[Any]:
         if met > 10 * MOST_OBJECTS or len(seen) > MOST_OBJECTS:
             raise DocumentError("size", f"A PDF may have {MOST_OBJECTS} objects; this one has more.")
         waiting += inside
+
+
+def _annotations(dictionaries: tuple[Any, ...]) -> Iterator[tuple[Any, int]]:
+    """Each as the list that it is in, and its place there."""
+    for each in dictionaries:
+        found = each.get("/Annots") if _name(each, "/Type") == "/Page" else None
+        if isinstance(found, generic.ArrayObject):
+            yield from ((found, place) for place in range(len(found)))
+
+
+def _is_unseen_signature(annotation: Any) -> bool:
+    if not isinstance(annotation, generic.DictionaryObject) or _name(annotation, "/FT") != "/Sig":
+        return False
+    box = annotation.get("/Rect")
+    no_size = isinstance(box, generic.ArrayObject) and [box.raw_get(place) for place in range(len(box))] == [0] * 4
+    return no_size and _OF_UNSEEN_FIELDS.issuperset(annotation)
 
 
 def _name(dictionary: Any, key: str) -> str:
@@ -186,11 +218,9 @@ def no_optional_content(seen: Opened) -> None:
 
 
 def no_annotations(seen: Opened) -> None:
-    """ISO 32000-1 12.5: nothing lies over the pages, and there is no form but its signature."""
-    for each in seen.dictionaries:
-        annotations = each.get("/Annots", ()) if _name(each, "/Type") == "/Page" else ()
-        if any(_name(annotations[place], "/FT") != "/Sig" for place in range(len(annotations))):
-            raise DocumentError("no-annotations", "A letter must have nothing over its pages, and no form.")
+    """ISO 32000-1 12.5: nothing lies over the pages, and there is no form but its signature, which nobody sees."""
+    if not all(_is_unseen_signature(found[place]) for found, place in _annotations(seen.dictionaries)):
+        raise DocumentError("no-annotations", "A letter must have nothing over its pages, and no form.")
 
 
 # --- content_consistent -------------------------------------------------------------------------------------------
