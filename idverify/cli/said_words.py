@@ -16,7 +16,7 @@ _PICTURES: Final = frozenset({"picture", "portrait"})
 
 def check_line(result: str, check: str, detail: str) -> str:
     """One check: how it came out, its name, why."""
-    return f"  {MARKS[Result(result)]:>4}  {check:<15} {detail}"
+    return f"  {MARKS[Result(result)]:>4}  {check:<18} {detail}"
 
 
 def claim_lines(claims: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -156,7 +156,7 @@ REQUIRED: Mapping[Channel, frozenset[CheckId]] = {
 _REJECTED = "Do not rely on this document. Ask the person for another one, and tell your supervisor."
 _NEXT_STEP_ON_FAIL: Mapping[CheckId, str] = {
     CheckId.SIZE: "Send one credential only, as the wallet or the letter shows it.",
-    CheckId.FORMAT: "Paste it again, whole, or ask for another one.",
+    CheckId.FORMAT: "Send it again, whole, or ask for another one.",
     CheckId.VALIDITY: "Ask the person to collect a fresh copy; their status may well still hold.",
     CheckId.STATUS: "Do not rely on this document. The person can ask the issuer for the decision and contest it.",
     CheckId.HOLDER_BINDING: "The document may be someone else's. Ask the person to present it from their own wallet.",

@@ -99,6 +99,14 @@ async def own_letter_file(office: Office, citizen: Principal, handle: bytes) -> 
     return await _file(office, await _find_own(office, citizen, handle))
 
 
+async def holder_of(office: Office, officer: Principal, handle: bytes) -> bytes:
+    """The handle of the person whose letter has this reference; they see that an officer asked. Raises ``NotFound``."""
+    require_may(officer, Act.KEEP_PEOPLE)
+    row = await _find(office, handle)
+    await record_view(office, officer, row["person_id"])
+    return bytes(row["person_handle"])
+
+
 async def letter_receipt(office: Office, officer: Principal, handle: bytes) -> bytes:
     """The ``.tlog-proof`` of a letter; the person sees who took it. Raises ``NotFound``, and ``NotYetCovered``."""
     require_may(officer, Act.PRINT_LETTERS)

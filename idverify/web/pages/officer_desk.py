@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BeforeValidator
 
 from idverify.errors import NotFound
-from idverify.services import decide, people, shift
+from idverify.services import decide, letter_pdf, people, shift
 from idverify.web.pages import notices
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Field, Filled, Form, Says
@@ -19,7 +19,7 @@ from idverify.web.pages.words import N_
 
 DESK = "/officer"
 _NOBODY = N_("No person with this travel document is on record. Check each field, or record a new person.")
-_NO_REFERENCE = N_("No person with this reference is on record. Check every sign of it.")
+_NO_REFERENCE = N_("No person and no letter with this reference is on record. Check every sign of it.")
 
 
 def _unspaced(typed: Any) -> Any:
@@ -27,13 +27,16 @@ def _unspaced(typed: Any) -> Any:
 
 
 class ReferenceForm(Form):
-    """Which record to open: for people without a travel document, from their slip."""
+    """Which record to open: for people without a travel document, from their slip or their letter."""
 
     reference: Annotated[
         str,
         Field(pattern=r"^[0-9a-f]{32}$"),
         BeforeValidator(_unspaced),
-        Says(N_("Give the person's reference"), N_("The reference has 32 signs: digits and the letters a to f")),
+        Says(
+            N_("Give the reference of a person or of a letter"),
+            N_("The reference has 32 signs: digits and the letters a to f"),
+        ),
     ]
 
 
@@ -64,15 +67,23 @@ async def search(call: PageCall) -> Answer:
 
 
 async def by_reference(call: PageCall) -> Answer:
-    """Go to the person with this reference."""
+    """Go to the person who has this reference, or whose letter has it."""
     form = call.read(ReferenceForm)
     if form.model is None:
         return await _desk(call, Filled[SearchForm](), form)
     try:
-        await people.identify(call.office, call.caller, bytes.fromhex(form.model.reference))
+        person = await _referred_to(call, bytes.fromhex(form.model.reference))
     except NotFound:
         return await _desk(call, Filled[SearchForm](), form.with_error("reference", _NO_REFERENCE))
-    return Redirect(f"{DESK}/people/{form.model.reference}")
+    return Redirect(f"{DESK}/people/{person.hex()}")
+
+
+async def _referred_to(call: PageCall, reference: bytes) -> bytes:
+    try:
+        await people.identify(call.office, call.caller, reference)
+    except NotFound:
+        return await letter_pdf.holder_of(call.office, call.caller, reference)
+    return reference
 
 
 async def to_desk(_: PageCall) -> Redirect:

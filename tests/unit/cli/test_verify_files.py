@@ -132,7 +132,7 @@ async def test_a_receipt_of_a_rejection_reads_as_one(desk: Desk, served: Softwar
     done = await desk.verify(desk.file("receipt", receipt), "--at", "2026-12-01T00:00:00Z")
     assert done.status == 0
     assert "The receipt is genuine. The document was: REJECTED" in done.said
-    assert "FAIL  format          This is no credential in a format known here" in done.said
+    assert "FAIL  format             This is no credential in a format known here" in done.said
 
 
 async def test_what_answers_a_request_says_which_options_are_missing(desk: Desk, served: SoftwareOffice) -> None:

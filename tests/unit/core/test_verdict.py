@@ -95,7 +95,7 @@ def test_a_verdict_in_json() -> None:
             {"id": "size", "result": "pass", "detail": "Within the limits."},
             {"id": "format", "result": "fail", "detail": "No.", "evidence": {"rule": "json"}},
         ],
-        "next_step": "Paste it again, whole, or ask for another one.",
+        "next_step": "Send it again, whole, or ask for another one.",
     }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
+from idverify.stores import tables
 from tests.simulators.plain_browser import PlainBrowser, Shown
+from tests.simulators.service import VCT
 from tests.unit.web.pages.conftest import People
 
 NEW = "/officer/people/new"
@@ -74,9 +77,26 @@ async def test_a_record_is_opened_by_its_reference(people: People) -> None:
     desk = await officer.open("/officer")
     found = await officer.fill(desk, form, reference=f"{reference[:16].upper()} {reference[16:]}")
     assert (found.path, reference in found.text) == (made.path, True)
-    for typed, said in (("0" * 32, "No person with this reference"), ("12", "The reference has 32 signs")):
+    for typed, said in (
+        ("0" * 32, "No person and no letter with this reference"),
+        ("12", "The reference has 32 signs"),
+    ):
         page = await officer.fill(desk, form, reference=typed)
         assert (page.status, said in page.text) == (400, True)
+
+
+async def test_a_record_is_opened_by_the_reference_of_a_letter(people: People) -> None:
+    """Who names the reference at the foot of a letter is found; they see on their record that somebody asked."""
+    person = await people.served.api.person_with_status()
+    wish = {"type": VCT, "purpose": "work"}
+    made = await people.served.api.ok("POST", f"/api/v1/people/{person}/letters", "officer", wish)
+    officer, form = people.browser(), "/officer/people/reference"
+    await officer.enrol(await people.invite_officer("Lena Looker"))
+    looks = await people.served.office.store.fetch(select(tables.look), {})
+    found = await officer.fill(await officer.open("/officer"), form, reference=made["letter"])
+    assert found.path == f"/officer/people/{person}"
+    seen = await people.served.office.store.fetch(select(tables.look), {})
+    assert [look["channel"] for look in seen[len(looks) :]] == ["record", "record"]  # the search, and the record
 
 
 async def test_a_document_is_on_record_once(people: People) -> None:
