@@ -62,7 +62,10 @@ def read(token: bytes) -> Stamp:
         raise DocumentError("time-stamp", f"A time stamp must hold a TSTInfo in DER: {wrong}.") from None
     if when.tzinfo is None:  # RFC 3161 section 2.4.2: it ends with Z
         raise DocumentError("time-stamp", "The time of a time stamp must be UTC.")
-    return Stamp(token, opened.content, algorithm, digest, int(when.timestamp()), opened.certificate)
+    at = int(when.timestamp())
+    if at < 0:  # asn1crypto knows a year 0, which no calendar here has
+        raise DocumentError("time-stamp", "A time stamp must be from 1970 or later.")
+    return Stamp(token, opened.content, algorithm, digest, at, opened.certificate)
 
 
 def is_of(stamp: Stamp, roots: tuple[bytes, ...]) -> bool:

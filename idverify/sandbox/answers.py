@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Answer(BaseModel):
@@ -16,16 +18,20 @@ class Code(_Answer):
     content: bytes
 
 
+_Offset = Annotated[int, Field(ge=-(2**31), le=2**31)]  # of what a PDF says, which may be anything
+_Second = Annotated[int, Field(ge=-(2**36), le=2**38)]  # of the years 1 to 9999
+
+
 class Signature(_Answer):
     """A signature of a PDF, as ``formats.pdf.found.Signature``."""
 
-    kind: str
+    kind: Literal["certification", "approval", "time-stamp"]
     cms: bytes
-    start: int
-    end: int
-    size: int
-    chain: list[bytes]
-    at: int
+    start: _Offset
+    end: _Offset
+    size: _Offset
+    chain: Annotated[list[bytes], Field(min_length=1, max_length=8)]
+    at: _Second
     intact: bool
 
 
@@ -45,15 +51,21 @@ class Attachment(_Answer):
 
 
 class Found(_Answer):
-    """What is in a PDF, as ``formats.pdf.found.Found``."""
+    """What is in a PDF, as ``formats.pdf.found.Found``: signed by nobody, or by somebody, whatever stamps there are."""
 
-    signatures: list[Signature]
+    signatures: Annotated[list[Signature], Field(max_length=16)]
     broken: list[Broken]
-    later: str
+    later: Literal["nothing", "evidence", "permitted", "other"]
     attachments: list[Attachment]
     codes: list[str]
     rows: list[list[str]]
     language: str
+
+    @model_validator(mode="after")
+    def _signed_by_somebody(self) -> Self:
+        if self.signatures and all(one.kind == "time-stamp" for one in self.signatures):
+            raise ValueError("stamps alone sign nothing")
+        return self
 
 
 class Round(_Answer):

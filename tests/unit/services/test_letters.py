@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import signal
 import time
 import zlib
@@ -15,13 +16,14 @@ from typing import Any
 import pikepdf
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm
 
 from idverify.core.trust import TrustStore
 from idverify.core.verdict import Channel, Check, CheckId, Outcome, Result
-from idverify.formats import stamped, x509
+from idverify.formats import cms, stamped, x509
 from idverify.sandbox.answers import Found
 from idverify.sandbox.workers import Workers, open_workers
 from idverify.services import letter_checks, letter_stamps
@@ -209,6 +211,29 @@ async def test_a_worker_cannot_widen_the_place_of_a_signature(monkeypatch: pytes
     assert (await verify(relying(Widening()), Submission(wider), AT)).verdict.verdict is Outcome.ACCEPT
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"chain": []},
+        {"kind": "time-stamp"},
+        {"kind": "other"},
+        {"at": 10**30},
+        {"start": 10**40},
+        {"size": -(10**40)},
+    ],
+    ids=str,
+)
+async def test_an_answer_of_no_shape_is_none(lie: dict[str, Any]) -> None:
+    """What no honest worker says is held against its shape, and the service never meets it."""
+    found = await InProcess().do("read-letter", {"pdf": letters.signed()})
+    honest = found.model_dump()
+    assert Found.model_validate(honest, strict=True) == found
+    with pytest.raises(ValidationError):
+        Found.model_validate({**honest, "signatures": [{**honest["signatures"][0], **lie}]}, strict=True)
+    with pytest.raises(ValidationError):
+        Found.model_validate({**honest, "later": "never"}, strict=True)
+
+
 # --- time stamps --------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +272,21 @@ async def test_a_time_stamp_that_proves_nothing() -> None:
     ):
         told = await _stamps(pdf, trust, at)
         assert (told["time"], [one["worth"] for one in told["time_stamps"]]) == ("claimed", [worth])
+
+
+async def test_a_time_stamp_of_the_year_0_is_refused() -> None:
+    """Anybody may put a stamp into the place of a signature, also one from before all calendars."""
+    pdf = letters.signed("B-T")
+    found = await InProcess().do("read-letter", {"pdf": pdf})
+    (signature,) = found.signatures
+    (token,) = cms.opened(signature.cms).stamps
+    (when,) = re.findall(rb"\x18\x0f(\d{14}Z)", token)
+    other = signature.cms.replace(when, b"00000101000000Z")
+    verified = await verify(
+        relying(InProcess()), Submission(pdf.replace(signature.cms.hex().encode(), other.hex().encode())), AT
+    )
+    told = of(verified, CheckId.DOCUMENT_INTEGRITY)
+    assert (told.result, (told.evidence or {})["rule"]) == (Result.FAIL, "signature-time-stamp")
 
 
 async def test_a_time_stamp_over_less_than_the_signature() -> None:
