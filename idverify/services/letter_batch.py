@@ -19,10 +19,11 @@ import structlog
 from idverify.core.action import Action
 from idverify.core.credential_type import CredentialType
 from idverify.core.letter_choices import LetterChoices
-from idverify.core.policy import Act, Principal, require_may, require_person
+from idverify.core.policy import Act, Principal, Role, require_may, require_person
 from idverify.errors import Conflict, IdverifyError, NotFound, Unavailable, Unprocessable
 from idverify.services import letter, letter_pdf, step_up
 from idverify.services.ceremonies import Given
+from idverify.services.confirmed_by import is_by
 from idverify.services.letter_pdf import LetterFile
 from idverify.services.letter_reread import NotAsPlanned
 from idverify.services.letter_rights import lettered
@@ -41,6 +42,10 @@ AT_ONCE: Final = 8
 EVERY_SECONDS: Final = 1.0
 ACT: Final = "print-letters"
 WAITING, BEGUN, FAILED = "waiting", "begun", "failed"  # of ``letter_order.state``
+_NOT_CONFIRMED: Final = (
+    "The list is no longer the one that an officer confirmed: somebody on it was erased since, or rows were changed."
+    " Order the letters that are missing again."
+)
 _TAKEN_OVER: Final = "Another process makes this letter."
 log = structlog.get_logger()
 
@@ -214,13 +219,29 @@ async def make_some(office: Office) -> bool:
     if office.log_book.halted is not None:
         return False
     rows: list[Any] = await office.store.fetch(queries.OPEN_LETTER_ORDERS, {"most": AT_ONCE})
-    return any(await asyncio.gather(*(_advance(office, row) for row in rows)))
+    batches = {row["batch_id"]: row for row in rows}
+    confirmed = {batch_id: await _is_as_confirmed(office, row) for batch_id, row in batches.items()}
+    return any(await asyncio.gather(*(_advance(office, row, confirmed[row["batch_id"]]) for row in rows)))
 
 
-async def _advance(office: Office, row: Any) -> bool:
+async def _is_as_confirmed(office: Office, row: Any) -> bool:
+    """Whether an officer signed this list and these choices, for one batch.
+
+    Whoever may write rows could otherwise order a letter for anybody.
+    """
+    confirmed_by = {"id": row["authorisation_id"]}
+    people: list[Any] = await office.store.fetch(queries.PEOPLE_OF_BATCHES, confirmed_by)
+    asked = action([one["handle"] for one in people], LetterChoices.model_validate_json(row["choices"]))
+    confirmation: Any = await office.store.fetch_one(queries.AUTHORISATION, confirmed_by)
+    if confirmation is None or confirmation["action_digest"] != asked.digest():
+        return False
+    return await is_by(office.store, office.doors, office.deployment.iss, Role.OFFICER, confirmation)
+
+
+async def _advance(office: Office, row: Any, confirmed: bool) -> bool:  # noqa: FBT001  a fact about the row
     """Whether this one is made now, or told that it cannot be; where a part is away it is tried again later."""
     try:
-        handle = row["letter_handle"] or await _begin(office, row)
+        handle = row["letter_handle"] or await _begin(office, row, confirmed)
         await letter_pdf.finish(office, handle)
     except NotAsPlanned as wrong:  # tried again it would keep the others waiting for ever
         await _failed(office, row, wrong)
@@ -246,8 +267,11 @@ class _TakenOver(Conflict):
     """Another process was faster."""
 
 
-async def _begin(office: Office, row: Any) -> bytes:
+async def _begin(office: Office, row: Any, confirmed: bool) -> bytes:  # noqa: FBT001  a fact about the row
     """The copy, and that it is this order's: in one commit, so that no order has two."""
+    if not confirmed:
+        log.error("letter_order_not_confirmed", batch=row["batch_id"].hex())
+        raise Conflict(_NOT_CONFIRMED)
     choices = LetterChoices.model_validate_json(row["choices"])
     basis = await letter.basis_of(office, await read_by_id(office, row["person_id"]), choices)
     right = letter.ordered(office, basis, row["created_by"], row["authorisation_id"])

@@ -574,6 +574,14 @@ LETTERS_OF_BATCH: Final = (
     .where(letter_order.c.batch_id == bindparam("batch_id"))
     .order_by(letter_order.c.position)
 )
+# Of all batches that name a confirmation: there is one, unless somebody wrote another.
+PEOPLE_OF_BATCHES: Final = (
+    select(person.c.handle)
+    .join(letter_order, letter_order.c.person_id == person.c.id)
+    .join(letter_batch, letter_batch.c.id == letter_order.c.batch_id)
+    .where(letter_batch.c.authorisation_id == bindparam("id"))
+    .order_by(letter_order.c.batch_id, letter_order.c.position)
+)
 # What is left to do, the oldest batch first.
 OPEN_LETTER_ORDERS: Final = (
     select(

@@ -19,6 +19,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.letter_batch import Batch, LetterState
 from idverify.stores import tables
 from idverify.stores.open import Location
+from idverify.stores.writes import Insert, Remove, WriteSet
 from tests.simulators.holder import decided_by_two
 from tests.simulators.invariants import broken
 from tests.simulators.printed_letters import made, printed, published
@@ -163,3 +164,34 @@ async def test_due_is_found_page_by_page(house: Premises, monkeypatch: pytest.Mo
         assert sorted(await letter_batch.due(served.office, officer, VCT, 0)) == sorted(people)
         monkeypatch.setattr(letter_batch, "MOST_DUE", 3)
         assert len(await letter_batch.due(served.office, officer, VCT, 0)) == 3
+
+
+async def _person_row(served: SoftwareOffice, handle: bytes) -> Any:
+    (row,) = await served.office.store.fetch(select(tables.person.c.id).where(tables.person.c.handle == handle), {})
+    return row["id"]
+
+
+@pytest.mark.parametrize("forged", ["the whole again", "somebody more", "somebody else", "in another way"])
+async def test_a_row_orders_no_letter(house: Premises, forged: str) -> None:
+    """Whoever may write to the database orders letters by rows that name the confirmation of an officer: in vain."""
+    async with house.open() as served:
+        people = await _people(served, 2)
+        batch = await _ordered(served, people[:1])
+        assert (await made(served, batch.handle)).made == 1
+        rows = [await _person_row(served, one) for one in people]
+        listed = {"somebody more": rows, "somebody else": rows[1:]}.get(forged, rows[:1])
+        (kept,) = await _rows(served, tables.letter_batch)
+        other = {**dict(kept), "id": b"\xff" * 16, "handle": b"\x07" * 16}
+        if forged == "in another way":
+            other["choices"] = LetterChoices(type=VCT, large_print=True).model_dump_json()
+        order = {"batch_id": other["id"], "state": "waiting", "letter_id": None, "failed_for": None}
+        orders = [order | {"position": place, "person_id": row} for place, row in enumerate(listed)]
+        writes = (Insert(tables.letter_batch, other), *(Insert(tables.letter_order, one) for one in orders))
+        if forged == "somebody else":  # and nothing is left of the true one
+            ours = {"batch_id": kept["id"]}
+            writes = (Remove(tables.letter_order, ours), Remove(tables.letter_batch, {"id": kept["id"]}), *writes)
+        await served.office.store.commit(WriteSet(writes))
+
+        done = await made(served, other["handle"])
+        assert (done.made, done.failed) == (0, len(listed))
+        assert len(await _rows(served, tables.letter)) == 1
