@@ -23,6 +23,7 @@ def issuer_words(issuer: TrustedIssuer, at: int | None) -> list[str]:
         origin = f", {root.origin}" if root.origin else ""
         lines += [*certificate_lines(root.certificate), f"    relied on {term_words(root)}{origin}"]
     lines += [f"  signs on paper: SHA-256 {fingerprint(signer).hex()}" for signer in issuer.signers]
+    lines += [f"  root of its time stamps: SHA-256 {fingerprint(root).hex()}" for root in issuer.stamp_roots]
     lines += [f"  list of revoked certificates: SHA-256 {sha256(crl).hexdigest()}" for crl in issuer.crls]
     lines += [
         f"  keys of its log: policy with SHA-256 {sha256(log.encode()).hexdigest()}" for log in issuer.log_policies

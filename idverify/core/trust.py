@@ -92,6 +92,12 @@ class TrustedIssuer:
         return any((term.format, term.type) == (form, kind) for term in self.type_terms)
 
     @property
+    def crl_roots(self) -> tuple[bytes, ...]:
+        """The roots (DER) whose lists of revoked certificates may come with it: all it ever had, and of its stamps."""
+        roots = [term.certificate for term in self.root_terms] or list(self.roots)
+        return tuple(dict.fromkeys((*roots, *self.stamp_roots)))
+
+    @property
     def list_bases(self) -> tuple[str, ...]:
         """Every address below which its status lists may be."""
         return tuple(base for base in (self.status_base, *self.further_bases) if base)

@@ -18,10 +18,15 @@ from idverify.errors import DocumentError
 from idverify.formats import x509
 
 MOST_ROOTS, MOST_TYPES, MOST_BASES, MOST_CRLS, MOST_SIGNERS, MOST_LOGS = 64, 64, 8, 16, 64, 32
+MOST_STAMP_ROOTS = 8
 MOST_TEXT = 200
 LATEST = 1 << 40
-_MEMBERS = {"iss", "name", "country", "status_bases", "roots", "types", "crls", "signers", "log_policies"}
-_NONE: dict[str, list[str]] = {"signers": [], "log_policies": []}  # what an issuer without them need not say
+_NONE: dict[str, list[str]] = {
+    "signers": [],
+    "stamp_roots": [],
+    "log_policies": [],
+}  # what an issuer without them need not say
+_MEMBERS = {"iss", "name", "country", "status_bases", "roots", "types", "crls", *_NONE}
 _ROOT_MEMBERS = {"certificate", "since", "until", "origin"}
 _TYPE_MEMBERS = {"format", "type", "since", "until"}
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -52,9 +57,14 @@ def issuer_json(issuer: TrustedIssuer) -> dict[str, Any]:
             for kind in issuer.type_terms
         ],
         "crls": [base64.b64encode(crl).decode("ascii") for crl in issuer.crls],
-        **({"signers": [base64.b64encode(der).decode("ascii") for der in issuer.signers]} if issuer.signers else {}),
+        **_certificates("signers", issuer.signers),
+        **_certificates("stamp_roots", issuer.stamp_roots),
         **({"log_policies": list(issuer.log_policies)} if issuer.log_policies else {}),
     }
+
+
+def _certificates(name: str, ders: tuple[bytes, ...]) -> dict[str, list[str]]:
+    return {name: [base64.b64encode(der).decode("ascii") for der in ders]} if ders else {}
 
 
 def read_issuer(document: Any, decided_at: int | None = None) -> TrustedIssuer:
@@ -73,8 +83,10 @@ def read_issuer(document: Any, decided_at: int | None = None) -> TrustedIssuer:
     if not roots:
         raise DocumentError("issuer-form", "An issuer must have at least one root.")
     first, further = (bases[0], tuple(bases[1:])) if bases else ("", ())
-    known = TrustedIssuer(iss, name, (), frozenset(), first, country, further)
-    crls = tuple(_crl(crl, roots) for crl in _list(said["crls"], MOST_CRLS, "crls"))
+    stamp_roots = tuple(_stamp_root(der) for der in _list(said["stamp_roots"], MOST_STAMP_ROOTS, "stamp_roots"))
+    known = TrustedIssuer(iss, name, (), frozenset(), first, country, further, stamp_roots=stamp_roots)
+    crl_roots = issuer_of_terms(known, roots, types).crl_roots
+    crls = tuple(_crl(crl, crl_roots) for crl in _list(said["crls"], MOST_CRLS, "crls"))
     signers = tuple(_signer(der) for der in _list(said["signers"], MOST_SIGNERS, "signers"))
     logs = tuple(_list(said["log_policies"], MOST_LOGS, "log_policies"))
     if not all(type(log) is str for log in logs):
@@ -96,15 +108,21 @@ def crl_issuer(crl: bytes, roots: Iterable[bytes]) -> bytes:
     raise wrong
 
 
-def _crl(crl: Any, roots: tuple[TrustedRoot, ...]) -> bytes:
+def _crl(crl: Any, roots: tuple[bytes, ...]) -> bytes:
     der = _der(crl, "crls must be base64 of lists of revoked certificates.")
-    crl_issuer(der, [root.certificate for root in roots])
+    crl_issuer(der, roots)
     return der
 
 
 def _signer(signer: Any) -> bytes:
     der = _der(signer, "signers must be base64 of DER certificates.")
     x509.signing_key(der)
+    return der
+
+
+def _stamp_root(root: Any) -> bytes:
+    der = _der(root, "stamp_roots must be base64 of DER certificates.")
+    x509.require_root(der)
     return der
 
 

@@ -76,8 +76,7 @@ class TrustBook:
 def of_others(issuers: Iterable[TrustedIssuer]) -> Iterator[tuple[bytes, bytes]]:
     """The lists of revoked certificates that came with the decisions on issuers: (root, list), both DER."""
     for issuer in issuers:
-        roots = [root.certificate for root in issuer.root_terms]
-        yield from ((crl_issuer(crl, roots), crl) for crl in issuer.crls)
+        yield from ((crl_issuer(crl, issuer.crl_roots), crl) for crl in issuer.crls)
 
 
 async def own_issuer(reader: Store | Transaction) -> TrustedIssuer:

@@ -106,9 +106,9 @@ def from_vical(register: Register, encoded: bytes, root: bytes, at: int) -> From
 def from_bundle(register: Register, encoded: bytes, root_sha256: bytes, at: int) -> Change:
     """Rely on whoever signed a trust bundle of theirs, for what they issue themselves: on nobody whom they rely on.
 
-    With their signers of paper, whom codes name by key id alone, their lists of revoked certificates, and the keys of
-    their logs: nobody else tells of those. ``root_sha256`` is the fingerprint of their root, had by another way.
-    Raises ``DocumentError``.
+    With their signers of paper, whom codes name by key id alone, the roots of their time stamps, their lists of revoked
+    certificates, and the keys of their logs: nobody else tells of those. ``root_sha256`` is the fingerprint of their
+    root, had by another way. Raises ``DocumentError``.
     """
     bundle = trust_bundle.open_bundle(encoded, root_sha256, at)
     issuer = next((one for one in bundle.trust if one.iss == bundle.iss), None)
@@ -120,9 +120,11 @@ def from_bundle(register: Register, encoded: bytes, root_sha256: bytes, at: int)
     said = ByHand(issuer.name, issuer.country, issuer.iss, issuer.list_bases, types, origin)
     (known,) = by_hand(register, then.roots, said, at).issuers
     signers = tuple(dict.fromkeys((*known.signers, *then.signers)))
+    stamp_roots = tuple(dict.fromkeys((*known.stamp_roots, *then.stamp_roots)))
+    known = replace(known, signers=signers, stamp_roots=stamp_roots)
     crls = _newest_of_each(known, (*known.crls, *_lists(bundle, known)))
     logs = others_logs.newest_of_each(bundle.log_policies, known.log_policies)
-    return Change((replace(known, signers=signers, crls=crls, log_policies=logs),))
+    return Change((replace(known, crls=crls, log_policies=logs),))
 
 
 def kind_formats(kind: str, *, paper: bool) -> tuple[str, ...]:
@@ -136,16 +138,15 @@ def kind_formats(kind: str, *, paper: bool) -> tuple[str, ...]:
 
 
 def _lists(bundle: TrustBundle, issuer: TrustedIssuer) -> Iterator[bytes]:
-    """The bundle's lists of revoked certificates of the issuer's roots; not those of its time stamps."""
-    roots = {root.certificate for root in issuer.root_terms}
-    return (crl for certificate, crl in bundle.crls if certificate in roots)
+    """The bundle's lists of revoked certificates of the issuer's roots, those of its time stamps with them."""
+    return (crl for certificate, crl in bundle.crls if certificate in issuer.crl_roots)
 
 
 def _newest_of_each(issuer: TrustedIssuer, crls: Iterable[bytes]) -> tuple[bytes, ...]:
     """One list for a root, which no older one takes the place of: what was revoked stays so."""
-    roots, newest = [root.certificate for root in issuer.root_terms], dict[bytes, bytes]()
+    newest = dict[bytes, bytes]()
     for crl in crls:
-        root = crl_issuer(crl, roots)
+        root = crl_issuer(crl, issuer.crl_roots)
         held = newest.get(root)
         if held is None or x509.read_crl(crl, root).number > x509.read_crl(held, root).number:
             newest[root] = crl
@@ -158,14 +159,13 @@ def with_crl(register: Register, crl: bytes) -> Change:
     Raises ``DocumentError`` for a list of nobody whose root is known.
     """
     for issuer in register.issuers.values():
-        roots = [root.certificate for root in issuer.root_terms]
         try:
-            root = crl_issuer(crl, roots)
+            root = crl_issuer(crl, issuer.crl_roots)
         except DocumentError as wrong:
             if wrong.rule != "issuer-crl":
                 raise
             continue
-        others = tuple(held for held in issuer.crls if crl_issuer(held, roots) != root)
+        others = tuple(held for held in issuer.crls if crl_issuer(held, issuer.crl_roots) != root)
         return Change((replace(issuer, crls=(*others, crl)),))
     raise DocumentError("issuer-crl", "No trusted issuer has a root that signed this list of revoked certificates.")
 

@@ -150,10 +150,9 @@ def issuer_once(proposed: Proposed) -> None:
 
 def not_ourselves(proposed: Proposed) -> None:
     """Our own roots and types follow from who we are."""
-    ours = set(proposed.ours.roots)
+    ours = set(proposed.ours.crl_roots)
     for issuer in proposed.change.issuers:
-        roots = {root.certificate for root in issuer.root_terms}
-        if issuer.key == proposed.ours.key or roots & ours:
+        if issuer.key == proposed.ours.key or ours & set(issuer.crl_roots):
             raise Conflict("This is this service itself: what it issues is relied on as it is.")
 
 
@@ -196,7 +195,7 @@ def name_of_one(proposed: Proposed) -> None:
 
 def root_of_one(proposed: Proposed) -> None:
     """A root speaks for one issuer, and so does its name: lists of revoked certificates go by names."""
-    names = {key: set(map(_subject, _roots(issuer))) for key, issuer in proposed.after.items()}
+    names = {key: set(map(_subject, issuer.crl_roots)) for key, issuer in proposed.after.items()}
     for issuer in proposed.change.issuers:
         for key, other in proposed.after.items():
             if key != issuer.key and names[key] & names[issuer.key]:
@@ -254,14 +253,9 @@ def require_changeable(proposed: Proposed) -> None:
         rule(proposed)
 
 
-def _roots(issuer: TrustedIssuer) -> tuple[bytes, ...]:
-    return tuple(root.certificate for root in issuer.root_terms) or issuer.roots
-
-
 def _crl_numbers(issuer: TrustedIssuer) -> Mapping[bytes, int]:
     """Of each root that has a list, the list's number."""
-    roots = [root.certificate for root in issuer.root_terms]
-    owners = [(crl_issuer(crl, roots), crl) for crl in issuer.crls]
+    owners = [(crl_issuer(crl, issuer.crl_roots), crl) for crl in issuer.crls]
     return {root: read_crl(crl, root).number for root, crl in owners}
 
 

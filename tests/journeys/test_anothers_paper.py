@@ -107,6 +107,12 @@ class Neighbours:
         assert [(answer["verdict"], failed(answer)) for answer in answers] == list(online.values())
         return online
 
+    async def times(self, paper: Paper) -> list[str]:
+        """Whether the time of signing is proven here, and without a network."""
+        online, offline = await checked(self.here, paper.letter, "application/pdf"), self.terminal.verify(paper.letter)
+        told = [check for answer in (online, (await offline)[1]) for check in answer["checks"]]
+        return [check["evidence"]["time"] for check in told if check["id"] == "document_integrity"]
+
     async def _known(self, document: bytes, media: str) -> dict[str, Any]:
         """Once the list from there has come, for which a check waits two seconds."""
         for _ in range(5):
@@ -158,11 +164,12 @@ async def test_a_letter_from_elsewhere(neighbours: Neighbours) -> None:
         change = await neighbours.import_bundle()
         (issuer,) = change["issuers"]
         vct = IMMIGRATION_STATUS.forms["idv1"].type
-        assert (len(issuer["signers"]), len(issuer["crls"])) == (1, 1)
+        assert [len(issuer[what]) for what in ("signers", "stamp_roots", "crls")] == [1, 1, 2]
         assert {kind["format"] for kind in issuer["types"] if kind["type"] == vct} == {"dc+sd-jwt", "idv1"}
         await neighbours.agree(change)
         accepted = dict.fromkeys(paper.forms(), ("accept", []))
         assert await neighbours.found(paper) == accepted
+        assert await neighbours.times(paper) == ["proven", "proven"]
 
         await neighbours.agree(without_codes(await neighbours.import_bundle()))
         assert await neighbours.found(paper) == {

@@ -296,6 +296,10 @@ def issuer_lines(document: Mapping[str, Any]) -> list[Said]:
         lines += [
             Said(N_("Signs on paper (SHA-256 of its certificate)"), _sha256(der)) for der in issuer.get("signers", [])
         ]
+        lines += [
+            Said(N_("Root of its time stamps (SHA-256 of its certificate)"), _sha256(der))
+            for der in issuer.get("stamp_roots", [])
+        ]
         lines += [Said(N_("List of revoked certificates (SHA-256)"), _sha256(crl)) for crl in issuer["crls"]]
         for policy in issuer.get("log_policies", []):
             digest = hashlib.sha256(policy.encode()).hexdigest()

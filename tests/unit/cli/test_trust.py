@@ -19,6 +19,7 @@ from idverify.formats import x509
 from idverify.services.trusted_issuers import Register, read_change
 from idverify.web.pages.act_words import issuer_lines
 from tests.simulators import credential_world as world
+from tests.simulators import paper_world as paper
 from tests.simulators import vical_world as vicals
 from tests.simulators.foreign_issuer import NORTH, SOUTH, VCT
 from tests.simulators.makers import in_pem
@@ -133,17 +134,20 @@ def test_who_signs_paper_is_told(
 ) -> None:
     """Of a bundle: which certificates sign its paper, which list revokes, whose log is believed; by their digests."""
     signer = world.leaf(x509.Purpose.PAPER)
-    named = replace(BUNDLE, trust=(replace(world.TRUSTED, signers=(signer,)),))
+    named = replace(BUNDLE, trust=(replace(world.TRUSTED, signers=(signer,), stamp_roots=(paper.stamp_root(),)),))
     (place / "bundle.jwt").write_bytes(signed(named))
     _, (issuer,) = _run(monkeypatch, place, "bundle.jwt", "--root-sha256", PIN.hex())
     text = capsys.readouterr().out
 
     assert f"for {world.VCT} (idv1) since" in text
     assert f"signs on paper: SHA-256 {x509.fingerprint(signer).hex()}" in text
+    assert f"root of its time stamps: SHA-256 {x509.fingerprint(paper.stamp_root()).hex()}" in text
     assert f"list of revoked certificates: SHA-256 {hashlib.sha256(issuer.crls[0]).hexdigest()}" in text
     assert text.count("keys of its log: policy with SHA-256") == len(issuer.log_policies) == 2
     shown = {line.label: line.value for line in issuer_lines(json.loads((place / "change.json").read_text()))}
     assert shown["Signs on paper (SHA-256 of its certificate)"] == x509.fingerprint(signer).hex()
+    of_stamps = shown["Root of its time stamps (SHA-256 of its certificate)"]
+    assert of_stamps == x509.fingerprint(paper.stamp_root()).hex()
     digest = hashlib.sha256(issuer.log_policies[-1].encode()).hexdigest()
     assert shown["Keys of its public ledger (SHA-256 of the policy)"] == digest
 

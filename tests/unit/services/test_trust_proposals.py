@@ -24,6 +24,7 @@ from idverify.services.trusted_issuers import (
     require_changeable,
 )
 from tests.simulators import credential_world as world
+from tests.simulators import paper_world as paper
 from tests.simulators import vical_world as vicals
 from tests.simulators.foreign_issuer import NORTH, SOUTH, VCT
 from tests.simulators.witness_memory import cosigners
@@ -220,6 +221,41 @@ def test_somebody_s_revoked_certificates() -> None:
     assert register.issuers[world.ISS].crls == (their_crl(),)
     assert grown.issuers[world.ISS].crls == back.crls == (their_crl(7, number=2),)
     assert {number for _, number in store.revoked_serials} == {7}
+
+
+def _stamp_crl(number: int, *revoked: int) -> bytes:
+    root, times = paper.stamp_root(), {"this_update": NOW - 60, "next_update": NOW + DAY}
+    tbs = x509_build.tbs_crl(root, number=number, revoked=[(serial, NOW - 60) for serial in revoked], **times)
+    return x509_build.seal_crl(tbs, world.sign(paper.STAMP_ROOT_KEY, tbs))
+
+
+def test_somebody_s_time_stamps() -> None:
+    """The root of them comes with its list of revoked certificates, and both stay; it is nobody else's root."""
+    root, listed = paper.stamp_root(), _stamp_crl(2, 7)
+    with_stamps = replace(
+        BUNDLE, trust=(replace(world.TRUSTED, stamp_roots=(root,)),), crls=(*BUNDLE.crls, (root, listed))
+    )
+    older = replace(with_stamps, crls=(*BUNDLE.crls, (root, _stamp_crl(1))))
+    register = after(Register(), from_bundle(Register(), signed(), PIN, NOW))
+    grown = after(register, from_bundle(register, signed(with_stamps), PIN, NOW))
+    change = from_bundle(grown, signed(older), PIN, NOW)
+    (back,) = change.issuers
+    store = x509.trust_store(grown.issuers, of_others(grown.issuers.values()))
+
+    assert register.issuers[world.ISS].stamp_roots == ()
+    assert (back.stamp_roots, back.roots, back.crls) == ((root,), (world.ROOT,), (their_crl(), listed))
+    assert read_change(change_json(change), 1).issuers == (back,)
+    assert {number for _, number in store.revoked_serials} == {7}
+    for stranger in (NORTH.trusted(NOW), OURS):
+        wrong = replace(stranger, name="Other", stamp_roots=(root,))
+        proposed = Proposed(change, Register(issuers={wrong.key: wrong}), OURS if stranger is not OURS else wrong)
+        with pytest.raises(Conflict):
+            require_changeable(proposed)
+    with pytest.raises(Conflict, match="held"):
+        require_changeable(Proposed(Change((replace(back, crls=(their_crl(), _stamp_crl(1))),)), grown, OURS))
+    for der in (b"no certificate", PAPER):
+        with pytest.raises(Unprocessable):
+            read_change(change_json(Change((replace(back, stamp_roots=(der,)),))), 1)
 
 
 def test_somebody_s_log() -> None:
