@@ -187,8 +187,8 @@ def stamped_in_order(seen: Seen) -> None:
 
 
 def stamped_in_period(seen: Seen) -> None:
-    """RFC 3280 section 4.2.1.4: the key was in use when, for sure, the signature was there."""
-    proven = letter_stamps.proven_at(seen.stamps)
+    """RFC 3280 section 4.2.1.4: the key was in use when, by its own time stamp, the signature was there."""
+    proven = letter_stamps.signature_proven_at(seen.stamps)
     if proven is not None:
         x509.require_signed_in_period(seen.leaf, proven)
 

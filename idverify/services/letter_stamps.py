@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -36,12 +36,16 @@ class Worth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One stamp: ``rule`` says which kind it is, ``at`` what it says (Unix seconds), ``wrong`` why it does not hold."""
+    """One stamp: ``rule`` says which kind it is, ``at`` what it says (Unix seconds), ``wrong`` why it does not hold.
+
+    ``until`` is when its authority's certificate ends, if it is one of ours.
+    """
 
     rule: str
     at: int
     worth: Worth
     wrong: DocumentError | None = None
+    until: int = 0
 
     def shown(self) -> dict[str, str]:
         """As evidence."""
@@ -71,7 +75,23 @@ def judged(
             found.append(_broken(DOCUMENT_STAMP, "It does not cover the letter's signature."))
         else:
             found.append(_judge(DOCUMENT_STAMP, one.cms, partial(_of_document, pdf, one), relied, at))
-    return tuple(found)
+    return tuple(_kept_up(found, at))
+
+
+def _kept_up(found: Sequence[Judged], at: int) -> list[Judged]:
+    """ETSI EN 319 102-1 section 5.6: who stamped the document while an earlier stamp held has kept that up.
+
+    ``found`` are the stamps of the signature and then those over it, each of which is over all before it.
+    """
+    kept: list[Judged] = []
+    known_at = at  # by this time, for sure, what is before was there
+    for one in reversed(found):
+        if one.worth is Worth.AUTHORITY_EXPIRED and known_at <= one.until:
+            one = replace(one, worth=Worth.HELD)  # noqa: PLW2901  the one that is kept
+        if one.rule == DOCUMENT_STAMP and one.worth is Worth.HELD:
+            known_at = min(known_at, one.at)
+        kept.insert(0, one)
+    return kept
 
 
 def _judge(rule: str, token: bytes, hashed: stamped.Hashed, relied: stamped.Relied, at: int) -> Judged:
@@ -85,8 +105,8 @@ def _judge(rule: str, token: bytes, hashed: stamped.Hashed, relied: stamped.Reli
     except DocumentError as wrong:
         return _broken(rule, wrong.detail)
     assert stamp.leaf is not None
-    worth = Worth.AUTHORITY_EXPIRED if at > x509.not_after(stamp.leaf) else Worth.HELD
-    return Judged(rule, stamp.at, worth)
+    until = x509.not_after(stamp.leaf)
+    return Judged(rule, stamp.at, Worth.AUTHORITY_EXPIRED if at > until else Worth.HELD, until=until)
 
 
 def _broken(rule: str, why: str) -> Judged:
@@ -100,6 +120,14 @@ def _of_document(pdf: bytes, stamp: Signature, algorithm: str) -> bytes:
 def proven_at(stamps: tuple[Judged, ...]) -> int | None:
     """The earliest time at which the letter's signature was there for sure (Unix seconds)."""
     return min((one.at for one in stamps if one.worth is Worth.HELD), default=None)
+
+
+def signature_proven_at(stamps: tuple[Judged, ...]) -> int | None:
+    """The earliest of its own stamps, by which whoever signed had it dated; ``None``: none holds.
+
+    One over the document may be added years later, and says nothing of how late it was signed.
+    """
+    return proven_at(tuple(one for one in stamps if one.rule == SIGNATURE_STAMP))
 
 
 def evidence(stamps: tuple[Judged, ...], claimed: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.simulators import stamp_world as stamps
 
 AT: Final = world.NOW + 60
 HOUR: Final = 3600
+_NEXT: Final = world.NOW + 3 * HOUR
 _LATER: Final = AT + 40 * world.DAY
 
 
@@ -34,6 +35,11 @@ def _strange() -> stamps.Stamping:
     return stamps.by(world.leaf(x509.Purpose.TIME_STAMP, key=world.STRANGER_KEY), world.STRANGER_KEY)
 
 
+def _used_for_an_hour() -> bytes:
+    """A certificate for paper whose key is in use for an hour more."""
+    return letters.paper_leaf(stamps.in_use_until(world.NOW + HOUR))
+
+
 def holds() -> Iterator[Stamped]:
     """Stamps that prove nothing here, and break nothing."""
     signed = letters.signed()
@@ -43,6 +49,13 @@ def holds() -> Iterator[Stamped]:
     brief = stamps.by(stamps.leaf(days=30))
     yield Stamped("", "an authority that has expired since", letters.stamped(brief), _LATER)
     yield Stamped("", "B-B, and a time stamp over the document", stamps.over_document(signed, stamps.by()))
+    late = stamps.by(at=world.NOW + 2 * HOUR)
+    of_short_use = letters.stamped(chain=[_used_for_an_hour()])
+    yield Stamped("", "B-B, stamped after the key was in use", stamps.over_document(of_short_use, late), _NEXT)
+    renewed = stamps.over_document(letters.stamped(stamps.by(), chain=[_used_for_an_hour()]), late)
+    yield Stamped("", "B-T, renewed after the key was in use", renewed, _NEXT)
+    kept_up = stamps.over_document(letters.stamped(brief, chain=[_used_for_an_hour()]), late)
+    yield Stamped("", "renewed before its first authority had expired", kept_up, _LATER)
 
 
 # What is wrong with a stamp, whatever it is over
@@ -85,6 +98,8 @@ def broken() -> Iterator[Stamped]:
     yield Stamped(SIGNATURE_STAMP, "the second of two", second)
     many = letters.stamped(*(stamps.by(at=world.NOW + number) for number in range(5)))
     yield Stamped(SIGNATURE_STAMP, "five of them", many)
-    until = letters.paper_leaf(stamps.in_use_until(world.NOW + HOUR))
-    late = letters.stamped(stamps.by(at=world.NOW + 2 * HOUR), chain=[until])
-    yield Stamped("key-usage-period", "stamped after the key was in use", late, world.NOW + 3 * HOUR)
+    late = letters.stamped(stamps.by(at=world.NOW + 2 * HOUR), chain=[_used_for_an_hour()])
+    yield Stamped("key-usage-period", "stamped after the key was in use", late, _NEXT)
+    brief = stamps.by(stamps.leaf(days=30), at=world.NOW + 2 * HOUR)
+    renewed = stamps.over_document(letters.stamped(brief, chain=[_used_for_an_hour()]), stamps.by(at=_NEXT))
+    yield Stamped("key-usage-period", "and renewed, so that its stamp still counts", renewed, _LATER)

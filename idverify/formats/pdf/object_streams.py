@@ -36,11 +36,11 @@ class _Indexed(NamedTuple):
 @contextmanager
 def read_by_index() -> Iterator[None]:
     """While this is open, in the one thread that a worker has; indexes are kept for as long."""
-    _READER._get_object_from_stream = _by_index()  # noqa: SLF001
+    _READER._get_object_from_stream = _by_index()  # noqa: SLF001  as above
     try:
         yield
     finally:
-        _READER._get_object_from_stream = _THEIRS  # noqa: SLF001
+        _READER._get_object_from_stream = _THEIRS  # noqa: SLF001  as above
 
 
 def _by_index() -> Callable[[Any, int, int, int], Any]:

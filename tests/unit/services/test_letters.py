@@ -261,6 +261,23 @@ async def test_a_time_stamp_proves_when_it_was_signed() -> None:
     assert (none["time"], none["time_stamps"], "proven_at" in none) == ("claimed", [], False)
 
 
+async def test_a_later_stamp_keeps_up_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the authority of the earlier one had expired; from then on nothing but its own time is proven."""
+    day = world.DAY
+    first, much_later = stamps.by(stamps.leaf(days=30)), AT + 60 * day
+
+    async def told(renewed_at: int) -> tuple[str, list[str]]:
+        pdf = stamps.over_document(letters.stamped(first), stamps.by(at=renewed_at))
+        said = await _stamps(pdf, stamps.trust(), much_later)
+        return said["proven_at"], [one["worth"] for one in said["time_stamps"]]
+
+    in_time = await told(world.NOW + 20 * day)
+    assert in_time == ("2026-09-21T14:13:21Z", ["held", "held"])
+    assert await told(world.NOW + 40 * day) == ("2026-10-31T14:13:20Z", ["authority-expired", "held"])
+    monkeypatch.setattr(letter_stamps, "_kept_up", lambda found, _at: found)
+    assert await told(world.NOW + 20 * day) != in_time
+
+
 async def test_a_time_stamp_that_proves_nothing() -> None:
     """Of an issuer whose authority is not known here, of a stranger, of an authority that has expired: it is said."""
     strange = stamps.by(world.leaf(x509.Purpose.TIME_STAMP, key=world.STRANGER_KEY), world.STRANGER_KEY)
