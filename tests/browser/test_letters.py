@@ -57,6 +57,16 @@ async def _file(visitor: Visitor, link: str) -> bytes:
     return (await (await downloading.value).path()).read_bytes()
 
 
+async def _found_by_reference(officer: Visitor) -> None:
+    """By what stands at the foot of the newest letter, somebody at the counter is found."""
+    reference = str(await officer.page.locator(DOWNLOAD).first.get_attribute("href")).rpartition("/")[2]
+    record = officer.page.url.partition("/letters")[0]
+    await officer.go("/officer")
+    await officer.fill("Reference of a person or of a letter", f"{reference[:16]} {reference[16:]}")
+    await officer.press("Open the record")
+    assert officer.page.url == record
+
+
 @pytest.mark.parametrize("language", Language)
 async def test_letters_at_both_desks(
     browser: Browser, newcomer: Newcomer, deployment: Deployment, language: Language
@@ -97,6 +107,8 @@ async def test_letters_at_both_desks(
     await officer.press("Issue the letter")
     await confirm(officer)
     await officer.reads("The letter is ready. It stands first in the list below: print it, or download it.")
+
+    await _found_by_reference(officer)
 
     await enrol_with_slip(citizen, code)
     await citizen.go("/citizen")

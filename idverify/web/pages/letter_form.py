@@ -59,25 +59,29 @@ class ChoicesForm(Form):
         )
 
 
-class LetterForm(ChoicesForm):
-    """The same, of which document; ``replaces`` is a copy of one's own that is withdrawn with it."""
-
-    type: Annotated[str, Says(_DOCUMENT, _DOCUMENT)]
-    replaces: Annotated[str | None, Field(pattern=_HANDLE), Says(_CHOOSE, _CHOOSE)] = None
-
-
 class CodeForm(Form):
     """Which document a code is for."""
 
     type: Annotated[str, Says(_DOCUMENT, _DOCUMENT)]
 
 
-class CollectForm(ChoicesForm):
-    """The code that somebody brought, and how the letter is made."""
+class LetterForm(ChoicesForm, CodeForm):
+    """Of which document, and how; ``replaces`` is a copy of one's own that is withdrawn with it.
 
+    The fields of the base that stands last come first, on the page and among what is missing.
+    """
+
+    replaces: Annotated[str | None, Field(pattern=_HANDLE), Says(_CHOOSE, _CHOOSE)] = None
+
+
+class _BroughtCode(Form):
     code: Annotated[
         str, Field(max_length=100), Says(N_("Type the code that is on the sheet"), N_("The code is too long"))
     ]
+
+
+class CollectForm(ChoicesForm, _BroughtCode):
+    """The code that somebody brought, and how the letter is made."""
 
 
 M = TypeVar("M", bound=ChoicesForm)

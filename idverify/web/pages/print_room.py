@@ -48,13 +48,15 @@ _NOBODY_DUE: Final = N_("Nobody needs one: everybody who may have it has a lette
 _REFERENCE: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class OrderForm(ChoicesForm):
+class _Ordered(Form):
+    people: Annotated[str, Says(_LIST, _LONG)]
+    type: Annotated[str, Says(_DOCUMENT, _DOCUMENT)]
+
+
+class OrderForm(ChoicesForm, _Ordered):
     """For whom, of which document, and how all of them are printed."""
 
     model_config = ConfigDict(str_max_length=MAX_BODY)
-
-    people: Annotated[str, Says(_LIST, _LONG)]
-    type: Annotated[str, Says(_DOCUMENT, _DOCUMENT)]
 
 
 class DueForm(Form):

@@ -137,11 +137,12 @@ def _above_foot(page: pypdfium2.PdfPage, words: str) -> float:
 
 
 def test_a_list_is_not_torn_apart() -> None:
-    """What the colours mean stands on one page, in large print too; how to check, in a letter of the usual size."""
+    """What the colours mean, and how to check, stand on one page each, in a letter of the usual size."""
     for kind, first, last in (
-        ("Welsh, large, portrait in the code", "Derbyniwyd", "Gwrthodwyd"),
-        ("large", "Accepted", "Rejected"),
+        ("Welsh", "Derbyniwyd", "Gwrthodwyd"),
+        ("English", "Accepted", "Rejected"),
         ("English", "Open this address", "Compare the photo"),
+        ("identity, no photo", "Open this address", "There is no photo"),
     ):
         with pypdfium2.PdfDocument(_of_a_demonstration(kind)) as document:
             pages = [page.get_textpage().get_text_bounded() for page in document]

@@ -33,6 +33,22 @@ async def test_a_small_photo_of_whom_there_is_none(people: People) -> None:
     assert (page.status, NO_PHOTO in page.text) == (400, True)
 
 
+async def test_what_is_missing_is_told_in_the_order_of_the_page(people: People) -> None:
+    """Who goes by the keyboard from one error to the next goes down the form once."""
+    person = await people.served.api.person_with_status()
+    officer = people.browser()
+    await officer.enrol(await people.invite_officer("Piet Printer"))
+    chosen = ["Choose what the letter is for", "Choose the language of the letter"]
+    for path, form, first in (
+        (f"/officer/people/{person}/letters", f"/officer/people/{person}/letters", ["Choose the document"]),
+        (COLLECTION, COLLECTION, ["Type the code that is on the sheet"]),
+        ("/officer/print-room", "/officer/print-room", ["Choose the document"]),
+    ):
+        page = await officer.fill(await officer.open(path), form)
+        places = [page.text.index(error) for error in first + chosen]
+        assert (page.status, places) == (400, sorted(places))
+
+
 async def test_a_person_whose_status_gives_none(people: People) -> None:
     """Another document than the status gives, and a suspended status: told beside the question."""
     person = await people.served.api.person_with_status()
