@@ -17,7 +17,7 @@ from idverify.formats.x509 import key_id
 from idverify.ledger.commitment import Record, commitment
 from idverify.ledger.entry import Draft, EntryType
 from idverify.ledger.identity import LogIdentity
-from idverify.ledger.policy import Policy
+from idverify.ledger.policy import Policies, Policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
 from idverify.services import letter_pdf
@@ -154,9 +154,9 @@ async def receipt_of(said: Record, signer: SoftwareSigner | None = None) -> byte
     return TlogProof(1, tuple(hashes), note, Opening(entry, salt, said).encode()).encode()
 
 
-async def judged(receipt: bytes, pdf: bytes = LETTER) -> Verified:
+async def judged(receipt: bytes, pdf: bytes = LETTER, **relying_on: Any) -> Verified:
     """The verdict on the honest letter with a receipt."""
-    relying = replace(verifier(AT, code.trust()), sandbox=InProcess(), states=letters.states)
+    relying = replace(verifier(AT, code.trust()), sandbox=InProcess(), states=letters.states, **relying_on)
     return await verify(relying, Submission(pdf, receipt), AT)
 
 
@@ -191,6 +191,18 @@ async def test_a_receipt_of_another_log() -> None:
     """Of the same name, signed with another key."""
     found = await judged(await receipt_of(record(), SoftwareSigner(seed=b"1" * 32)))
     assert (found.verdict.verdict, told(found).evidence) == (Outcome.REJECT, {"rule": "checkpoint"})
+
+
+async def test_a_receipt_of_an_older_shard() -> None:
+    """It outlives its log: the newest shard is named beside it, by whatever key; that one alone is not enough."""
+    older, newer = Policy.of_log([SoftwareSigner().verifier]), SoftwareSigner(name="log.example/2", seed=b"2" * 32)
+    receipt = await receipt_of(record())
+    for next_shard in (newer, replace(newer, seed=bytes(32))):
+        next_one = Policy.of_log([next_shard.verifier])
+        both = await judged(receipt, log_policy=Policies((older, next_one)))
+        assert (told(both).result, (told(both).evidence or {})["origin"]) == (Result.PASS, ORIGIN)
+        alone = await judged(receipt, log_policy=Policies((next_one,)))
+        assert (told(alone).evidence, alone.verdict.verdict) == ({"rule": "checkpoint"}, Outcome.REJECT)
 
 
 async def test_a_letter_that_was_changed() -> None:
