@@ -95,12 +95,23 @@ async def test_the_pdf_of_a_receipt(served: SoftwareOffice, language: Language) 
         (relation,) = {str(spec.AFRelationship) for spec in opened.Root.AF}
         assert relation == "/Data"
     assert hashlib.sha256(receipt.encode()).hexdigest() in shown(pdf)
+    assert all(margin > 17 for margin in right_margins(pdf))
 
 
 def shown(pdf: bytes) -> str:
     """All that the first page shows, margins too, by a reader that knows nothing of tags."""
     page = pypdfium2.PdfDocument(pdf)[0]
     return "".join(page.get_textpage().get_text_bounded().split())
+
+
+def right_margins(pdf: bytes) -> list[float]:
+    """Millimetres that each page leaves free on the right."""
+    margins = []
+    for page in pypdfium2.PdfDocument(pdf):
+        image = page.render(scale=2, grayscale=True).to_pil().point(lambda tone: 255 - tone)
+        _, _, right, _ = image.getbbox()
+        margins.append((image.width - right) / 2 * 25.4 / 72)
+    return margins
 
 
 async def test_it_is_no_letter(served: SoftwareOffice) -> None:
