@@ -12,12 +12,14 @@ from hsm.admission import Priority
 from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import (
+    HsmAmbiguous,
     HsmBusy,
     HsmDecryptFailed,
     HsmError,
     HsmKeyMissing,
     HsmModuleMissing,
     HsmOutcomeUnknown,
+    HsmPinMissing,
     HsmPinRefused,
     HsmPolicy,
     HsmSharesRefused,
@@ -25,7 +27,7 @@ from hsm.errors import (
     HsmTokenMissing,
     HsmUnavailable,
 )
-from hsm.health import HsmHealth, HsmState
+from hsm.health import BreakerState, HsmHealth, HsmState
 from hsm.keys import Algorithm, KeyInfo
 from hsm.roles import KeyRole, RoleKey, Roles, RoleSignature
 from hsm.token_set import TokenSet
@@ -33,7 +35,9 @@ from hsm.tokens import init_token
 
 __all__ = [
     "Algorithm",
+    "BreakerState",
     "Hsm",
+    "HsmAmbiguous",
     "HsmBusy",
     "HsmDecryptFailed",
     "HsmError",
@@ -41,6 +45,7 @@ __all__ = [
     "HsmKeyMissing",
     "HsmModuleMissing",
     "HsmOutcomeUnknown",
+    "HsmPinMissing",
     "HsmPinRefused",
     "HsmPolicy",
     "HsmSharesRefused",

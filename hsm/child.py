@@ -1,7 +1,8 @@
 """What the programs that hold a PIN have in common: how they are hardened, and how they talk to their parent.
 
 Such a program gets the number of its socket as its only argument. The first frame is its configuration in JSON,
-the PIN included. It ends when the socket closes, so it cannot outlive its parent.
+which names the PIN file or, to make a token, holds its PINs. It ends when the socket closes, so it cannot outlive
+its parent.
 """
 
 import contextlib
@@ -12,10 +13,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hsm.ckr import Fault
+from hsm.errors import HsmPinMissing
 from hsm.frames import Frame, FrameReader, Status, encode
+from hsm.pins import read_pin
 
 _READ_SIZE = 256 * 1024
 _PR_SET_DUMPABLE = 4  # prctl(2)
@@ -51,18 +55,28 @@ def run(serve: Serve) -> None:
         channel = Channel(sock)
         request, settings = _configuration(channel)
         try:
+            _read_pin(settings)
             serve(channel, request, settings)
         except Fault as fault:
             channel.send([encode(request, fault.status, b"", fault.sentence.encode())])
 
 
 def _configuration(channel: Channel) -> tuple[int, dict[str, Any]]:
-    """The first frame, parsed; its bytes, which hold the PIN, are dropped on return."""
+    """The first frame, parsed."""
     frames = channel.receive()
     if not frames:
         raise ConnectionResetError("Expected a configuration, got the end of the parent.")
     request, _, _, configuration = frames[0]
     return request, json.loads(configuration)
+
+
+def _read_pin(settings: dict[str, Any]) -> None:
+    """Put the PIN in the place of the path of its file."""
+    if (path := settings.pop("pin_file", None)) is not None:
+        try:
+            settings["pin"] = read_pin(Path(path))
+        except HsmPinMissing as error:
+            raise Fault(Status.PIN_MISSING, str(error)) from None
 
 
 def answer_once(channel: Channel, request: int, answer: bytes) -> None:

@@ -20,7 +20,7 @@ from hsm.admission import Priority
 from hsm.config import TokenConfig
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmUnavailable
 from hsm.frames import Op, join_pair
-from hsm.health import HsmHealth, HsmState, Latencies
+from hsm.health import BreakerState, HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
 from hsm.pool import Pool
 from hsm.supervisor import Supervisor
@@ -187,6 +187,11 @@ class Hsm:
             last_error=pool.last_error if pool else None,
             sessions=supervisor.sessions if supervisor else self._token.sessions,
             pin_count_low=supervisor.pin_count_low if supervisor else False,
+            reason=supervisor.reason if supervisor else None,
+            refused=supervisor is not None and supervisor.refused is not None,
+            breaker=supervisor.breaker.state if supervisor else BreakerState.CLOSED,
+            probe_key=supervisor.probe_key if supervisor else None,
+            since_probe=supervisor.since_probe if supervisor else None,
         )
 
     @property
@@ -199,13 +204,11 @@ class Hsm:
         """What the next request can expect; costs next to nothing, unlike `health`."""
         if self._pool is None or self._supervisor is None:
             return HsmState.CLOSED
+        if self._pool.workers:
+            return HsmState.READY if len(self._pool.workers) == self._token.workers else HsmState.DEGRADED
         if self._supervisor.refused is not None:
             return HsmState.REFUSED
-        if self._pool.is_down:
-            return HsmState.DOWN
-        if len(self._pool.workers) == self._token.workers:
-            return HsmState.READY
-        return HsmState.DEGRADED if self._pool.workers else HsmState.RESTARTING
+        return HsmState.DOWN if self._pool.is_down else HsmState.RESTARTING
 
     def _submit(
         self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority = Priority.NORMAL

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from hsm.errors import HsmModuleMissing, HsmTokenMissing
 
+PROBE_LABEL = "probe"
+"""Of the key pair that signs probes and nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenConfig:
@@ -19,6 +22,9 @@ class TokenConfig:
     `sessions` is how many threads of one worker use the token at once, each in a session of its own: for network HSMs,
     which answer late rather than slowly. A module that cannot lock gets one. `module_arguments` is handed to the
     module at initialisation, for those that need it (NSS: "configdir='sql:DIR'").
+
+    `probe_key` is the id of the key whose signature shows that the token works, before a worker serves and every
+    `probe_every` seconds while nothing else is asked of it; without one it is the key pair labelled `PROBE_LABEL`.
     """
 
     module: Path
@@ -32,6 +38,8 @@ class TokenConfig:
     hang_after: float = 5.0
     sessions: int = 1
     module_arguments: str | None = None
+    probe_key: bytes | None = None
+    probe_every: float = 10.0
 
 
 def check_paths(module: Path, softhsm_conf: Path | None) -> None:

@@ -5,8 +5,10 @@ HsmError
 ├── HsmTimeout          the deadline passed; a repeatable operation had no effect that matters
 ├── HsmUnavailable      the token is down or its signer process cannot be kept alive
 ├── HsmKeyMissing       the token has no such key
+├── HsmPinMissing       no PIN file, or one that holds no PIN or that others can read; the token was not asked
 ├── HsmPinRefused       terminal: the PIN is wrong, locked or about to be locked; it is never tried again
 ├── HsmTokenMissing     no token with that label and serial
+├── HsmAmbiguous        several tokens or keys answer to one name
 ├── HsmModuleMissing    no PKCS#11 module at that path
 ├── HsmDecryptFailed    the ciphertext or wrapped key was not made with this key, or was altered
 ├── HsmPolicy           the caller asked for what this package does not do: a bug, never repeated
@@ -17,6 +19,10 @@ HsmError
 
 class HsmError(Exception):
     """The root: catch this to catch everything this package raises on purpose."""
+
+    def __str__(self) -> str:
+        """The sentence it was raised with; without one, what its class stands for: never nothing."""
+        return super().__str__() or f"{type(self).__name__}. {type(self).__doc__ or HsmError.__doc__}"
 
 
 class HsmBusy(HsmError):
@@ -39,12 +45,20 @@ class HsmKeyMissing(HsmError):
     """No key of that CKA_ID in the token."""
 
 
+class HsmPinMissing(HsmError):
+    """The PIN file cannot be used as it is. No attempt was made, so the token is no nearer to locking."""
+
+
 class HsmPinRefused(HsmError):
     """The PIN did not open the token. One attempt only: tokens lock after a few."""
 
 
 class HsmTokenMissing(HsmError):
-    """The module shows no token of that label and serial, or more than one."""
+    """The module shows no token of that label and serial."""
+
+
+class HsmAmbiguous(HsmError):
+    """More than one token of a label, or key of an id, is there: which one is meant cannot be guessed."""
 
 
 class HsmModuleMissing(HsmError):

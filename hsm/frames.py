@@ -55,6 +55,8 @@ class Status(IntEnum):
     KEY_MISSING = 6
     DECRYPT_FAILED = 7
     POLICY = 8
+    PIN_MISSING = 9
+    AMBIGUOUS = 10
 
 
 class FrameError(ValueError):

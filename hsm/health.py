@@ -12,15 +12,28 @@ class HsmState(StrEnum):
 
     CLOSED = "closed"
     READY = "ready"  # every worker serves
-    DEGRADED = "degraded"  # some workers serve, the others are being restarted
+    DEGRADED = "degraded"  # some workers serve, the others are being restarted or were refused
     RESTARTING = "restarting"  # none serves; requests wait for the restart under way
     DOWN = "down"  # none serves and the last start failed; requests are refused until one succeeds
-    REFUSED = "refused"  # the token refused the PIN: an operator must act
+    REFUSED = "refused"  # none serves, as the token refused the PIN: an operator must act
+
+
+class BreakerState(StrEnum):
+    """Whether a token that failed is tried again."""
+
+    CLOSED = "closed"  # nothing has failed since the last proof that it works
+    OPEN = "open"  # it failed; the next attempt waits for its time
+    HALF_OPEN = "half-open"  # one worker tries it: its probe decides
 
 
 @dataclass(frozen=True, slots=True)
 class HsmHealth:
-    """A snapshot. Latencies are seconds from admission to answer over recent requests, None before the first."""
+    """A snapshot. Latencies are seconds from admission to answer over recent requests, None before the first.
+
+    `reason` is the sentence that callers get while the token is down or that an operator needs to act on, with the
+    cure. `refused` says that a PIN was refused even where other workers serve on. `probe_key` is the id of the key
+    that proves the token; `since_probe` are seconds since it last did.
+    """
 
     state: HsmState
     workers: tuple[int, ...]  # process ids of those that serve
@@ -31,6 +44,11 @@ class HsmHealth:
     last_error: str | None
     sessions: int  # of each worker; one where more were asked for says that the module cannot be shared by threads
     pin_count_low: bool  # CKF_USER_PIN_COUNT_LOW: somebody tried a wrong PIN since the last good login
+    reason: str | None = None
+    refused: bool = False
+    breaker: BreakerState = BreakerState.CLOSED
+    probe_key: bytes | None = None
+    since_probe: float | None = None
 
 
 class Latencies:

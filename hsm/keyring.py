@@ -107,7 +107,7 @@ class KeyRing:
             raise Fault(Status.POLICY, "Expected a key id, got an empty one. See `python -m hsm inventory`.")
         found = list(self.session.get_objects({Attribute.CLASS: kind, Attribute.ID: key}))
         if len(found) > 1:
-            raise Fault(Status.POLICY, f"Expected one {kind.name} {key.hex()}, got {len(found)}. Remove the others.")
+            raise Fault(Status.AMBIGUOUS, f"Expected one {kind.name} {key.hex()}, got {len(found)}. Remove the others.")
         if not found:
             self._assert_sighted()
             raise Fault(

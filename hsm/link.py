@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hsm.errors import (
+    HsmAmbiguous,
     HsmDecryptFailed,
     HsmError,
     HsmKeyMissing,
     HsmModuleMissing,
+    HsmPinMissing,
     HsmPinRefused,
     HsmPolicy,
     HsmTimeout,
@@ -30,6 +32,8 @@ ERRORS: dict[int, type[HsmError]] = {
     Status.KEY_MISSING: HsmKeyMissing,
     Status.DECRYPT_FAILED: HsmDecryptFailed,
     Status.POLICY: HsmPolicy,
+    Status.PIN_MISSING: HsmPinMissing,
+    Status.AMBIGUOUS: HsmAmbiguous,
 }
 """What each status other than OK means to the caller."""
 
@@ -149,13 +153,12 @@ class Link(asyncio.Protocol):
         """Wait until the process has left the process table."""
         await asyncio.to_thread(reap, self._process, _GRACE)
 
-    async def ask(self, op: Op, body: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 the deadline travels with the request
+    async def ask(self, op: Op, body: bytes, timeout: float, key: bytes = b"") -> bytes:  # noqa: ASYNC109 the deadline travels with the request
         """Send one request outside any pool and return its answer."""
         future: asyncio.Future[bytes] = self._loop.create_future()
         now = self._loop.time()
-        frame = encode(0, op, b"", body)
+        frame = encode(0, op, key, body)
         self.send(Request(0, op, frame, future, admitted=now, deadline=now + timeout), now)
-        del body, frame  # they may hold a PIN, which no traceback should show
         try:
             return await asyncio.wait_for(future, timeout)
         except TimeoutError as error:

@@ -20,7 +20,7 @@ import pkcs11
 from pkcs11 import PKCS11Error, _pkcs11
 from pkcs11.exceptions import GeneralError
 
-from hsm.ckr import STATUS_OF, Fault
+from hsm.ckr import STATUS_OF, Fault, told
 from hsm.frames import Status
 
 Library = Any
@@ -122,8 +122,9 @@ def load(path: str, *, threads: int = 1, arguments: str | None = None) -> Module
             "names a readable file whose directories.tokendir exists.",
         ) from error
     except (PKCS11Error, OSError) as error:
+        said = told(error) if isinstance(error, PKCS11Error) else error
         missing = STATUS_OF.get(type(error), Status.MODULE_MISSING)  # type: ignore[arg-type]  # an OSError is not in it
-        raise Fault(missing, f"Expected a PKCS#11 module at {path}, got: {error}. Correct the path.") from error
+        raise Fault(missing, f"Expected a PKCS#11 module at {path}, got: {said}. Correct the path.") from error
     if not module.locking:
         _forbid_threads()
     return module

@@ -57,6 +57,11 @@ class Pool:
         """Whether new requests are refused because no worker could be started."""
         return self._down is not None
 
+    @property
+    def down_because(self) -> HsmError | None:
+        """Why none serves and none will soon; None while any serves."""
+        return self._down
+
     def submit(self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority) -> asyncio.Future[bytes]:
         """Admit one request; the future gives the answer's body or raises from the tree in `hsm.errors`."""
         if self._down is not None:

@@ -6,7 +6,6 @@ never logs: what goes wrong travels in the answer.
 """
 
 import faulthandler
-import json
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -32,12 +31,11 @@ def serve(
     """Log in, say so, then answer until the parent closes the socket."""
     opened = open_token(settings)
     try:
-        rings = [KeyRing(session) for session in opened.sessions]
+        rings = _those_that_agree(opened, [KeyRing(session) for session in opened.sessions])
+        greeting = opened.greeting(len(rings))
     except PKCS11Error as error:
         raise fault_of(Op.CONFIGURE, error) from error
-    rings = _those_that_agree(opened, rings)
-    ready = {"pin_count_low": opened.pin_count_low, "sessions": len(rings)}
-    answer_once(channel, request, json.dumps(ready).encode())
+    answer_once(channel, request, greeting)
     answer = partial(_answer, operations)
     if len(rings) > 1:
         Lanes(channel, rings, answer).serve()

@@ -2,13 +2,17 @@
 """Where the PIN may be read, and what a wrong one costs."""
 
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hsm import Algorithm, Hsm, HsmPinRefused, HsmState, TokenConfig, init_token
+from hsm import Algorithm, Hsm, HsmPinMissing, HsmPinRefused, HsmState, TokenConfig, init_token
 from hsm.pins import create_pin, read_pin
 from hsm.softhsm import render
 
@@ -66,6 +70,87 @@ async def test_pins_are_in_no_argument_and_no_environment(module: Path, tmp_path
     assert ignored & 1 << signal.SIGTERM - 1
 
 
+WEB = """
+import asyncio, logging, os, resource, signal, sys
+from pathlib import Path
+from hsm import Hsm, HsmError, HsmState, TokenConfig
+
+async def main():
+    module, label, pin_file, conf = sys.argv[1:]
+    token = TokenConfig(Path(module), label, None, Path(pin_file), Path(conf), workers=2)
+    async with Hsm(token) as hsm:
+        for _ in range(2):
+            for pid in hsm.health().workers:
+                os.kill(pid, signal.SIGABRT)  # which leaves a core where one may be left
+            await asyncio.sleep(0.1)
+            while hsm.health().state is not HsmState.READY:
+                await asyncio.sleep(0.02)
+            await hsm.random(8)
+        try:
+            await hsm.sign(b"no such key", b"message")
+        except HsmError:
+            logging.exception("failed")
+        print("serves", *hsm.health().workers, flush=True)
+        await asyncio.sleep(600)
+
+resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+logging.basicConfig(level=logging.DEBUG, filename="log")
+asyncio.run(main(), debug=True)
+"""
+
+
+def _memory(pid: int) -> Iterator[bytes]:
+    """All that a process has mapped and that can be read: what its core would hold."""
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            if "r" not in rights or line.endswith(("[vvar]", "[vsyscall]")):
+                continue
+            begin, end = (int(address, 16) for address in place.split("-"))
+            try:
+                memory.seek(begin)
+                yield memory.read(end - begin)
+            except OSError:
+                continue  # a guard page, or a mapping that has gone since
+
+
+@pytest.mark.softhsm
+def test_the_web_process_never_knows_a_pin(module: Path, tmp_path: Path) -> None:
+    """It has started four workers and replaced them: no PIN in its memory, environment, arguments, log or any core."""
+    conf = render(tmp_path)
+    pin_file = create_pin(tmp_path / "pin")
+    pin_file.write_text(CANARY)
+    asyncio.run(init_token(module, "canary", CANARY + "-so", CANARY, conf))
+    command = [sys.executable, "-c", WEB, *map(str, (module, "canary", pin_file, conf))]
+    away = tmp_path / "away"
+    away.mkdir()
+    with (away / "errors").open("wb") as errors:
+        web = subprocess.Popen(
+            command,
+            cwd=away,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    with web:
+        assert web.stdout is not None
+        said = web.stdout.readline().split()
+        assert said[:1] == [b"serves"], (away / "errors").read_text()
+        regions = list(_memory(web.pid))
+        seen = _seen_in_proc(web.pid)
+        workers = b"".join(_seen_in_proc(int(pid)) for pid in said[1:])
+        web.send_signal(signal.SIGABRT)
+
+    canary = CANARY.encode()
+    assert sum(map(len, regions)) > 2**20
+    assert any(str(pin_file).encode() in region for region in regions), "the path is known, so memory is really read"
+    assert not [region for region in regions if canary in region]
+    assert canary not in seen
+    assert canary not in workers
+    assert b"Traceback" in (away / "log").read_bytes()
+    assert not [left.name for left in away.iterdir() if canary in left.read_bytes()]
+
+
 def _shown_by_a_traceback(error: BaseException) -> str:
     """The local variables that a verbose log of this error would show."""
     shown, trace = "", error.__traceback__
@@ -98,7 +183,7 @@ def test_a_pin_file_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
     """The cure is in the message."""
     path = create_pin(tmp_path / "pin")
     path.chmod(mode)
-    with pytest.raises(HsmPinRefused, match="chmod 600"):
+    with pytest.raises(HsmPinMissing, match="chmod 600"):
         read_pin(path)
 
 
@@ -107,13 +192,13 @@ def test_a_pin_file_without_a_pin_is_refused(tmp_path: Path, content: bytes) -> 
     """Nothing, too much, and bytes that are no text are told apart from a wrong PIN before the token sees them."""
     path = create_pin(tmp_path / "pin")
     path.write_bytes(content)
-    with pytest.raises(HsmPinRefused, match="Expected a PIN"):
+    with pytest.raises(HsmPinMissing, match="Expected a PIN"):
         read_pin(path)
 
 
 def test_a_missing_pin_file_is_refused(tmp_path: Path) -> None:
     """The message says how to make one."""
-    with pytest.raises(HsmPinRefused, match="mode 0600"):
+    with pytest.raises(HsmPinMissing, match="mode 0600"):
         read_pin(tmp_path / "nowhere")
 
 
