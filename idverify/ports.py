@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from idverify.core.letter import LetterContent, Line
 from idverify.core.policy import Role
@@ -61,6 +62,29 @@ class Signer(Protocol):
 
     async def probe(self) -> None:
         """A real signature by the probe key; returns if the token works."""
+
+
+TOKEN_STATES: Final = ("ready", "degraded", "restarting", "down", "refused", "closed")
+"""What a token can be (docs/hsm.md): the first two serve, the last but one waits for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStanding:
+    """How a token is doing, in an operator's figures (docs/hsm.md). ``state`` is of ``TOKEN_STATES``.
+
+    ``reason`` is the HSM's own sentence with the cause and the cure, None while all is well. ``since_probe`` is in
+    seconds, None before the first probe.
+    """
+
+    token: str
+    state: str
+    workers: int
+    pending: int
+    restarts: int
+    pin_refused: bool
+    pin_count_low: bool
+    since_probe: float | None
+    reason: str | None
 
 
 class Custodian(Protocol):

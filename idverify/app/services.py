@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hsm import Hsm, HsmError
 from idverify.app.authenticators import judge_keys, keep_metadata_new, metadata_roots
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.same_deployment import require_same_deployment
-from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, token_config
+from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, standing, token_config
 from idverify.app.trust import keep_trust_new
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.config import Config
@@ -60,6 +61,7 @@ from idverify.web.reach import Reach
 from idverify.web.witness_transport import open_witness_transport
 
 CERTIFICATES_EVERY_SECONDS = 3600
+TOKENS_EVERY_SECONDS = 1
 log = structlog.get_logger()
 
 
@@ -85,11 +87,12 @@ async def open_office(
         ours = await load_deployment(store)
         require_same_deployment(config, ours)
         keys = await load_keys(store, ours.iss)
+        roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
         try:
-            hsm = await stack.enter_async_context(Hsm(token_config(config.online)))
+            online = replace(token_config(config.online), probe_key=roles[PROBE_ROLE])
+            hsm = await stack.enter_async_context(Hsm(online))
         except HsmError as error:
             raise at_start(error) from error
-        roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
         signer = HsmSigner(hsm, roles[PROBE_ROLE])
         custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
         sealer = HsmSealer(hsm, roles[SEALING_ROLE])
@@ -127,6 +130,7 @@ async def open_office(
             entropy=system_entropy,
             tally=tally or Tally(),
             related_origins=frozenset(config.service.related_origins),
+            tokens=lambda: (standing(config.online.label, hsm),),
         )
 
 
@@ -169,6 +173,7 @@ async def running(office: Office, metadata_url: str | None = None) -> AsyncItera
         asyncio.create_task(_drop_ceremonies(office), name="ceremonies"),
         asyncio.create_task(judge_keys(office), name="security keys"),
         asyncio.create_task(_watch_certificates(office), name="certificates"),
+        asyncio.create_task(_watch_tokens(office), name="tokens"),
         asyncio.create_task(keep_trust_new(office), name="trusted issuers"),
         asyncio.create_task(letter_batch.run(office), name="letters"),
     ]
@@ -306,6 +311,24 @@ def tell_of_certificates(office: Office, before: Mapping[str, int | None]) -> di
     for role, days in now.items():
         if days is not None and before.get(role) != days:
             log.warning("certificate_ends", role=role, within_days=days, not_after=ends[role])
+    return now
+
+
+async def _watch_tokens(office: Office) -> None:
+    """Every second: which token is not as it was; what is new is logged."""
+    told: dict[str, tuple[str, str | None]] = {}
+    while True:
+        told = tell_of_tokens(office, told)
+        await asyncio.sleep(TOKENS_EVERY_SECONDS)
+
+
+def tell_of_tokens(office: Office, before: Mapping[str, tuple[str, str | None]]) -> dict[str, tuple[str, str | None]]:
+    """The state of each token and the reason for it; whatever is not as ``before`` is logged, with the cure."""
+    now = {token.token: (token.state, token.reason) for token in office.tokens()}
+    for token, (state, reason) in now.items():
+        if before.get(token, ("ready", None)) != (state, reason):
+            level = log.info if state == "ready" else log.warning
+            level("token", token=token, state=state, reason=reason)
     return now
 
 

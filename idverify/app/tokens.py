@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, Priority, TokenConfig
 from idverify.config import Token
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
+from idverify.ports import TokenStanding
 from idverify.services.urgency import Urgency, urgency
 
 T = TypeVar("T")
@@ -88,6 +89,22 @@ _PRIORITIES: Final = {
 def _priority() -> Priority:
     """The class in the HSM's queue of whoever this task works for."""
     return _PRIORITIES[urgency()]
+
+
+def standing(label: str, hsm: Hsm) -> TokenStanding:
+    """How a token is doing now."""
+    health = hsm.health()
+    return TokenStanding(
+        token=label,
+        state=health.state.value,
+        workers=len(health.workers),
+        pending=health.pending,
+        restarts=health.restarts,
+        pin_refused=health.refused,
+        pin_count_low=health.pin_count_low,
+        since_probe=health.since_probe,
+        reason=health.reason,
+    )
 
 
 async def mapped(call: Callable[[], Awaitable[T]]) -> T:

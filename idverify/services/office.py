@@ -14,7 +14,7 @@ from idverify.formats import x509
 from idverify.ledger.note import vkey
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Witnesses
-from idverify.ports import Clock, Custodian, Entropy, Letterhead, Sandbox, Signer, Tally, uuid7
+from idverify.ports import Clock, Custodian, Entropy, Letterhead, Sandbox, Signer, Tally, TokenStanding, uuid7
 from idverify.services.doors import Doors
 from idverify.services.log_book import Log, LogBook
 from idverify.services.log_keys import LogKey, log_keys
@@ -90,7 +90,7 @@ class Keys:
 class Office:
     """Everything a service needs; made once by ``app``. ``witnesses`` are those of a log, by its origin.
 
-    ``metadata_roots`` (DER) are whom we believe about authenticators.
+    ``metadata_roots`` (DER) are whom we believe about authenticators. ``tokens`` says how those that sign are doing.
     """
 
     deployment: Deployment
@@ -113,6 +113,7 @@ class Office:
     entropy: Entropy
     tally: Tally
     related_origins: frozenset[str] = frozenset()
+    tokens: Callable[[], tuple[TokenStanding, ...]] = tuple
     recent_requests: RecentRequests = field(default_factory=RecentRequests)
 
     @property

@@ -28,7 +28,7 @@ from idverify.core.suspension import Suspension
 from idverify.core.types import CREDENTIAL_TYPES
 from idverify.core.verdict import Channel, Outcome
 from idverify.errors import IdverifyError
-from idverify.ports import Tally
+from idverify.ports import TOKEN_STATES, Tally, TokenStanding
 from idverify.sandbox.jobs import JOBS, Pool
 from idverify.sandbox.workers import OUTCOMES
 from idverify.services.office import Office
@@ -42,6 +42,16 @@ HELD: Final = "held"
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter, which nobody asks for
 
+
+# Name: what it says, and where it stands in a token's standing
+TOKEN_GAUGES: Final[Mapping[str, tuple[str, Callable[[TokenStanding], float | None]]]] = {
+    "idverify_hsm_workers": ("Signer processes that serve", lambda token: token.workers),
+    "idverify_hsm_pending": ("Requests that wait for the token's answer", lambda token: token.pending),
+    "idverify_hsm_restarts": ("Signer processes that were lost and replaced", lambda token: token.restarts),
+    "idverify_hsm_pin_refused": ("1 until somebody corrects a PIN that was refused", lambda token: token.pin_refused),
+    "idverify_hsm_pin_count_low": ("1: a wrong PIN before the last login", lambda token: token.pin_count_low),
+    "idverify_hsm_probe_age_seconds": ("Time since the probe key last signed", lambda token: token.since_probe),
+}
 
 STAGES: Final = ("proposed", "made")
 REPLACED, LOST = "replaced", "lost"
@@ -129,6 +139,15 @@ class Metrics(Tally):
             registry=self.registry,
         )
         self._gauges = {name: Gauge(name, says, registry=self.registry) for name, (says, _) in GAUGES.items()}
+        self._token_states = Gauge(
+            "idverify_hsm_state",
+            "1 for the state that the token is in",
+            ("token", "state"),
+            registry=self.registry,
+        )
+        self._tokens = {
+            name: Gauge(name, says, ("token",), registry=self.registry) for name, (says, _) in TOKEN_GAUGES.items()
+        }
 
     def _counter(self, name: str, says: str, **labels: Iterable[str]) -> Counter:
         """A counter with every series at 0 from the start, so that the first event is a rise."""
@@ -212,7 +231,17 @@ class Metrics(Tally):
             self._gauges[name].set(await read(office))
         for role, ends in office.keys.ends().items():
             self._certificates.labels(role).set(ends - office.clock.now())
+        for token in office.tokens():
+            self._stands(token)
         return generate_latest(self.registry)
+
+    def _stands(self, token: TokenStanding) -> None:
+        """How a token is doing. Its label is of the settings."""
+        for state in TOKEN_STATES:
+            self._token_states.labels(token.token, state).set(state == token.state)
+        for name, (_, read) in TOKEN_GAUGES.items():
+            if (value := read(token)) is not None:
+                self._tokens[name].labels(token.token).set(value)
 
 
 METRICS: Final = web.AppKey("metrics", Metrics)

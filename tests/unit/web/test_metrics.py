@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
+from idverify.app.services import tell_of_tokens
 from idverify.core.policy import Role
 from idverify.core.verdict import Channel, Outcome
 from idverify.errors import CeremonyRefused, DocumentError, Gone
+from idverify.ports import TOKEN_STATES, TokenStanding
 from idverify.sandbox.workers import open_workers
-from idverify.web.metrics import GAUGES, HELD, Metrics
+from idverify.web.metrics import GAUGES, HELD, TOKEN_GAUGES, Metrics
 from tests.simulators.software_office import SoftwareOffice
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -175,3 +182,50 @@ async def test_workers_that_end_are_told_by_why(served: SoftwareOffice) -> None:
         "lost": 1,
         "replaced": 1,
     }
+
+
+async def test_tokens_are_shown_as_they_stand(served: SoftwareOffice) -> None:
+    """One state of each is 1 and the others 0; before the first probe there is no age of it."""
+    metrics, office = Metrics(), served.office
+    down = TokenStanding("one", "down", 2, 3, 4, pin_refused=True, pin_count_low=False, since_probe=None, reason="Why.")
+    seen = series(await metrics.text(replace(office, tokens=lambda: (down,))))
+    assert {state: seen[one("idverify_hsm_state", token="one", state=state)] for state in TOKEN_STATES} == {
+        state: float(state == "down") for state in TOKEN_STATES
+    }
+    assert seen[one("idverify_hsm_workers", token="one")] == 2
+    assert seen[one("idverify_hsm_pending", token="one")] == 3
+    assert seen[one("idverify_hsm_restarts", token="one")] == 4
+    assert seen[one("idverify_hsm_pin_refused", token="one")] == 1
+    assert seen[one("idverify_hsm_pin_count_low", token="one")] == 0
+    assert one("idverify_hsm_probe_age_seconds", token="one") not in seen
+
+    ready = replace(down, state="ready", since_probe=1.5)
+    seen = series(await metrics.text(replace(office, tokens=lambda: (ready,))))
+    assert seen[one("idverify_hsm_state", token="one", state="down")] == 0
+    assert seen[one("idverify_hsm_state", token="one", state="ready")] == 1
+    assert seen[one("idverify_hsm_probe_age_seconds", token="one")] == 1.5
+
+
+def test_metrics_of_tokens_are_documented() -> None:
+    """Each has its row in docs/hsm.md."""
+    page = (Path(__file__).parents[3] / "docs" / "hsm.md").read_text()
+    rows = set(re.findall(r"^\| `(idverify_hsm_\w+)\{token", page, re.MULTILINE))
+
+    assert rows == {"idverify_hsm_state", *TOKEN_GAUGES}
+
+
+async def test_a_token_that_changes_is_logged_once(served: SoftwareOffice) -> None:
+    """With its reason; one that stays as it is, or is well from the start, is not."""
+    standing = TokenStanding(
+        "one", "ready", 1, 0, 0, pin_refused=False, pin_count_low=False, since_probe=None, reason=None
+    )
+    down = replace(standing, state="down", workers=0, reason="Expected a device, got none. Plug it in.")
+    with capture_logs() as logged:
+        told: dict[str, tuple[str, str | None]] = {}
+        for now in (standing, standing, down, down, standing):
+            told = tell_of_tokens(replace(served.office, tokens=lambda now=now: (now,)), told)
+
+    assert [(entry["log_level"], entry["state"], entry["reason"]) for entry in logged] == [
+        ("warning", "down", down.reason),
+        ("info", "ready", None),
+    ]
