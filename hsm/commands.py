@@ -8,7 +8,6 @@ from hsm.algorithms import SIGNING
 from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import HsmError
-from hsm.pins import create_pin, read_pin
 from hsm.softhsm import find_module, render
 from hsm.tokens import init_token
 
@@ -22,8 +21,7 @@ async def init(arguments: Namespace) -> Outcome:
     configuration = arguments.conf
     if configuration is not None and not configuration.exists():
         configuration = render(configuration.parent, configuration.name)
-    so_pin, pin = (read_pin(create_pin(path)) for path in (arguments.so_pin_file, arguments.pin_file))
-    serial = await init_token(module, arguments.label, so_pin, pin, configuration)
+    serial = await init_token(module, arguments.label, arguments.so_pin_file, arguments.pin_file, configuration)
     return True, [{"label": arguments.label, "serial": serial, "module": str(module), "conf": str(configuration)}]
 
 

@@ -4,14 +4,17 @@
 """
 
 import ctypes
+from pathlib import Path
 from typing import Any
 
 from pkcs11 import PKCS11Error, Slot, TokenFlag
 
 from hsm.child import Channel, answer_once, run
 from hsm.ckr import Fault, fault_of
+from hsm.errors import HsmPinMissing
 from hsm.frames import Op, Status
 from hsm.locking import Library, load
+from hsm.pins import create_pin, read_pin
 
 _LABEL_SIZE = 32  # CK_TOKEN_INFO.label, blank padded (PKCS#11 v2.40 section 3.2)
 _C_INIT_TOKEN = 10  # place in CK_FUNCTION_LIST counted in pointers, its version taking the first
@@ -19,17 +22,28 @@ _C_INIT_TOKEN = 10  # place in CK_FUNCTION_LIST counted in pointers, its version
 
 def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
     """Initialise a free slot as the configuration says; the answer is the new token's serial."""
+    so_pin, pin = _pin(settings, "so_pin"), _pin(settings, "pin")
     library = load(settings["module"], arguments=settings.get("module_arguments")).library
     try:
         slot = _free_slot(library, settings["label"])
-        _init_token(settings["module"], slot, settings["so_pin"], settings["label"])
+        _init_token(settings["module"], slot, so_pin, settings["label"])
         token = slot.get_token()
-        session = token.open(rw=True, so_pin=settings["so_pin"])
-        session.init_pin(settings["pin"])
+        session = token.open(rw=True, so_pin=so_pin)
+        session.init_pin(pin)
         session.close()
     except PKCS11Error as error:
         raise fault_of(Op.CONFIGURE, error) from error
     answer_once(channel, request, token.serial)
+
+
+def _pin(settings: dict[str, Any], name: str) -> str:
+    """The PIN that was given, or the one in the file that was named, drawn at random if it is new."""
+    if name in settings:
+        return str(settings[name])
+    try:
+        return read_pin(create_pin(Path(settings[f"new_{name}_file"])))
+    except HsmPinMissing as error:
+        raise Fault(Status.PIN_MISSING, str(error)) from None
 
 
 def _free_slot(library: Library, label: str) -> Slot:

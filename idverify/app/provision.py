@@ -6,7 +6,6 @@ Every step looks first at what is there, so an interrupted run is simply run aga
 from __future__ import annotations
 
 import ipaddress
-import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -51,7 +50,6 @@ from idverify.stores.store import Store
 
 ONLINE: Final = "idverify-online"
 ROOT: Final = "idverify-root"
-PIN_BYTES: Final = 16
 _OLDER_LIST: Final = (
     "The revocation list did not revoke a signing key that was replaced as compromised: somebody put an older one "
     "back. It is signed anew. Find out who may write to the database."
@@ -151,17 +149,13 @@ def _is_local(host: str) -> bool:
 async def _token(data: Path, label: str, *, database_in_use: bool) -> Token:
     """A private SoftHSM token in a directory of its own, with PINs that nobody has seen."""
     home = data / "tokens" / label
-    pin_file = home / "pin"
     if (home / "serial").exists():
         return _known_token(home, label)
     _start_over(home, database_in_use=database_in_use)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = render(home)
-        so_pin, pin = secrets.token_hex(PIN_BYTES), secrets.token_hex(PIN_BYTES)
-        write_private(home / "so-pin", so_pin)
-        write_private(pin_file, pin)
-        serial = await init_token(find_module(), label, so_pin, pin, configuration)
+        serial = await init_token(find_module(), label, home / "so-pin", home / "pin", configuration)
     except HsmError as error:
         raise at_start(error) from error
     write_private(home / "serial", serial)

@@ -73,10 +73,11 @@ async def test_pins_are_in_no_argument_and_no_environment(module: Path, tmp_path
 WEB = """
 import asyncio, logging, os, resource, signal, sys
 from pathlib import Path
-from hsm import Hsm, HsmError, HsmState, TokenConfig
+from hsm import Hsm, HsmError, HsmState, TokenConfig, init_token
 
 async def main():
     module, label, pin_file, conf = sys.argv[1:]
+    await init_token(Path(module), "new", Path("so-pin").absolute(), Path("pin").absolute(), Path(conf))
     token = TokenConfig(Path(module), label, None, Path(pin_file), Path(conf), workers=2)
     async with Hsm(token) as hsm:
         for _ in range(2):
@@ -116,7 +117,7 @@ def _memory(pid: int) -> Iterator[bytes]:
 
 @pytest.mark.softhsm
 def test_the_web_process_never_knows_a_pin(module: Path, tmp_path: Path) -> None:
-    """It has started four workers and replaced them: no PIN in its memory, environment, arguments, log or any core."""
+    """It made a token, started workers, replaced them: no PIN in memory, environment, arguments, log or a core."""
     conf = render(tmp_path)
     pin_file = create_pin(tmp_path / "pin")
     pin_file.write_text(CANARY)
@@ -141,6 +142,9 @@ def test_the_web_process_never_knows_a_pin(module: Path, tmp_path: Path) -> None
         workers = b"".join(_seen_in_proc(int(pid)) for pid in said[1:])
         web.send_signal(signal.SIGABRT)
 
+    drawn = [(away / name).read_bytes().strip() for name in ("so-pin", "pin")]
+    assert [len(pin) for pin in drawn] == [32, 32]
+    assert not [region for region in regions for pin in drawn if pin in region]
     canary = CANARY.encode()
     assert sum(map(len, regions)) > 2**20
     assert any(str(pin_file).encode() in region for region in regions), "the path is known, so memory is really read"
