@@ -5,7 +5,7 @@ The action is the `Status` of the answer; the client's pool carries it out:
     SESSION_LOST    replace the signer process and send the request again
     TOKEN_DOWN      fail the request, replace the process with back-off
     PIN_REFUSED     terminal until an operator acts
-    KEY_MISSING, AMBIGUOUS, DECRYPT_FAILED, POLICY   the request alone is at fault; the process is well
+    KEY_MISSING, KEY_REFUSED, AMBIGUOUS, DECRYPT_FAILED, POLICY   the request alone is at fault; the process is well
 
 `STATUS_OF` has the values for which python-pkcs11 has a class, `BY_NUMBER` those of the standard that it hands on as
 numbers. Whatever is in neither means TOKEN_DOWN.

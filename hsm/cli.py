@@ -1,4 +1,4 @@
-"""`python -m hsm COMMAND`: making tokens and looking after them.
+"""`python -m hsm`: making tokens, and looking after them and their keys.
 
 Exit codes: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
 """
@@ -18,12 +18,11 @@ HOLDS, DOES_NOT_HOLD, COULD_NOT_TELL, USAGE = 0, 1, 2, 64
 
 _COMMANDS = {
     "init-token": commands.init,
-    "doctor": key_commands.doctor,
-    "inventory": commands.inventory,
     "probe": commands.probe,
     "bench": commands.bench,
     "recovery-key": recovery_commands.recovery_key,
     "recover": recovery_commands.recover,
+    **key_commands.COMMANDS,
 }
 
 
@@ -51,10 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="command", required=True)
     init = verbs.add_parser("init-token", help="make a token; PIN files are created with random PINs if missing")
-    listing = verbs.add_parser("inventory", help="list the keys; 1 when one was not made in the token for good")
     probe = verbs.add_parser("probe", help="sign and verify with every signing key, or the ones named")
     bench = verbs.add_parser("bench", help="compare with what the primitives cost, on a throw-away SoftHSM token")
-    for named in (init, listing, probe):
+    for named in (init, probe):
         _token_options(named)
     init.add_argument("--so-pin-file", type=Path, required=True, help="security officer's PIN, one line, mode 0600")
     probe.add_argument("--key", action="append", type=bytes.fromhex, metavar="HEX", help="key id; may be repeated")
@@ -62,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
     bench.add_argument("--callers", type=int, default=128, help="concurrent callers (default 128)")
     ways_back = recovery_commands.options(verbs, _token_options)
-    for command in [init, listing, probe, bench, *key_options.add(verbs, _token_options), *ways_back]:
+    for command in [init, probe, bench, *key_options.add(verbs, _token_options), *ways_back]:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

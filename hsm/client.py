@@ -6,13 +6,16 @@
 
 This module never loads PKCS#11: the work is done by signer processes (`hsm.worker`), which hold the login.
 Every verb takes a `timeout` in seconds and may raise any of `HsmBusy`, `HsmTimeout`, `HsmUnavailable`,
-`HsmPinRefused`; verbs that name a key also `HsmKeyMissing`, and `HsmPolicy` when the key is for something else.
+`HsmPinRefused`; verbs that name a key also `HsmKeyMissing`, `HsmKeyRefused` when it may not be used (any more, or
+yet), and `HsmPolicy` when the key is for something else.
 `priority` says for whom it is: classes have places of their own in the queue, and the higher is served first.
 """
 
 import asyncio
 import json
 import os
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +26,7 @@ from hsm.frames import Op, join_pair
 from hsm.health import BreakerState, HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
 from hsm.pool import Pool
+from hsm.rules import KeyRules, rules_of
 from hsm.supervisor import Supervisor
 from hsm.verify import verify_signature
 
@@ -48,23 +52,34 @@ WRAPPABLE = frozenset(range(16, 72, 8))
 class Hsm:
     """One token. Use it as an async context manager; it may be shared by any number of tasks of one loop."""
 
-    def __init__(self, token: TokenConfig) -> None:
+    def __init__(self, token: TokenConfig, *, clock: Callable[[], float] = time.time) -> None:
         self._token = token
+        self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
+        self._rules: KeyRules | None = None
         self._latencies = Latencies()
         self._pool: Pool | None = None
         self._supervisor: Supervisor | None = None
         self._one_generation = asyncio.Lock()  # SoftHSM 2.6 makes keys unreliably when asked for two at once
 
     async def __aenter__(self) -> Self:
-        """Start the workers; raises the first one's error when it cannot log in."""
+        """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
         self._pool = Pool(self._token.queue_limit, self._token.hang_after)
         self._supervisor = Supervisor(self._token, self._pool, self._latencies)
         try:
             await self._supervisor.start()
+            await self.read_inventory()
         except BaseException:
             await self._supervisor.stop()
             raise
         return self
+
+    async def read_inventory(self) -> None:
+        """Hold uses of keys against the file of `TokenConfig.inventory` as it is now; nothing where there is none.
+
+        Raises `HsmInventoryRefused` or `HsmKeyRefused`, and then goes on with what was read before.
+        """
+        if self._token.inventory is not None:
+            self._rules = rules_of(self._token.inventory, await self.inventory(), await self.count())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -75,12 +90,22 @@ class Hsm:
         self._pool = self._supervisor = None
 
     async def sign(
-        self, key: bytes, message: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
+        self,
+        key: bytes,
+        message: bytes,
+        *,
+        until: int | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        priority: Priority = Priority.NORMAL,
     ) -> bytes:
         """A signature over the message itself, encoded as JOSE and COSE have it (`hsm.algorithms`): r||s for ECDSA.
 
-        The worker has verified the signature with the token's public key before it answers.
+        The worker has verified the signature with the token's public key before it answers. `until` (Unix seconds)
+        is how long what is signed holds: refused (`HsmKeyRefused`) where the key's certificate ends before.
         """
+        if until is not None and self._rules is None:
+            raise HsmPolicy("Expected a token with an inventory to hold `until` against, got none. Name it.")
+        self._require(Op.SIGN, key, until)
         return await self._submit(Op.SIGN, key, message, timeout, priority)
 
     async def public_key(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
@@ -100,6 +125,23 @@ class Hsm:
         wanted = json.dumps({"algorithm": Algorithm(algorithm).value, "label": label}).encode()
         async with self._one_generation:
             return decode_keys(await self._submit(Op.GENERATE, b"", wanted, timeout))[0]
+
+    async def destroy(self, key: bytes, label: str, *, timeout: float = DEFAULT_TIMEOUT) -> int:
+        """Destroy every object of this id and label; returns how many there were.
+
+        An empty id names what a generation left that was cut off half way.
+        """
+        if not self._token.writable:
+            raise HsmPolicy("Expected a token opened with writable=True, got a read-only one. Use `python -m hsm`.")
+        return int.from_bytes(await self._submit(Op.DESTROY, key, label.encode(), timeout))
+
+    async def count(self, changes: int | None = None, *, timeout: float = DEFAULT_TIMEOUT) -> int:
+        """How many changes of the inventory the token knows of; with `changes`, that many from now on, never fewer.
+
+        Refused (`HsmPolicy`) where the token cannot keep a number.
+        """
+        wanted = b"" if changes is None else changes.to_bytes(8)
+        return int.from_bytes(await self._submit(Op.COUNT, b"", wanted, timeout))
 
     async def wrap(
         self, key: bytes, secret: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
@@ -192,6 +234,7 @@ class Hsm:
             breaker=supervisor.breaker.state if supervisor else BreakerState.CLOSED,
             probe_key=supervisor.probe_key if supervisor else None,
             since_probe=supervisor.since_probe if supervisor else None,
+            certificates=self._rules.alarms(self._clock()) if self._rules else (),
         )
 
     @property
@@ -210,6 +253,10 @@ class Hsm:
             return HsmState.REFUSED
         return HsmState.DOWN if self._pool.is_down else HsmState.RESTARTING
 
+    def _require(self, op: Op, key: bytes, until: int | None = None) -> None:
+        if self._rules is not None:
+            self._rules.require(op, key, self._clock(), until)
+
     def _submit(
         self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority = Priority.NORMAL
     ) -> asyncio.Future[bytes]:
@@ -219,4 +266,6 @@ class Hsm:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
             raise HsmPolicy(f"Expected at most {BODY_MAX} bytes of input, got {len(body)}. Sign or seal a digest.")
+        if op is not Op.SIGN:  # which has been held against the rules with its `until`
+            self._require(op, key)
         return self._pool.submit(op, key, body, timeout, priority)

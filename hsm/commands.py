@@ -25,13 +25,6 @@ async def init(arguments: Namespace) -> Outcome:
     return True, [{"label": arguments.label, "serial": serial, "module": str(module), "conf": str(configuration)}]
 
 
-async def inventory(arguments: Namespace) -> Outcome:
-    """List the keys; holds when the token vouches for every one of them."""
-    async with Hsm(token_of(arguments)) as hsm:
-        keys = await hsm.inventory()
-    return all(key.born_here for key in keys), [key.to_json() for key in keys]
-
-
 async def probe(arguments: Namespace) -> Outcome:
     """Sign and verify with each key; holds when every signature does."""
     report: list[dict[str, Any]] = []

@@ -17,7 +17,8 @@ class TokenConfig:
     change. `pin_file` is read at every start of a signer process, so it must be readable more than once; a
     systemd credential or `/dev/fd/N` of a regular file will do. `softhsm_conf` becomes SOFTHSM2_CONF of the
     signer processes alone. Only a `writable` token can generate keys. `queue_limit` bounds requests, answered
-    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed.
+    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed. With an
+    `inventory` every use of a key is held against it; it must be the file that this very token signed.
 
     `sessions` is how many threads of one worker use the token at once, each in a session of its own: for network HSMs,
     which answer late rather than slowly. A module that cannot lock gets one. `module_arguments` is handed to the
@@ -40,6 +41,7 @@ class TokenConfig:
     module_arguments: str | None = None
     probe_key: bytes | None = None
     probe_every: float = 10.0
+    inventory: Path | None = None
 
 
 def check_paths(module: Path, softhsm_conf: Path | None) -> None:

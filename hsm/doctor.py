@@ -6,20 +6,18 @@ Each check is a row {check, holds, found, cure}: `holds` is None when it could n
 import json
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from hsm.config import TokenConfig, check_paths
 from hsm.errors import HsmError
+from hsm.findings import Finding
 from hsm.frames import Op
 from hsm.health import Latencies
 from hsm.keys import Algorithm
 from hsm.link import connect
 from hsm.process import EXAMINE
-
-"""Return values of C_Initialize (PKCS#11 v2.40 section 5.4)."""
 
 _LIMIT = 30.0  # seconds to load a module: a network token may have to be found first
 
@@ -44,20 +42,6 @@ _PIN_STATES = (
 """What flags say of the PIN without a login (PKCS#11 v2.40 section 3.2, CK_TOKEN_INFO.flags), the worst first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, what was found, and what to do where it does not hold."""
-
-    check: str
-    holds: bool | None
-    found: str
-    cure: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The same in JSON's types."""
-        return asdict(self)
-
-
 async def examine(token: TokenConfig, needed: Collection[Algorithm]) -> list[Finding]:
     """Everything that can be told of a token from outside; never raises for what is wrong with it.
 
@@ -75,12 +59,6 @@ async def examine(token: TokenConfig, needed: Collection[Algorithm]) -> list[Fin
         await _threads(token),
         *_token(token, module["tokens"], needed),
     ]
-
-
-def verdict(findings: Iterable[Finding]) -> bool | None:
-    """False when one does not hold, None when one could not be told, else True."""
-    results = {finding.holds for finding in findings}
-    return False if False in results else None if None in results else True
 
 
 async def _ask(token: TokenConfig, *, threads: bool) -> dict[str, Any]:

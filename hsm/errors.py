@@ -6,6 +6,8 @@ HsmError
 ├── HsmUnavailable      the token is down or its signer process cannot be kept alive
 ├── HsmKeyMissing       the token has no such key
 ├── HsmPinMissing       no PIN file, or one that holds no PIN or that others can read; the token was not asked
+├── HsmKeyRefused       the key may not be used: its birth, its stage of life or its certificate forbids it
+├── HsmInventoryRefused the inventory is missing, altered, or not signed by this token
 ├── HsmPinRefused       terminal: the PIN is wrong, locked or about to be locked; it is never tried again
 ├── HsmTokenMissing     no token with that label and serial
 ├── HsmAmbiguous        several tokens or keys answer to one name
@@ -47,6 +49,14 @@ class HsmKeyMissing(HsmError):
 
 class HsmPinMissing(HsmError):
     """The PIN file cannot be used as it is. No attempt was made, so the token is no nearer to locking."""
+
+
+class HsmKeyRefused(HsmError):
+    """The key is there but may not be used for this: not born in the token, not active, or its certificate ends."""
+
+
+class HsmInventoryRefused(HsmError):
+    """The file that says which keys there are is not there, or this token did not sign it as it stands."""
 
 
 class HsmPinRefused(HsmError):

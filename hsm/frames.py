@@ -41,6 +41,8 @@ class Op(IntEnum):
     RANDOM = 10
     INVENTORY = 11
     ALGORITHMS = 12
+    DESTROY = 13
+    COUNT = 14
 
 
 class Status(IntEnum):
@@ -57,6 +59,7 @@ class Status(IntEnum):
     POLICY = 8
     PIN_MISSING = 9
     AMBIGUOUS = 10
+    KEY_REFUSED = 11  # it was not born in the token
 
 
 class FrameError(ValueError):

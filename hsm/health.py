@@ -4,6 +4,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hsm.rules import CertificateAlarm
+
 _RECENT = 2048  # latencies kept: a few tenths of a second at full load, hours when idle
 
 
@@ -49,6 +51,7 @@ class HsmHealth:
     breaker: BreakerState = BreakerState.CLOSED
     probe_key: bytes | None = None
     since_probe: float | None = None
+    certificates: tuple[CertificateAlarm, ...] = ()  # of keys in use, that end within 30, 7 or 1 days or have ended
 
 
 class Latencies:

@@ -1,13 +1,150 @@
 """What each command that looks after keys does: arguments in, (holds, report) out."""
 
+import sys
+import time
 from argparse import Namespace
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final
 
+from hsm import keeping
+from hsm.book import Book, opened, started
+from hsm.ceremony import Witnesses, check_transcript, hold
+from hsm.certify import certify
+from hsm.check import check
+from hsm.client import Hsm
 from hsm.commands import Outcome, token_of
-from hsm.doctor import examine, verdict
+from hsm.config import TokenConfig
+from hsm.doctor import examine
+from hsm.entries import Entry
+from hsm.errors import HsmInventoryRefused, HsmPolicy
+from hsm.findings import verdict
+from hsm.inventory import read, signer_among
+from hsm.key_rows import content_of, path_of, row_of
 from hsm.keys import Algorithm
+from hsm.lifecycle import Stage
 
 
 async def doctor(arguments: Namespace) -> Outcome:
     """Look at module, files and token from outside; holds when nothing is in the way of serving."""
     findings = await examine(token_of(arguments), arguments.needs or [Algorithm.ES256])
     return verdict(findings), [finding.to_json() for finding in findings]
+
+
+async def inventory(arguments: Namespace) -> Outcome:
+    """List the keys, hold them against the inventory, or sign the first one."""
+    token = token_of(arguments)
+    if arguments.adopt and not arguments.start:
+        raise HsmPolicy("Expected --adopt with --start, got it alone. An inventory that is there takes no strangers.")
+    if arguments.start:
+        async with started(token, path_of(arguments)) as book:
+            await keeping.start(book, adopt=arguments.adopt)
+            return True, [row_of(entry) for entry in book.now.entries] or [{"inventory": str(book.path), "keys": 0}]
+    async with Hsm(token) as hsm:
+        keys, count = await hsm.inventory(), await hsm.count()
+    if not arguments.check:
+        return all(key.born_here for key in keys), [key.to_json() for key in keys]
+    signer = signer_among(keys)
+    if signer is None or signer.public_key is None:
+        raise HsmInventoryRefused(
+            "Expected a token with an inventory key, got one without. Run `python -m hsm inventory --start`."
+        )
+    found, _ = read(path_of(arguments), signer.public_key, count)
+    findings = check(found, keys, count, time.time())
+    return verdict(findings), [finding.to_json() for finding in findings]
+
+
+async def ceremony(arguments: Namespace) -> Outcome:
+    """Make a key before witnesses; holds when a quorum confirmed. Or check a transcript."""
+    token = token_of(arguments)
+    if arguments.verify is not None:
+        return await _verify(token, arguments.verify)
+    if arguments.role is None:
+        raise HsmPolicy("Expected --role, got none. Say what the key is for, such as doc-signer/pid.")
+    witnesses = _witnesses(arguments)
+    async with opened(token, path_of(arguments)) as book:
+        entry = await keeping.plan(book, arguments.role, arguments.algorithm, None)
+        return await _held(book, entry, witnesses, arguments.transcript)
+
+
+async def rotate(arguments: Namespace) -> Outcome:
+    """The next step towards a successor: its ceremony, or the exchange once it is published. Holds when exchanged."""
+    async with opened(token_of(arguments), path_of(arguments)) as book:
+        old, fresh = book.now.entry(arguments.key), book.now.successor(arguments.key)
+        if fresh is None or fresh.stage in {Stage.PLANNED, Stage.GENERATED}:
+            witnesses = _witnesses(arguments)
+            fresh = await keeping.plan(book, old.role, old.algorithm, old.label)
+            holds, report = await _held(book, fresh, witnesses, arguments.transcript)
+            return (False if holds else holds), report
+        if fresh.stage is Stage.ATTESTED:
+            step = "mark --to published" if fresh.certificate or not old.certificate else "certify"
+            return False, [row_of(fresh) | {"next": f"`python -m hsm {step} --key {fresh.label}`, then rotate again"}]
+        taken = await keeping.exchange(book, old.label)
+        return True, [row_of(taken), row_of(book.now.entry(old.label))]
+
+
+async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | None) -> Outcome:
+    name = f"ceremony-{entry.label.replace('/', '-')}-{book.time}.json"
+    outcome = await hold(book, entry, witnesses, path or book.path.with_name(name), _ask)
+    row = row_of(outcome.entry) | {"confirmed": list(outcome.confirmed)}
+    if outcome.transcript is None:
+        again = f"{witnesses.quorum} must confirm: run it again, or `destroy` the key"
+        return False, [row | {"transcript_sha256": None, "next": again}]
+    return True, [
+        row
+        | {
+            "transcript": str(path or book.path.with_name(name)),
+            "transcript_sha256": outcome.transcript.hex(),
+            "next": "enter the hash where it can be found again; certify the key, publish it, `mark --to published`",
+        }
+    ]
+
+
+async def _verify(token: TokenConfig, path: Path) -> Outcome:
+    async with Hsm(token) as hsm:
+        signer = signer_among(await hsm.inventory())
+    if signer is None or signer.public_key is None:
+        raise HsmInventoryRefused("Expected a token with an inventory key, got one without. Name the right token.")
+    told = check_transcript(content_of(path), signer.public_key, str(path))
+    key = told["key"]
+    names = [one["name"] for one in told["witnesses"] if one["confirmed"]]
+    return True, [{"label": key["label"], "thumbprint": key["thumbprint"], "ended": told["ended"], "confirmed": names}]
+
+
+async def mark(arguments: Namespace) -> Outcome:
+    """Enter the next stage of a key."""
+    async with opened(token_of(arguments), path_of(arguments)) as book:
+        return True, [row_of(await keeping.mark(book, arguments.key, arguments.to))]
+
+
+async def destroy(arguments: Namespace) -> Outcome:
+    """Destroy a key; the id typed once more is the last chance to think."""
+    async with opened(token_of(arguments), path_of(arguments)) as book:
+        entry = book.now.entry(arguments.key)
+        wanted = entry.label if entry.id is None else entry.id.hex()
+        if arguments.confirm != wanted:
+            raise HsmPolicy(f"Expected --confirm {wanted} for {entry.label!r}, got {arguments.confirm}. Look again.")
+        gone, objects = await keeping.destroy(book, entry.label, compromised=arguments.compromised)
+        return True, [row_of(gone) | {"objects": objects}]
+
+
+COMMANDS: Final[Mapping[str, Callable[[Namespace], Coroutine[Any, Any, Outcome]]]] = {
+    "doctor": doctor,
+    "inventory": inventory,
+    "ceremony": ceremony,
+    "certify": certify,
+    "mark": mark,
+    "rotate": rotate,
+    "destroy": destroy,
+}
+
+
+def _witnesses(arguments: Namespace) -> Witnesses:
+    names = tuple(arguments.witness)
+    return Witnesses(names, len(names) if arguments.quorum is None else arguments.quorum)
+
+
+def _ask(question: str) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline()

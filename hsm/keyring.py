@@ -12,14 +12,9 @@ from hsm.recognition import RECOGNISED_BY, recognise
 from hsm.signing import SigningKey, public_key, spki_of
 from hsm.verify import PublicKey
 
-_DESCRIBED_BY = [
-    Attribute.ID,
-    Attribute.LABEL,
-    Attribute.LOCAL,
-    Attribute.NEVER_EXTRACTABLE,
-    Attribute.ALWAYS_SENSITIVE,
-    *RECOGNISED_BY,
-]
+_BORN_HERE_BY = (Attribute.LOCAL, Attribute.NEVER_EXTRACTABLE, Attribute.ALWAYS_SENSITIVE)
+
+_DESCRIBED_BY = [Attribute.ID, Attribute.LABEL, *_BORN_HERE_BY, *RECOGNISED_BY]
 
 _KINDS = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
 
@@ -51,7 +46,7 @@ class KeyRing:
         held = self._signing.get(key)
         if held is None:
             private = self._find(ObjectClass.PRIVATE_KEY, key)
-            algorithm = recognise(private.get_attributes(list(RECOGNISED_BY)))
+            algorithm = _usable(private, key)
             if algorithm is None:
                 raise Fault(Status.POLICY, f"Expected key {key.hex()} to be a signing key, got another kind.")
             public = self._public(algorithm, key)
@@ -63,13 +58,18 @@ class KeyRing:
         held = self._secret.get(key)
         if held is None:
             found = self._find(ObjectClass.SECRET_KEY, key)
-            algorithm = recognise(found.get_attributes(list(RECOGNISED_BY)))
+            algorithm = _usable(found, key)
             if algorithm is None:
                 raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an {wanted} key, got another kind.")
             held = self._secret[key] = (algorithm, found)
         if held[0] is not wanted:
             raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an {wanted} key, got an {held[0]} key.")
         return held[1]
+
+    def forget(self, key: bytes) -> None:
+        """Hold the handles of this key no longer."""
+        self._signing.pop(key, None)
+        self._secret.pop(key, None)
 
     def inventory(self) -> list[KeyInfo]:
         """Every key of ours, read from the token anew; keys of other kinds are left out."""
@@ -143,3 +143,19 @@ def mechanism_names(slot: Slot) -> list[str]:
     """The mechanisms that a slot lists, by name; the vendor's own have none."""
     listed: set[Any] = slot.get_mechanisms()
     return [mechanism.name for mechanism in listed if isinstance(mechanism, Mechanism)]
+
+
+def _usable(found: Any, key: bytes) -> Algorithm | None:
+    """What a key is for, once the token has vouched that it was made inside and never left.
+
+    Raises `Fault`: a key that somebody brought along is refused, whatever it is for.
+    """
+    attributes = found.get_attributes([*_BORN_HERE_BY, *RECOGNISED_BY])
+    missing = [attribute.name for attribute in _BORN_HERE_BY if not attributes.get(attribute)]
+    if missing:
+        raise Fault(
+            Status.KEY_REFUSED,
+            f"Expected key {key.hex()} to be LOCAL, NEVER_EXTRACTABLE and ALWAYS_SENSITIVE, got one that is not "
+            f"{' nor '.join(missing)}. Others may have it: make a new one with `python -m hsm ceremony`.",
+        )
+    return recognise(attributes)

@@ -10,6 +10,7 @@ from hsm.errors import (
     HsmDecryptFailed,
     HsmError,
     HsmKeyMissing,
+    HsmKeyRefused,
     HsmModuleMissing,
     HsmPinMissing,
     HsmPinRefused,
@@ -34,6 +35,7 @@ ERRORS: dict[int, type[HsmError]] = {
     Status.POLICY: HsmPolicy,
     Status.PIN_MISSING: HsmPinMissing,
     Status.AMBIGUOUS: HsmAmbiguous,
+    Status.KEY_REFUSED: HsmKeyRefused,
 }
 """What each status other than OK means to the caller."""
 

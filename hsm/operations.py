@@ -109,6 +109,35 @@ def _random(ring: KeyRing, _: bytes, count: bytes) -> bytes:
     return ring.session.generate_random(int.from_bytes(count) * 8)
 
 
+def _destroy(ring: KeyRing, key: bytes, label: bytes) -> bytes:
+    """Every object of a key; the answer is how many there were. Repeating it does no harm."""
+    ring.forget(key)
+    named = {Attribute.ID: key, Attribute.LABEL: label.decode()}
+    found = [
+        each
+        for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY, ObjectClass.PUBLIC_KEY)
+        for each in list(ring.session.get_objects({Attribute.CLASS: kind, Attribute.TOKEN: True, **named}))
+    ]
+    for each in found:
+        each.destroy()
+    return len(found).to_bytes(4)
+
+
+_COUNTER = {Attribute.CLASS: ObjectClass.DATA, Attribute.LABEL: "inventory", Attribute.TOKEN: True}
+
+
+def _count(ring: KeyRing, _: bytes, wanted: bytes) -> bytes:
+    """How many changes of the inventory the token knows of, 8 bytes, or none; with a body, that many from now on."""
+    found = list(ring.session.get_objects(_COUNTER))
+    highest: bytes = max((each[Attribute.VALUE] for each in found), default=b"")
+    if wanted and wanted > highest:
+        ring.session.create_object({**_COUNTER, Attribute.PRIVATE: True, Attribute.VALUE: wanted})
+        for each in found:
+            each.destroy()
+        return wanted
+    return highest
+
+
 def _inventory(ring: KeyRing, _: bytes, __: bytes) -> bytes:
     return encode_keys(ring.inventory())
 
@@ -132,4 +161,6 @@ OPERATIONS: dict[int, Operation] = {
     Op.RANDOM: _random,
     Op.INVENTORY: _inventory,
     Op.ALGORITHMS: _algorithms,
+    Op.DESTROY: _destroy,
+    Op.COUNT: _count,
 }

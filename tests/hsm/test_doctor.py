@@ -7,7 +7,8 @@ import pytest
 
 from hsm import Algorithm, Hsm, HsmPinRefused
 from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, main
-from hsm.doctor import Finding, examine, verdict
+from hsm.doctor import examine
+from hsm.findings import Finding, verdict
 from hsm.pins import create_pin
 
 from .conftest import Prepared

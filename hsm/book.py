@@ -1,0 +1,120 @@
+"""Changing the inventory: one change at a time, signed by the token, on the disk before anything rests on it."""
+
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from hsm.client import Hsm
+from hsm.config import TokenConfig
+from hsm.errors import HsmBusy, HsmInventoryRefused, HsmPolicy
+from hsm.inventory import FORMAT, SIGNER_LABEL, Inventory, read, render, signer_among, to_be_signed
+from hsm.keys import Algorithm, KeyInfo
+
+Clock = Callable[[], float]
+"""Unix seconds now."""
+
+
+class Book:
+    """The inventory of a token opened for changes; whoever holds it is alone with the file."""
+
+    def __init__(self, hsm: Hsm, path: Path, signer: KeyInfo, clock: Clock) -> None:
+        assert signer.public_key is not None
+        self.hsm, self.path, self.signer, self._clock = hsm, path, signer, clock
+        self._spki = signer.public_key
+        self.now: Inventory
+        self._digest: bytes | None = None
+
+    @property
+    def time(self) -> int:
+        """Unix seconds now."""
+        return int(self._clock())
+
+    async def load(self) -> None:
+        """Read what the file says; `HsmInventoryRefused` unless it holds."""
+        self.now, self._digest = read(self.path, self._spki, await self.hsm.count())
+
+    async def write(self, inventory: Inventory) -> None:
+        """Sign it as the next change and put it in the place of the one before."""
+        fresh = replace(inventory, sequence=self.now.sequence + 1, at=self.time, previous=self._digest)
+        signed = fresh.signed()
+        signature = await self.hsm.sign(self.signer.id, to_be_signed(FORMAT, signed))
+        put_in_place(self.path, render(signed, signature))
+        with suppress(HsmPolicy):  # a token that cannot keep a number; `check` says so
+            await self.hsm.count(fresh.sequence)
+        await self.load()
+
+    def begin(self, token: dict[str, str]) -> None:
+        """Nothing is known of the token yet."""
+        self.now = Inventory(token, 0, self.time, None, ())
+
+
+@asynccontextmanager
+async def opened(token: TokenConfig, path: Path, *, clock: Clock = time.time) -> AsyncIterator[Book]:
+    """The book of a token that has one. Its keys may be used whatever their stage: this is how they change it."""
+    with _alone(path):
+        async with Hsm(replace(token, writable=True, inventory=None)) as hsm:
+            signer = signer_among(await hsm.inventory())
+            if signer is None:
+                raise HsmInventoryRefused(
+                    "Expected a token with an inventory key, got one without. Run `python -m hsm inventory --start`."
+                )
+            book = Book(hsm, path, signer, clock)
+            await book.load()
+            yield book
+
+
+@asynccontextmanager
+async def started(token: TokenConfig, path: Path, *, clock: Clock = time.time) -> AsyncIterator[Book]:
+    """The book of a token that has none yet; its first `write` makes the file.
+
+    Refused (`HsmPolicy`) where the file is there. Where it was cut off before that, the inventory key is found again.
+    """
+    with _alone(path):
+        _require_none(path)
+        async with Hsm(replace(token, writable=True, inventory=None)) as hsm:
+            signer = signer_among(await hsm.inventory())
+            if signer is None:
+                signer = await hsm.generate(Algorithm.ES256, SIGNER_LABEL)
+            book = Book(hsm, path, signer, clock)
+            book.begin({"label": token.label, "serial": token.serial or ""})
+            yield book
+
+
+def _require_none(path: Path) -> None:
+    if path.exists():
+        raise HsmPolicy(f"Expected no inventory at {path}, got one. See `python -m hsm inventory --check`.")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other commands from the inventory meanwhile; `HsmBusy` when one is at it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HsmBusy(f"Expected to be alone with {path}, got another command at work on it. Wait for it.") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def put_in_place(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all, and on the disk before this returns."""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

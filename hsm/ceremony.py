@@ -1,0 +1,118 @@
+"""Making a key before witnesses, and the transcript that says who saw what.
+
+The walk: the key is planned and generated (`hsm.keeping`), proves that it works, and shows its thumbprint. Each witness
+confirms by typing the end of it, which nobody can who does not look. With as many as the quorum asks for, the
+transcript is written, signed by the token's inventory key, and the key is attested with the transcript's SHA-256:
+that hash is for a ledger, an archive, a notice board. Without a quorum the key stays generated and signs nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from hsm.book import Book, put_in_place
+from hsm.entries import Entry, rfc3339
+from hsm.errors import HsmInventoryRefused, HsmPolicy
+from hsm.inventory import open_signed, render, to_be_signed
+from hsm.keeping import PROOF, generate, prove
+from hsm.key_rows import FILE_MAX
+from hsm.lifecycle import Stage
+from hsm.verify import verify_signature
+
+FORMAT: Final = "hsm-ceremony/1"
+_TYPED: Final = 8  # characters of the thumbprint that a witness types
+_WITNESSES_MAX, _NAME_MAX = 32, 100
+
+Ask = Callable[[str], str]
+"""Show a question to whoever is present and return what they type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Who is to be present, by name, and how many of them must confirm."""
+
+    names: tuple[str, ...]
+    quorum: int
+
+    def __post_init__(self) -> None:
+        """Raise `HsmPolicy` unless the names are distinct and the quorum can be reached."""
+        unfit = [name for name in self.names if not 1 <= len(name.strip()) <= _NAME_MAX or not name.isprintable()]
+        if unfit or len(set(self.names)) != len(self.names) or len(self.names) > _WITNESSES_MAX:
+            raise HsmPolicy(f"Expected at most {_WITNESSES_MAX} distinct names of witnesses, got {list(self.names)}.")
+        if not 1 <= self.quorum <= len(self.names):
+            raise HsmPolicy(f"Expected a quorum of 1 to {len(self.names)} witnesses, got {self.quorum}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The key, who confirmed it, and the SHA-256 of the transcript; None where too few did."""
+
+    entry: Entry
+    confirmed: tuple[str, ...]
+    transcript: bytes | None
+
+
+async def hold(book: Book, planned: Entry, witnesses: Witnesses, path: Path, ask: Ask) -> Outcome:
+    """Make, prove and attest the key that is planned; `path` is where its transcript goes, and must be free."""
+    if await asyncio.to_thread(path.exists):
+        raise HsmPolicy(f"Expected no file at {path}, got one. Name another for the transcript.")
+    begun = book.time
+    entry = await generate(book, planned)
+    proof = await prove(book, entry)
+    present = []
+    for name in witnesses.names:
+        confirmed = await asyncio.to_thread(_confirms, name, entry, ask)
+        present.append({"name": name, "confirmed": rfc3339(book.time) if confirmed else None})
+    names = tuple(one["name"] for one in present if one["confirmed"] is not None and one["name"] is not None)
+    if len(names) < witnesses.quorum:
+        return Outcome(entry, names, None)
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "token": book.now.token,
+        "begun": rfc3339(begun),
+        "ended": rfc3339(book.time),
+        "key": entry.to_json(),
+        "proof_of_possession": proof,
+        "quorum": witnesses.quorum,
+        "witnesses": present,
+    }
+    content = render(told, await book.hsm.sign(book.signer.id, to_be_signed(FORMAT, told)))
+    await asyncio.to_thread(put_in_place, path, content)
+    attested = entry.at(Stage.ATTESTED, book.time, transcript=sha256(content).digest())
+    await book.write(book.now.having(attested))
+    return Outcome(attested, names, attested.transcript)
+
+
+def shown(entry: Entry) -> str:
+    """What witnesses compare: the thumbprint of the public key, the id of a secret key."""
+    value = entry.thumbprint or entry.id
+    assert value is not None
+    return value.hex()
+
+
+def _confirms(name: str, entry: Entry, ask: Ask) -> bool:
+    whole = shown(entry)
+    groups = " ".join(whole[start : start + _TYPED] for start in range(0, len(whole), _TYPED))
+    typed = ask(
+        f"{entry.label} ({entry.algorithm}): {groups}\n"
+        f"{name}, type the last {_TYPED} characters to confirm, or nothing if you do not: "
+    )
+    return typed.strip().lower() == whole[-_TYPED:]
+
+
+def check_transcript(content: bytes, spki: bytes, name: str) -> dict[str, Any]:
+    """What a transcript says, once its signature and the proof in it hold under the inventory key of the token.
+
+    Raises `HsmInventoryRefused`. Needs no token: `spki` is the SubjectPublicKeyInfo of that key, DER.
+    """
+    if len(content) > FILE_MAX:
+        raise HsmInventoryRefused(f"Expected at most {FILE_MAX} bytes in {name}, got more. It is no transcript.")
+    told = open_signed(FORMAT, content, spki, name)
+    key = Entry.from_json(told["key"])
+    proof = told["proof_of_possession"]
+    if key.public_key is not None:
+        verify_signature(key.public_key, PROOF + bytes.fromhex(proof["challenge"]), bytes.fromhex(proof["signature"]))
+    return told

@@ -1,0 +1,94 @@
+"""`python -m hsm certify`: request, issue or enter the certificate of a key."""
+
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate, Name
+
+from hsm import x509
+from hsm.book import Book, opened, put_in_place
+from hsm.commands import Outcome, token_of
+from hsm.entries import Entry, pem, rfc3339
+from hsm.errors import HsmPolicy
+from hsm.frames import Op
+from hsm.key_rows import content_of, path_of, row_of
+from hsm.lifecycle import DAY, Stage
+from hsm.rules import KeyRules
+
+
+async def certify(arguments: Namespace) -> Outcome:
+    """Request, issue or enter a certificate."""
+    async with opened(token_of(arguments), path_of(arguments)) as book:
+        entry = _certifiable(book.now.entry(arguments.key))
+        assert entry.id is not None
+        identity = entry.id
+        for mode, work in _CERTIFY.items():
+            if getattr(arguments, mode):
+                return await work(book, entry, arguments, lambda data: book.hsm.sign(identity, data))
+    raise HsmPolicy("Expected one of --request, --install, --self-sign and --issue, got none.")
+
+
+async def _request(_: Book, entry: Entry, arguments: Namespace, sign: x509.Sign) -> Outcome:
+    asked = await x509.request(entry, _subject(arguments), sign)
+    put_in_place(arguments.request, asked.public_bytes(Encoding.PEM))
+    return True, [row_of(entry) | {"request": str(arguments.request)}]
+
+
+async def _install(book: Book, entry: Entry, arguments: Namespace, _: x509.Sign) -> Outcome:
+    issuer = None if arguments.issuer is None else x509.read_certificate(content_of(arguments.issuer))
+    return await _enter(book, entry, x509.read_certificate(content_of(arguments.install)), issuer)
+
+
+async def _self_sign(book: Book, entry: Entry, arguments: Namespace, sign: x509.Sign) -> Outcome:
+    made = await x509.self_signed(entry, _subject(arguments), book.time, arguments.days, sign)
+    return await _enter(book, entry, made, made)
+
+
+async def _issue(book: Book, entry: Entry, arguments: Namespace, sign: x509.Sign) -> Outcome:
+    if arguments.out is None:
+        raise HsmPolicy("Expected --out with --issue, got none. Say where the certificate goes.")
+    assert entry.id is not None
+    asked = x509.read_request(content_of(arguments.issue))
+    KeyRules(book.now).require(Op.SIGN, entry.id, book.time, book.time + arguments.days * DAY)
+    made = await x509.issued(entry, asked, book.time, arguments.days, sign)
+    put_in_place(arguments.out, made.public_bytes(Encoding.PEM))
+    return True, [
+        {
+            "subject": made.subject.rfc4514_string(),
+            "issuer": made.issuer.rfc4514_string(),
+            "serial": f"{made.serial_number:x}",
+            "not_after": rfc3339(int(made.not_valid_after_utc.timestamp())),
+            "certificate": str(arguments.out),
+        }
+    ]
+
+
+async def _enter(book: Book, entry: Entry, certificate: Certificate, issuer: Certificate | None) -> Outcome:
+    fresh = entry.with_certificate(x509.accept(entry, certificate, issuer, book.time))
+    await book.write(book.now.having(fresh))
+    return True, [row_of(fresh) | {"certificate": pem(fresh.certificate or b"")}]
+
+
+_CERTIFY: Final[Mapping[str, Callable[[Book, Entry, Namespace, x509.Sign], Awaitable[Outcome]]]] = {
+    "request": _request,
+    "install": _install,
+    "self_sign": _self_sign,
+    "issue": _issue,
+}
+
+
+def _certifiable(entry: Entry) -> Entry:
+    if entry.public_key is None or entry.stage not in {Stage.ATTESTED, Stage.PUBLISHED, Stage.ACTIVE}:
+        raise HsmPolicy(
+            f"Expected a key pair that is attested, published or active, got {entry.label!r}: {entry.algorithm}, "
+            f"{entry.stage}. Finish its ceremony first."
+        )
+    return entry
+
+
+def _subject(arguments: Namespace) -> Name:
+    if arguments.subject is None:
+        raise HsmPolicy("Expected --subject, got none. Write it as CN=Documents,O=Authority,C=UT.")
+    return x509.name_of(arguments.subject)

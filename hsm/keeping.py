@@ -1,0 +1,162 @@
+"""A key's way through its life: each step is done on the token and then entered, or entered and then done.
+
+What a crash between the two leaves can always be told, and the same command goes on from there:
+
+    planned     entered before the token is asked for a key of that label: the label finds it again
+    generated   entered after; then it is proven, witnessed and the transcript written
+    attested    entered after the transcript is on the disk
+    exchanged   a successor becomes active and the old one retiring in one change of the file
+    destroyed   entered before the objects go: from that moment nothing uses the key
+"""
+
+import os
+from typing import Any
+
+from hsm.book import Book
+from hsm.entries import Entry
+from hsm.errors import HsmKeyRefused, HsmPolicy
+from hsm.keys import Algorithm
+from hsm.lifecycle import Stage, require_next
+from hsm.verify import verify_signature
+
+PROOF = b"hsm-proof-of-possession/1\n"
+"""What goes before the challenge, so that no proof is a signature over anything else."""
+
+_LABEL_MAX = 64
+
+
+async def start(book: Book, *, adopt: bool) -> None:
+    """The first entry of the book: no keys; or, to `adopt` a token in use, every key it vouches for, as active."""
+    inventory = book.now
+    if adopt:
+        for key in await book.hsm.inventory():
+            if key.id and key.born_here and key.id != book.signer.id:
+                planned = Entry(key.label, key.label, key.algorithm, Stage.PLANNED)
+                inventory = inventory.adding(planned.made(key, book.time).at(Stage.ACTIVE, book.time))
+    await book.write(inventory)
+
+
+async def plan(book: Book, role: str, algorithm: Algorithm, replaces: str | None) -> Entry:
+    """A key to be made; the one that waits for the end of its ceremony, where there is one."""
+    for entry in book.now.entries:
+        unfinished = entry.stage in {Stage.PLANNED, Stage.GENERATED}
+        if unfinished and (entry.role, entry.algorithm, entry.replaces) == (role, algorithm, replaces):
+            return entry
+    if replaces is not None:
+        _require_replaceable(book, replaces)
+    number = 1 + sum(entry.role == role for entry in book.now.entries)
+    label = f"{role}#{number}"
+    if not role or len(label.encode()) > _LABEL_MAX:
+        raise HsmPolicy(f"Expected a role of 1 to {_LABEL_MAX - 4} bytes, got {len(role.encode())}.")
+    entry = Entry(label, role, algorithm, Stage.PLANNED, replaces=replaces).at(Stage.PLANNED, book.time)
+    await book.write(book.now.adding(entry))
+    return entry
+
+
+def _require_replaceable(book: Book, label: str) -> None:
+    old = book.now.entry(label)
+    if old.stage is not Stage.ACTIVE:
+        raise HsmPolicy(f"Expected {label!r} to be active, got one that is {old.stage}. Only those are replaced.")
+    following = book.now.successor(label)
+    if following is not None:
+        raise HsmPolicy(
+            f"Expected {label!r} to have no successor yet, got {following.label!r}, which is {following.stage}. "
+            "Take that one into use."
+        )
+
+
+async def generate(book: Book, entry: Entry) -> Entry:
+    """Have the token make the key; one that it made before it was cut off is found by its label."""
+    if entry.stage is not Stage.PLANNED:
+        return entry
+    there = [key for key in await book.hsm.inventory() if key.label == entry.label]
+    for half in there:
+        if not half.id:
+            await book.hsm.destroy(b"", entry.label)
+    whole = [key for key in there if key.id]
+    made = whole[0] if whole else await book.hsm.generate(entry.algorithm, entry.label)
+    if len(whole) > 1 or not made.born_here:
+        raise HsmKeyRefused(
+            f"Expected one key {entry.label!r} born in the token, got {len(whole)} of that label. Find out who made "
+            "them, and remove them with the vendor's tool."
+        )
+    fresh = entry.made(made, book.time)
+    await book.write(book.now.having(fresh))
+    return fresh
+
+
+async def prove(book: Book, entry: Entry) -> dict[str, Any]:
+    """That the key works and the token has its private half: a signature or a round trip over a fresh challenge."""
+    assert entry.id is not None
+    challenge = os.urandom(32)
+    proof = {"challenge": challenge.hex(), "signature": None}
+    if entry.algorithm is Algorithm.A256KWP:
+        again = await book.hsm.unwrap(entry.id, await book.hsm.wrap(entry.id, challenge))
+    elif entry.algorithm is Algorithm.A256GCM:
+        again = await book.hsm.decrypt(entry.id, await book.hsm.encrypt(entry.id, challenge))
+    elif entry.algorithm is Algorithm.HS256:
+        await book.hsm.hmac(entry.id, challenge)
+        again = challenge
+    else:
+        assert entry.public_key is not None
+        signature = await book.hsm.sign(entry.id, PROOF + challenge)
+        verify_signature(entry.public_key, PROOF + challenge, signature)
+        return proof | {"signature": signature.hex()}
+    if again != challenge:
+        raise HsmKeyRefused(
+            f"Expected {entry.label!r} to give back what it took, got something else. Take the token out of service."
+        )
+    return proof
+
+
+async def mark(book: Book, label: str, wanted: Stage) -> Entry:
+    """Enter that a key was published, is taken into use, or makes nothing new any more."""
+    entry = book.now.entry(label)
+    if wanted not in {Stage.PUBLISHED, Stage.ACTIVE, Stage.RETIRING}:
+        raise HsmPolicy(f"Expected published, active or retiring, got {wanted}. Other stages have their own commands.")
+    require_next(label, entry.stage, wanted)
+    if wanted is Stage.ACTIVE and entry.replaces is not None:
+        return await exchange(book, entry.replaces)
+    return await _enter(book, entry.at(wanted, book.time))
+
+
+async def exchange(book: Book, label: str) -> Entry:
+    """Put the published successor of an active key in its place, in one change: there is always exactly one."""
+    old, fresh = book.now.entry(label), book.now.successor(label)
+    require_next(label, old.stage, Stage.RETIRING)
+    if fresh is None:
+        raise HsmPolicy(f"Expected a successor of {label!r}, got none. Make it with `python -m hsm rotate`.")
+    require_next(fresh.label, fresh.stage, Stage.ACTIVE)
+    _require_certified_like(old, fresh, book.time)
+    taken = fresh.at(Stage.ACTIVE, book.time)
+    await book.write(book.now.having(old.at(Stage.RETIRING, book.time), taken))
+    return taken
+
+
+def _require_certified_like(old: Entry, fresh: Entry, at: int) -> None:
+    """A key with a certificate is followed by one with a certificate that holds."""
+    if old.validity is None and fresh.validity is None:
+        return
+    if fresh.validity is None or not fresh.validity[0] <= at <= fresh.validity[1]:
+        raise HsmPolicy(
+            f"Expected {fresh.label!r} to have a certificate that holds now, as {old.label!r} has one, got none. "
+            "Run `python -m hsm certify`."
+        )
+
+
+async def destroy(book: Book, label: str, *, compromised: bool = False) -> tuple[Entry, int]:
+    """Enter that a key is destroyed, then destroy it; how many objects went. Repeating it finishes the work."""
+    entry = book.now.entry(label)
+    if entry.stage is not Stage.DESTROYED:
+        require_next(label, entry.stage, Stage.DESTROYED, compromised=compromised)
+        entry = await _enter(book, entry.at(Stage.DESTROYED, book.time))
+    there = {key.id for key in await book.hsm.inventory() if key.label == label}
+    # one that was never entered with its id is whatever has its label; halves of a generation have no id
+    ours = {entry.id} if entry.id is not None else there
+    gone = [await book.hsm.destroy(identity, label) for identity in sorted(ours | {b""})]
+    return entry, sum(gone)
+
+
+async def _enter(book: Book, entry: Entry) -> Entry:
+    await book.write(book.now.having(entry))
+    return entry

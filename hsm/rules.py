@@ -1,0 +1,116 @@
+"""Which key may be used for what now, by the inventory: asked before every request that names a key."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hsm.entries import Entry, rfc3339
+from hsm.errors import HsmInventoryRefused, HsmKeyRefused
+from hsm.frames import Op
+from hsm.inventory import Inventory, read, signer_among
+from hsm.keys import KeyInfo
+from hsm.lifecycle import USES, Stage, alarm
+
+_ON_TOKEN = frozenset({Stage.ACTIVE, Stage.RETIRING})
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateAlarm:
+    """A key in use whose certificate ends `within_days` (30, 7 or 1; 0 when it has ended)."""
+
+    label: str
+    not_after: int
+    within_days: int
+
+
+class KeyRules:
+    """The inventory of an open token, by key id."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self._by_id = {entry.id: entry for entry in inventory.entries if entry.id}
+
+    def require(self, op: Op, key: bytes, at: float, until: int | None) -> None:
+        """Raise `HsmKeyRefused` unless the key may be used for this now, and for what holds `until` then."""
+        stages = USES.get(op)
+        if stages is None:
+            return
+        entry = self._by_id.get(key)
+        if entry is None:
+            raise HsmKeyRefused(
+                f"Expected key {key.hex()} in the inventory, got none. See `python -m hsm inventory --check`."
+            )
+        if entry.stage not in stages:
+            raise HsmKeyRefused(
+                f"Expected {entry.label!r} to be {' or '.join(sorted(stages))} for {op.name}, got one that is "
+                f"{entry.stage}. Use the key that is active for {entry.role!r}."
+            )
+        if op is Op.SIGN:
+            _require_certificate(entry, at, until)
+
+    def alarms(self, at: float) -> tuple[CertificateAlarm, ...]:
+        """The keys in use whose certificates end before long, the first to end first."""
+        found = []
+        for entry in self.inventory.entries:
+            if entry.stage is Stage.ACTIVE and entry.validity is not None:
+                days = alarm(entry.validity[1], int(at))
+                if days is not None:
+                    found.append(CertificateAlarm(entry.label, entry.validity[1], days))
+        return tuple(sorted(found, key=lambda one: one.not_after))
+
+
+def _require_certificate(entry: Entry, at: float, until: int | None) -> None:
+    if entry.validity is None:
+        if until is not None:
+            raise HsmKeyRefused(
+                f"Expected a certificate for {entry.label!r}, got none. Run `python -m hsm certify` first."
+            )
+        return
+    start, end = entry.validity
+    if not start <= at <= end:
+        raise HsmKeyRefused(
+            f"Expected the certificate of {entry.label!r} to hold now, got one from {rfc3339(start)} to "
+            f"{rfc3339(end)}. Check the clock, or renew it with `python -m hsm rotate`."
+        )
+    if until is not None and until > end:
+        raise HsmKeyRefused(
+            f"Expected the certificate of {entry.label!r} to outlive what it signs, until {rfc3339(until)}, got one "
+            f"that ends {rfc3339(end)}. Sign what ends before, or renew it with `python -m hsm rotate`."
+        )
+
+
+def rules_of(path: Path, keys: Iterable[KeyInfo], count: int) -> KeyRules:
+    """The rules of the inventory at `path` for the token that has these keys and knows of `count` changes.
+
+    Raises `HsmInventoryRefused` unless the token signed it, and `HsmKeyRefused` when a key in use is not the one
+    that the inventory means, or the token does not vouch for its birth.
+    """
+    there = list(keys)
+    signer = signer_among(there)
+    if signer is None or signer.public_key is None:
+        raise HsmInventoryRefused(
+            f"Expected a token with an inventory key, got one without. {path} belongs to another token, or run "
+            "`python -m hsm inventory --start` for this one."
+        )
+    inventory, _ = read(path, signer.public_key, count)
+    wrong = [problem for entry in inventory.entries if (problem := strange(entry, there)) is not None]
+    if wrong:
+        raise HsmKeyRefused(
+            f"Expected the keys of the inventory, each born in the token, got: {'; '.join(wrong)}. "
+            "Find out who changed the token. See `python -m hsm inventory --check`."
+        )
+    return KeyRules(inventory)
+
+
+def strange(entry: Entry, there: Iterable[KeyInfo]) -> str | None:
+    """What is wrong with a key in use as the token has it; one that is merely missing is told when it is used."""
+    if entry.stage not in _ON_TOKEN or entry.sealed:
+        return None
+    for key in there:
+        if key.id != entry.id:
+            continue
+        if not key.born_here:
+            return f"{entry.label!r} was not born in the token, or could leave it"
+        if (key.public_key, key.algorithm) != (entry.public_key, entry.algorithm):
+            return f"{entry.label!r} has another public key or algorithm on the token"
+    return None

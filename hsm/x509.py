@@ -1,0 +1,245 @@
+"""Requests and certificates signed by a key of the token, made with `cryptography`'s own builders.
+
+A builder signs at once, and the token answers later. So each is built twice: the first time a stand-in for the
+private key notes what is to be signed, the second time it hands over the token's signature.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from cryptography.x509.verification import VerificationError
+
+from hsm.entries import Entry
+from hsm.errors import HsmPolicy
+from hsm.key_rows import FILE_MAX
+from hsm.lifecycle import DAY
+
+Sign = Callable[[bytes], Any]
+"""Sign these bytes: `Hsm.sign` with its key."""
+
+T = TypeVar("T", x509.Certificate, x509.CertificateSigningRequest)
+Hash = hashes.SHA256 | hashes.SHA384 | None
+Build = Callable[[Any, Hash], T]
+
+BACKDATED: Final = timedelta(minutes=5)  # clocks differ
+
+_HASHES: Final[dict[str, type[hashes.SHA256] | type[hashes.SHA384]]] = {
+    "secp256r1": hashes.SHA256,
+    "secp384r1": hashes.SHA384,
+}
+
+
+class _Noting:
+    """What the stand-ins share: the bytes to be signed, and the signature once there is one."""
+
+    def __init__(self, public: Any) -> None:
+        self._public = public
+        self.noted = b""
+        self.signature = b"\0"
+
+    def public_key(self) -> Any:
+        return self._public
+
+    def sign(self, data: Any, signature_algorithm: Any = None) -> bytes:  # noqa: ARG002 one hash for each curve
+        self.noted = bytes(data)
+        return self.signature
+
+
+class _Ec(_Noting, ec.EllipticCurvePrivateKey):
+    """Of which a builder asks for nothing but a signature."""
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        curve: ec.EllipticCurve = self._public.curve
+        return curve
+
+    @property
+    def key_size(self) -> int:
+        return self.curve.key_size
+
+    exchange = private_numbers = private_bytes = __copy__ = __deepcopy__ = None  # type: ignore[assignment]
+
+
+class _Ed25519(_Noting, ed25519.Ed25519PrivateKey):
+    """Likewise."""
+
+    private_bytes = private_bytes_raw = __copy__ = __deepcopy__ = None  # type: ignore[assignment]
+
+
+async def signed(spki: bytes, sign: Sign, build: Build[T]) -> T:
+    """What `build` makes, signed by the token's key that has this public half."""
+    public = serialization.load_der_public_key(spki)
+    stand_in: _Noting
+    if isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name in _HASHES:
+        digest: Hash = _HASHES[public.curve.name]()
+        stand_in = _Ec(public)
+    elif isinstance(public, ed25519.Ed25519PublicKey):
+        digest, stand_in = None, _Ed25519(public)
+    else:
+        raise HsmPolicy("Expected an ECDSA or EdDSA key to sign certificates, got another kind.")
+    build(stand_in, digest)
+    to_be_signed = stand_in.noted
+    signature: bytes = await sign(to_be_signed)
+    stand_in.signature = signature if digest is None else _der(signature)
+    made = build(stand_in, digest)
+    assert stand_in.noted == to_be_signed, "the builder made something else the second time"
+    return made
+
+
+def _der(signature: bytes) -> bytes:
+    """r||s as X.509 has it (RFC 3279 section 2.2.3)."""
+    half = len(signature) // 2
+    return utils.encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
+
+
+def name_of(subject: str) -> x509.Name:
+    """A name as people write it: `CN=Documents 2026,O=Authority,C=UT` (RFC 4514)."""
+    try:
+        name = x509.Name.from_rfc4514_string(subject)
+    except ValueError as error:
+        raise HsmPolicy(f"Expected a name such as CN=Documents,C=UT, got {subject!r}: {error}") from error
+    if not list(name):
+        raise HsmPolicy("Expected a name such as CN=Documents,C=UT, got an empty one.")
+    return name
+
+
+async def request(entry: Entry, subject: x509.Name, sign: Sign) -> x509.CertificateSigningRequest:
+    """A certification request (PKCS#10, RFC 2986): its signature proves that the key is ours."""
+    assert entry.public_key is not None
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    return await signed(entry.public_key, sign, builder.sign)
+
+
+async def self_signed(entry: Entry, subject: x509.Name, at: int, days: int, sign: Sign) -> x509.Certificate:
+    """The certificate of a CA of our own, signed by itself."""
+    assert entry.public_key is not None
+    public: Any = serialization.load_der_public_key(entry.public_key)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+    builder = (
+        _valid(_builder(subject, subject, public), at, days)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(ca=True), critical=True)
+        .add_extension(identifier, critical=False)
+    )
+    return await signed(entry.public_key, sign, builder.sign)
+
+
+async def issued(
+    authority: Entry, asked: x509.CertificateSigningRequest, at: int, days: int, sign: Sign
+) -> x509.Certificate:
+    """A certificate for whoever made the request, which must prove possession; by a CA of ours that outlives it."""
+    if not asked.is_signature_valid:
+        raise HsmPolicy("Expected a request signed by the key that it is for, got one that is not. Make it anew.")
+    ca = certificate_of(authority)
+    constraints = _constraints(ca)
+    if constraints is None or not constraints.ca:
+        raise HsmPolicy(f"Expected {authority.label!r} to be a CA by its certificate, got one that is not.")
+    public: Any = asked.public_key()
+    builder = (
+        _valid(_builder(asked.subject, ca.subject, public), at, days)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(ca=False), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(_issued_by(ca), critical=False)
+    )
+    assert authority.public_key is not None
+    return await signed(authority.public_key, sign, builder.sign)
+
+
+def accept(entry: Entry, certificate: x509.Certificate, issuer: x509.Certificate | None, at: int) -> bytes:
+    """The DER of a certificate that is for this key, holds now, and was issued by `issuer` where one is named."""
+    spki = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if spki != entry.public_key:
+        raise HsmPolicy(f"Expected a certificate for {entry.label!r}, got one for another key. Certify the right one.")
+    if not certificate.not_valid_before_utc.timestamp() <= at <= certificate.not_valid_after_utc.timestamp():
+        raise HsmPolicy(
+            f"Expected a certificate that holds now, got one from {certificate.not_valid_before_utc} to "
+            f"{certificate.not_valid_after_utc}. Check the clock, or have it issued anew."
+        )
+    if issuer is not None:
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature, VerificationError) as error:
+            raise HsmPolicy(
+                "Expected a certificate issued by the one that was named, got another's. Name its own issuer."
+            ) from error
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def certificate_of(entry: Entry) -> x509.Certificate:
+    """The certificate of a key; `HsmPolicy` when it has none."""
+    if entry.certificate is None:
+        raise HsmPolicy(f"Expected {entry.label!r} to have a certificate, got none. Run `python -m hsm certify`.")
+    return x509.load_der_x509_certificate(entry.certificate)
+
+
+def read_request(content: bytes) -> x509.CertificateSigningRequest:
+    """A PEM certification request; `HsmPolicy` for anything else."""
+    try:
+        return x509.load_pem_x509_csr(_bounded(content))
+    except ValueError as error:
+        raise HsmPolicy(f"Expected a certification request in PEM, got something else: {error}") from error
+
+
+def read_certificate(content: bytes) -> x509.Certificate:
+    """A PEM certificate; `HsmPolicy` for anything else."""
+    try:
+        return x509.load_pem_x509_certificate(_bounded(content))
+    except ValueError as error:
+        raise HsmPolicy(f"Expected a certificate in PEM, got something else: {error}") from error
+
+
+def _bounded(content: bytes) -> bytes:
+    if len(content) > FILE_MAX:
+        raise HsmPolicy(f"Expected at most {FILE_MAX} bytes, got more. It is no request or certificate.")
+    return content
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, public: Any) -> x509.CertificateBuilder:
+    serial = x509.random_serial_number()
+    return x509.CertificateBuilder(issuer, subject, public, serial)
+
+
+def _valid(builder: x509.CertificateBuilder, at: int, days: int) -> x509.CertificateBuilder:
+    if days < 1:
+        raise HsmPolicy(f"Expected a certificate of at least one day, got {days}.")
+    start = datetime.fromtimestamp(at, UTC) - BACKDATED
+    return builder.not_valid_before(start).not_valid_after(datetime.fromtimestamp(at + days * DAY, UTC))
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _issued_by(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """By the CA's own identifier, however it was made (RFC 5280 section 4.2.1.1)."""
+    try:
+        own = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        public: Any = ca.public_key()
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
+
+def _constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return None

@@ -1,0 +1,236 @@
+"""Ceremonies and what follows them, as an operator types them: from a bare token to a certified key and its end."""
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hsm import Algorithm, HsmPolicy, keeping
+from hsm.algorithms import SIGNING
+from hsm.book import started
+from hsm.ceremony import Witnesses
+from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
+
+from .conftest import OFFERED, Prepared
+from .test_cli import options
+from .test_inventory import path_of
+
+pytestmark = pytest.mark.softhsm
+
+Typed = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def run(own_token: Prepared, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Type a command for the test's own token; `answers` are what witnesses type. Exit code and report."""
+
+    def typed(command: str, *arguments: str, answers: str | None = None) -> tuple[int, Any]:
+        if answers is None:
+            monkeypatch.setattr("hsm.key_commands._ask", read_aloud)
+        else:
+            monkeypatch.undo()
+            monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        code = main([command, *options(own_token), *arguments])
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out) if captured.out else captured.err
+
+    return typed
+
+
+def read_aloud(question: str) -> str:
+    """A witness who looks: the end of what is shown."""
+    return question.partition(":")[2].split("\n")[0].split()[-1] + "\n"
+
+
+def made(run: Typed, role: str = "documents", *arguments: str) -> dict[str, Any]:
+    """A key that two of two witnesses confirmed."""
+    code, (row,) = run("ceremony", "--role", role, "--witness", "Ada", "--witness", "Bob", *arguments)
+    assert code == HOLDS
+    return dict(row)
+
+
+def test_from_a_bare_token_to_a_certified_key_and_its_end(own_token: Prepared, run: Typed, tmp_path: Path) -> None:
+    """The whole life, with a CA of our own; openssl has no objection to what came of it."""
+    assert run("inventory", "--start")[0] == HOLDS
+    request, certificate, root = tmp_path / "request.pem", tmp_path / "certificate.pem", tmp_path / "root.pem"
+
+    ca = made(run, "root")["label"]
+    code, (row,) = run("certify", "--key", ca, "--self-sign", "--subject", "CN=Root,C=UT", "--days", "1000")
+    assert code == HOLDS
+    root.write_text(row["certificate"])
+    for stage in ("published", "active"):
+        assert run("mark", "--key", ca, "--to", stage)[0] == HOLDS
+
+    key = made(run)
+    named = ["--key", key["label"]]
+    assert run("certify", *named, "--request", str(request), "--subject", "CN=Documents,C=UT")[0] == HOLDS
+    assert "verify OK" in openssl("req", "-in", str(request), "-noout", "-verify")
+    issued = run("certify", "--key", ca, "--issue", str(request), "--days", "90", "--out", str(certificate))
+    assert issued[0] == HOLDS
+    assert issued[1][0]["issuer"] == "CN=Root,C=UT"
+    assert "OK" in openssl("verify", "-x509_strict", "-CAfile", str(root), str(certificate))
+    installed = run("certify", *named, "--install", str(certificate), "--issuer", str(root))
+    assert installed[0] == HOLDS
+    assert installed[1][0]["not_after"] == issued[1][0]["not_after"]
+    for stage in ("published", "active"):
+        assert run("mark", *named, "--to", stage)[0] == HOLDS
+    code, rows = run("inventory", "--check")
+    assert [row["check"] for row in rows if not row["holds"]] == sorted(algorithm.value for algorithm in OFFERED)
+    assert code == DOES_NOT_HOLD  # the keys of the prepared token are nobody's here
+
+    assert run("mark", *named, "--to", "retiring")[0] == HOLDS
+    assert run("destroy", *named, "--confirm", "00")[0] == USAGE
+    code, (row,) = run("destroy", *named, "--confirm", key["id"])
+    assert (code, row["stage"], row["objects"]) == (HOLDS, "destroyed", 2)
+
+
+def openssl(*arguments: str) -> str:
+    """What openssl says."""
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_a_transcript_says_who_saw_what(run: Typed, tmp_path: Path) -> None:
+    """Names, thumbprint, proof; its hash is in the report; one letter changed and it is refused."""
+    run("inventory", "--start")
+    path = tmp_path / "transcript.json"
+    row = made(run, "documents", "--transcript", str(path))
+
+    told = json.loads(path.read_text())["signed"]
+    assert [one["name"] for one in told["witnesses"] if one["confirmed"]] == ["Ada", "Bob"] == row["confirmed"]
+    assert told["key"]["thumbprint"] == row["thumbprint"]
+    assert told["key"]["provenance"] == {"local": True, "never_extractable": True, "always_sensitive": True}
+    assert row["transcript_sha256"] == sha256(path.read_bytes()).hexdigest()
+    code, (checked,) = run("ceremony", "--verify", str(path))
+    assert (code, checked["thumbprint"], checked["confirmed"]) == (HOLDS, row["thumbprint"], ["Ada", "Bob"])
+
+    path.write_text(path.read_text().replace("Bob", "Eve"))
+    code, error = run("ceremony", "--verify", str(path))
+    assert code == COULD_NOT_TELL
+    assert "does not hold" in error
+
+
+def test_without_a_quorum_a_key_signs_nothing(own_token: Prepared, run: Typed) -> None:
+    """One of two confirmed: exit 1, still generated. The next run shows the same key again."""
+    run("inventory", "--start")
+    call = ["ceremony", "--role", "documents", "--witness", "Ada", "--witness", "Bob"]
+    code, (row,) = run(*call, answers="\nwrong\n")
+    assert (code, row["stage"], row["confirmed"], row["transcript_sha256"]) == (DOES_NOT_HOLD, "generated", [], None)
+    assert run("mark", "--key", row["label"], "--to", "published")[0] == USAGE
+
+    code, (again,) = run(*call)
+    assert (code, again["stage"], again["thumbprint"]) == (HOLDS, "attested", row["thumbprint"])
+
+
+def test_one_of_two_is_enough_where_the_quorum_says_so(run: Typed) -> None:
+    """The other is named in the transcript all the same, as not having confirmed."""
+    run("inventory", "--start")
+    call = ["ceremony", "--role", "documents", "--witness", "Ada", "--witness", "Bob", "--quorum", "1"]
+    _, (row,) = run("ceremony", "--role", "documents", "--witness", "Ada", answers="\n")
+    code, (row,) = run(*call, answers=f"{row['thumbprint'][-8:].upper()}\nnot me\n")
+
+    assert (code, row["confirmed"]) == (HOLDS, ["Ada"])
+    witnesses = json.loads(Path(row["transcript"]).read_text())["signed"]["witnesses"]
+    assert [bool(one["confirmed"]) for one in witnesses] == [True, False]
+
+
+@pytest.mark.parametrize("algorithm", OFFERED)
+async def test_every_kind_of_key_proves_that_it_works(own_token: Prepared, algorithm: Algorithm) -> None:
+    """A signature for pairs, a round trip for the others."""
+    async with started(own_token.config, path_of(own_token)) as book:
+        await keeping.start(book, adopt=True)
+        proof = await keeping.prove(book, book.now.entry(algorithm.value))
+
+    assert len(proof["challenge"]) == 64
+    assert (proof["signature"] is not None) == (algorithm in SIGNING)
+
+
+def test_rotation_as_it_is_typed(own_token: Prepared, run: Typed) -> None:
+    """The same command again and again, each saying what is next, until the successor signs."""
+    run("inventory", "--start", "--adopt")
+    call = ["rotate", "--key", "ES256", "--witness", "Ada"]
+    code, (row,) = run(*call)
+    assert (code, row["stage"]) == (DOES_NOT_HOLD, "attested")
+    code, (row,) = run(*call)
+    assert code == DOES_NOT_HOLD
+    assert "mark --to published" in row["next"]
+    assert run("mark", "--key", row["label"], "--to", "published")[0] == HOLDS
+    code, rows = run(*call)
+    assert code == HOLDS
+    assert [(each["label"], each["stage"]) for each in rows] == [("ES256#2", "active"), ("ES256", "retiring")]
+    assert run("inventory", "--check")[0] == HOLDS
+
+
+def test_a_certificate_must_fit(own_token: Prepared, run: Typed, tmp_path: Path) -> None:
+    """Another key's, one of another issuer, a CA that is none, one that would outlive its CA, and no certificate."""
+    run("inventory", "--start")
+    labels = []
+    for role in ("one", "two"):
+        label = made(run, role)["label"]
+        labels.append(label)
+        code, (row,) = run("certify", "--key", label, "--self-sign", "--subject", f"CN={role}", "--days", "30")
+        assert code == HOLDS
+        (tmp_path / role).write_text(row["certificate"])
+        for stage in ("published", "active"):
+            run("mark", "--key", label, "--to", stage)
+    one, two = labels
+    request, out = tmp_path / "request", tmp_path / "out"
+    run("certify", "--key", two, "--request", str(request), "--subject", "CN=two")
+    refused = {
+        "another key": ["--key", one, "--install", str(tmp_path / "two")],
+        "that was named": ["--key", two, "--install", str(tmp_path / "two"), "--issuer", str(tmp_path / "one")],
+        "outlive": ["--key", one, "--issue", str(request), "--days", "31", "--out", str(out)],
+        "in PEM": ["--key", one, "--install", str(own_token.config.pin_file)],
+        "--out": ["--key", one, "--issue", str(request)],
+        "--subject": ["--key", one, "--self-sign"],
+        "a name": ["--key", one, "--self-sign", "--subject", "nobody"],
+        "one day": ["--key", one, "--self-sign", "--subject", "CN=x", "--days", "0"],
+        "There are": ["--key", "three", "--self-sign"],
+    }
+    for reason, arguments in refused.items():
+        code, error = run("certify", *arguments)
+        assert code in {USAGE, COULD_NOT_TELL}
+        assert reason in error, arguments
+
+    code, _ = run("certify", "--key", one, "--issue", str(request), "--days", "29", "--out", str(out))
+    assert code == HOLDS
+    assert run("certify", "--key", two, "--install", str(out), "--issuer", str(tmp_path / "one"))[0] == HOLDS
+    assert "is not" in run("certify", "--key", two, "--issue", str(request), "--days", "1", "--out", str(out))[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "quorum"), [((), 0), (("Ada",), 0), (("Ada",), 2), (("Ada", "Ada"), 1), ((" ",), 1), (("A\nB",), 1)]
+)
+def test_witnesses_are_distinct_and_enough(names: tuple[str, ...], quorum: int) -> None:
+    """Whatever could not be a quorum of named people is refused before anything is made."""
+    with pytest.raises(HsmPolicy, match="Expected"):
+        Witnesses(names, quorum)
+
+
+def test_what_needs_an_inventory_says_so(own_token: Prepared, run: Typed, tmp_path: Path) -> None:
+    """A token that has none, and one whose file is nowhere."""
+    code, error = run("ceremony", "--role", "documents", "--witness", "Ada")
+    assert code == COULD_NOT_TELL
+    assert "inventory --start" in error
+    code, error = run("inventory", "--check")
+    assert code == COULD_NOT_TELL
+    assert "inventory --start" in error
+    assert run("inventory", "--adopt")[0] == USAGE
+    assert run("ceremony", "--witness", "Ada")[0] == USAGE
+
+
+def test_a_transcript_is_never_written_over(own_token: Prepared, run: Typed, tmp_path: Path) -> None:
+    """The key is not made either."""
+    path = tmp_path / "transcript.json"
+    path.write_text("mine")
+    run("inventory", "--start")
+    code, error = run("ceremony", "--role", "documents", "--witness", "Ada", "--transcript", str(path))
+    assert code == USAGE
+    assert "Name another" in error
+    assert path.read_text() == "mine"
+    assert "documents#1" not in {row["label"] for row in run("inventory")[1]}
