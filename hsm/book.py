@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,11 @@ class Book:
         """Unix seconds now."""
         return int(self._clock())
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no file yet."""
+        return self._digest is None
+
     async def load(self) -> None:
         """Read what the file says; `HsmInventoryRefused` unless it holds."""
         self.now, self._digest = read(self.path, self._spki, await self.hsm.count())
@@ -47,9 +52,9 @@ class Book:
             await self.hsm.count(fresh.sequence)
         await self.load()
 
-    def begin(self, token: dict[str, str]) -> None:
-        """Nothing is known of the token yet."""
-        self.now = Inventory(token, 0, self.time, None, ())
+    def begin(self, token: dict[str, str], count: int) -> None:
+        """Nothing is known of the token but how many changes it counted."""
+        self.now = Inventory(token, count, self.time, None, ())
 
 
 @asynccontextmanager
@@ -68,10 +73,13 @@ async def opened(token: TokenConfig, path: Path, *, clock: Clock = time.time) ->
 
 
 @asynccontextmanager
-async def started(token: TokenConfig, path: Path, *, clock: Clock = time.time) -> AsyncIterator[Book]:
+async def started(
+    token: TokenConfig, path: Path, *, again: bool = False, clock: Clock = time.time
+) -> AsyncIterator[Book]:
     """The book of a token that has none yet; its first `write` makes the file.
 
-    Refused (`HsmPolicy`) where the file is there. Where it was cut off before that, the inventory key is found again.
+    Refused (`HsmPolicy`) where the file is there, and, unless it is to be made `again`, where the token knows of
+    changes: then there was one. Where it was cut off before the file, the inventory key is found again.
     """
     with _alone(path):
         _require_none(path)
@@ -80,8 +88,19 @@ async def started(token: TokenConfig, path: Path, *, clock: Clock = time.time) -
             if signer is None:
                 signer = await hsm.generate(Algorithm.ES256, SIGNER_LABEL)
             book = Book(hsm, path, signer, clock)
-            book.begin({"label": token.label, "serial": token.serial or ""})
+            count = await hsm.count()
+            if count and not again:
+                raise HsmPolicy(
+                    f"Expected a token that never had an inventory, got one that knows of {count} changes. Restore "
+                    f"{path.name} from a backup; if it is lost for good, say --again."
+                )
+            book.begin({"label": token.label, "serial": token.serial or ""}, count)
             yield book
+
+
+def kept(token: TokenConfig, path: Path) -> AbstractAsyncContextManager[Book]:
+    """The book of a token, begun where it never had one; for a program that keeps it by itself."""
+    return opened(token, path) if path.exists() else started(token, path)
 
 
 def _require_none(path: Path) -> None:

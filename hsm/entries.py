@@ -53,8 +53,8 @@ class Entry:
         """The same key at a later stage."""
         return replace(self, stage=stage, dates=self.dates | {stage: when}, **changes)
 
-    def with_certificate(self, certificate: bytes) -> Self:
-        """The same key with this certificate, DER."""
+    def with_certificate(self, certificate: bytes | None) -> Self:
+        """The same key with this certificate, DER, or with none."""
         return replace(self, certificate=certificate)
 
     def made(self, key: KeyInfo, when: int) -> Self:

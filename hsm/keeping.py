@@ -10,12 +10,13 @@ What a crash between the two leaves can always be told, and the same command goe
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from hsm.book import Book
 from hsm.entries import Entry
 from hsm.errors import HsmKeyRefused, HsmPolicy
-from hsm.keys import Algorithm
+from hsm.keys import Algorithm, KeyInfo
 from hsm.lifecycle import Stage, require_next
 from hsm.verify import verify_signature
 
@@ -34,6 +35,40 @@ async def start(book: Book, *, adopt: bool) -> None:
                 planned = Entry(key.label, key.label, key.algorithm, Stage.PLANNED)
                 inventory = inventory.adding(planned.made(key, book.time).at(Stage.ACTIVE, book.time))
     await book.write(inventory)
+
+
+async def follow(book: Book, in_use: Mapping[bytes, tuple[str, bytes | None]]) -> None:
+    """Enter what another register decided: the ids in use, each with its role and certificate (DER), in one change.
+
+    For a program with a register of its own, whose rules say when a key is taken into use. A key that the token
+    does not vouch for is refused, and one that has been destroyed or replaced is not brought back.
+    """
+    known = {entry.id: entry for entry in book.now.entries}
+    there = {key.id: key for key in await book.hsm.inventory()}
+    fresh = book.now
+    for identity, (role, certificate) in in_use.items():
+        entry = known.get(identity) or _followed(there.get(identity), identity, role, book.time)
+        if entry.stage is not Stage.ACTIVE:
+            raise HsmPolicy(
+                f"Expected {entry.label!r} to be active, as it is in use, got one that is {entry.stage} in the "
+                "inventory. Find out which of the two was put back from a backup."
+            )
+        entry = entry.with_certificate(certificate)
+        fresh = fresh.having(entry) if identity in known else fresh.adding(entry)
+    for entry in book.now.entries:
+        if entry.stage is Stage.ACTIVE and entry.id not in in_use:
+            fresh = fresh.having(entry.at(Stage.RETIRING, book.time))
+    if fresh.entries != book.now.entries or book.is_new:
+        await book.write(fresh)
+
+
+def _followed(key: KeyInfo | None, identity: bytes, role: str, at: int) -> Entry:
+    if key is None or not key.born_here:
+        raise HsmKeyRefused(
+            f"Expected key {identity.hex()} for {role!r} on the token, born there, got "
+            f"{'none' if key is None else 'one that was not'}. Bring the right token, or replace the key."
+        )
+    return Entry(key.label, role, key.algorithm, Stage.PLANNED).made(key, at).at(Stage.ACTIVE, at)
 
 
 async def plan(book: Book, role: str, algorithm: Algorithm, replaces: str | None) -> Entry:

@@ -1,5 +1,6 @@
 """What each command that looks after keys does: arguments in, (holds, report) out."""
 
+import secrets
 import sys
 import time
 from argparse import Namespace
@@ -34,10 +35,12 @@ async def doctor(arguments: Namespace) -> Outcome:
 async def inventory(arguments: Namespace) -> Outcome:
     """List the keys, hold them against the inventory, or sign the first one."""
     token = token_of(arguments)
-    if arguments.adopt and not arguments.start:
-        raise HsmPolicy("Expected --adopt with --start, got it alone. An inventory that is there takes no strangers.")
+    if (arguments.adopt or arguments.again) and not arguments.start:
+        raise HsmPolicy(
+            "Expected --adopt and --again with --start only. An inventory that is there takes no strangers."
+        )
     if arguments.start:
-        async with started(token, path_of(arguments)) as book:
+        async with started(token, path_of(arguments), again=arguments.again) as book:
             await keeping.start(book, adopt=arguments.adopt)
             return True, [row_of(entry) for entry in book.now.entries] or [{"inventory": str(book.path), "keys": 0}]
     async with Hsm(token) as hsm:
@@ -84,8 +87,10 @@ async def rotate(arguments: Namespace) -> Outcome:
 
 
 async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | None) -> Outcome:
-    name = f"ceremony-{entry.label.replace('/', '-')}-{book.time}.json"
-    outcome = await hold(book, entry, witnesses, path or book.path.with_name(name), _ask)
+    # never the name of a transcript whose ceremony was cut off after it was written
+    name = f"ceremony-{entry.label.replace('/', '-')}-{book.time}-{secrets.token_hex(2)}.json"
+    path = path or book.path.with_name(name)
+    outcome = await hold(book, entry, witnesses, path, _ask)
     row = row_of(outcome.entry) | {"confirmed": list(outcome.confirmed)}
     if outcome.transcript is None:
         again = f"{witnesses.quorum} must confirm: run it again, or `destroy` the key"
@@ -93,7 +98,7 @@ async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | Non
     return True, [
         row
         | {
-            "transcript": str(path or book.path.with_name(name)),
+            "transcript": str(path),
             "transcript_sha256": outcome.transcript.hex(),
             "next": "enter the hash where it can be found again; certify the key, publish it, `mark --to published`",
         }

@@ -43,6 +43,7 @@ def _inventory(verbs: Any) -> argparse.ArgumentParser:
     what.add_argument("--check", action="store_true", help="hold the token against its signed inventory")
     what.add_argument("--start", action="store_true", help="sign the first inventory of a token")
     parser.add_argument("--adopt", action="store_true", help="with --start: enter every key of the token as active")
+    parser.add_argument("--again", action="store_true", help="with --start: the inventory that was there is lost")
     return parser
 
 

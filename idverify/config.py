@@ -43,6 +43,7 @@ class Token(_Section):
     softhsm_conf: Path | None = Field(default=None, description="SOFTHSM2_CONF of a SoftHSM token.")
     workers: int = Field(default=1, ge=1, le=16, description="Signer processes.")
     sessions: int = Field(default=1, ge=1, le=64, description="Threads of each signer process, for network HSMs.")
+    inventory: Path | None = Field(default=None, description="The token's signed inventory, kept and held to.")
 
 
 class Service(_Section):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from hsm import Algorithm, Hsm, HsmError, init_token
 from hsm.softhsm import find_module, render
+from idverify.app.key_inventory import enter_keys
 from idverify.app.key_orders import carry_out_orders, root_if_there, root_signer
 from idverify.app.private import write_private
 from idverify.app.same_deployment import require_same_deployment
@@ -223,6 +224,7 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
             await carry_out_orders(config, store, await load_deployment(store), clock, told)
+            await enter_keys(config, store)
         except HsmError as error:
             raise at_start(error) from error
 

@@ -89,7 +89,7 @@ async def open_office(
         keys = await load_keys(store, ours.iss)
         roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
         try:
-            online = replace(token_config(config.online), probe_key=roles[PROBE_ROLE])
+            online = replace(token_config(config.online, guarded=True), probe_key=roles[PROBE_ROLE])
             hsm = await stack.enter_async_context(Hsm(online))
         except HsmError as error:
             raise at_start(error) from error
@@ -145,7 +145,7 @@ async def open_doors(config: Config, store: Store) -> AsyncIterator[Doors]:
     """What makes rows that open doors, where nothing else of the token is needed. Raises ``SetupError`` without it."""
     roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
     try:
-        async with Hsm(token_config(config.online)) as hsm:
+        async with Hsm(token_config(config.online, guarded=True)) as hsm:
             yield await doors(HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE]))
     except HsmError as error:
         raise at_start(error) from error

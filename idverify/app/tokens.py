@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmOutcomeUnknown, Priority, TokenConfig
+from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmKeyRefused, HsmOutcomeUnknown, Priority, TokenConfig
 from idverify.config import Token
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
 from idverify.ports import TokenStanding
@@ -14,8 +14,8 @@ from idverify.services.urgency import Urgency, urgency
 T = TypeVar("T")
 
 
-def token_config(token: Token, *, writable: bool = False) -> TokenConfig:
-    """The settings of a token as the HSM client takes them."""
+def token_config(token: Token, *, writable: bool = False, guarded: bool = False) -> TokenConfig:
+    """The settings of a token as the HSM client takes them; ``guarded``: every use is held against its inventory."""
     return TokenConfig(
         module=token.module,
         label=token.label,
@@ -25,6 +25,7 @@ def token_config(token: Token, *, writable: bool = False) -> TokenConfig:
         workers=token.workers,
         sessions=token.sessions,
         writable=writable,
+        inventory=token.inventory if guarded else None,
     )
 
 
@@ -129,5 +130,7 @@ def during_work(error: HsmError) -> IdverifyError:
             return OutcomeUnknown("The HSM was cut off. Ask again with the same idempotency key.")
         case HsmDecryptFailed():
             return IdverifyError("A stored key does not open under the HSM's key: the row was changed.")
+        case HsmKeyRefused():
+            return Unavailable("The key may not be used any more, or not yet; nothing was signed. It must be replaced.")
         case _:
             return Unavailable("The HSM is away; nothing was signed. Come back in a moment.")

@@ -1,6 +1,6 @@
 """A program for tests: puts keys on a token that must not be used. The PIN comes on standard input.
 
-`python strangers.py MODULE LABEL imported|extractable NAME` prints the key's id.
+`python strangers.py MODULE LABEL imported|extractable|half NAME` prints the key's id.
 """
 
 import sys
@@ -56,8 +56,18 @@ def _extractable(session: Session, name: str) -> bytes:
     return b"leaves"
 
 
+def _half(session: Session, name: str) -> bytes:
+    """What is left when a generation is cut off before the key has its id."""
+    session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: _P256}, local=True).generate_keypair(
+        label=name, store=True, capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY
+    )
+    return b""
+
+
+_KINDS = {"imported": _imported, "extractable": _extractable, "half": _half}
+
 if __name__ == "__main__":
     module, label, kind, name = sys.argv[1:]
     token = lib(module).get_token(token_label=label)
     with token.open(rw=True, user_pin=sys.stdin.read().strip()) as session:
-        sys.stdout.write({"imported": _imported, "extractable": _extractable}[kind](session, name).hex())
+        sys.stdout.write(_KINDS[kind](session, name).hex())

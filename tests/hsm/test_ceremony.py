@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -234,3 +235,51 @@ def test_a_transcript_is_never_written_over(own_token: Prepared, run: Typed, tmp
     assert "Name another" in error
     assert path.read_text() == "mine"
     assert "documents#1" not in {row["label"] for row in run("inventory")[1]}
+
+
+WITNESSED = """
+import sys
+from hsm import cli, key_commands
+key_commands._ask = lambda question: question.partition(":")[2].split("\\n")[0].split()[-1]
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def killed_after(seconds: float, command: list[str]) -> bool:
+    """Run a command as a process of its own and kill it then; whether it came to its end before."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITNESSED, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        return process.wait(seconds) == HOLDS
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+
+
+def test_whenever_it_is_killed_it_goes_on(own_token: Prepared, run: Typed) -> None:
+    """SIGKILL at any moment of a ceremony and of a destruction: in the end one key, then none, and the check holds."""
+    run("inventory", "--start", "--adopt")
+    ceremony = ["ceremony", *options(own_token), "--role", "documents", "--witness", "Ada"]
+    done = [killed_after(0.25 + 0.05 * step, ceremony) for step in range(14)]
+    key = run("inventory")[1]
+    while not any(row["label"] == "documents#1" for row in key):
+        assert run(*ceremony[:1], *ceremony[-4:])[0] == HOLDS
+        key = run("inventory")[1]
+    labels = [row["label"] for row in key if row["label"].startswith("documents")]
+    assert len(labels) == len(set(labels)) <= sum(done) + 1
+    code, rows = run("inventory", "--check")
+    cut_off = [row for row in rows if not row["holds"]]
+    assert all("ceremony was cut off" in row["found"] for row in cut_off)
+    assert len(cut_off) <= 1  # the last one killed: the next run finishes it
+
+    code, (row,) = run(*ceremony[:1], *ceremony[-4:])
+    assert code == HOLDS
+    assert run("inventory", "--check")[0] == HOLDS
+    destruction = ["destroy", *options(own_token), "--key", row["label"], "--confirm", row["id"]]
+    for step in range(10):
+        killed_after(0.25 + 0.05 * step, destruction)
+    assert run(*destruction[:1], *destruction[-4:])[0] == HOLDS
+    assert run("inventory", "--check")[0] == HOLDS
+    assert row["label"] not in {each["label"] for each in run("inventory")[1]}

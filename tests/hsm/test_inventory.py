@@ -22,7 +22,7 @@ from hsm import (
     keeping,
     x509,
 )
-from hsm.book import Book, opened, started
+from hsm.book import Book, kept, opened, started
 from hsm.check import check
 from hsm.entries import Entry
 from hsm.errors import HsmBusy
@@ -277,6 +277,43 @@ async def test_an_inventory_is_started_once(own_token: Prepared) -> None:
         assert [key.label for key in await hsm.inventory()].count(SIGNER_LABEL) == 1
 
 
+async def test_a_lost_inventory_is_begun_again_only_on_demand(own_token: Prepared) -> None:
+    """A file that somebody removed does not bring keys back to life; the count goes on."""
+    await adopted(own_token)
+    async with opened(own_token.config, path_of(own_token)) as book:
+        before = book.now.sequence
+    path_of(own_token).unlink()
+    with pytest.raises(HsmPolicy, match="--again"):
+        await adopted(own_token)
+    async with started(own_token.config, path_of(own_token), again=True) as book:
+        await keeping.start(book, adopt=False)
+        assert book.now.sequence == before + 1
+    assert set(await findings(own_token)) == {algorithm.value for algorithm in Algorithm}
+
+
+async def test_another_register_is_followed(own_token: Prepared) -> None:
+    """In one change, none where nothing changed; neither strangers nor what was replaced is taken into use."""
+    first, second = own_token.id(Algorithm.ES256), own_token.id(Algorithm.EDDSA)
+    async with kept(own_token.config, path_of(own_token)) as book:
+        await keeping.follow(book, {first: ("documents", None)})
+    async with kept(own_token.config, path_of(own_token)) as book:
+        await keeping.follow(book, {first: ("documents", None)})
+        assert book.now.sequence == 1
+        await keeping.follow(book, {second: ("documents", None)})
+        assert [(entry.id, entry.stage) for entry in book.now.entries] == [
+            (first, Stage.RETIRING),
+            (second, Stage.ACTIVE),
+        ]
+        with pytest.raises(HsmPolicy, match="put back"):
+            await keeping.follow(book, {first: ("documents", None)})
+    imported = stranger(own_token, "imported", "stranger")
+    async with kept(own_token.config, path_of(own_token)) as book:
+        for unfit in (imported, b"nowhere"):
+            with pytest.raises(HsmKeyRefused, match="born there"):
+                await keeping.follow(book, {second: ("documents", None), unfit: ("others", None)})
+        assert len(book.now.entries) == 2
+
+
 # Certificates -----------------------------------------------------------------------------------------
 
 
@@ -437,6 +474,21 @@ async def test_a_ceremony_cut_off_after_the_key_was_made_goes_on(
         again = await keeping.plan(book, "documents", Algorithm.ES256, None)
         assert again.label == planned.label
         assert (await keeping.generate(book, again)).id == made.id
+    assert await findings(own_token) == {}
+
+
+async def test_a_key_cut_off_half_way_is_removed_and_made_anew(own_token: Prepared) -> None:
+    """It has no id, so nothing can name it; what was planned under its label is whole in the end, and alone."""
+    await adopted(own_token)
+    async with opened(own_token.config, path_of(own_token)) as book:
+        planned = await keeping.plan(book, "documents", Algorithm.ES256, None)
+    stranger(own_token, "half", planned.label)
+    assert "cut off" in (await findings(own_token))[planned.label]
+
+    async with opened(own_token.config, path_of(own_token)) as book:
+        made = await keeping.generate(book, book.now.entry(planned.label))
+        assert [key.id for key in await book.hsm.inventory() if key.label == planned.label] == [made.id]
+        await book.hsm.probe(made.id or b"")
     assert await findings(own_token) == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from hsm import Hsm, HsmModuleMissing
+from hsm import Hsm, HsmKeyRefused, HsmModuleMissing
 from hsm.softhsm import find_module
+from idverify.app import provision as provision_module
 from idverify.app.provision import ROOT, Wishes, provision
-from idverify.app.tokens import token_config
+from idverify.app.tokens import HsmSigner, token_config
 from idverify.cli.ledger import fsck
-from idverify.config import load
+from idverify.config import FILE_NAME, load
 from idverify.core import key_order
 from idverify.core.policy import Role
 from idverify.core.types.immigration_status import IMMIGRATION_STATUS
-from idverify.errors import LogHalted, SetupError
+from idverify.errors import LogHalted, SetupError, Unavailable
 from idverify.services.invite import Invited
 from idverify.services.key_ceremony import KeyCeremony, open_orders
 from idverify.services.office import STATUS_SIGNER
@@ -78,6 +80,11 @@ class Place:
         """Ids of the keys on the online token that were made for the role."""
         async with Hsm(token_config(load(self.deployment.data).online)) as online:
             return [key.id for key in await online.inventory() if key.label.startswith(role)]
+
+
+async def _cut_off(*_: object) -> None:
+    """In the place of a step: the process ends here."""
+    raise KeyboardInterrupt
 
 
 @asynccontextmanager
@@ -143,15 +150,11 @@ async def test_a_key_is_replaced(place: Place, role: str, reason: str, afterward
 @pytest.mark.softhsm
 async def test_a_run_that_was_cut_off(one_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the key was generated and before anything was written: the next run takes the key that is there."""
-
-    async def cut_off(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with serving(one_place.deployment):
         await one_place.ordered(SIGNER, "expires")
     first = (await one_place.keys(SIGNER))["active"]["key_id"]
     with monkeypatch.context() as patch:
-        patch.setattr(KeyCeremony, "carry_out", cut_off)
+        patch.setattr(KeyCeremony, "carry_out", _cut_off)
         with pytest.raises(KeyboardInterrupt):
             await one_place.up()
     (made,) = set(await one_place.on_token(SIGNER)) - {first}
@@ -165,6 +168,35 @@ async def test_a_run_that_was_cut_off(one_place: Place, monkeypatch: pytest.Monk
         "retiring": first,
     }
     assert set(await one_place.on_token(SIGNER)) == {first, made}
+    with serving(one_place.deployment):
+        assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
+
+
+@pytest.mark.softhsm
+async def test_the_inventory_follows(one_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token signs which keys are in use; one that is not entered yet signs nothing, and the next run enters it."""
+    data = one_place.deployment.data
+    settings, inventory = data / FILE_NAME, data / "tokens" / "inventory.json"
+    settings.write_text(settings.read_text().replace("[online]", f'[online]\ninventory = "{inventory}"'))
+    await one_place.up()
+    with serving(one_place.deployment):
+        assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
+        await one_place.ordered(SIGNER, "expires")
+    with monkeypatch.context() as patch:
+        patch.setattr(provision_module, "enter_keys", _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            await one_place.up()
+    keys = {state: row["key_id"].hex() for state, row in (await one_place.keys(SIGNER)).items()}
+    async with Hsm(token_config(load(data).online, guarded=True)) as online:
+        with pytest.raises(Unavailable, match="not yet") as refused:
+            await HsmSigner(online, b"").sign(bytes.fromhex(keys["active"]), b"message")
+        assert isinstance(refused.value.__cause__, HsmKeyRefused)
+
+    await one_place.up()
+
+    entries = json.loads(inventory.read_text())["signed"]["keys"]
+    assert {entry["stage"]: entry["id"] for entry in entries if entry["role"] == SIGNER} == keys
+    assert all(entry["certificate"] for entry in entries if entry["id"] in keys.values())
     with serving(one_place.deployment):
         assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
 

@@ -1,0 +1,35 @@
+"""The inventories that the tokens sign, brought up to what the database says is in use.
+
+Which key is taken into use, and when, two admins and the root decide (``services.key_ceremony``); the inventory
+follows. It is entered after the transaction that decides: a crash between leaves a key that the service must not use
+yet, and the next ``up`` enters it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hsm import keeping
+from hsm.book import kept
+from idverify.app.tokens import token_config
+from idverify.config import Config, Token
+from idverify.stores import queries
+from idverify.stores.store import Store
+
+
+async def enter_keys(config: Config, store: Store) -> None:
+    """Enter the keys in use on each token that has an inventory by the settings and is there."""
+    for token in (config.online, config.root):
+        if token.inventory is not None and token.pin_file.exists():
+            await _enter(token, token.inventory, store)
+
+
+async def _enter(token: Token, path: Path, store: Store) -> None:
+    rows = await store.fetch(queries.KEYS_IN_USE, {})
+    in_use = {
+        row["key_id"]: (row["role"], row["certificate"])
+        for row in rows
+        if row["token"] == token.label and row["sealed"] is None
+    }
+    async with kept(token_config(token), path) as book:
+        await keeping.follow(book, in_use)
