@@ -288,7 +288,7 @@ async def test_a_lost_inventory_is_begun_again_only_on_demand(own_token: Prepare
     async with started(own_token.config, path_of(own_token), again=True) as book:
         await keeping.start(book, adopt=False)
         assert book.now.sequence == before + 1
-    assert set(await findings(own_token)) == {algorithm.value for algorithm in Algorithm}
+    assert set(await findings(own_token)) == {algorithm.value for algorithm in OFFERED}
 
 
 async def test_another_register_is_followed(own_token: Prepared) -> None:
