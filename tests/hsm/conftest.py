@@ -71,18 +71,18 @@ def own_token(token: Prepared, tmp_path: Path) -> Prepared:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TokenConfig:
-    """A token served by `fake_worker`, which notes every start in a file named `starts` beside its PIN."""
+    """A token served by `simulator`, which notes every start in a file named `starts` beside its PIN."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr("hsm.supervisor.WORKER", "fake_worker")
+    monkeypatch.setattr("hsm.supervisor.WORKER", "simulator")
     so_file = tmp_path / "module.so"
     so_file.touch()
     return TokenConfig(so_file, str(tmp_path / "starts"), None, create_pin(tmp_path / "pin"))
 
 
 def starts(config: TokenConfig) -> int:
-    """How often a fake worker was started for this token."""
+    """How often a simulated worker was started for this token."""
     path = Path(config.label)
-    return len(path.read_text().splitlines()) if path.exists() else 0
+    return path.read_text().splitlines().count("start") if path.exists() else 0
 
 
 @pytest.fixture(scope="session", autouse=True)
