@@ -43,16 +43,12 @@ class Admission:
         self._taken = [0] * len(Priority)
         self._shared = limit - sum(self._own)  # places that belong to no class and are free
         self._turn = 0
+        self.waiting = 0  # how many wait here for a worker
 
     @property
     def admitted(self) -> int:
         """How many requests have a place: they wait here, or are with a worker."""
         return sum(self._taken)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether any request waits here for a worker."""
-        return any(self._queues)
 
     def enter(self, priority: Priority) -> bool:
         """Take a place; False when those of this class and the shared ones are taken."""
@@ -73,6 +69,7 @@ class Admission:
     def wait(self, request: Request) -> None:
         """Stand at the end of the queue of its class."""
         self._queues[request.priority].append(request)
+        self.waiting += 1
 
     def wait_again(self, requests: Iterable[Request]) -> None:
         """Stand where they stood: before whatever is younger."""
@@ -89,6 +86,7 @@ class Admission:
         if not queues:
             return None
         self._turn += 1
+        self.waiting -= 1
         if self._turn % OLDEST_EVERY:
             return queues[0].popleft()
         return min(queues, key=lambda queue: queue[0].id).popleft()
@@ -100,6 +98,7 @@ class Admission:
             queue.clear()
             for request in waiting:
                 if request.future.done():
+                    self.waiting -= 1
                     self.leave(request)
                 else:
                     queue.append(request)
@@ -109,6 +108,7 @@ class Admission:
         waiting = sorted(self, key=_age)
         for queue in self._queues:
             queue.clear()
+        self.waiting = 0
         return waiting
 
     def __iter__(self) -> Iterator[Request]:

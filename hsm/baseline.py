@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, Session
 
 from hsm.child import Channel, answer_once, run
-from hsm.cost import cpu_of
+from hsm.cost import cpu_of, wall_of
 from hsm.keys import Algorithm
 from hsm.token import open_token
 
@@ -23,13 +23,17 @@ _SECRET = bytes(32)
 
 
 def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
-    """Log in and say so; at the next frame, answer with the CPU seconds of the algorithm's raw calls, once each."""
+    """Log in and say so; at the next frame, answer with the seconds of each of the algorithm's raw calls.
+
+    They are CPU seconds, or those of the clock where `clock` is "wall".
+    """
     session = open_token(settings).session
     calls = _PRIMITIVES[Algorithm(settings["algorithm"])](session, bytes.fromhex(settings["key"]))
     answer_once(channel, request, b"")
     for measure, *_ in channel.receive():
-        cost = sum(cpu_of(call, settings["seconds"]) for call in calls)
-        answer_once(channel, measure, json.dumps(cost).encode())
+        taken = wall_of if settings.get("clock") == "wall" else cpu_of
+        costs = [taken(call, settings["seconds"]) for call in calls]
+        answer_once(channel, measure, json.dumps(costs).encode())
 
 
 Calls = tuple[Callable[[], object], ...]

@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from hsm.client import Hsm
 from hsm.config import TokenConfig
@@ -40,7 +41,7 @@ async def measure(*, seconds: float = 2.0, workers: int = 2, callers: int = 128,
     `seconds` of load per algorithm, in so many rounds.
     """
     with tempfile.TemporaryDirectory(prefix="hsm-bench-") as directory:
-        token = await _throw_away_token(Path(directory), workers)
+        token = await throw_away_token(Path(directory), workers)
         rows = []
         async with Hsm(token) as hsm:
             for algorithm, target in TARGETS.items():
@@ -67,6 +68,13 @@ async def raw_cpu(token: TokenConfig, algorithm: Algorithm, key: bytes, seconds:
     As many processes run at once as there are workers: cores that share caches or are threads of one core slow
     each other down, which is no fault of ours.
     """
+    asked = {"algorithm": algorithm.value, "key": key.hex(), "seconds": seconds}
+    costs = [json.loads(answer) for answer in await run_programs(BASELINE, token, token.workers, asked)]
+    return sum(sum(map(float, each)) for each in costs) / len(costs)
+
+
+async def run_programs(program: str, token: TokenConfig, processes: int, asked: dict[str, Any]) -> list[bytes]:
+    """Let so many processes of a measuring program log in, then work at once; what each of them measured."""
     settings = {
         "module": str(token.module),
         "label": token.label,
@@ -74,23 +82,20 @@ async def raw_cpu(token: TokenConfig, algorithm: Algorithm, key: bytes, seconds:
         "pin": read_pin(token.pin_file),
         "writable": False,
         "module_arguments": token.module_arguments,
-        "algorithm": algorithm.value,
-        "key": key.hex(),
-        "seconds": seconds,
+        **asked,
     }
-    links = [await connect(BASELINE, token.softhsm_conf, Latencies()) for _ in range(token.workers)]
+    links = [await connect(program, token.softhsm_conf, Latencies()) for _ in range(processes)]
     try:
         for link in links:  # one login at a time: SoftHSM fails some of those that meet
             await link.ask(Op.CONFIGURE, json.dumps(settings).encode(), _BASELINE_LIMIT)
-        answers = [link.ask(Op.SIGN, b"", _BASELINE_LIMIT) for link in links]
-        costs = [json.loads(answer) for answer in await asyncio.gather(*answers)]
+        return await asyncio.gather(*(link.ask(Op.SIGN, b"", _BASELINE_LIMIT) for link in links))
     finally:
         for link in links:
             await link.close()
-    return sum(map(float, costs)) / len(costs)
 
 
-async def _throw_away_token(directory: Path, workers: int) -> TokenConfig:
+async def throw_away_token(directory: Path, workers: int) -> TokenConfig:
+    """A new SoftHSM token in a directory that the caller removes."""
     module, configuration = find_module(), render(directory)
     so_pin_file, pin_file = create_pin(directory / "so-pin"), create_pin(directory / "pin")
     await init_token(module, _LABEL, read_pin(so_pin_file), read_pin(pin_file), configuration)
@@ -109,12 +114,12 @@ async def _our_cpu(hsm: Hsm, key: bytes, seconds: float, callers: int) -> float:
             await hsm.sign(key, _MESSAGE)
             done += 1
 
-    begin = _cpu(hsm)
+    begin = cpu_used(hsm)
     await asyncio.gather(*(caller() for _ in range(callers)))
-    return (_cpu(hsm) - begin) / done
+    return (cpu_used(hsm) - begin) / done
 
 
-def _cpu(hsm: Hsm) -> float:
+def cpu_used(hsm: Hsm) -> float:
     """CPU seconds used so far, here and in every worker (proc(5): utime and stime of /proc/PID/stat)."""
     ticks = 0
     for pid in hsm.health().workers:

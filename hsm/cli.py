@@ -59,6 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=2.0, help="of load per algorithm (default 2)")
     bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
     bench.add_argument("--callers", type=int, default=128, help="concurrent callers (default 128)")
+    bench.add_argument(
+        "--soak",
+        type=float,
+        nargs="?",
+        const=600.0,
+        metavar="SECONDS",
+        help="a long run instead: no worker may end, and memory must stay flat (default 600)",
+    )
+    bench.add_argument("--into", type=Path, metavar="PAGE", help="write the figures into this page, too")
     ways_back = recovery_commands.options(verbs, _token_options)
     for command in [init, probe, bench, *key_options.add(verbs, _token_options), *ways_back]:
         command.add_argument("--json", action="store_true", help="print JSON")

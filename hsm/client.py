@@ -52,10 +52,17 @@ WRAPPABLE = frozenset(range(16, 72, 8))
 class Hsm:
     """One token. Use it as an async context manager; it may be shared by any number of tasks of one loop."""
 
+<<<<<<< HEAD
     def __init__(self, token: TokenConfig, *, clock: Callable[[], float] = time.time) -> None:
         self._token = token
         self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
         self._rules: KeyRules | None = None
+=======
+    def __init__(self, token: TokenConfig, *, program: str | None = None) -> None:
+        """`program` runs as the signer process in place of `hsm.worker`: benchmarks have one of their own."""
+        self._token = token
+        self._program = program
+>>>>>>> 450f24f (The benchmark compares the whole signing service with its limits, and writes its own page)
         self._latencies = Latencies()
         self._pool: Pool | None = None
         self._supervisor: Supervisor | None = None
@@ -64,7 +71,7 @@ class Hsm:
     async def __aenter__(self) -> Self:
         """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
         self._pool = Pool(self._token.queue_limit, self._token.hang_after)
-        self._supervisor = Supervisor(self._token, self._pool, self._latencies)
+        self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._program)
         try:
             await self._supervisor.start()
             await self.read_inventory()

@@ -4,6 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 from hsm import bench as benchmark
+from hsm import bench_page, bench_service
 from hsm.algorithms import SIGNING
 from hsm.client import Hsm
 from hsm.config import TokenConfig
@@ -42,7 +43,13 @@ async def probe(arguments: Namespace) -> Outcome:
 
 async def bench(arguments: Namespace) -> Outcome:
     """Measure; holds when every ratio reaches its target."""
-    rows = await benchmark.measure(seconds=arguments.seconds, workers=arguments.workers, callers=arguments.callers)
+    if arguments.soak is not None:
+        rows = await bench_service.soak(arguments.soak)
+    else:
+        rows = await benchmark.measure(seconds=arguments.seconds, workers=arguments.workers, callers=arguments.callers)
+        rows += await bench_service.measure_service(seconds=arguments.seconds)
+    if arguments.into is not None:
+        bench_page.write(arguments.into, rows)
     return all(row["holds"] for row in rows), [dict(row) for row in rows]
 
 

@@ -15,6 +15,14 @@ WORKER = "hsm.worker"
 INITIALISE = "hsm.initialise"
 BASELINE = "hsm.baseline"
 EXAMINE = "hsm.examine"
+BENCH_WORKER = "hsm.bench_worker"
+BENCH_EXECUTOR = "hsm.bench_executor"
+
+NOOP, SLOW = b"noop", b"slow"
+"""Key ids by which `BENCH_WORKER` is asked for what costs nothing, or `LATENCY`."""
+
+LATENCY = 0.01
+"""Seconds that a network HSM takes to answer."""
 
 _IMPORT_ROOT = str(Path(__file__).resolve().parent.parent)
 

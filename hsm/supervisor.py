@@ -49,8 +49,9 @@ _OF_THE_TOKEN = (*_RACED, HsmModuleMissing, HsmPinMissing, HsmPinRefused, HsmTim
 class Supervisor:
     """The life of one token's workers from `start` to `stop`."""
 
-    def __init__(self, token: TokenConfig, pool: Pool, latencies: Latencies) -> None:
+    def __init__(self, token: TokenConfig, pool: Pool, latencies: Latencies, program: str | None = None) -> None:
         self._token = token
+        self._program = program or WORKER
         self._pool = pool
         self._latencies = latencies
         self._one_login = asyncio.Lock()
@@ -162,7 +163,7 @@ class Supervisor:
         check_paths(token.module, token.softhsm_conf)
         look_at(token.pin_file)
         try:
-            link = await connect(WORKER, token.softhsm_conf, self._latencies)
+            link = await connect(self._program, token.softhsm_conf, self._latencies)
         except OSError as error:
             raise HsmUnavailable(
                 f"Expected a signer process to start, got: {error.strerror}. Free memory, processes or open files."
