@@ -52,17 +52,14 @@ WRAPPABLE = frozenset(range(16, 72, 8))
 class Hsm:
     """One token. Use it as an async context manager; it may be shared by any number of tasks of one loop."""
 
-<<<<<<< HEAD
-    def __init__(self, token: TokenConfig, *, clock: Callable[[], float] = time.time) -> None:
-        self._token = token
-        self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
-        self._rules: KeyRules | None = None
-=======
-    def __init__(self, token: TokenConfig, *, program: str | None = None) -> None:
+    def __init__(
+        self, token: TokenConfig, *, clock: Callable[[], float] = time.time, program: str | None = None
+    ) -> None:
         """`program` runs as the signer process in place of `hsm.worker`: benchmarks have one of their own."""
         self._token = token
+        self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
         self._program = program
->>>>>>> 450f24f (The benchmark compares the whole signing service with its limits, and writes its own page)
+        self._rules: KeyRules | None = None
         self._latencies = Latencies()
         self._pool: Pool | None = None
         self._supervisor: Supervisor | None = None

@@ -31,7 +31,7 @@ from hsm.inventory import SIGNER_LABEL, read
 from hsm.lifecycle import ALARM_DAYS, DAY, NEXT, Stage, alarm, require_next
 from hsm.pins import read_pin
 
-from .conftest import Prepared
+from .conftest import OFFERED, Prepared
 
 pytestmark = pytest.mark.softhsm
 
