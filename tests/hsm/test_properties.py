@@ -191,7 +191,8 @@ def test_whatever_becomes_of_processes(seed: int, workers: int) -> None:
         assert sends <= SENDS_MAX
         if isinstance(answer, HsmPolicy):
             continue  # the request alone was at fault
-        assert answer == message or (isinstance(answer, HsmError) and sends >= 1), (message, answer, sends)
+        # it may have been behind others three times when their worker ended, and never been read
+        assert answer == message or isinstance(answer, HsmUnavailable), (message, answer, sends)
 
 
 async def test_a_network_hsm_is_waited_for(fake: TokenConfig) -> None:
