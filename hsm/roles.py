@@ -113,13 +113,21 @@ class Roles:
         if unknown:
             raise HsmPolicy(f"Expected every key on a configured token, got keys on: {', '.join(sorted(unknown))}.")
 
-    def pick(self, role: str, *, until: float | None = None, besides: Collection[RoleKey] = ()) -> RoleKey:
+    def pick(
+        self,
+        role: str,
+        *,
+        until: float | None = None,
+        besides: Collection[RoleKey] = (),
+        among: Collection[bytes] | None = None,
+    ) -> RoleKey:
         """The key that the next signature of this role should be made with.
 
-        `until` is Unix seconds, by default now: the certificate must last as long. `besides` are keys that failed.
+        `until` is Unix seconds, by default now: the certificate must last as long. `besides` are keys that failed,
+        `among` the ids that will do, by default all.
         `HsmPolicy` when no published key of the role may sign that, `HsmUnavailable` when every one failed.
         """
-        return self._pick(role, until, besides).key
+        return self._pick(role, until, besides, among).key
 
     async def sign(
         self,
@@ -151,13 +159,16 @@ class Roles:
             else:
                 return RoleSignature(chosen.key, signature)
 
-    def _pick(self, role: str, until: float | None, besides: Collection[RoleKey]) -> _Certified:
+    def _pick(
+        self, role: str, until: float | None, besides: Collection[RoleKey], among: Collection[bytes] | None = None
+    ) -> _Certified:
         known = self._roles.get(role)
         if known is None:
             raise HsmPolicy(f"Expected one of the roles {', '.join(sorted(self._roles))}, got {role}.")
         now = self._now()
         able = [one for one in known if one.key.published and one.starts <= now <= one.ends]
         able = [one for one in able if until is None or until <= one.ends]
+        able = [one for one in able if among is None or one.key.key in among]
         if not able:
             raise HsmPolicy(
                 f"Expected a published key of {role} whose certificate is in force and outlasts what it signs, "

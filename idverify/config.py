@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from idverify.errors import SetupError
@@ -44,6 +44,15 @@ class Token(_Section):
     workers: int = Field(default=1, ge=1, le=16, description="Signer processes.")
     sessions: int = Field(default=1, ge=1, le=64, description="Threads of each signer process, for network HSMs.")
     inventory: Path | None = Field(default=None, description="The token's signed inventory, kept and held to.")
+
+
+class Recovery(_Section):
+    """The way back to people's data when no token is left."""
+
+    public_key: Path | None = Field(
+        default=None,
+        description="PEM: what people's keys are wrapped to besides; `python -m hsm recovery-key` makes it.",
+    )
 
 
 class Service(_Section):
@@ -153,12 +162,29 @@ class Config(BaseSettings):
     identity: Identity
     online: Token
     root: Token
+    further: tuple[Token, ...] = Field(
+        default=(), description="Tokens beside the online one, each with keys of its own; all serve."
+    )
+    recovery: Recovery = Recovery()
     service: Service = Service()
     database: Database = Database()
     ledger: Ledger = Ledger()
     security_keys: SecurityKeys = SecurityKeys()
     fetching: Fetching = Fetching()
     sandbox: Sandbox = Sandbox()
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Those that the service uses, the online one first."""
+        return (self.online, *self.further)
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        """Rows name a key's token by its label."""
+        labels = [token.label for token in (*self.tokens, self.root)]
+        if len(set(labels)) < len(labels):
+            raise ValueError("online, root and further tokens must have different labels")
+        return self
 
     @property
     def location(self) -> Path | str:

@@ -30,7 +30,8 @@ IdverifyError
 │   └── TooManyAttempts         429  too many answers of one session or code did not hold; come back
 ├── DocumentError               a document is malformed or forged: never an HTTP error, always a verdict
 ├── Unavailable                 503  a part we need is away; nothing was done
-│   ├── Busy                    503  the queue is full; come back
+│   ├── TokenAway               503  a token did not answer; another one may
+│   │   └── Busy                503  the queue is full; come back
 │   └── LogHalted               503  the ledger is halted; what it must record is not done
 ├── OutcomeUnknown              503  it may or may not have happened; repeat with the same idempotency key
 └── SetupError                  the operator must act: what is wrong and the cure, in one sentence
@@ -302,7 +303,11 @@ class Unavailable(IdverifyError):
     retry_after: int = 5
 
 
-class Busy(Unavailable):
+class TokenAway(Unavailable):
+    """A token did not answer; another one may."""
+
+
+class Busy(TokenAway):
     """The queue is full. ``retry_after`` is in seconds."""
 
     slug, status, title = "busy", 503, "The service is busy"

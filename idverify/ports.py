@@ -61,7 +61,10 @@ class Signer(Protocol):
         """64 bytes: ``r || s`` for ES256 (RFC 7518 section 3.4), or Ed25519 (RFC 8032)."""
 
     async def probe(self) -> None:
-        """A real signature by the probe key; returns if the token works."""
+        """A real signature by a probe key; returns if a token works."""
+
+    async def standings(self) -> Mapping[str, str]:
+        """``ok`` or why not, by the label of each token, where there are several; by a real signature of each."""
 
 
 TOKEN_STATES: Final = ("ready", "degraded", "restarting", "down", "refused", "closed")
@@ -88,19 +91,29 @@ class TokenStanding:
 
 
 class Custodian(Protocol):
-    """Wraps people's keys and blinds what they are looked up by, under keys that never leave the token."""
+    """Wraps people's keys and blinds what they are looked up by, under keys that never leave their token.
 
-    wrapping_key_id: bytes
-    lookup_key_id: bytes
+    Each token has keys of its own. ``wrapping_keys`` are the ids of those that a person's key should be wrapped under:
+    of every token, and of the recovery key, which nothing on line can open. ``lookup_keys`` are those of look-ups.
+    """
 
-    async def wrap(self, secret: bytes) -> bytes:
-        """AES-KWP (RFC 5649) of a 32-byte key."""
+    wrapping_keys: frozenset[bytes]
+    lookup_keys: frozenset[bytes]
 
-    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
-        """The key that ``wrap`` took."""
+    async def wrap(self, name: bytes, secret: bytes) -> Mapping[bytes, bytes]:
+        """A 32-byte key, wrapped, by id of the wrapping key: AES-KWP (RFC 5649), or HPKE (RFC 9180) for recovery.
 
-    async def blind(self, value: bytes) -> bytes:
-        """HMAC-SHA256 under the look-up key, 32 bytes."""
+        ``name`` says whose it is. Tokens that are away are left out; with none there, ``Unavailable``.
+        """
+
+    async def unwrap(self, name: bytes, wrapped: Mapping[bytes, bytes]) -> bytes:
+        """The key that ``wrap`` took under this name, by whichever token there is."""
+
+    async def blind(self, value: bytes) -> Mapping[bytes, bytes]:
+        """HMAC-SHA256 under the look-up key of every token that is there, 32 bytes each, by id of the key."""
+
+    async def secret(self) -> bytes:
+        """32 bytes that are the deployment's, whichever token is there; they never change."""
 
 
 class Sealer(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from idverify.errors import SetupError
+from idverify.errors import SetupError, Unavailable
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.cosignature import ML_DSA_44
 from idverify.ledger.cosigner import Cosigner
@@ -53,6 +53,28 @@ class SoftwareCheckpointSigner:
         return self.cosigner.cosign(checkpoint.text(), self.clock.now()).signature
 
 
+@dataclass(slots=True)
+class AwaitedCheckpointSigner:
+    """A software signer whose token was away at the start: its seed is unsealed for the first signature."""
+
+    key: LogKey
+    origin: str
+    sealer: Sealer
+    clock: Clock
+    made: SoftwareCheckpointSigner | None = None
+
+    @property
+    def verifier(self) -> NoteVerifier:
+        """As the row of the key says."""
+        return self.key.verifier(self.origin)
+
+    async def sign(self, checkpoint: Checkpoint) -> bytes:
+        """As ``SoftwareCheckpointSigner``. Raises ``Unavailable`` while the token is away."""
+        if self.made is None:
+            self.made = await _software(self.key, self.origin, self.sealer, self.clock)
+        return await self.made.sign(checkpoint)
+
+
 async def checkpoint_signers(
     keys: Sequence[LogKey], origin: str, signer: Signer, sealer: Sealer, clock: Clock
 ) -> list[CheckpointSigner]:
@@ -63,6 +85,14 @@ async def checkpoint_signers(
 async def _signer(key: LogKey, origin: str, signer: Signer, sealer: Sealer, clock: Clock) -> CheckpointSigner:
     if key.sealed is None:
         return TokenCheckpointSigner(signer, key.key_id, key.verifier(origin))
+    try:
+        return await _software(key, origin, sealer, clock)
+    except Unavailable:
+        return AwaitedCheckpointSigner(key, origin, sealer, clock)
+
+
+async def _software(key: LogKey, origin: str, sealer: Sealer, clock: Clock) -> SoftwareCheckpointSigner:
+    assert key.sealed is not None
     cosigner = Cosigner.from_seed(ML_DSA_44, origin, await sealer.unseal(key.sealed))
     if cosigner.verifier != key.verifier(origin):
         raise SetupError(

@@ -19,7 +19,7 @@ from idverify.stores.store import Store
 
 async def enter_keys(config: Config, store: Store) -> None:
     """Enter the keys in use on each token that has an inventory by the settings and is there."""
-    for token in (config.online, config.root):
+    for token in (*config.tokens, config.root):
         if token.inventory is not None and token.pin_file.exists():
             await _enter(token, token.inventory, store)
 

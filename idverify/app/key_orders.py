@@ -12,13 +12,14 @@ from hsm import Algorithm, Hsm, HsmTokenMissing, HsmUnavailable
 from idverify.app.services import hold
 from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSigner, mapped, token_config
-from idverify.config import Config
+from idverify.config import Config, Token
 from idverify.core.key_order import RETIRING, REVOKED, STATES
 from idverify.errors import LogHalted
 from idverify.ports import Clock, system_entropy
 from idverify.services.establish import ROOT_ROLE
 from idverify.services.key_ceremony import KeyCeremony, KeyOrder, open_orders
 from idverify.services.office import Deployment
+from idverify.stores import queries
 from idverify.stores.open import open_log
 from idverify.stores.store import Store
 
@@ -45,10 +46,10 @@ async def carry_out_orders(
             if root is None:
                 _tell_waiting(orders, "the root's token is not there. Bring it back", told)
                 return
-            online = await stack.enter_async_context(Hsm(token_config(config.online, writable=True)))
             ceremony = KeyCeremony(store, deployment, await root_signer(root), clock, system_entropy)
-            for order in orders:
-                (made,) = await keys_on(online, config.online.label, {order.label: Algorithm.ES256})
+            for order, token in await _with_tokens(config, store, orders, told):
+                hsm = await stack.enter_async_context(Hsm(token_config(token, writable=True)))
+                (made,) = await keys_on(hsm, token.label, {order.label: Algorithm.ES256})
                 await ceremony.carry_out(order, replace(made, role=order.role))
                 told(f"Signing key replaced: {order.role} ({order.reason}). {_OF_THE_OLD[STATES[order.reason]]}")
     except LogHalted:
@@ -68,6 +69,17 @@ def _given(config: Config, orders: list[KeyOrder], told: Callable[[str], None]) 
             why = "; ".join(wrong[order.id])
             told(f"The order to replace {order.role} is not carried out: {why}. Audit the ledger.")
     return [order for order in orders if not wrong[order.id]]
+
+
+async def _with_tokens(
+    config: Config, store: Store, orders: list[KeyOrder], told: Callable[[str], None]
+) -> list[tuple[KeyOrder, Token]]:
+    """Each order with the token of the key that goes, on which the new one is made; without that token it waits."""
+    places = {row["key_id"]: row["token"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
+    tokens = {token.label: token for token in config.tokens}
+    found = [(order, tokens.get(places.get(order.old_key_id, ""))) for order in orders]
+    _tell_waiting([order for order, token in found if token is None], "its token is not configured. Name it", told)
+    return [(order, token) for order, token in found if token is not None]
 
 
 async def root_signer(root: Hsm) -> HsmSigner:

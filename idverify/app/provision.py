@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hsm import Algorithm, Hsm, HsmError, init_token
+from hsm import Algorithm, Hsm, HsmError, HsmTokenMissing, HsmUnavailable, init_token
+from hsm.recovery import Recovered, recover
+from hsm.shares import read_share
 from hsm.softhsm import find_module, render
 from idverify.app.key_inventory import enter_keys
 from idverify.app.key_orders import carry_out_orders, root_if_there, root_signer
@@ -22,6 +24,7 @@ from idverify.app.private import write_private
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSealer, at_start, token_config
+from idverify.app.ways_to_tokens import open_tokens
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import Clock, SystemClock, system_entropy
@@ -41,13 +44,15 @@ from idverify.services.establish import (
     establish,
     renew_crl,
 )
-from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
+from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER, SOFTWARE
 from idverify.services.office import RECEIPT_SIGNER, Deployment, load_deployment
 from idverify.services.revoked_keys import unlisted
+from idverify.services.wrap_again import wrap_again
 from idverify.stores import queries
 from idverify.stores.open import Location, open_store
 from idverify.stores.schema import current_revision, upgrade, upgrade_existing
 from idverify.stores.store import Store
+from idverify.stores.vault import Vault
 
 ONLINE: Final = "idverify-online"
 ROOT: Final = "idverify-root"
@@ -67,6 +72,11 @@ ONLINE_KEYS: Final[Mapping[str, Algorithm]] = {
     SEALING_ROLE: Algorithm.A256KWP,
     LOOKUP_ROLE: Algorithm.HS256,
 }
+KEYS_OF_LOGS: Final = frozenset({CHECKPOINT_SIGNER, RECEIPT_SIGNER, SEALING_ROLE})
+FURTHER_KEYS: Final[Mapping[str, Algorithm]] = {
+    role: algorithm for role, algorithm in ONLINE_KEYS.items() if role not in KEYS_OF_LOGS
+}
+"""Of every further token. A log is signed by the keys that its readers know, which are on the first one alone."""
 ROOT_KEYS: Final[Mapping[str, Algorithm]] = {branch.root_role: Algorithm.ES256 for branch in BRANCHES}
 
 
@@ -223,6 +233,7 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
+            await _wrap_again(config, store, told)
             await carry_out_orders(config, store, await load_deployment(store), clock, told)
             await enter_keys(config, store)
         except HsmError as error:
@@ -242,7 +253,14 @@ async def _first_keys(config: Config, store: Store, clock: Clock) -> None:
 
 async def _further_keys(config: Config, store: Store, clock: Clock, told: Callable[[str], None]) -> None:
     """What this version needs and the deployment has not: keys of an earlier version's, and the one in software."""
-    there = {row["role"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
+    rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
+    for token in config.further:
+        await _keys_of_further(
+            config, token, store, clock, told, {row["role"] for row in rows if row["token"] == token.label}
+        )
+    there = {
+        row["role"] for row in rows if row["token"] in {config.online.label, SOFTWARE} or row["role"] in KEYS_OF_LOGS
+    }
     missing = [role for role in (*ONLINE_KEYS, CHECKPOINT_COSIGNER) if role not in there]
     if not missing:
         return
@@ -257,6 +275,69 @@ async def _further_keys(config: Config, store: Store, clock: Clock, told: Callab
             await add_keys(store, plain, clock, system_entropy)
         if certified:
             await _certify(config, store, certified, clock, told)
+
+
+async def _keys_of_further(
+    config: Config, token: Token, store: Store, clock: Clock, told: Callable[[str], None], there: set[str]
+) -> None:
+    """Keys of a further token, as far as it has none yet: its signers are certified like those of the first.
+
+    A token that is away gets them another time.
+    """
+    missing = [role for role in FURTHER_KEYS if role not in there]
+    if not missing:
+        return
+    try:
+        async with Hsm(token_config(token, writable=True)) as hsm:
+            keys = await keys_on(hsm, token.label, {role: FURTHER_KEYS[role] for role in missing})
+    except (HsmTokenMissing, HsmUnavailable) as error:
+        told(f"The token {token.label} gets no keys now: {error}")
+        return
+    plain = tuple(key for key in keys if key.role not in CERTIFIED_ROLES)
+    if plain:
+        await add_keys(store, plain, clock, system_entropy)
+    if certified := tuple(key for key in keys if key.role in CERTIFIED_ROLES):
+        await _certify(config, store, certified, clock, told)
+
+
+async def further_tokens(config: Config, told: Callable[[str], None]) -> None:
+    """Make what further tokens lack and wrap everybody's key for them, as every ``up`` does."""
+    await _equip(config, None, told)
+
+
+async def recover_people(config: Config, shares: Sequence[str], told: Callable[[str], None]) -> None:
+    """Bring everybody's keys from the recovery key to the tokens that are configured now, which may be new ones.
+
+    ``shares`` as people typed them. Raises ``SetupError`` that says which of them is wrong.
+    """
+    try:
+        recovered = recover([read_share(share) for share in shares])
+    except HsmError as error:
+        raise SetupError(str(error), "Then run it again.") from error
+    await _equip(config, recovered, told)
+
+
+async def _equip(config: Config, recovered: Recovered | None, told: Callable[[str], None]) -> None:
+    upgrade_existing(config.location)
+    clock = SystemClock()
+    async with open_store(config.location, clock) as store:
+        require_same_deployment(config, await load_deployment(store))
+        try:
+            await _further_keys(config, store, clock, told)
+            await _wrap_again(config, store, told, recovered)
+        except HsmError as error:
+            raise at_start(error) from error
+
+
+async def _wrap_again(
+    config: Config, store: Store, told: Callable[[str], None], recovered: Recovered | None = None
+) -> None:
+    """People's keys for tokens and a recovery key that they are not wrapped for yet."""
+    async with open_tokens(config, store, recovered) as tokens:
+        vault = Vault(tokens.custodian, system_entropy)
+        wrapped = await wrap_again(store, vault, tokens.custodian)
+        if wrapped.keys or wrapped.lookups:
+            told(f"People's keys wrapped again: {wrapped.keys}; look-ups added: {wrapped.lookups}.")
 
 
 async def _certify(

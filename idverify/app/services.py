@@ -9,19 +9,17 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from hsm import Hsm, HsmError
 from idverify.app.authenticators import judge_keys, keep_metadata_new, metadata_roots
 from idverify.app.checkpoint_signers import checkpoint_signers
 from idverify.app.same_deployment import require_same_deployment
-from idverify.app.tokens import HsmCustodian, HsmSealer, HsmSigner, at_start, standing, token_config
 from idverify.app.trust import keep_trust_new
+from idverify.app.ways_to_tokens import open_tokens
 from idverify.auth.key_policy import DEMO_KEY_POLICIES, KEY_POLICIES
 from idverify.config import Config
 from idverify.core.certificate_alarm import alarm
@@ -35,7 +33,6 @@ from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entr
 from idverify.sandbox.workers import open_workers
 from idverify.services import letter_batch
 from idverify.services.doors import Doors, adopt, doors
-from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.log_book import Hands, Log, LogBook
 from idverify.services.log_policy import NO_WITNESSES, LogPolicy, log_policy, log_url, require_witnesses
 from idverify.services.office import STATUS_SIGNER, Keys, Office, load_deployment, load_keys
@@ -48,7 +45,8 @@ from idverify.services.seen_lists import StoredSeenLists
 from idverify.services.status_lists import Board, StatusBoard
 from idverify.services.status_source import StatusSource
 from idverify.services.trust_book import TrustBook
-from idverify.stores import queries, retention
+from idverify.services.wrap_again import wrap_again
+from idverify.stores import retention
 from idverify.stores.guard_file import GuardFile
 from idverify.stores.ledger import StoredLedger
 from idverify.stores.open import open_store
@@ -86,16 +84,9 @@ async def open_office(
         store = await stack.enter_async_context(open_store(config.location, clock))
         ours = await load_deployment(store)
         require_same_deployment(config, ours)
-        keys = await load_keys(store, ours.iss)
-        roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
-        try:
-            online = replace(token_config(config.online, guarded=True), probe_key=roles[PROBE_ROLE])
-            hsm = await stack.enter_async_context(Hsm(online))
-        except HsmError as error:
-            raise at_start(error) from error
-        signer = HsmSigner(hsm, roles[PROBE_ROLE])
-        custodian = HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE])
-        sealer = HsmSealer(hsm, roles[SEALING_ROLE])
+        tokens = await stack.enter_async_context(open_tokens(config, store))
+        signer, custodian, sealer = tokens.signer, tokens.custodian, tokens.sealer
+        keys = await load_keys(store, ours.iss, signer.choose)
         signers = partial(checkpoint_signers, keys.log, signer=signer, sealer=sealer, clock=clock)
         policies = published_policies(config, ours.iss, keys)
         transport = await _witness_transport(stack, policies(ours.log_origin).policy)
@@ -108,7 +99,7 @@ async def open_office(
             told=told,
         )
         source, ours_alone = StatusSource(fetcher, StoredSeenLists(store)), await doors(custodian)
-        board = Board(ours.status_base, keys.issuer(STATUS_SIGNER))
+        board = Board(ours.status_base, partial(keys.issuer, STATUS_SIGNER))
         yield Office(
             deployment=ours,
             log_book=await LogBook.read(store, hands),
@@ -130,7 +121,7 @@ async def open_office(
             entropy=system_entropy,
             tally=tally or Tally(),
             related_origins=frozenset(config.service.related_origins),
-            tokens=lambda: (standing(config.online.label, hsm),),
+            tokens=signer.states,
         )
 
 
@@ -143,12 +134,8 @@ async def _trust_book(store: Store, ours: Doors) -> TrustBook:
 @asynccontextmanager
 async def open_doors(config: Config, store: Store) -> AsyncIterator[Doors]:
     """What makes rows that open doors, where nothing else of the token is needed. Raises ``SetupError`` without it."""
-    roles = {row["role"]: row["key_id"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
-    try:
-        async with Hsm(token_config(config.online, guarded=True)) as hsm:
-            yield await doors(HsmCustodian(hsm, roles[WRAPPING_ROLE], roles[LOOKUP_ROLE]))
-    except HsmError as error:
-        raise at_start(error) from error
+    async with open_tokens(config, store) as tokens:
+        yield await doors(tokens.custodian)
 
 
 @asynccontextmanager
@@ -289,11 +276,19 @@ def _tell_of_witnesses(witnesses: Witnesses | None, before: dict[str, str]) -> d
 
 
 async def _keep_house(office: Office) -> None:
-    """Every hour: drop what is kept for a time only, close what a failure left open."""
+    """Every hour: drop what is kept for a time only, close what a failure left open, add what a token missed."""
     while True:
         await close_forgotten_issuances(office)
+        await _or_wait(office, partial(_catch_up, office))
         await retention.sweep(office.store, office.clock.now())
         await asyncio.sleep(retention.EVERY_SECONDS)
+
+
+async def _catch_up(office: Office) -> None:
+    """Whoever was recorded while a token was away comes to it, too."""
+    wrapped = await wrap_again(office.store, office.vault, office.custodian)
+    if wrapped.keys or wrapped.lookups or wrapped.twice:
+        log.info("wrapped_again", keys=wrapped.keys, lookups=wrapped.lookups, twice=wrapped.twice)
 
 
 async def _watch_certificates(office: Office) -> None:

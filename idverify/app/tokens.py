@@ -1,17 +1,42 @@
-"""The HSM behind the services' ports."""
+"""The HSM behind the services' ports: one token or several, each with keys of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
-from hsm import Hsm, HsmBusy, HsmDecryptFailed, HsmError, HsmKeyRefused, HsmOutcomeUnknown, Priority, TokenConfig
+from hsm import (
+    Hsm,
+    HsmBusy,
+    HsmDecryptFailed,
+    HsmError,
+    HsmKeyRefused,
+    HsmOutcomeUnknown,
+    HsmUnavailable,
+    KeyRole,
+    Priority,
+    RoleKey,
+    Roles,
+    TokenConfig,
+    TokenSet,
+)
+from hsm.recovery import Recovered, RecoveryKey
+from hsm.roles import FAULTS_OF_A_TOKEN
 from idverify.config import Token
-from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, Unavailable
+from idverify.core.credential import Issuer
+from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, TokenAway, Unavailable
 from idverify.ports import TokenStanding
+from idverify.services.doors import SECRET_LABEL, SECRET_NAME
+from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
 from idverify.services.urgency import Urgency, urgency
 
 T = TypeVar("T")
+SHARE_SECONDS: Final = 5.0
+"""For a token's part in what every token does: one that hangs must not hold up the others for longer."""
+_NONE_THERE: Final = "No token that can do this is there now. Come back in a moment."
 
 
 def token_config(token: Token, *, writable: bool = False, guarded: bool = False) -> TokenConfig:
@@ -43,25 +68,9 @@ class HsmSigner:
         """A real signature by the probe key."""
         await mapped(lambda: self._hsm.probe(self._probe_key))
 
-
-class HsmCustodian:
-    """``ports.Custodian`` over one token."""
-
-    def __init__(self, hsm: Hsm, wrapping_key_id: bytes, lookup_key_id: bytes) -> None:
-        self._hsm = hsm
-        self.wrapping_key_id, self.lookup_key_id = wrapping_key_id, lookup_key_id
-
-    async def wrap(self, secret: bytes) -> bytes:
-        """AES-KWP under the wrapping key."""
-        return await mapped(lambda: self._hsm.wrap(self.wrapping_key_id, secret, priority=_priority()))
-
-    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
-        """What ``wrap`` took."""
-        return await mapped(lambda: self._hsm.unwrap(wrapping_key_id, wrapped, priority=_priority()))
-
-    async def blind(self, value: bytes) -> bytes:
-        """HMAC-SHA256 under the look-up key."""
-        return await mapped(lambda: self._hsm.hmac(self.lookup_key_id, value, priority=_priority()))
+    async def standings(self) -> Mapping[str, str]:
+        """Of one token there is nothing to tell apart."""
+        return {}
 
 
 class HsmSealer:
@@ -108,6 +117,170 @@ def standing(label: str, hsm: Hsm) -> TokenStanding:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The keys in use, as rows of ``signing_key``, as far as their tokens are configured."""
+
+    rows: Sequence[Any]
+
+    @classmethod
+    def of(cls, rows: Iterable[Any], tokens: Iterable[str]) -> TokenKeys:
+        """Those on the tokens of these labels."""
+        labels = set(tokens)
+        return cls([row for row in rows if row["token"] in labels])
+
+    def of_role(self, role: str) -> dict[str, bytes]:
+        """The role's key id on each token, by the token's label."""
+        return {row["token"]: row["key_id"] for row in self.rows if row["role"] == role}
+
+    def certified(self) -> list[KeyRole]:
+        """Roles whose keys have certificates, each with its key on every token.
+
+        A key's row, and the entry of it on the ledger, are there before a service can read it: it is published.
+        """
+        roles: dict[str, list[RoleKey]] = {}
+        for row in self.rows:
+            if row["certificate"] is not None:
+                key = RoleKey(row["token"], row["key_id"], row["certificate"], published=True)
+                roles.setdefault(row["role"], []).append(key)
+        return [KeyRole(role, tuple(keys)) for role, keys in roles.items()]
+
+
+class TokensSigner:
+    """``ports.Signer`` over several tokens, and the choice among a role's keys on them."""
+
+    def __init__(self, tokens: TokenSet, keys: TokenKeys) -> None:
+        self._tokens = tokens
+        self._places = {row["key_id"]: row["token"] for row in keys.rows}
+        self._probes = keys.of_role(PROBE_ROLE)
+        self._roles = Roles(tokens, keys.certified())
+
+    def choose(self, role: str, among: Sequence[Issuer]) -> Issuer:
+        """The signer of this role whose token has the least to do, of those that serve."""
+        by_id = {issuer.key_id: issuer for issuer in among}
+        try:
+            return by_id[self._roles.pick(role, among=frozenset(by_id)).key]
+        except HsmError as error:
+            raise during_work(error) from error
+
+    async def sign(self, key_id: bytes, message: bytes) -> bytes:
+        """A verified signature by the token that has the key."""
+        token = self._places.get(key_id)
+        if token is None:
+            raise TokenAway("The token of this signing key is not configured.")
+        return await mapped(lambda: self._tokens[token].sign(key_id, message, priority=_priority()))
+
+    async def probe(self) -> None:
+        """A real signature by the probe key of one token at least. Raises what the last one did."""
+        said = await self._asked()
+        if not any(error is None for error in said.values()):
+            raise next((during_work(error) for error in said.values() if error is not None), Unavailable(_NONE_THERE))
+
+    async def standings(self) -> Mapping[str, str]:
+        """What each token says to a real signature by its probe key: ``ok``, or why not."""
+        return {token: "ok" if error is None else str(error) for token, error in (await self._asked()).items()}
+
+    def states(self) -> tuple[TokenStanding, ...]:
+        """How each token is doing; asks them nothing."""
+        return tuple(standing(label, hsm) for label, hsm in self._tokens.items())
+
+    async def _asked(self) -> dict[str, HsmError | None]:
+        return dict(zip(self._tokens, await asyncio.gather(*map(self._ask, self._tokens)), strict=True))
+
+    async def _ask(self, token: str) -> HsmError | None:
+        away = self._tokens.away().get(token)
+        if away is not None:
+            return away
+        if token not in self._probes:
+            return HsmUnavailable(f"Expected keys of ours on the token {token}, got none. Run `idverify up`.")
+        try:
+            await self._tokens[token].probe(self._probes[token])
+        except HsmError as error:
+            return error
+        return None
+
+
+class HsmCustodian:
+    """``ports.Custodian`` over tokens that each have a wrapping key and a look-up key, and a recovery key."""
+
+    def __init__(
+        self,
+        tokens: TokenSet,
+        keys: TokenKeys,
+        recovery: RecoveryKey | None,
+        kept: Callable[[], Awaitable[Mapping[bytes, bytes]]],
+        recovered: Recovered | None = None,
+    ) -> None:
+        self._recovered = recovered
+        self._tokens, self._recovery, self._kept = tokens, recovery, kept
+        self._wrapping, self._lookup = keys.of_role(WRAPPING_ROLE), keys.of_role(LOOKUP_ROLE)
+        self.lookup_keys = frozenset(self._lookup.values())
+        offline = () if recovery is None else (recovery.id,)
+        self.wrapping_keys = frozenset((*self._wrapping.values(), *offline))
+
+    async def wrap(self, name: bytes, secret: bytes) -> Mapping[bytes, bytes]:
+        """By every token that is there, and to the recovery key."""
+        wrapped = await self._by_each(
+            self._wrapping, lambda hsm, key: hsm.wrap(key, secret, timeout=SHARE_SECONDS, priority=_priority())
+        )
+        if self._recovery is not None:
+            wrapped[self._recovery.id] = self._recovery.seal(secret, name)
+        return wrapped
+
+    async def unwrap(self, name: bytes, wrapped: Mapping[bytes, bytes]) -> bytes:
+        """By one token that is there, the one with the least to do first; in a recovery, by the key of the shares."""
+        if self._recovered is not None and (sealed := wrapped.get(self._recovered.key.id)) is not None:
+            try:
+                return self._recovered.open(sealed, name)
+            except HsmError as error:
+                raise during_work(error) from error
+        last: IdverifyError = Unavailable(_NONE_THERE)
+        able = [token for token, key in self._wrapping.items() if key in wrapped]
+        for token in sorted(able, key=self._burden):
+            key = self._wrapping[token]
+            try:
+                return await self._tokens[token].unwrap(key, wrapped[key], priority=_priority())
+            except FAULTS_OF_A_TOKEN as error:
+                last = during_work(error)
+            except HsmError as error:
+                raise during_work(error) from error
+        raise last
+
+    async def blind(self, value: bytes) -> Mapping[bytes, bytes]:
+        """By every token that is there."""
+        return await self._by_each(
+            self._lookup, lambda hsm, key: hsm.hmac(key, value, timeout=SHARE_SECONDS, priority=_priority())
+        )
+
+    async def secret(self) -> bytes:
+        """As it is kept; before it is, what the first token's look-up key makes of its label."""
+        kept = await self._kept()
+        if kept:
+            return await self.unwrap(SECRET_NAME, kept)
+        token, key = next(iter(self._lookup.items()))
+        label = hashlib.sha256(SECRET_LABEL).digest()
+        return await mapped(lambda: self._tokens[token].hmac(key, label))
+
+    def _burden(self, token: str) -> tuple[bool, int]:
+        return not self._tokens.serves(token), self._tokens[token].pending
+
+    async def _by_each(
+        self, keys: Mapping[str, bytes], work: Callable[[Hsm, bytes], Awaitable[bytes]]
+    ) -> dict[bytes, bytes]:
+        """What every token that serves makes, by id of its key. Raises what a token did if none made anything."""
+        there = {token: key for token, key in keys.items() if self._tokens.serves(token)}
+        made = await asyncio.gather(
+            *(work(self._tokens[token], key) for token, key in there.items()), return_exceptions=True
+        )
+        done = {key: one for key, one in zip(there.values(), made, strict=True) if isinstance(one, bytes)}
+        for one in made:
+            if isinstance(one, BaseException) and not (done and isinstance(one, FAULTS_OF_A_TOKEN)):
+                raise during_work(one) if isinstance(one, HsmError) else one
+        if not done:
+            raise Unavailable(_NONE_THERE)
+        return done
+
+
 async def mapped(call: Callable[[], Awaitable[T]]) -> T:
     """Run an HSM call; its errors become ours."""
     try:
@@ -133,4 +306,4 @@ def during_work(error: HsmError) -> IdverifyError:
         case HsmKeyRefused():
             return Unavailable("The key may not be used any more, or not yet; nothing was signed. It must be replaced.")
         case _:
-            return Unavailable("The HSM is away; nothing was signed. Come back in a moment.")
+            return TokenAway("The HSM is away; nothing was signed. Come back in a moment.")

@@ -36,11 +36,13 @@ wallet = typer.Typer(help="A demo wallet: holds a key, collects credentials, pre
 letter = typer.Typer(help="Letters on paper, for a print room.", no_args_is_help=True)
 ledger = typer.Typer(help="The transparency ledger.", no_args_is_help=True)
 witness = typer.Typer(help="A witness: cosigns what a log of somebody else's promises.", no_args_is_help=True)
+tokens = typer.Typer(help="The HSM's tokens, and the way back when none is left.", no_args_is_help=True)
 GROUPS = {
     "authenticators": authenticators,
     "apikey": apikey,
     "securitykey": securitykey,
     "trust": trust,
+    "tokens": tokens,
     "wallet": wallet,
     "letter": letter,
     "ledger": ledger,
@@ -236,6 +238,26 @@ def apikey_revoke(key_id: str, data: Data = DATA) -> int:
     from idverify.cli.apikey import revoke
 
     return revoke(data, key_id)
+
+
+@tokens.command("wrap")
+def tokens_wrap(data: Data = DATA, json: Json = False) -> int:
+    """Make the keys that further tokens lack, and wrap people's keys for every token and the recovery key."""
+    from idverify.cli.tokens import wrap
+
+    return wrap(data, json=json)
+
+
+@tokens.command("recover")
+def tokens_recover(
+    share: Annotated[list[Path], typer.Option(help="A file with one share of the recovery key. Repeat it.")],
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """When every token is lost: open people's keys with the recovery key's shares, for the tokens configured now."""
+    from idverify.cli.tokens import recover
+
+    return recover(data, share, json=json)
 
 
 @trust.command("export")

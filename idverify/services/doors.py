@@ -2,7 +2,7 @@
 
 Sessions, ceremonies, one-time codes, offers, API keys and people's security keys are rows, and whoever may write to the
 database could write one for themselves, or change whose it is. Each carries an HMAC over all of it that never changes,
-under a secret that the token derives at start and the database does not hold. Nothing is asked of the token afterwards
+under a secret that a token opens at start and the database does not hold. Nothing is asked of the token afterwards
 (docs/decisions/0019).
 """
 
@@ -22,7 +22,10 @@ from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
 from idverify.stores.writes import Insert
 
-_LABEL: Final = b"rows-that-open-doors|1"
+SECRET_NAME: Final = b"deployment"
+"""Under which the secret is wrapped, as people's keys are under their ids."""
+SECRET_LABEL: Final = b"rows-that-open-doors|1"
+"""What a token's look-up key was given to derive the secret, where it was made by one token alone."""
 _WHOSE: Final = ("role", "actor", "purpose", "person_id")  # of the account: a row opens it as what it was
 
 # What is bound together, by table: all that never changes, and of whoever it lets in, who they are.
@@ -69,14 +72,18 @@ class Doors:
         said = {name: _text(row[name]) for name in BOUND_TOGETHER[table.name]}
         return hmac.digest(self._secret, canonical_json({"table": table.name, **said}), "sha256")
 
+    def derived(self, label: str) -> bytes:
+        """32 bytes for something else that nobody outside may know, the same for the same label."""
+        return hmac.digest(self._secret, b"derived|" + hashlib.sha256(label.encode()).digest(), "sha256")
+
     def holds(self, table: Table, row: Any) -> bool:
         """Whether the service wrote this row as it is; in constant time."""
         return row["mac"] is not None and hmac.compare_digest(row["mac"], self.mac(table, row))
 
 
 async def doors(custodian: Custodian) -> Doors:
-    """The secret, derived by the token. Raises what the token does."""
-    return Doors(await custodian.blind(hashlib.sha256(_LABEL).digest()))
+    """Made of the secret, which any token opens. Raises what the tokens do."""
+    return Doors(await custodian.secret())
 
 
 def whose(account: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from idverify.formats.carriers import FORMATS
 from idverify.formats.key_proof import check_key_proof
 from idverify.ledger.commitment import Record
 from idverify.services import urgency
+from idverify.services.another_token import on_another_token
 from idverify.services.credential_text import as_text
 from idverify.services.offer import code_hash, random_text
 from idverify.services.office import Office
@@ -108,6 +109,7 @@ class Plan:
     receipt_token: str
 
 
+@on_another_token
 async def collect(office: Office, request: CollectionRequest) -> Collected:
     """Issue one copy for a valid offer and key proof, exactly once per idempotency key.
 
@@ -137,7 +139,6 @@ async def _look_up(office: Office, request: CollectionRequest) -> Row:
     asked = {
         "code_hash": code_hash(request.code),
         "idempotency_key": request.idempotency_key,
-        "wrapping_key_id": office.custodian.wrapping_key_id,
     }
     row = await office.store.fetch_one(queries.COLLECTION, asked)
     if row is None or not office.doors.holds(tables.offer, {**row, "id": row["offer_id"]}):

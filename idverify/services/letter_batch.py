@@ -132,7 +132,7 @@ async def due(office: Office, officer: Principal, type_id: str, until: int) -> l
     """
     require_may(officer, Act.PRINT_LETTERS)
     kind, found, after = lettered(type_id), list[bytes](), b""
-    asked = {"type": kind.id, "until": until, "wrapping_key_id": office.custodian.wrapping_key_id, "most": _PAGE}
+    asked = {"type": kind.id, "until": until, "most": _PAGE}
     while rows := await office.store.fetch(queries.LETTERS_DUE, {**asked, "after": after}):
         found += [row["handle"] for row in rows if await _gives(office, row, kind)]
         if len(found) >= MOST_DUE:

@@ -23,6 +23,7 @@ from idverify.errors import Conflict, DocumentError, NotFound, Unavailable, Unpr
 from idverify.formats.carriers import FORMATS
 from idverify.ledger.commitment import Record
 from idverify.services import letter_reread
+from idverify.services.another_token import on_another_token
 from idverify.services.letter import read_sealed
 from idverify.services.letter_reread import Planned
 from idverify.services.office import PAPER_SIGNER, Office
@@ -145,9 +146,7 @@ async def _letters(office: Office, person_id: bytes) -> list[LetterView]:
 
 
 async def _find(office: Office, handle: bytes) -> Any:
-    row: Any = await office.store.fetch_one(
-        queries.LETTER, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
-    )
+    row: Any = await office.store.fetch_one(queries.LETTER, {"handle": handle})
     if row is None:
         raise NotFound(_UNKNOWN)
     return row
@@ -184,6 +183,7 @@ async def _file(office: Office, found: Any) -> LetterFile:
     return LetterFile(row["handle"], pdf, row["type"], row["expires_at"])
 
 
+@on_another_token
 async def _make(office: Office, row: Any, key: PersonKey) -> None:
     """Draw, sign, read again, and commit; whoever else made it meanwhile was faster, and theirs is kept."""
     if row["status"] == CopyStatus.INVALID:

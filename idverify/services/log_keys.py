@@ -62,7 +62,10 @@ class LogKey:
 
 def log_keys(rows: list[Any]) -> tuple[LogKey, ...]:
     """The log's active keys among the rows of ``signing_key``, the token's first."""
-    active = {row["role"]: row for row in rows if row["state"] == ACTIVE}
+    active: dict[str, Any] = {}
+    for row in rows:
+        if row["state"] == ACTIVE:
+            active.setdefault(row["role"], row)
     return tuple(
         LogKey(row["key_id"], row["algorithm"], row["public_key"], row["sealed"])
         for row in (active[role] for role in ROLES if role in active)

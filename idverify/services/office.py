@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from idverify.auth.key_policy import KeyPolicies
 from idverify.core.credential import Issuer
@@ -53,6 +53,13 @@ class Deployment:
     demo: bool
 
 
+Choice = Callable[[str, Sequence[Issuer]], Issuer]
+
+
+def _first(_role: str, among: Sequence[Issuer]) -> Issuer:
+    return among[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The keys in use: signers with a certificate by role, the log's, and that of COSE receipts (id, DER SPKI)."""
@@ -60,30 +67,44 @@ class Keys:
     issuers: Mapping[str, Issuer]
     log: tuple[LogKey, ...]
     receipts: tuple[bytes, bytes]
+    further: Mapping[str, tuple[Issuer, ...]] = field(default_factory=dict)
+    """Signers of the same roles on other tokens."""
+    choose: Choice = _first
+    """Which of a role's signers, of those that will do: called each time, for tokens come and go."""
 
     def ends(self) -> dict[str, int]:
-        """When each signer ceases to sign (Unix seconds), by role: with its certificate, or long before."""
-        return {role: x509.signs_until(issuer.chain[0]) for role, issuer in self.issuers.items()}
+        """When the first signer of each role ceases to sign (Unix seconds): with its certificate, or long before."""
+        return {role: min(x509.signs_until(one.chain[0]) for one in self._of(role)) for role in self.issuers}
+
+    @property
+    def tokens(self) -> int:
+        """On how many tokens a role has keys, at most."""
+        return 1 + max(map(len, self.further.values()), default=0)
 
     def issuer(self, role: str) -> Issuer:
-        """The signer of this role. Raises ``Unavailable`` if there is none."""
-        found = self.issuers.get(role)
-        if found is None:
+        """The signer of this role to be used now. Raises ``Unavailable`` if there is none."""
+        found = self._of(role)
+        if not found:
             raise Unavailable(f"There is no active key for the role {role}.")
-        return found
+        return self.choose(role, found) if len(found) > 1 else found[0]
+
+    def _of(self, role: str) -> tuple[Issuer, ...]:
+        first = self.issuers.get(role)
+        return (() if first is None else (first,)) + self.further.get(role, ())
 
     def issuer_until(self, role: str, at: int, until: int) -> Issuer:
         """The signer of this role for what is signed ``at`` this time and holds ``until`` then.
 
         Nothing is signed that would outlive its certificate. Raises ``Unavailable``.
         """
-        found = self.issuer(role)
-        leaf = found.chain[0]
-        if not x509.signs_from(leaf) <= at <= x509.signs_until(leaf):
+        found = self._of(role) or (self.issuer(role),)
+        in_use = [one for one in found if x509.signs_from(one.chain[0]) <= at <= x509.signs_until(one.chain[0])]
+        if not in_use:
             raise Unavailable("The signing key is no longer in use. It must be renewed first.")
-        if x509.not_after(leaf) < until:
+        lasting = [one for one in in_use if x509.not_after(one.chain[0]) >= until]
+        if not lasting:
             raise Unavailable("The signing certificate would expire before the credential. It must be renewed first.")
-        return found
+        return self.choose(role, lasting) if len(lasting) > 1 else lasting[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +171,8 @@ class Office:
         return self.entropy(HANDLE_BYTES)
 
     async def person_key(self, row: Row, person_id: bytes) -> PersonKey:
-        """The key of the person whose wrapped key is in ``row``."""
-        return await self.vault.open(person_id, row["wrapping_key_id"], row["wrapped"])
+        """The key of the person; ``row`` has its wrappings as ``wrapped_keys``."""
+        return await self.vault.open(person_id, row["wrapped_keys"])
 
 
 async def load_deployment(store: Store) -> Deployment:
@@ -163,13 +184,19 @@ async def load_deployment(store: Store) -> Deployment:
     return Deployment(**kept | {"demo": row["demo"] != 0})
 
 
-async def load_keys(store: Store, iss: str) -> Keys:
-    """The active keys that the database names, with their certificates."""
-    active = await store.fetch(queries.KEYS_IN_USE, {})
-    issuers = {
-        row["role"]: Issuer(iss, (row["certificate"],), row["key_id"])
-        for row in active
-        if row["certificate"] is not None
-    }
+async def load_keys(store: Store, iss: str, choose: Choice = _first) -> Keys:
+    """The active keys that the database names, with their certificates; ``choose`` is among those of one role."""
+    active: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
+    signers: dict[str, tuple[Issuer, ...]] = {}
+    for row in active:
+        if row["certificate"] is not None:
+            issuer = Issuer(iss, (row["certificate"],), row["key_id"])
+            signers[row["role"]] = (*signers.get(row["role"], ()), issuer)
     receipts = next(row for row in active if row["role"] == RECEIPT_SIGNER)
-    return Keys(issuers, log_keys(active), (receipts["key_id"], receipts["public_key"]))
+    return Keys(
+        {role: first for role, (first, *_) in signers.items()},
+        log_keys(active),
+        (receipts["key_id"], receipts["public_key"]),
+        {role: tuple(others) for role, (_, *others) in signers.items() if others},
+        choose,
+    )

@@ -15,6 +15,7 @@ from idverify.formats import entries_statement
 from idverify.formats.entries_statement import Place, Statement
 from idverify.ledger.entry import Entry
 from idverify.services import receipts
+from idverify.services.another_token import on_another_token
 from idverify.services.office import ENTRIES_SIGNER, Office
 from idverify.services.people import Person, own_person
 from idverify.services.receipts import NotYetCovered
@@ -22,6 +23,7 @@ from idverify.stores import queries
 from idverify.stores.ledger import StoredLedger
 
 
+@on_another_token
 async def statement(office: Office, citizen: Principal) -> bytes:
     """The signed list of every entry about the caller that a checkpoint covers, oldest first."""
     require_may(citizen, Act.SEE_OWN_RECORD)

@@ -11,6 +11,7 @@ from idverify.core.decision import PersonStatus
 from idverify.core.person import PersonDetails, TravelDocumentNumber
 from idverify.core.policy import Act, Principal, require_may, require_person
 from idverify.errors import Conflict, NotAllowed, NotFound, Unprocessable
+from idverify.ports import Custodian
 from idverify.services.office import Office
 from idverify.services.records import About
 from idverify.services.sealed import DecisionContent, seal_details, unseal_content, unseal_details
@@ -44,7 +45,7 @@ async def create(office: Office, officer: Principal, details: PersonDetails) -> 
     require_may(officer, Act.KEEP_PEOPLE)
     office.log_book.require_open()
     person_id, handle = office.new_id(), office.new_handle()
-    key, key_row = await office.vault.new_key(person_id)
+    key, key_rows = await office.vault.new_key(person_id)
     row = {
         "id": person_id,
         "issuer_id": office.deployment.issuer_id,
@@ -56,15 +57,10 @@ async def create(office: Office, officer: Principal, details: PersonDetails) -> 
         "created_by": officer.actor,
         "created_at": office.clock.now(),
     }
-    writes = [Insert(tables.person, row), key_row]
+    writes = [Insert(tables.person, row), *key_rows]
     if details.travel_document is not None:
-        blinded = {
-            "lookup_key_id": office.custodian.lookup_key_id,
-            "mac": await _blind(office, details.travel_document),
-            "person_id": person_id,
-        }
         known = _Known("A person with this travel document is on record already. Search for them instead.")
-        writes.append(Insert(tables.person_lookup, blinded, known))
+        writes += await lookups(office.custodian, person_id, details.travel_document, known)
     try:
         await office.store.commit(WriteSet(tuple(writes)))
     except _Known:  # which tells the officer that this person is on record: a look like a search
@@ -77,14 +73,7 @@ async def create(office: Office, officer: Principal, details: PersonDetails) -> 
 async def find(office: Office, officer: Principal, document: TravelDocumentNumber) -> bytes:
     """The handle of the person with this travel document. Raises ``NotFound``."""
     require_may(officer, Act.KEEP_PEOPLE)
-    row = await office.store.fetch_one(
-        queries.PERSON_BY_LOOKUP,
-        {
-            "wrapping_key_id": office.custodian.wrapping_key_id,
-            "lookup_key_id": office.custodian.lookup_key_id,
-            "mac": await _blind(office, document),
-        },
-    )
+    row = await _found(office, document)
     if row is None:
         raise NotFound("No person with this travel document is on record.")
     await record_view(office, officer, row["id"])
@@ -93,9 +82,7 @@ async def find(office: Office, officer: Principal, document: TravelDocumentNumbe
 
 async def read(office: Office, handle: bytes) -> Person:
     """The person with this handle. Raises ``NotFound``."""
-    row = await office.store.fetch_one(
-        queries.PERSON_BY_HANDLE, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
-    )
+    row = await office.store.fetch_one(queries.PERSON_BY_HANDLE, {"handle": handle})
     if row is None:
         raise NotFound("No person with this reference is on record.")
     return await _opened(office, row)
@@ -103,9 +90,7 @@ async def read(office: Office, handle: bytes) -> Person:
 
 async def read_by_id(office: Office, person_id: bytes) -> Person:
     """A person by row id, which only rows of ours hold."""
-    row = await office.store.fetch_one(
-        queries.PERSON_BY_ID, {"id": person_id, "wrapping_key_id": office.custodian.wrapping_key_id}
-    )
+    row = await office.store.fetch_one(queries.PERSON_BY_ID, {"id": person_id})
     if row is None:
         raise NotFound("This person's record was erased.")
     return await _opened(office, row)
@@ -212,6 +197,24 @@ def look(office: Office, who: Principal, person_id: bytes, channel: str, verdict
     return Insert(tables.look, row)
 
 
-async def _blind(office: Office, document: TravelDocumentNumber) -> bytes:
+async def lookups(
+    custodian: Custodian, person_id: bytes, document: TravelDocumentNumber, known: Conflict
+) -> list[Insert]:
+    """What a person is found by, on every token that is there; ``known`` is raised where somebody has it already."""
+    blinded = (await _blind(custodian, document)).items()
+    rows = ({"lookup_key_id": key, "mac": mac, "person_id": person_id} for key, mac in blinded)
+    return [Insert(tables.person_lookup, row, known) for row in rows]
+
+
+async def _found(office: Office, document: TravelDocumentNumber) -> Any:
+    """By whichever token: somebody recorded while one was away is not known to that one yet."""
+    for key, mac in (await _blind(office.custodian, document)).items():
+        row = await office.store.fetch_one(queries.PERSON_BY_LOOKUP, {"lookup_key_id": key, "mac": mac})
+        if row is not None:
+            return row
+    return None
+
+
+async def _blind(custodian: Custodian, document: TravelDocumentNumber) -> Mapping[bytes, bytes]:
     name = f"travel-document|{document.issuing_state}|{document.type}|{document.number}"
-    return await office.custodian.blind(hashlib.sha256(name.encode()).digest())
+    return await custodian.blind(hashlib.sha256(name.encode()).digest())

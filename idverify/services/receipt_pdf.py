@@ -14,6 +14,7 @@ from idverify.core.policy import Act, Principal, require_may
 from idverify.core.printed_receipt import PrintedReceipt
 from idverify.errors import DocumentError, Unprocessable
 from idverify.formats.verification_receipt import FILE_NAME
+from idverify.services.another_token import on_another_token
 from idverify.services.office import VERIFICATION_SIGNER, Office
 from idverify.services.pdf_signing import signed
 from idverify.services.verification_receipts import said_by_us
@@ -27,6 +28,7 @@ class ReceiptFile:
     reference: bytes
 
 
+@on_another_token
 async def make(office: Office, asker: Principal, encoded: bytes, language: str) -> ReceiptFile:
     """The PDF of a receipt that this service signed, in a language of the pages.
 

@@ -32,9 +32,7 @@ async def receipt(office: Office, handle: bytes, token: str, wait: float) -> byt
     Raises ``NotFound`` for an unknown handle and for a wrong token alike, and ``NotYetCovered``; ``LogHalted`` or
     ``Gone`` where waiting is of no use.
     """
-    row: Any = await office.store.fetch_one(
-        queries.RECEIPT, {"handle": handle, "wrapping_key_id": office.custodian.wrapping_key_id}
-    )
+    row: Any = await office.store.fetch_one(queries.RECEIPT, {"handle": handle})
     given = code_hash(token)
     if row is None or not hmac.compare_digest(row["receipt_token_hash"], given):
         raise NotFound("There is no such receipt, or the token is not its own.")

@@ -41,15 +41,13 @@ async def close_forgotten_issuances(office: Office) -> None:
 
 
 async def _open_issuances(office: Office) -> list[Row]:
-    return await office.store.fetch(queries.OPEN_ISSUANCES, {"wrapping_key_id": office.custodian.wrapping_key_id})
+    return await office.store.fetch(queries.OPEN_ISSUANCES, {})
 
 
 async def void(office: Office, issuance_id: bytes) -> None:
     """After a failure: void this intent now. If that fails too, the next start does it."""
     try:
-        row = await office.store.fetch_one(
-            queries.OPEN_ISSUANCE, {"id": issuance_id, "wrapping_key_id": office.custodian.wrapping_key_id}
-        )
+        row = await office.store.fetch_one(queries.OPEN_ISSUANCE, {"id": issuance_id})
         if row is not None:
             await _commit_void(office, row)
             await office.board.apply([(row["status_list"], row["status_index"], StatusValue.INVALID)])

@@ -48,11 +48,12 @@ async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
     require_may(admin, Act.ADMINISTER)
     rows: list[Any] = await office.store.fetch(queries.KEYS_IN_USE, {})
     orders: list[Any] = await office.store.fetch(queries.OPEN_KEY_ORDERS, {})
-    in_use, ordered = {row["role"]: row for row in rows}, {row["old_key_id"]: row["ordered_at"] for row in orders}
+    ordered = {row["old_key_id"]: row["ordered_at"] for row in orders}
     return [
         SigningKey(row["key_id"], role, row["created_at"], signs_until(row["certificate"]), ordered.get(row["key_id"]))
         for role in CERTIFIED_ROLES
-        if (row := in_use.get(role)) is not None
+        for row in rows
+        if row["role"] == role
     ]
 
 

@@ -7,7 +7,6 @@ everybody does who asks for any account: where there is none, the list is made u
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -67,7 +66,7 @@ async def _asked_for(office: Office, account: str) -> tuple[bytes, Sequence[Know
         raise Unprocessable("An account number or a name is made of printable characters alone.")
     number = account_numbers.read(account)
     name = name_as_read(account) if number is None else None
-    secret = await office.custodian.blind(hashlib.sha256(f"sign-in-decoys|{number or name}".encode()).digest())
+    secret = office.doors.derived(f"sign-in-decoys|{number or name}")
     nobodys = decoy_keys.decoys(secret, staff=number is None)
     asked = {"number": number, "name_as_read": name}
     rows = await office.store.fetch(queries.SECURITY_KEYS_OF_ACCOUNT_ASKED_FOR, asked)

@@ -7,7 +7,7 @@ while the ledger is halted, that waits, and the list says all the same what was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,10 +37,10 @@ MOST_MOVES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Below which address the lists are published, and who signs them."""
+    """Below which address the lists are published, and who signs the next one."""
 
     base: str
-    issuer: Issuer
+    issuer: Callable[[], Issuer]
 
     def uri(self, number: int) -> str:
         """The address of a list."""
@@ -58,6 +58,7 @@ class _Printed:
     statuses: StatusList
     digest: bytes
     moves: int
+    issuer: Issuer
     unsigned: tuple[ToBeSigned, ToBeSigned]  # as a JWT and as a CWT
 
 
@@ -78,7 +79,7 @@ class Press:
         version = 1 if before is None else before["version"] + 1
         claims = StatusListClaims(listed.uri, now, now + LIFE_SECONDS, TTL_SECONDS, version)
         printed = await self._print(listed, before, claims, cover=cover)
-        signing = (self._signer.sign(self._board.issuer.key_id, one.payload) for one in printed.unsigned)
+        signing = (self._signer.sign(printed.issuer.key_id, one.payload) for one in printed.unsigned)
         signatures = await asyncio.gather(*signing)
         jwt, cwt = printed.unsigned
         token, cwt_token = status_list.seal(jwt, signatures[0]), status_list_cwt.seal(cwt, signatures[1])
@@ -104,8 +105,9 @@ class Press:
             moves = min(moves + self._drawn(first=before is None, cover=cover), listed.decoys.most())
             statuses = listed.packed(moves)
             digest = await asyncio.to_thread(content_digest, listed.uri, statuses)
-        unsigned = await asyncio.to_thread(prepared, statuses, claims, self._board.issuer)
-        return _Printed(statuses, digest, moves, unsigned)
+        issuer = self._board.issuer()
+        unsigned = await asyncio.to_thread(prepared, statuses, claims, issuer)
+        return _Printed(statuses, digest, moves, issuer, unsigned)
 
     def _drawn(self, *, first: bool, cover: bool) -> int:
         """How often decoys move: at random, for cover at least once."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from idverify.errors import Busy, DocumentError, Unavailable
 from idverify.formats import timestamp
+from idverify.services.another_token import on_another_token
 from idverify.services.office import TIME_STAMP_SIGNER, Office
 
 PER_SECOND: Final = 20.0
@@ -60,6 +61,7 @@ async def answer(office: Office, budget: Budget, request: bytes) -> Answer:
         return Answer(timestamp.refused("systemFailure", away.detail), away)
 
 
+@on_another_token
 async def _token(office: Office, asked: timestamp.Request) -> bytes:
     at = office.clock.now()
     signer = office.keys.issuer_until(TIME_STAMP_SIGNER, at, at)

@@ -11,6 +11,7 @@ from idverify.errors import DocumentError
 from idverify.formats import trust_bundle
 from idverify.formats.trust_bundle import TrustBundle
 from idverify.formats.x509 import fingerprint
+from idverify.services.another_token import on_another_token
 from idverify.services.office import TRUST_SIGNER, Office
 from idverify.services.others_logs import policies_of
 from idverify.services.status_source import NOTHING_SEEN, Age, KeptList, StatusSource, under
@@ -22,6 +23,7 @@ MOST_LISTS: Final = trust_bundle.MAX_BUNDLE // 2
 """Bytes of status lists in a bundle, which is in base64, as those in it that are no text are, too."""
 
 
+@on_another_token
 async def export(office: Office) -> bytes:
     """A signed bundle of everything this verifier relies on, as of now."""
     crls = await office.store.fetch(queries.CRLS, {})

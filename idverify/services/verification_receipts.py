@@ -15,11 +15,13 @@ from idverify.errors import DocumentError
 from idverify.formats import verification_receipt
 from idverify.formats.claims_json import claims_digest
 from idverify.formats.verification_receipt import Relied, VerificationReceipt
+from idverify.services.another_token import on_another_token
 from idverify.services.looks import Looked
 from idverify.services.office import VERIFICATION_SIGNER, Office
 from idverify.services.verify import Verified
 
 
+@on_another_token
 async def make(office: Office, asker: Principal, looked: Looked) -> bytes:
     """The receipt of one check.
 

@@ -19,6 +19,7 @@ from idverify.stores.tables import (
     crl,
     decision,
     deployment,
+    deployment_secret,
     enrolment,
     issuance,
     issuer_change,
@@ -48,6 +49,7 @@ from idverify.stores.tables import (
     status_seen,
     verification_request,
 )
+from idverify.stores.wrapped_keys import wrapped_keys
 
 DEPLOYMENT: Final = select(deployment)
 LOGS: Final = select(
@@ -77,7 +79,10 @@ OPEN_SHARD_PROPOSALS: Final = (
     .order_by(shard_proposal.c.created_at, shard_proposal.c.id)
 )
 SIGNING_KEYS: Final = select(signing_key)
-KEYS_IN_USE: Final = select(signing_key).where(signing_key.c.state == ACTIVE)
+# Of a role on several tokens, the key that was taken into use first comes first.
+KEYS_IN_USE: Final = (
+    select(signing_key).where(signing_key.c.state == ACTIVE).order_by(signing_key.c.created_at, signing_key.c.key_id)
+)
 KEYS_THAT_VERIFY: Final = (
     select(signing_key)
     .where(
@@ -298,23 +303,50 @@ AUTHORISATIONS_OF_DECISION: Final = (
     .order_by(authorisation.c.ledger_shard, authorisation.c.ledger_index)
 )
 
-_PERSON_WITH_KEY = (
-    select(
-        person.c.id,
-        person.c.handle,
-        person.c.status,
-        person.c.permission_decision_id,
-        person.c.version,
-        person.c.sealed,
-        person.c.created_at,
-        person_key.c.wrapping_key_id,
-        person_key.c.wrapped,
-    )
-    .join(person_key, person_key.c.person_id == person.c.id)
-    .where(person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
+_PERSON_WITH_KEY = select(
+    person.c.id,
+    person.c.handle,
+    person.c.status,
+    person.c.permission_decision_id,
+    person.c.version,
+    person.c.sealed,
+    person.c.created_at,
+    wrapped_keys(person.c.id),
 )
 PERSON_BY_HANDLE: Final = _PERSON_WITH_KEY.where(person.c.handle == bindparam("handle"))
 PERSON_BY_ID: Final = _PERSON_WITH_KEY.where(person.c.id == bindparam("id"))
+# Who has a key that is not wrapped under one that it should be; who is looked up by a document, but not on every token.
+KEYS_TO_WRAP: Final = (
+    select(person.c.id, wrapped_keys(person.c.id))
+    .where(
+        person.c.id > bindparam("after"),
+        ~exists().where(
+            person_key.c.person_id == person.c.id, person_key.c.wrapping_key_id == bindparam("wrapping_key_id")
+        ),
+    )
+    .order_by(person.c.id)
+    .limit(bindparam("most"))
+)
+LOOKUPS_TO_ADD: Final = (
+    select(person.c.id, person.c.sealed, wrapped_keys(person.c.id))
+    .where(
+        person.c.id > bindparam("after"),
+        exists().where(person_lookup.c.person_id == person.c.id),
+        ~exists().where(
+            person_lookup.c.person_id == person.c.id, person_lookup.c.lookup_key_id == bindparam("lookup_key_id")
+        ),
+    )
+    .order_by(person.c.id)
+    .limit(bindparam("most"))
+)
+WRAPPINGS_OF_PERSON: Final = select(person_key.c.wrapping_key_id).where(
+    person_key.c.person_id == bindparam("person_id")
+)
+LOOKUPS_OF_PERSON: Final = select(person_lookup.c.lookup_key_id).where(
+    person_lookup.c.person_id == bindparam("person_id")
+)
+PERSON_IS_THERE: Final = select(person.c.id).where(person.c.id == bindparam("id"))
+DEPLOYMENT_SECRET: Final = select(deployment_secret)
 PERSON_BY_LOOKUP: Final = _PERSON_WITH_KEY.join(person_lookup, person_lookup.c.person_id == person.c.id).where(
     person_lookup.c.lookup_key_id == bindparam("lookup_key_id"), person_lookup.c.mac == bindparam("mac")
 )
@@ -433,8 +465,7 @@ COLLECTION: Final = (
         person.c.id.label("person_id"),
         person.c.status,
         person.c.sealed.label("sealed_details"),
-        person_key.c.wrapping_key_id,
-        person_key.c.wrapped,
+        wrapped_keys(person.c.id),
         decision.c.id.label("decision_id"),
         decision.c.handle.label("decision_handle"),
         decision.c.sealed.label("sealed_permission"),
@@ -448,10 +479,6 @@ COLLECTION: Final = (
         credential.c.ledger_index,
     )
     .join(person, person.c.id == offer.c.person_id)
-    .join(
-        person_key,
-        and_(person_key.c.person_id == person.c.id, person_key.c.wrapping_key_id == bindparam("wrapping_key_id")),
-    )
     .outerjoin(decision, decision.c.id == person.c.permission_decision_id)
     .outerjoin(
         issuance,
@@ -486,8 +513,7 @@ _LETTER = (
         credential.c.ledger_index.label("copy_index"),
         ledger_record.c.opening,
         person.c.handle.label("person_handle"),
-        person_key.c.wrapping_key_id,
-        person_key.c.wrapped,
+        wrapped_keys(letter.c.person_id),
     )
     .join(credential, credential.c.id == letter.c.credential_id)
     .join(
@@ -498,8 +524,6 @@ _LETTER = (
         ),
     )
     .join(person, person.c.id == letter.c.person_id)
-    .join(person_key, person_key.c.person_id == letter.c.person_id)
-    .where(person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
 )
 LETTER: Final = _LETTER.where(letter.c.handle == bindparam("handle"))
 LETTERS_OF_PERSON: Final = (
@@ -537,17 +561,14 @@ LETTERS_DUE: Final = (
     select(
         person.c.id,
         person.c.handle,
-        person_key.c.wrapping_key_id,
-        person_key.c.wrapped,
+        wrapped_keys(person.c.id),
         decision.c.id.label("decision_id"),
         decision.c.sealed,
     )
-    .join(person_key, person_key.c.person_id == person.c.id)
     .join(decision, decision.c.id == person.c.permission_decision_id)
     .where(
         person.c.id > bindparam("after"),
         person.c.status == "active",
-        person_key.c.wrapping_key_id == bindparam("wrapping_key_id"),
         ~exists().where(
             letter.c.person_id == person.c.id,
             credential.c.id == letter.c.credential_id,
@@ -598,11 +619,7 @@ OPEN_LETTER_ORDERS: Final = (
     .limit(bindparam("most"))
 )
 
-_ISSUANCE_WITH_KEY = (
-    select(issuance, person_key.c.wrapping_key_id, person_key.c.wrapped)
-    .join(person_key, person_key.c.person_id == issuance.c.person_id)
-    .where(issuance.c.state == "open", person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
-)
+_ISSUANCE_WITH_KEY = select(issuance, wrapped_keys(issuance.c.person_id)).where(issuance.c.state == "open")
 OPEN_ISSUANCES: Final = _ISSUANCE_WITH_KEY
 OPEN_ISSUANCE: Final = _ISSUANCE_WITH_KEY.where(issuance.c.id == bindparam("id"))
 
@@ -613,9 +630,8 @@ RECEIPT: Final = (
         ledger_record.c.shard,
         credential.c.ledger_index,
         ledger_record.c.opening,
-        person_key.c.person_id,
-        person_key.c.wrapping_key_id,
-        person_key.c.wrapped,
+        credential.c.person_id,
+        wrapped_keys(credential.c.person_id),
     )
     .join(
         ledger_record,
@@ -624,8 +640,7 @@ RECEIPT: Final = (
             ledger_record.c.ledger_index == credential.c.ledger_index,
         ),
     )
-    .join(person_key, person_key.c.person_id == credential.c.person_id)
-    .where(credential.c.handle == bindparam("handle"), person_key.c.wrapping_key_id == bindparam("wrapping_key_id"))
+    .where(credential.c.handle == bindparam("handle"))
 )
 
 # Which rows each part of a list is a function of, in three numbers: whoever has others must read the part again.

@@ -108,11 +108,11 @@ ROW_RULES: Final[Mapping[str, str]] = {
         WHERE first.act IS DISTINCT FROM 'replace-signing-key'
         OR second.action_digest IS DISTINCT FROM first.action_digest OR second.account_id = first.account_id
         OR second.security_key_id = first.security_key_id""",
-    "of a role's signing keys, all but the first were ordered": """
+    "of a role's signing keys on a token, all but the first were ordered": """
         SELECT NULL FROM signing_key k LEFT JOIN key_order o ON o.new_key_id = k.key_id AND o.role = k.role
-        WHERE o.id IS NULL GROUP BY k.role HAVING count(*) > 1""",
-    "a role has one signing key in use": """
-        SELECT NULL FROM signing_key GROUP BY role
+        WHERE o.id IS NULL GROUP BY k.role, k.token HAVING count(*) > 1""",
+    "a role has one signing key in use on a token": """
+        SELECT NULL FROM signing_key GROUP BY role, token
         HAVING sum(CASE state WHEN 'active' THEN 1 ELSE 0 END) <> 1""",
     "an order that was carried out left the old key as its reason asks": """
         SELECT NULL FROM key_order o LEFT JOIN signing_key old ON old.key_id = o.old_key_id AND old.role = o.role

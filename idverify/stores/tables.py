@@ -352,7 +352,15 @@ person = Table(
     _int("created_at"),
 )
 
-# The person's data key, wrapped once per wrapping key. Deleting the rows erases the person.
+# What the deployment keeps for itself under every wrapping key and the recovery key: one secret, the same in each row.
+deployment_secret = Table(
+    "deployment_secret",
+    metadata,
+    Column("wrapping_key_id", LargeBinary, primary_key=True),
+    _bytes("wrapped"),
+)
+
+# The person's data key, wrapped once per wrapping key, of every token and for recovery. Deleting the rows erases them.
 person_key = Table(
     "person_key",
     metadata,

@@ -1,4 +1,4 @@
-"""People's data under people's own keys: AES-256-GCM here, each key wrapped by the HSM.
+"""People's data under people's own keys: AES-256-GCM here, each key wrapped by every token and to the recovery key.
 
 Erasing a person is deleting the rows of ``person_key``. Unwrapped keys stay in memory for a minute at most.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,19 +58,29 @@ class Vault:
         self._custodian, self._entropy = custodian, entropy
         self._kept: OrderedDict[bytes, tuple[float, PersonKey]] = OrderedDict()
 
-    async def new_key(self, person_id: bytes) -> tuple[PersonKey, Insert]:
-        """A fresh key, and the row that keeps it wrapped; commit the row with what the key seals."""
+    async def new_key(self, person_id: bytes) -> tuple[PersonKey, tuple[Insert, ...]]:
+        """A fresh key, and the rows that keep it wrapped; commit the rows with what the key seals."""
         secret = self._entropy(KEY_BYTES)
-        wrapped = await self._custodian.wrap(secret)
-        row = {"person_id": person_id, "wrapping_key_id": self._custodian.wrapping_key_id, "wrapped": wrapped}
-        return PersonKey(AESGCM(secret), self._entropy), Insert(tables.person_key, row)
+        wrapped = await self._custodian.wrap(person_id, secret)
+        return PersonKey(AESGCM(secret), self._entropy), _rows(person_id, wrapped)
 
-    async def open(self, person_id: bytes, wrapping_key_id: bytes, wrapped: bytes) -> PersonKey:
-        """The person's key, from memory if it was opened within the last minute."""
+    async def wrap_again(self, person_id: bytes, wrapped_keys: str) -> tuple[Insert, ...]:
+        """Rows for the wrapping keys that were not there when the person was recorded, as far as they are there now."""
+        there = read_wrapped(wrapped_keys)
+        if self._custodian.wrapping_keys <= there.keys():
+            return ()
+        wrapped = await self._custodian.wrap(person_id, await self._custodian.unwrap(person_id, there))
+        return _rows(person_id, {key: value for key, value in wrapped.items() if key not in there})
+
+    async def open(self, person_id: bytes, wrapped_keys: str) -> PersonKey:
+        """The person's key, from memory if it was opened within the last minute.
+
+        ``wrapped_keys`` are all its wrappings, as ``queries.wrapped_keys`` gives them.
+        """
         kept = self._kept.get(person_id)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
-        key = PersonKey(AESGCM(await self._custodian.unwrap(wrapping_key_id, wrapped)), self._entropy)
+        key = PersonKey(AESGCM(await self._custodian.unwrap(person_id, read_wrapped(wrapped_keys))), self._entropy)
         self._kept[person_id] = (time.monotonic() + KEPT_SECONDS, key)
         self._kept.move_to_end(person_id)
         while len(self._kept) > KEPT_KEYS:
@@ -85,6 +96,17 @@ class Vault:
         now = time.monotonic()
         while self._kept and next(iter(self._kept.values()))[0] <= now:
             self._kept.popitem(last=False)
+
+
+def read_wrapped(wrapped_keys: str) -> dict[bytes, bytes]:
+    """Wrappings by id of the wrapping key, from ``id:wrapped,id:wrapped`` in hexadecimal."""
+    pairs = (pair.split(":") for pair in wrapped_keys.split(","))
+    return {bytes.fromhex(key): bytes.fromhex(wrapped) for key, wrapped in pairs}
+
+
+def _rows(person_id: bytes, wrapped: Mapping[bytes, bytes]) -> tuple[Insert, ...]:
+    rows = ({"person_id": person_id, "wrapping_key_id": key, "wrapped": value} for key, value in wrapped.items())
+    return tuple(Insert(tables.person_key, row) for row in rows)
 
 
 def place(table: str, column: str, row_id: bytes) -> bytes:

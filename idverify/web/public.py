@@ -84,13 +84,18 @@ async def livez(_call: Call) -> schema.Health:
 
 
 async def readyz(call: Call) -> Reply:
-    """The database takes a write, the HSM signs, and the ledger is not halted: asked for real, each time."""
+    """The database takes a write, the HSM signs, and the ledger is not halted: asked for real, each time.
+
+    One token is enough; how each of several stands is told besides.
+    """
     checks = {
         "database": await _outcome(lambda: _database_write(call)),
         "hsm": await _outcome(call.office.signer.probe),
         "ledger": await _outcome(lambda: _ledger_open(call)),
     }
     ready = all(result == "ok" for result in checks.values())
+    for label, standing in (await call.office.signer.standings()).items():
+        checks[f"token {label}"] = standing
     health = schema.Health(status="ok" if ready else "not-ready", checks=checks)
     return Reply(health, status=200 if ready else 503, headers={"Cache-Control": "no-store"})
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -99,8 +99,8 @@ class SoftToken:
 
     name: str
     away: IdverifyError | None = None
-    wrapping_key_id: bytes = b"wrapping"
-    lookup_key_id: bytes = b"lookup.."
+    wrapping_keys: frozenset[bytes] = frozenset({b"wrapping"})
+    lookup_keys: frozenset[bytes] = frozenset({b"lookup.."})
     notes: list[bytes] = field(default_factory=list)
     _keys: dict[bytes, PrivateKey] = field(default_factory=dict)
     _secret: bytes = field(default_factory=lambda: os.urandom(32))
@@ -128,29 +128,39 @@ class SoftToken:
         """Whether the token is there."""
         self._require_here()
 
-    async def wrap(self, secret: bytes) -> bytes:
-        """AES-KWP."""
-        self._require_here()
-        return aes_key_wrap_with_padding(self._secret, secret)
+    async def standings(self) -> Mapping[str, str]:
+        """There is one token."""
+        return {}
 
-    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
+    async def wrap(self, name: bytes, secret: bytes) -> Mapping[bytes, bytes]:
+        """AES-KWP."""
+        del name
+        return {key: await self.seal(secret) for key in self.wrapping_keys}
+
+    async def unwrap(self, name: bytes, wrapped: Mapping[bytes, bytes]) -> bytes:
         """What ``wrap`` took."""
-        self._require_here()
-        assert wrapping_key_id == self.wrapping_key_id
-        return aes_key_unwrap_with_padding(self._secret, wrapped)
+        del name
+        return await self.unseal(next(wrapped[key] for key in self.wrapping_keys if key in wrapped))
 
     async def seal(self, seed: bytes) -> bytes:
-        """Like ``wrap``, under the sealing key, which is the same here."""
-        return await self.wrap(seed)
+        """Under the sealing key, which is the same here."""
+        self._require_here()
+        return aes_key_wrap_with_padding(self._secret, seed)
 
     async def unseal(self, sealed: bytes) -> bytes:
         """What ``seal`` took."""
-        return await self.unwrap(self.wrapping_key_id, sealed)
+        self._require_here()
+        return aes_key_unwrap_with_padding(self._secret, sealed)
 
-    async def blind(self, value: bytes) -> bytes:
+    async def blind(self, value: bytes) -> Mapping[bytes, bytes]:
         """HMAC-SHA256."""
         self._require_here()
-        return hmac.digest(self._secret, value, "sha256")
+        return {key: hmac.digest(self._secret, value, "sha256") for key in self.lookup_keys}
+
+    async def secret(self) -> bytes:
+        """Another one of its own."""
+        self._require_here()
+        return hmac.digest(self._secret, b"the deployment", "sha256")
 
     def _require_here(self) -> None:
         if self.away is not None:
@@ -228,7 +238,7 @@ class Premises:
         """The office over an open store, with nothing running: as another process has it."""
         ours, token, clock = await load_deployment(store), self.token, self.clock
         keys, source = await load_keys(store, ours.iss), StatusSource(None)
-        board = Board(ours.status_base, keys.issuer(STATUS_SIGNER))
+        board = Board(ours.status_base, lambda: keys.issuer(STATUS_SIGNER))
         return Office(
             deployment=ours,
             log_book=await LogBook.read(store, self._hands(store, ours.iss, keys)),

@@ -43,7 +43,7 @@ from tests.unit.stores.rows import entry
 NEWCOMER = {"family_name": "NEW", "given_name": "NORA", "birthdate": "1990-01-01", "nationalities": ["QU"]}
 WITNESS = Cosigner.from_seed(COSIGNATURE_V1, "witness.example", b"w" * 32)
 NOW = 1_900_000_000
-IN_USE = {"wrapping_key_id": b"wrapping"}
+IN_USE: dict[str, object] = {}
 
 
 @pytest.fixture

@@ -299,8 +299,8 @@ BACK_IN_USE: Final = """
 SIGNING_KEYS_CHANGED: Final[tuple[tuple[str, ...], ...]] = (
     (
         ANOTHER_SIGNING_KEY,
-        "of a role's signing keys, all but the first were ordered",
-        "a role has one signing key in use",
+        "of a role's signing keys on a token, all but the first were ordered",
+        "a role has one signing key in use on a token",
         "a signing key has an entry that took it into use",
     ),
     (
@@ -318,7 +318,7 @@ SIGNING_KEYS_CHANGED: Final[tuple[tuple[str, ...], ...]] = (
         "UPDATE key_order SET carried_out_at = NULL",
         "an order that was carried out left the old key as its reason asks",
     ),
-    ("UPDATE key_order SET new_key_id = NULL", "of a role's signing keys, all but the first were ordered"),
+    ("UPDATE key_order SET new_key_id = NULL", "of a role's signing keys on a token, all but the first were ordered"),
 )
 
 

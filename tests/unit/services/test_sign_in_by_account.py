@@ -215,7 +215,7 @@ async def test_the_same_is_done_for_who_is_there_and_for_who_is_not(served: Soft
         await sign_in.begin(office, asked)
         done.append(calls)
 
-    assert done[0] == done[1] == ["blind", "fetch", "commit"]
+    assert done[0] == done[1] == ["fetch", "commit"]
 
 
 async def test_lists_of_all_kinds_take_one_time_at_least(served: SoftwareOffice, waits: Waits) -> None:

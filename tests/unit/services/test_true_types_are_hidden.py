@@ -95,9 +95,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     async with software_office(folder) as served:
         marks = await every_act(served)
         handle = bytes.fromhex(await served.api.person_with_status())
-        row = await served.office.store.fetch_one(
-            queries.PERSON_BY_HANDLE, {"handle": handle, "wrapping_key_id": served.token.wrapping_key_id}
-        )
+        row = await served.office.store.fetch_one(queries.PERSON_BY_HANDLE, {"handle": handle})
         assert row is not None
         whom = await about(served.office, row["id"])
         assert whom is not None

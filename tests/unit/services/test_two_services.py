@@ -16,6 +16,7 @@ from idverify.services import recover
 from idverify.services.office import Office
 from idverify.stores import tables
 from idverify.stores.open import Location
+from idverify.stores.wrapped_keys import wrapped_keys
 from idverify.stores.writes import Put, WriteSet
 from tests.simulators.holder import decided_by_two, holding
 from tests.simulators.software_office import Premises, SoftToken, both, premises
@@ -113,7 +114,7 @@ async def test_a_place_of_somebody_whom_the_other_erased_is_not_given_again(hous
 
 async def test_what_the_other_finished_is_left_alone(house: Premises, monkeypatch: pytest.MonkeyPatch) -> None:
     """An intent that was open when a second service started, and finished a moment later, stays issued."""
-    finished = select(tables.issuance, tables.person_key.c.wrapping_key_id, tables.person_key.c.wrapped).join(
+    finished = select(tables.issuance, wrapped_keys(tables.issuance.c.person_id)).join(
         tables.person_key, tables.person_key.c.person_id == tables.issuance.c.person_id
     )
     async with both(house) as (served, other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, 
 
 from idverify.stores import tables, vault
 from idverify.stores.vault import KEPT_SECONDS, PersonKey, SealBroken, Vault, place
+from idverify.stores.writes import Insert
 
 PERSON, OTHER = b"p" * 16, b"o" * 16
 HERE = place("person", "sealed", PERSON)
@@ -18,26 +20,36 @@ HERE = place("person", "sealed", PERSON)
 class SoftwareCustodian:
     """Wraps with a key in memory; counts how often it was asked to unwrap."""
 
-    wrapping_key_id = b"wrapping"
-    lookup_key_id = b"lookup"
+    wrapping_keys = frozenset({b"wrapping"})
+    lookup_keys = frozenset({b"lookup"})
 
     def __init__(self) -> None:
         self.unwrapped = 0
         self._key = os.urandom(32)
 
-    async def wrap(self, secret: bytes) -> bytes:
+    async def wrap(self, name: bytes, secret: bytes) -> Mapping[bytes, bytes]:
         """RFC 5649."""
-        return aes_key_wrap_with_padding(self._key, secret)
+        assert name in (PERSON, OTHER) or name.isdigit()
+        return {key: aes_key_wrap_with_padding(self._key, secret) for key in self.wrapping_keys}
 
-    async def unwrap(self, wrapping_key_id: bytes, wrapped: bytes) -> bytes:
+    async def unwrap(self, name: bytes, wrapped: Mapping[bytes, bytes]) -> bytes:
         """RFC 5649."""
-        assert wrapping_key_id == self.wrapping_key_id
+        del name
         self.unwrapped += 1
-        return aes_key_unwrap_with_padding(self._key, wrapped)
+        return aes_key_unwrap_with_padding(self._key, wrapped[b"wrapping"])
 
-    async def blind(self, value: bytes) -> bytes:
+    async def blind(self, value: bytes) -> Mapping[bytes, bytes]:
         """Not asked for by the vault."""
         raise AssertionError(value)
+
+    async def secret(self) -> bytes:
+        """Nor this."""
+        raise AssertionError
+
+
+def wrapped_keys(rows: Iterable[Insert]) -> str:
+    """As ``queries`` give the rows."""
+    return ",".join(f"{row.row['wrapping_key_id'].hex()}:{row.row['wrapped'].hex()}" for row in rows)
 
 
 class Shelf:
@@ -46,18 +58,18 @@ class Shelf:
     def __init__(self) -> None:
         self.custodian = SoftwareCustodian()
         self.vault = Vault(self.custodian, os.urandom)
-        self.wrapped: dict[bytes, bytes] = {}
+        self.wrapped: dict[bytes, str] = {}
         self.now = 1000.0
 
     async def add(self, person: bytes) -> PersonKey:
         """A new person's key."""
-        key, row = await self.vault.new_key(person)
-        self.wrapped[person] = row.row["wrapped"]
+        key, rows = await self.vault.new_key(person)
+        self.wrapped[person] = wrapped_keys(rows)
         return key
 
     async def open(self, person: bytes) -> PersonKey:
         """A person's key, as a service opens it."""
-        return await self.vault.open(person, self.custodian.wrapping_key_id, self.wrapped[person])
+        return await self.vault.open(person, self.wrapped[person])
 
 
 @pytest.fixture
@@ -78,11 +90,11 @@ async def test_what_was_sealed_opens(shelf: Shelf) -> None:
 
 async def test_the_key_row_holds_the_key_wrapped(shelf: Shelf) -> None:
     """The row belongs to the person and names the wrapping key; 32 bytes become 40 (RFC 5649)."""
-    _, insert = await shelf.vault.new_key(PERSON)
+    _, (insert,) = await shelf.vault.new_key(PERSON)
 
     assert insert.table is tables.person_key
     assert insert.row["person_id"] == PERSON
-    assert insert.row["wrapping_key_id"] == shelf.custodian.wrapping_key_id
+    assert insert.row["wrapping_key_id"] == b"wrapping"
     assert len(insert.row["wrapped"]) == 40
 
 
@@ -176,3 +188,16 @@ async def test_memory_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) 
         await shelf.open(person)
 
     assert set(shelf.vault._kept) == set(people[2:])
+
+
+async def test_a_key_is_wrapped_again_for_a_token_that_came_later(shelf: Shelf) -> None:
+    """Only for the wrapping keys that it is not wrapped under yet; what was sealed opens by either."""
+    sealed = (await shelf.add(PERSON)).seal(b"Anna", HERE)
+    assert await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON]) == ()
+
+    shelf.custodian.wrapping_keys |= {b"second"}
+    rows = await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON])
+    assert [(row.row["person_id"], row.row["wrapping_key_id"]) for row in rows] == [(PERSON, b"second")]
+    both = f"{shelf.wrapped[PERSON]},{wrapped_keys(rows)}"
+    assert await shelf.vault.wrap_again(PERSON, both) == ()
+    assert (await Vault(shelf.custodian, os.urandom).open(PERSON, both)).unseal(sealed, HERE) == b"Anna"

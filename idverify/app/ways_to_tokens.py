@@ -1,0 +1,91 @@
+"""The tokens that the service uses, opened, and the services' ports over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hsm import HsmError, TokenConfig, TokenSet
+from hsm.recovery import Recovered, RecoveryKey
+from idverify.app.tokens import HsmCustodian, HsmSealer, TokenKeys, TokensSigner, at_start, token_config
+from idverify.config import Config, Token
+from idverify.errors import SetupError
+from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
+from idverify.stores import queries
+from idverify.stores.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the ports stand on. The sealer is of the first token alone: what it seals is of the log's keys."""
+
+    signer: TokensSigner
+    custodian: HsmCustodian
+    sealer: HsmSealer
+
+
+@asynccontextmanager
+async def open_tokens(config: Config, store: Store, recovered: Recovered | None = None) -> AsyncIterator[Tokens]:
+    """Every token that is there, of which one must be. Raises ``SetupError``.
+
+    With ``recovered``, the private half of the recovery key, people's keys open whose tokens are gone.
+    """
+    rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
+    keys = TokenKeys.of(rows, (token.label for token in config.tokens))
+    require_wrapping(keys, config)
+    probes = keys.of_role(PROBE_ROLE)
+    sealing = next(row["key_id"] for row in rows if row["role"] == SEALING_ROLE)
+    try:
+        async with TokenSet(
+            {token.label: _configured(token, probes.get(token.label)) for token in config.tokens}
+        ) as tokens:
+            yield Tokens(
+                TokensSigner(tokens, keys),
+                custodian_over(tokens, keys, config, store, recovered),
+                HsmSealer(tokens[config.online.label], sealing),
+            )
+    except HsmError as error:
+        raise at_start(error) from error
+
+
+def _configured(token: Token, probe_key: bytes | None) -> TokenConfig:
+    """As the service uses it: held against its inventory, and probed with the key that is for it."""
+    return replace(token_config(token, guarded=True), probe_key=probe_key)
+
+
+def custodian_over(
+    tokens: TokenSet, keys: TokenKeys, config: Config, store: Store, recovered: Recovered | None
+) -> HsmCustodian:
+    """The custodian, with the deployment's secret as the database keeps it."""
+
+    async def kept() -> Mapping[bytes, bytes]:
+        found: list[Any] = await store.fetch(queries.DEPLOYMENT_SECRET, {})
+        return {row["wrapping_key_id"]: row["wrapped"] for row in found}
+
+    return HsmCustodian(tokens, keys, recovery_key(config), kept, recovered)
+
+
+def require_wrapping(keys: TokenKeys, config: Config) -> None:
+    """Raises ``SetupError`` unless some configured token has the keys that people's data rest under."""
+    if not (keys.of_role(WRAPPING_ROLE) and keys.of_role(LOOKUP_ROLE)):
+        labels = ", ".join(token.label for token in config.tokens)
+        raise SetupError(
+            f"None of the tokens {labels} has keys of this deployment.",
+            "Correct the labels, or recover on a new token: idverify tokens recover.",
+        )
+
+
+def recovery_key(config: Config) -> RecoveryKey | None:
+    """What people's keys are wrapped to for recovery, if anything. Raises ``SetupError`` for a file that is no key."""
+    path = config.recovery.public_key
+    if path is None:
+        return None
+    try:
+        return RecoveryKey.from_pem(path.read_bytes())
+    except (OSError, HsmError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(
+            f"The recovery key in {path} cannot be used ({why}).", "Correct recovery.public_key."
+        ) from error

@@ -1,0 +1,38 @@
+"""``idverify tokens``: people's keys for tokens that came later, and the way back when none is left."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from idverify.app.provision import further_tokens, recover_people
+from idverify.cli.output import WrongUsage, print_json, say
+from idverify.config import load
+
+
+def wrap(data: Path, *, json: bool) -> int:
+    """Make what further tokens lack, and wrap everybody's key for each."""
+    told: list[str] = []
+    asyncio.run(further_tokens(load(data), told.append))
+    return _say(told, json=json)
+
+
+def recover(data: Path, shares: list[Path], *, json: bool) -> int:
+    """Put the recovery key together from its shares and wrap everybody's key for the tokens that there are."""
+    config = load(data)
+    try:
+        papers = [path.read_text(encoding="ascii") for path in shares]
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise WrongUsage(f"A share cannot be read ({wrong}).") from wrong
+    told: list[str] = []
+    asyncio.run(recover_people(config, papers, told.append))
+    return _say(told, json=json)
+
+
+def _say(told: list[str], *, json: bool) -> int:
+    if json:
+        print_json({"told": told})
+        return 0
+    for line in told or ["Nothing was missing."]:
+        say(line)
+    return 0
