@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hsm import HsmModuleMissing
+from hsm import HsmModuleMissing, init_token
 from hsm.softhsm import find_module
 from idverify.app import private, provision
 from idverify.app.provision import Wishes, require_public_url
@@ -34,15 +34,21 @@ def softhsm() -> None:
 
 
 async def interrupted_before(name: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set up until a file of this name is about to be written, and no further."""
+    """Set up until a file of this name is about to be written, and no further; the HSM's own program writes the PINs."""
 
     def write(path: Path, text: str) -> None:
         if path.name == name:
             raise Interrupted
         private.write_private(path, text)
 
+    async def make(module: Path, label: str, so_pin_file: Path, pin_file: Path, conf: Path) -> str:
+        if pin_file.name == name:
+            raise Interrupted
+        return await init_token(module, label, so_pin_file, pin_file, conf)
+
     with monkeypatch.context() as patch:
         patch.setattr(provision, "write_private", write)
+        patch.setattr(provision, "init_token", make)
         with pytest.raises(Interrupted):
             await provision.provision(data, WISHES)
 
