@@ -17,8 +17,9 @@ class TokenConfig:
     change. `pin_file` is read at every start of a signer process, so it must be readable more than once; a
     systemd credential or `/dev/fd/N` of a regular file will do. `softhsm_conf` becomes SOFTHSM2_CONF of the
     signer processes alone. Only a `writable` token can generate keys. `queue_limit` bounds requests, answered
-    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed. With an
-    `inventory` every use of a key is held against it; it must be the file that this very token signed.
+    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed: more than 5 where
+    RSA keys are to be made, which can take longer. With an `inventory` every use of a key is held against it; it must
+    be the file that this very token signed.
 
     `sessions` is how many threads of one worker use the token at once, each in a session of its own: for network HSMs,
     which answer late rather than slowly. A module that cannot lock gets one. `module_arguments` is handed to the
@@ -26,6 +27,9 @@ class TokenConfig:
 
     `probe_key` is the id of the key whose signature shows that the token works, before a worker serves and every
     `probe_every` seconds while nothing else is asked of it; without one it is the key pair labelled `PROBE_LABEL`.
+
+    `tells_origin` is False for a module that never sets CKA_LOCAL (NSS, docs/providers.md). Its keys are used although
+    nobody says that they were made in it, and none of them is ever `KeyInfo.born_here`.
     """
 
     module: Path
@@ -42,6 +46,7 @@ class TokenConfig:
     probe_key: bytes | None = None
     probe_every: float = 10.0
     inventory: Path | None = None
+    tells_origin: bool = True
 
 
 def check_paths(module: Path, softhsm_conf: Path | None) -> None:

@@ -27,7 +27,10 @@ _CAPABILITIES = {
 
 
 def generate(ring: KeyRing, algorithm: Algorithm, label: str) -> KeyInfo:
-    """One new key, refused and destroyed unless it is local, always sensitive and never extractable."""
+    """One new key, refused and destroyed unless it is local, always sensitive and never extractable.
+
+    Of a token that does not tell where its keys were made, `local` is not asked: this one was made in it just now.
+    """
     scheme = SCHEMES[algorithm]
     ring.mechanism(algorithm)  # a key that this token could not use is not made
     if scheme.generate not in ring.listed:
@@ -43,7 +46,7 @@ def generate(ring: KeyRing, algorithm: Algorithm, label: str) -> KeyInfo:
         made = [_secret(ring.session, scheme, label)]
         kind = ObjectClass.SECRET_KEY
     described = ring.describe(made[-1], kind)
-    if described is None or not described.born_here:
+    if described is None or not (described.born_here or (not ring.tells_origin and described.stays_inside)):
         for found in made:
             found.destroy()
         raise Fault(

@@ -48,9 +48,10 @@ def _pin(settings: dict[str, Any], name: str) -> str:
 
 def _free_slot(library: Library, label: str) -> Slot:
     tokens = [(slot, slot.get_token()) for slot in library.get_slots(token_present=True)]
-    if any(token.label == label for _, token in tokens):
-        raise Fault(Status.POLICY, f"Expected no token labelled {label!r}, got one. Choose another label.")
     blank: list[Slot] = [slot for slot, token in tokens if not token.flags & TokenFlag.TOKEN_INITIALIZED]
+    # a blank token may have a label already: NSS takes it from its arguments
+    if any(token.label == label for slot, token in tokens if slot not in blank):
+        raise Fault(Status.POLICY, f"Expected no token labelled {label!r}, got one. Choose another label.")
     if blank:
         return blank[0]
     raise Fault(Status.TOKEN_MISSING, "Expected a slot with a blank token, got none. Add one with the vendor's tool.")

@@ -7,12 +7,14 @@ from pkcs11 import Attribute, Mechanism, ObjectClass, PKCS11Error, Session, Slot
 from hsm.algorithms import SCHEMES, mechanism_of
 from hsm.ckr import Fault
 from hsm.frames import Status
+from hsm.interface import Interface
 from hsm.keys import Algorithm, KeyInfo
 from hsm.recognition import RECOGNISED_BY, recognise
 from hsm.signing import SigningKey, public_key, spki_of
 from hsm.verify import PublicKey
 
-_BORN_HERE_BY = (Attribute.LOCAL, Attribute.NEVER_EXTRACTABLE, Attribute.ALWAYS_SENSITIVE)
+_STAYS_INSIDE_BY = (Attribute.NEVER_EXTRACTABLE, Attribute.ALWAYS_SENSITIVE)
+_BORN_HERE_BY = (Attribute.LOCAL, *_STAYS_INSIDE_BY)
 
 _DESCRIBED_BY = [Attribute.ID, Attribute.LABEL, *_BORN_HERE_BY, *RECOGNISED_BY]
 
@@ -22,8 +24,11 @@ _KINDS = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
 class KeyRing:
     """Handles by CKA_ID. A look-up reads every object of the token, so each key pays for one and no more."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, interface: Interface | None = None, *, tells_origin: bool = True) -> None:
         self.session = session
+        self.interface = interface
+        self.tells_origin = tells_origin
+        self._vouched_by = _BORN_HERE_BY if tells_origin else _STAYS_INSIDE_BY
         self.listed = frozenset(mechanism_names(session.token.slot))
         self._signing: dict[bytes, SigningKey] = {}
         self._secret: dict[bytes, tuple[Algorithm, Any]] = {}
@@ -46,7 +51,7 @@ class KeyRing:
         held = self._signing.get(key)
         if held is None:
             private = self._find(ObjectClass.PRIVATE_KEY, key)
-            algorithm = _usable(private, key)
+            algorithm = _usable(private, key, self._vouched_by)
             if algorithm is None:
                 raise Fault(Status.POLICY, f"Expected key {key.hex()} to be a signing key, got another kind.")
             public = self._public(algorithm, key)
@@ -58,7 +63,7 @@ class KeyRing:
         held = self._secret.get(key)
         if held is None:
             found = self._find(ObjectClass.SECRET_KEY, key)
-            algorithm = _usable(found, key)
+            algorithm = _usable(found, key, self._vouched_by)
             if algorithm is None:
                 raise Fault(Status.POLICY, f"Expected key {key.hex()} to be an {wanted} key, got another kind.")
             held = self._secret[key] = (algorithm, found)
@@ -145,17 +150,17 @@ def mechanism_names(slot: Slot) -> list[str]:
     return [mechanism.name for mechanism in listed if isinstance(mechanism, Mechanism)]
 
 
-def _usable(found: Any, key: bytes) -> Algorithm | None:
+def _usable(found: Any, key: bytes, vouched_by: tuple[Attribute, ...]) -> Algorithm | None:
     """What a key is for, once the token has vouched that it was made inside and never left.
 
     Raises `Fault`: a key that somebody brought along is refused, whatever it is for.
     """
-    attributes = found.get_attributes([*_BORN_HERE_BY, *RECOGNISED_BY])
-    missing = [attribute.name for attribute in _BORN_HERE_BY if not attributes.get(attribute)]
+    attributes = found.get_attributes([*vouched_by, *RECOGNISED_BY])
+    missing = [attribute.name for attribute in vouched_by if not attributes.get(attribute)]
     if missing:
         raise Fault(
             Status.KEY_REFUSED,
-            f"Expected key {key.hex()} to be LOCAL, NEVER_EXTRACTABLE and ALWAYS_SENSITIVE, got one that is not "
+            f"Expected key {key.hex()} to be {', '.join(each.name for each in vouched_by)}, got one that is not "
             f"{' nor '.join(missing)}. Others may have it: make a new one with `python -m hsm ceremony`.",
         )
     return recognise(attributes)

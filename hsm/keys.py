@@ -41,7 +41,12 @@ class KeyInfo:
     @property
     def born_here(self) -> bool:
         """Whether the token made this key and never let it out."""
-        return self.local and self.never_extractable and self.always_sensitive
+        return self.local and self.stays_inside
+
+    @property
+    def stays_inside(self) -> bool:
+        """Whether the token has never let this key out, wherever it was made."""
+        return self.never_extractable and self.always_sensitive
 
     def to_json(self) -> dict[str, str | bool | None]:
         """The same facts in JSON's types, bytes as hexadecimal."""

@@ -1,20 +1,21 @@
 """What a worker can be asked to do: one function per operation, and the table that names them."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 from pkcs11 import Attribute, GCMParams, KeyType, ObjectClass
+from pkcs11.exceptions import FunctionNotSupported, MechanismInvalid
 
 from hsm.algorithms import offered
 from hsm.ckr import Fault
 from hsm.frames import Op, Status, split_pair
 from hsm.generation import generate
+from hsm.interface import NONCE_SIZE, TAG_SIZE
 from hsm.keyring import KeyRing
 from hsm.keys import Algorithm, encode_keys
-
-_NONCE_SIZE, _TAG_SIZE = 12, 16  # bytes, NIST SP 800-38D section 8.2.2 and 5.2.1.2
 
 _PASSING_SECRET = {
     # a session object: it dies with the call, and is no key of the token
@@ -49,7 +50,10 @@ def _wrap(ring: KeyRing, key: bytes, secret: bytes) -> bytes:
         }
     )
     try:
-        wrapped: bytes = wrapping.wrap_key(passing, mechanism=ring.mechanism(Algorithm.A256KWP))
+        mechanism = ring.mechanism(Algorithm.A256KWP)
+        if ring.interface is not None:
+            return ring.interface.wrap(ring.session, wrapping, mechanism, passing)
+        wrapped: bytes = wrapping.wrap_key(passing, mechanism=mechanism)
     finally:
         passing.destroy()
     return wrapped
@@ -73,29 +77,33 @@ def _unwrap(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
 
 
 def _encrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
+    """The nonce is the token's own where it makes them, and drawn here where it does not."""
     aad, plaintext = split_pair(body)
-    nonce = os.urandom(_NONCE_SIZE)
     sealing: Any = ring.secret(key, Algorithm.A256GCM)
+    if ring.interface is not None:
+        with contextlib.suppress(FunctionNotSupported, MechanismInvalid):  # v3.0, yet not this part of it
+            return ring.interface.encrypt(ring.session, sealing, ring.mechanism(Algorithm.A256GCM), aad, plaintext)
+    nonce = os.urandom(NONCE_SIZE)
     sealed: bytes = sealing.encrypt(plaintext, **_gcm(ring, nonce, aad))
     return nonce + sealed
 
 
 def _decrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
     aad, sealed = split_pair(body)
-    if len(sealed) < _NONCE_SIZE + _TAG_SIZE:
+    if len(sealed) < NONCE_SIZE + TAG_SIZE:
         raise Fault(
             Status.DECRYPT_FAILED,
-            f"Expected at least {_NONCE_SIZE + _TAG_SIZE} bytes of nonce, ciphertext and tag, got {len(sealed)}.",
+            f"Expected at least {NONCE_SIZE + TAG_SIZE} bytes of nonce, ciphertext and tag, got {len(sealed)}.",
         )
     sealing: Any = ring.secret(key, Algorithm.A256GCM)
-    plaintext: bytes = sealing.decrypt(sealed[_NONCE_SIZE:], **_gcm(ring, sealed[:_NONCE_SIZE], aad))
+    plaintext: bytes = sealing.decrypt(sealed[NONCE_SIZE:], **_gcm(ring, sealed[:NONCE_SIZE], aad))
     return plaintext
 
 
 def _gcm(ring: KeyRing, nonce: bytes, aad: bytes) -> dict[str, Any]:
     return {
         "mechanism": ring.mechanism(Algorithm.A256GCM),
-        "mechanism_param": GCMParams(nonce, aad, _TAG_SIZE * 8),
+        "mechanism_param": GCMParams(nonce, aad, TAG_SIZE * 8),
     }
 
 

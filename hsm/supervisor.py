@@ -220,6 +220,7 @@ class Supervisor:
             "writable": token.writable,
             "sessions": self.sessions,
             "module_arguments": token.module_arguments,
+            "tells_origin": token.tells_origin,
             "probe_key": token.probe_key.hex() if token.probe_key is not None else None,
         }
         return json.dumps(settings).encode()

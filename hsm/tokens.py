@@ -18,12 +18,23 @@ _PIN_MIN = 4  # characters; SoftHSM's limit, PKCS#11 leaves it to the token
 _LIMIT = 60.0  # seconds: a hardware token may erase itself first
 
 
-async def init_token(module: Path, label: str, so_pin: str | Path, pin: str | Path, softhsm_conf: Path | None) -> str:
+async def init_token(
+    module: Path,
+    label: str,
+    so_pin: str | Path | None,
+    pin: str | Path,
+    softhsm_conf: Path | None,
+    *,
+    module_arguments: str | None = None,
+) -> str:
     """Initialise a blank token and set both PINs; returns its serial.
 
     Refused (`HsmPolicy`) when a token of that label is there already. The PINs travel down a socket to a process
     of their own: they are in no argument, environment or log. In place of a PIN a path names its file, which that
     process reads, and fills with a random PIN if there is none: then this one never knows it.
+
+    `so_pin` is None for a module that has no security officer, only a user (NSS); `module_arguments` is as in
+    `TokenConfig`.
     """
     if not 1 <= len(label.encode()) <= LABEL_MAX:
         raise HsmPolicy(f"Expected a token label of 1 to {LABEL_MAX} bytes, got {len(label.encode())}.")
@@ -33,7 +44,13 @@ async def init_token(module: Path, label: str, so_pin: str | Path, pin: str | Pa
     check_paths(module, softhsm_conf)
     link = await connect(INITIALISE, softhsm_conf, Latencies())
     try:
-        settings = {"module": str(module), "label": label, **_pin("so_pin", so_pin), **_pin("pin", pin)}
+        settings = {
+            "module": str(module),
+            "label": label,
+            **_pin("so_pin", so_pin or ""),
+            **_pin("pin", pin),
+            "module_arguments": module_arguments,
+        }
         return (await link.ask(Op.CONFIGURE, json.dumps(settings).encode(), _LIMIT)).decode()
     finally:
         await link.close()

@@ -16,6 +16,7 @@ from pkcs11 import PKCS11Error
 from hsm.child import Channel, answer_once, run
 from hsm.ckr import Fault, fault_of
 from hsm.frames import Frame, Op, Status, encode
+from hsm.interface import Interface
 from hsm.keyring import KeyRing
 from hsm.lanes import Lanes, agree
 from hsm.operations import OPERATIONS, Operation
@@ -30,8 +31,10 @@ def serve(
 ) -> None:
     """Log in, say so, then answer until the parent closes the socket."""
     opened = open_token(settings)
+    interface = Interface.of(settings["module"], opened.session)
     try:
-        rings = _those_that_agree(opened, [KeyRing(session) for session in opened.sessions])
+        rings = [KeyRing(session, interface, tells_origin=settings["tells_origin"]) for session in opened.sessions]
+        rings = _those_that_agree(opened, rings)
         greeting = opened.greeting(len(rings))
     except PKCS11Error as error:
         raise fault_of(Op.CONFIGURE, error) from error

@@ -33,6 +33,8 @@ LOCKS_INSTALLED_BY = {RUN_LOCK: (RUN_LOCK,), TEST_LOCK: (RUN_LOCK, TEST_LOCK)}
 ROOT = Path("/")
 # Debian's package would make a cluster of the system's own and start it, unless this file says no.
 POSTGRES_SETTINGS = "etc/postgresql-common/createcluster.conf"
+# A unit that is a link to /dev/null is never started.
+SLOT_DAEMON = "etc/systemd/system/pkcsslotd.service"
 
 
 class Need(StrEnum):
@@ -107,6 +109,15 @@ def no_system_cluster() -> Step | None:
     return Step(f"{settings}: no database of the system's own", partial(must_run, command, cure))
 
 
+def no_slot_daemon() -> Step | None:
+    """Opencryptoki's tests start a daemon of their own, and nobody asked for the one that Debian would start."""
+    unit = ROOT / SLOT_DAEMON
+    if unit.is_symlink() or unit.exists():
+        return None
+    command = as_root(["sh", "-c", f"mkdir -p {unit.parent} && ln -s /dev/null {unit}"])
+    return Step(f"{unit}: no daemon of opencryptoki", partial(must_run, command, "Mend that, then start again."))
+
+
 @dataclass(frozen=True)
 class Package:
     """A Debian package, what it is needed for, and files any of which shows that it is there.
@@ -134,6 +145,10 @@ PACKAGES = (
     Package("chromium", Need.WORKSHOP, ("usr/bin/chromium",)),
     # Tests start a cluster of their own from its programs
     Package("postgresql", Need.WORKSHOP, ("usr/lib/postgresql/*/bin/initdb",), no_system_cluster),
+    # PKCS#11 modules that hsm is tested with beside SoftHSM: another maker's, one that locks its PIN, one that gathers
+    Package("libnss3", Need.WORKSHOP, library("libsoftokn3.so")),
+    Package("opencryptoki", Need.WORKSHOP, ("usr/sbin/pkcsslotd",), no_slot_daemon),
+    Package("p11-kit-modules", Need.WORKSHOP, library("p11-kit-proxy.so")),
     Package("strace", Need.WORKSHOP, ("usr/bin/strace",)),
     Package("poppler-utils", Need.WORKSHOP, ("usr/bin/pdfinfo",)),  # reads letters as others do
     Package("qpdf", Need.WORKSHOP, ("usr/bin/qpdf",)),  # likewise

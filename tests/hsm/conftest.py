@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,55 @@ from hsm.softhsm import find_module, render
 
 LABEL = "tests"
 
-OFFERED = sorted(set(Algorithm) - {Algorithm.ML_DSA_44, Algorithm.ML_DSA_65})
-"""What SoftHSM 2.6 can do (docs/providers.md); a test holds it against what the module lists."""
+
+@dataclass(frozen=True)
+class Provider:
+    """A module that the same tests run against, and what it lacks (docs/providers.md says so to operators)."""
+
+    name: str
+    module: Callable[[], Path]
+    lacks: frozenset[Algorithm]
+    tells_origin: bool = True
+    arguments: Callable[[Path], str | None] = lambda _: None
+
+    @property
+    def offers(self) -> list[Algorithm]:
+        """What it can do; a test holds this against what the module lists."""
+        return sorted(set(Algorithm) - self.lacks)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _nss() -> Path:
+    found = [
+        path for pattern in ("usr/lib/*/libsoftokn3.so", "usr/lib64/libsoftokn3.so") for path in ROOT.glob(pattern)
+    ]
+    if not found:
+        raise HsmModuleMissing("Expected NSS's libsoftokn3.so, got none. Install it (Debian: libnss3).")
+    return found[0]
+
+
+ROOT = Path("/")
+POST_QUANTUM = frozenset({Algorithm.ML_DSA_44, Algorithm.ML_DSA_65})
+SOFTHSM = Provider("SoftHSM", find_module, POST_QUANTUM)
+NSS = Provider(
+    "NSS",
+    _nss,
+    POST_QUANTUM | {Algorithm.EDDSA},
+    tells_origin=False,
+    # the token's label, padded to CK_TOKEN_INFO.label by the module
+    arguments=lambda directory: f"configdir='sql:{directory}' flags= dbTokenDescription='{LABEL}'",
+)
+PROVIDERS = (SOFTHSM, NSS)
+
+
+def each(algorithms: Iterable[Algorithm] = tuple(Algorithm)) -> pytest.MarkDecorator:
+    """For a test of `provided` and `algorithm`: every provider with each of these algorithms that it offers."""
+    pairs = [
+        (provider, algorithm) for algorithm in algorithms for provider in PROVIDERS if algorithm in provider.offers
+    ]
+    return pytest.mark.parametrize(("provided", "algorithm"), pairs, indirect=["provided"])
 
 
 @dataclass(frozen=True)
@@ -25,6 +72,7 @@ class Prepared:
 
     config: TokenConfig
     keys: dict[Algorithm, KeyInfo]
+    provider: Provider = SOFTHSM
 
     def id(self, algorithm: Algorithm) -> bytes:
         """The key id for this algorithm."""
@@ -44,20 +92,45 @@ def module() -> Path:
         pytest.skip(f"needs SoftHSM: {error}")
 
 
-async def _prepare(module: Path, directory: Path) -> Prepared:
-    conf = render(directory)
+async def _prepare(provider: Provider, directory: Path) -> Prepared:
+    module, arguments = provider.module(), provider.arguments(directory)
+    conf = render(directory) if provider is SOFTHSM else None
     so_pin_file, pin_file = create_pin(directory / "so-pin"), create_pin(directory / "pin")
-    serial = await init_token(module, LABEL, read_pin(so_pin_file), read_pin(pin_file), conf)
-    config = TokenConfig(module, LABEL, serial, pin_file, conf)
-    async with Hsm(replace(config, writable=True)) as hsm:
-        keys = {algorithm: await hsm.generate(algorithm, algorithm.value) for algorithm in OFFERED}
-    return Prepared(config, keys)
+    so_pin = read_pin(so_pin_file) if provider is SOFTHSM else None
+    serial = await init_token(module, LABEL, so_pin, read_pin(pin_file), conf, module_arguments=arguments)
+    config = TokenConfig(
+        module, LABEL, serial, pin_file, conf, module_arguments=arguments, tells_origin=provider.tells_origin
+    )
+    patience = 60.0  # seconds: an RSA key takes some to make, and more where other tests run at the same time
+    async with Hsm(replace(config, writable=True, hang_after=patience)) as hsm:
+        keys = {
+            algorithm: await hsm.generate(algorithm, algorithm.value, timeout=60.0) for algorithm in provider.offers
+        }
+    return Prepared(config, keys, provider)
 
 
 @pytest.fixture(scope="session")
 def token(module: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """One token for all tests that leave it as it was."""
-    return asyncio.run(_prepare(module, tmp_path_factory.mktemp("token")))
+    """One token of SoftHSM's for all tests that leave it as it was."""
+    del module  # which skips where there is none
+    return asyncio.run(_prepare(SOFTHSM, tmp_path_factory.mktemp("token")))
+
+
+@pytest.fixture(scope="session")
+def nss_token(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """One token of NSS's, likewise."""
+    try:
+        _nss()
+    except HsmModuleMissing as error:
+        pytest.skip(f"needs NSS: {error}")
+    return asyncio.run(_prepare(NSS, tmp_path_factory.mktemp("nss")))
+
+
+@pytest.fixture(scope="session", params=PROVIDERS, ids=repr)
+def provided(request: pytest.FixtureRequest) -> Prepared:
+    """The same token from each provider in turn."""
+    prepared: Prepared = request.getfixturevalue("token" if request.param is SOFTHSM else "nss_token")
+    return prepared
 
 
 @pytest.fixture
@@ -66,7 +139,7 @@ def own_token(token: Prepared, tmp_path: Path) -> Prepared:
     directory = tmp_path / "own"
     assert token.config.softhsm_conf is not None
     shutil.copytree(token.config.softhsm_conf.parent / "tokens", directory / "tokens")
-    return Prepared(token.having(softhsm_conf=render(directory)), token.keys)
+    return replace(token, config=token.having(softhsm_conf=render(directory)))
 
 
 @pytest.fixture

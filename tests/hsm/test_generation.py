@@ -8,30 +8,39 @@ from hsm import Algorithm, Hsm, HsmPolicy, KeyInfo
 from hsm.algorithms import SIGNING
 from hsm.keys import decode_keys, encode_keys
 
-from .conftest import OFFERED, Prepared
+from .conftest import Prepared, each
 
 pytestmark = pytest.mark.softhsm
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
-async def test_a_token_makes_what_it_lists(token: Prepared, algorithm: Algorithm) -> None:
+async def test_a_token_makes_what_it_lists(provided: Prepared, algorithm: Algorithm) -> None:
     """It offers what its keys were made for; of the others none is made, and the message names the mechanism."""
-    async with Hsm(token.having(writable=True)) as hsm:
-        assert await hsm.algorithms() == set(token.keys)
-        if algorithm not in token.keys:
+    async with Hsm(provided.having(writable=True)) as hsm:
+        assert await hsm.algorithms() == set(provided.keys)
+        if algorithm not in provided.keys:
             with pytest.raises(HsmPolicy, match="lists CKM_"):
                 await hsm.generate(algorithm, "refused")
-            assert len(await hsm.inventory()) == len(token.keys)
+            assert len(await hsm.inventory()) == len(provided.keys)
 
 
-@pytest.mark.parametrize("algorithm", OFFERED)
-def test_generated_keys_never_leave(token: Prepared, algorithm: Algorithm) -> None:
+@each()
+def test_generated_keys_never_leave(provided: Prepared, algorithm: Algorithm) -> None:
     """The token vouches for each kind: made inside, always sensitive, never extractable; ids have 8 bytes."""
-    key = token.keys[algorithm]
+    key = provided.keys[algorithm]
 
-    assert key.born_here
+    assert key.born_here is provided.provider.tells_origin
+    assert key.stays_inside
     assert (key.algorithm, key.label, len(key.id)) == (algorithm, algorithm.value, 8)
     assert (key.public_key is not None) == (algorithm in SIGNING)
+
+
+async def test_a_token_that_does_not_tell_origin_must_be_known_for_it(nss_token: Prepared) -> None:
+    """Unless the operator has said so, a key of which nobody says where it was made is destroyed."""
+    async with Hsm(nss_token.having(writable=True, tells_origin=True)) as hsm:
+        with pytest.raises(HsmPolicy, match="destroyed"):
+            await hsm.generate(Algorithm.ES256, "refused")
+        assert {key.label for key in await hsm.inventory()} == {key.label for key in nss_token.keys.values()}
 
 
 async def test_a_read_only_client_makes_no_keys(token: Prepared) -> None:

@@ -22,9 +22,9 @@ CALLERS = 40
 EACH = 25
 
 
-async def test_kill_under_load_loses_no_request(token: Prepared) -> None:
+async def test_kill_under_load_loses_no_request(provided: Prepared) -> None:
     """Workers killed again and again under 40 callers: every request is answered once, rightly."""
-    key = token.id(Algorithm.ES256)
+    key = provided.id(Algorithm.ES256)
     answered: dict[bytes, bytes] = {}
 
     async def caller(number: int) -> None:
@@ -39,7 +39,7 @@ async def test_kill_under_load_loses_no_request(token: Prepared) -> None:
             for pid in hsm.health().workers[:1]:
                 os.kill(pid, signal.SIGKILL)
 
-    async with Hsm(token.having(workers=2)) as hsm:
+    async with Hsm(provided.having(workers=2)) as hsm:
         spki = await hsm.public_key(key)
         await asyncio.gather(killer(), *(caller(number) for number in range(CALLERS)))
         while hsm.health().state is not HsmState.READY:
@@ -52,10 +52,10 @@ async def test_kill_under_load_loses_no_request(token: Prepared) -> None:
         verify_signature(spki, message, signature)
 
 
-async def test_a_stopped_worker_is_killed_and_its_requests_answered(token: Prepared) -> None:
+async def test_a_stopped_worker_is_killed_and_its_requests_answered(provided: Prepared) -> None:
     """A worker that no longer runs is replaced after `hang_after` seconds of silence."""
-    key = token.id(Algorithm.ES256)
-    async with Hsm(token.having(hang_after=0.4)) as hsm:
+    key = provided.id(Algorithm.ES256)
+    async with Hsm(provided.having(hang_after=0.4)) as hsm:
         await hsm.sign(key, b"warm")
         (stopped,) = hsm.health().workers
         os.kill(stopped, signal.SIGSTOP)
@@ -137,9 +137,9 @@ def _running(pid: int) -> bool:
     return state != "Z"
 
 
-async def test_closing_at_once_leaves_no_worker(token: Prepared) -> None:
+async def test_closing_at_once_leaves_no_worker(provided: Prepared) -> None:
     """A client that is left as soon as it is open has ended its workers."""
-    async with Hsm(token.having(workers=2)) as hsm:
+    async with Hsm(provided.having(workers=2)) as hsm:
         workers = hsm.health().workers
 
     assert len(workers) == 2

@@ -182,6 +182,14 @@ async def test_a_wrong_pin_is_terminal(own_token: Prepared, tmp_path: Path) -> N
         assert (hsm.health().pin_count_low, hsm.health().state) == (False, HsmState.READY)
 
 
+async def test_a_wrong_pin_is_terminal_without_a_security_officer_too(nss_token: Prepared, tmp_path: Path) -> None:
+    """NSS counts no tries and locks nothing: it is asked once all the same."""
+    wrong = create_pin(tmp_path / "wrong-pin")
+    with pytest.raises(HsmPinRefused, match="not tried again"):
+        async with Hsm(nss_token.having(pin_file=wrong, workers=2)):
+            pytest.fail("opened with a wrong PIN")
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o606])
 def test_a_pin_file_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     """The cure is in the message."""

@@ -165,7 +165,9 @@ def test_each_need_asks_for_its_own_packages(bare: Checkout) -> None:
     assert packages_for(bare, Need.SERVICE) == [
         *("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-core")
     ]
-    assert packages_for(bare, Need.WORKSHOP) == ["chromium", "postgresql", "strace", "poppler-utils", "qpdf"]
+    assert packages_for(bare, Need.WORKSHOP) == [
+        *("chromium", "postgresql", "libnss3", "opencryptoki", "p11-kit-modules", "strace", "poppler-utils", "qpdf")
+    ]
     assert packages_for(bare, *Need) == [package.name for package in PACKAGES]
 
 
@@ -183,6 +185,9 @@ def test_each_need_asks_for_its_own_packages(bare: Checkout) -> None:
         ("fonts-noto-core", "usr/local/share/fonts/NotoSansArabic-Regular.otf"),
         ("chromium", "usr/bin/chromium"),
         ("postgresql", "usr/lib/postgresql/15/bin/initdb"),
+        ("libnss3", "usr/lib/x86_64-linux-gnu/libsoftokn3.so"),
+        ("opencryptoki", "usr/sbin/pkcsslotd"),
+        ("p11-kit-modules", "usr/lib/x86_64-linux-gnu/p11-kit-proxy.so"),
         ("strace", "usr/bin/strace"),
         ("poppler-utils", "usr/bin/pdfinfo"),
         ("qpdf", "usr/bin/qpdf"),
@@ -216,13 +221,25 @@ def test_the_database_package_starts_no_cluster(bare: Checkout, monkeypatch: pyt
     """Before the package comes, its settings say that the system gets no cluster; settings that are there stay."""
     settings = prerequisites.ROOT / prerequisites.POSTGRES_SETTINGS
     monkeypatch.setenv("PATH", f"{bare.root / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
-    first, second, *_ = plan(bare, RUN_LOCK, [Need.WORKSHOP])
+    first, second, third, *_ = plan(bare, RUN_LOCK, [Need.WORKSHOP])
     first.carry_out()
 
     assert first.line == f"{settings}: no database of the system's own"
     assert settings.read_text() == "create_main_cluster = false\n"
-    assert second.line.startswith("apt-get install ")
+    assert third.line.startswith("apt-get install ")
     assert plan(bare, RUN_LOCK, [Need.WORKSHOP])[0].line == second.line
+
+
+def test_the_token_package_starts_no_daemon(bare: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the package comes, its unit leads nowhere; a unit that is there stays."""
+    unit = prerequisites.ROOT / prerequisites.SLOT_DAEMON
+    monkeypatch.setenv("PATH", f"{bare.root / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    step = next(step for step in plan(bare, RUN_LOCK, [Need.WORKSHOP]) if step.line.startswith(str(unit)))
+    step.carry_out()
+
+    assert step.line == f"{unit}: no daemon of opencryptoki"
+    assert unit.readlink() == Path("/dev/null")
+    assert step.line not in [step.line for step in plan(bare, RUN_LOCK, [Need.WORKSHOP])]
 
 
 def test_package_lists_are_updated_only_when_the_first_attempt_failed(

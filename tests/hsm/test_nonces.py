@@ -1,0 +1,78 @@
+"""Who makes the nonce of AES-GCM: the token where it can, the worker where it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pkcs11 import Mechanism
+from pkcs11.exceptions import DeviceError, FunctionNotSupported, MechanismInvalid, PKCS11Error
+
+from hsm.frames import Op, join_pair
+from hsm.interface import Interface
+from hsm.operations import OPERATIONS
+
+from .conftest import Prepared
+
+PLAIN, AAD = b"text", b"about it"
+
+
+class Session:
+    """One that no module has opened."""
+
+    handle = 1
+
+
+class Ring:
+    """A key ring whose token makes nonces, or fails to."""
+
+    session = None
+    listed = frozenset({"AES_GCM"})
+
+    def __init__(self, fails: type[PKCS11Error] | None) -> None:
+        self.fails = fails
+        self.interface = self
+
+    def mechanism(self, _: object) -> Mechanism:
+        return Mechanism.AES_GCM
+
+    def secret(self, *_: object) -> Ring:
+        return self
+
+    def encrypt(self, *given: Any, mechanism_param: Any = None, **_: object) -> bytes:
+        """Both ways in: that of v3.0 has the session first, that of python-pkcs11 the parameters of the mechanism."""
+        if mechanism_param is not None:
+            return b"by the worker"
+        if self.fails is not None:
+            raise self.fails
+        assert given[-2:] == (AAD, PLAIN)
+        return b"by the token"
+
+
+def test_the_token_makes_the_nonce_where_it_can() -> None:
+    """What it answers is the answer, its nonce included."""
+    assert OPERATIONS[Op.ENCRYPT](Ring(None), b"key", join_pair(AAD, PLAIN)) == b"by the token"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("refusal", [FunctionNotSupported, MechanismInvalid])
+def test_the_worker_makes_it_where_the_token_cannot(refusal: type[PKCS11Error]) -> None:
+    """A module may have v3.0 without messages, or without this mechanism for them."""
+    sealed = OPERATIONS[Op.ENCRYPT](Ring(refusal), b"key", join_pair(AAD, PLAIN))  # type: ignore[arg-type]
+
+    assert sealed[12:] == b"by the worker"
+
+
+def test_a_token_that_fails_is_not_taken_for_one_that_cannot() -> None:
+    """Its error goes to the caller."""
+    with pytest.raises(DeviceError):
+        OPERATIONS[Op.ENCRYPT](Ring(DeviceError), b"key", join_pair(AAD, PLAIN))  # type: ignore[arg-type]
+
+
+def test_an_older_module_has_no_such_interface(token: Prepared) -> None:
+    """SoftHSM 2.6 has PKCS#11 v2.40: everything goes by python-pkcs11."""
+    assert Interface.of(str(token.config.module), Session()) is None  # type: ignore[arg-type]
+
+
+def test_a_module_that_does_not_know_the_session_is_not_called(nss_token: Prepared) -> None:
+    """NSS has the interface, but nobody has initialised it in this process, let alone opened a session."""
+    assert Interface.of(str(nss_token.config.module), Session()) is None  # type: ignore[arg-type]
