@@ -32,6 +32,7 @@ from hsm.errors import (
 from hsm.health import BreakerState, HsmHealth, HsmState
 from hsm.keys import Algorithm, KeyInfo
 from hsm.roles import KeyRole, RoleKey, Roles, RoleSignature
+from hsm.sealed import SealedKey
 from hsm.token_set import TokenSet
 from hsm.tokens import init_token
 
@@ -63,6 +64,7 @@ __all__ = [
     "RoleKey",
     "RoleSignature",
     "Roles",
+    "SealedKey",
     "TokenConfig",
     "TokenSet",
     "init_token",

@@ -139,7 +139,7 @@ _CURES = {
     Status.POLICY: "Check that the token offers this mechanism and the key is meant for it.",
 }
 
-_OPENING = frozenset({Op.DECRYPT, Op.UNWRAP})
+_OPENING = frozenset({Op.DECRYPT, Op.UNWRAP, Op.OPEN_SEALED, Op.SIGN_SEALED})
 
 
 class Fault(Exception):

@@ -22,11 +22,12 @@ from typing import Self
 from hsm.admission import Priority
 from hsm.config import TokenConfig
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmUnavailable
-from hsm.frames import Op, join_pair
+from hsm.frames import Op, join_pair, split_pair
 from hsm.health import BreakerState, HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
 from hsm.pool import Pool
 from hsm.rules import KeyRules, rules_of
+from hsm.sealed import FROM_SEED, SEED_SIZE, SealedKey
 from hsm.supervisor import Supervisor
 from hsm.verify import verify_signature
 
@@ -146,6 +147,36 @@ class Hsm:
         """
         wanted = b"" if changes is None else changes.to_bytes(8)
         return int.from_bytes(await self._submit(Op.COUNT, b"", wanted, timeout))
+
+    async def make_sealed(
+        self, algorithm: Algorithm, wrapping_key: bytes, *, timeout: float = DEFAULT_TIMEOUT
+    ) -> SealedKey:
+        """A key in software, for an algorithm that tokens do not have yet: ML-DSA (`hsm.sealed`).
+
+        Its seed is drawn by the token and leaves the signer process under the A256KWP key alone. Keep the answer:
+        the token does not.
+        """
+        if algorithm not in FROM_SEED:
+            raise HsmPolicy(f"Expected {' or '.join(FROM_SEED)}, got {algorithm}: generate that in the token.")
+        made = await self._submit(Op.MAKE_SEALED, wrapping_key, algorithm.value.encode(), timeout)
+        public_key, sealed = split_pair(made)
+        return SealedKey(public_key, wrapping_key, sealed)
+
+    async def open_sealed(self, key: SealedKey, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Nothing when the key can be used; `HsmDecryptFailed` when its seed was altered or is that of another key."""
+        await self._submit(Op.OPEN_SEALED, key.wrapping_key, _sealed_pair(key), timeout)
+
+    async def sign_sealed(
+        self,
+        key: SealedKey,
+        message: bytes,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        priority: Priority = Priority.NORMAL,
+    ) -> bytes:
+        """A signature by a key in software, verified before it leaves the worker; errors as of `open_sealed`."""
+        body = join_pair(_sealed_pair(key), message)
+        return await self._submit(Op.SIGN_SEALED, key.wrapping_key, body, timeout, priority)
 
     async def wrap(
         self, key: bytes, secret: bytes, *, timeout: float = DEFAULT_TIMEOUT, priority: Priority = Priority.NORMAL
@@ -273,3 +304,11 @@ class Hsm:
         if op is not Op.SIGN:  # which has been held against the rules with its `until`
             self._require(op, key)
         return self._pool.submit(op, key, body, timeout, priority)
+
+
+def _sealed_pair(key: SealedKey) -> bytes:
+    """Public key and sealed seed, once it is sure that the key is one that may be in software (`HsmPolicy`)."""
+    if len(key.sealed) != SEED_SIZE + 8:
+        raise HsmDecryptFailed(f"Expected {SEED_SIZE + 8} bytes of sealed seed, got {len(key.sealed)}.")
+    _ = key.algorithm
+    return join_pair(key.public_key, key.sealed)

@@ -43,6 +43,9 @@ class Op(IntEnum):
     ALGORITHMS = 12
     DESTROY = 13
     COUNT = 14
+    MAKE_SEALED = 15
+    OPEN_SEALED = 16
+    SIGN_SEALED = 17
 
 
 class Status(IntEnum):

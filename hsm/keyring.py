@@ -10,7 +10,8 @@ from hsm.frames import Status
 from hsm.interface import Interface
 from hsm.keys import Algorithm, KeyInfo
 from hsm.recognition import RECOGNISED_BY, recognise
-from hsm.signing import SigningKey, public_key, spki_of
+from hsm.sealed import SealedKey
+from hsm.signing import SigningKey, by_token, public_key, spki_of
 from hsm.verify import PublicKey
 
 _STAYS_INSIDE_BY = (Attribute.NEVER_EXTRACTABLE, Attribute.ALWAYS_SENSITIVE)
@@ -32,6 +33,7 @@ class KeyRing:
         self.listed = frozenset(mechanism_names(session.token.slot))
         self._signing: dict[bytes, SigningKey] = {}
         self._secret: dict[bytes, tuple[Algorithm, Any]] = {}
+        self.unsealed: dict[SealedKey, SigningKey] = {}
         self._witness = self._any_key()
 
     def mechanism(self, algorithm: Algorithm) -> Mechanism:
@@ -55,7 +57,8 @@ class KeyRing:
             if algorithm is None:
                 raise Fault(Status.POLICY, f"Expected key {key.hex()} to be a signing key, got another kind.")
             public = self._public(algorithm, key)
-            held = self._signing[key] = SigningKey(algorithm, private, public, self.mechanism(algorithm))
+            sign = by_token(private, self.mechanism(algorithm))
+            held = self._signing[key] = SigningKey(algorithm, sign, public)
         return held
 
     def secret(self, key: bytes, wanted: Algorithm) -> Any:

@@ -51,6 +51,9 @@ USES: Final = MappingProxyType(
         Op.ENCRYPT: _MAKES,
         Op.UNWRAP: _OPENS,
         Op.DECRYPT: _OPENS,
+        Op.MAKE_SEALED: _MAKES,
+        Op.OPEN_SEALED: _OPENS,
+        Op.SIGN_SEALED: _OPENS,
         Op.HMAC: _OPENS,  # looks up by what was stored under it
     }
 )

@@ -11,11 +11,15 @@ from pkcs11.exceptions import FunctionNotSupported, MechanismInvalid
 
 from hsm.algorithms import offered
 from hsm.ckr import Fault
-from hsm.frames import Op, Status, split_pair
+from hsm.frames import Op, Status, join_pair, split_pair
 from hsm.generation import generate
 from hsm.interface import NONCE_SIZE, TAG_SIZE
 from hsm.keyring import KeyRing
 from hsm.keys import Algorithm, encode_keys
+from hsm.sealed import FROM_SEED, SEED_SIZE, SealedKey
+from hsm.signing import SigningKey, spki_of
+
+_UNSEALED_MAX = 16  # keys in software held at once: a service has one or two
 
 _PASSING_SECRET = {
     # a session object: it dies with the call, and is no key of the token
@@ -74,6 +78,49 @@ def _unwrap(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
     finally:
         passing.destroy()
     return secret
+
+
+def _make_sealed(ring: KeyRing, wrapping: bytes, algorithm: bytes) -> bytes:
+    """A key in software, of randomness from the token; only its seed under the wrapping key leaves this process."""
+    seed = ring.session.generate_random(SEED_SIZE * 8)
+    public = FROM_SEED[Algorithm(algorithm.decode())](seed).public_key()
+    sealed = _wrap(ring, wrapping, seed)
+    if _unwrap(ring, wrapping, sealed) != seed:
+        raise Fault(
+            Status.TOKEN_DOWN,
+            "Expected the token to unwrap what it wrapped, got another secret. Take it out of service.",
+        )
+    return join_pair(spki_of(public), sealed)
+
+
+def _open_sealed(ring: KeyRing, wrapping: bytes, pair: bytes) -> bytes:
+    _unsealed(ring, wrapping, pair)
+    return b""
+
+
+def _sign_sealed(ring: KeyRing, wrapping: bytes, body: bytes) -> bytes:
+    pair, message = split_pair(body)
+    return _unsealed(ring, wrapping, pair).sign(message)
+
+
+def _unsealed(ring: KeyRing, wrapping: bytes, pair: bytes) -> SigningKey:
+    """A key in software, unwrapped once and then held; refused when it is not that of its public key."""
+    public, seed = split_pair(pair)
+    sealed = SealedKey(public, wrapping, seed)
+    held = ring.unsealed.get(sealed)
+    if held is None:
+        algorithm = sealed.algorithm
+        private = FROM_SEED[algorithm](_unwrap(ring, wrapping, sealed.sealed))
+        held = SigningKey(algorithm, private.sign, private.public_key())
+        if held.spki != sealed.public_key:
+            raise Fault(
+                Status.DECRYPT_FAILED,
+                f"Expected the sealed seed of key {sealed.id.hex()}, got that of another. Restore it from a backup.",
+            )
+        if len(ring.unsealed) >= _UNSEALED_MAX:
+            ring.unsealed.clear()
+        ring.unsealed[sealed] = held
+    return held
 
 
 def _encrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
@@ -171,4 +218,7 @@ OPERATIONS: dict[int, Operation] = {
     Op.ALGORITHMS: _algorithms,
     Op.DESTROY: _destroy,
     Op.COUNT: _count,
+    Op.MAKE_SEALED: _make_sealed,
+    Op.OPEN_SEALED: _open_sealed,
+    Op.SIGN_SEALED: _sign_sealed,
 }

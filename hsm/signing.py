@@ -22,13 +22,13 @@ _PARAMETERS: Mapping[Mechanism, Any] = {
 
 
 class SigningKey:
-    """Signs a message on the token, by a mechanism that it lists, and lets no signature out that does not verify."""
+    """Signs a message, or its digest where the algorithm has one, and lets no signature out that does not verify."""
 
-    def __init__(self, algorithm: Algorithm, private: Any, public: PublicKey, mechanism: Mechanism) -> None:
+    def __init__(self, algorithm: Algorithm, sign: Callable[[bytes], bytes], public: PublicKey) -> None:
         self.algorithm = algorithm
         self.spki = spki_of(public)
         self._prepared = what_is_signed(algorithm)
-        self._sign: Callable[[bytes], bytes] = partial(private.sign, mechanism=mechanism, **_parameter(mechanism))
+        self._sign = sign
         self._holds = partial(CHECKS[algorithm], public)
 
     def sign(self, message: bytes) -> bytes:
@@ -40,8 +40,11 @@ class SigningKey:
         return signature
 
 
-def _parameter(mechanism: Mechanism) -> dict[str, Any]:
-    return {"mechanism_param": _PARAMETERS[mechanism]} if mechanism in _PARAMETERS else {}
+def by_token(private: Any, mechanism: Mechanism) -> Callable[[bytes], bytes]:
+    """Signing with a private key of the token, by a mechanism that it lists."""
+    if mechanism in _PARAMETERS:
+        return partial(private.sign, mechanism=mechanism, mechanism_param=_PARAMETERS[mechanism])
+    return partial(private.sign, mechanism=mechanism)
 
 
 def public_key(algorithm: Algorithm, found: Any) -> PublicKey:

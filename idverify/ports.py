@@ -117,13 +117,16 @@ class Custodian(Protocol):
 
 
 class Sealer(Protocol):
-    """Seals seeds of keys that the token cannot hold yet, under a key that never leaves it."""
+    """Uses ML-DSA-44 keys that the token cannot hold yet; their seeds rest under a key that never leaves it."""
 
-    async def seal(self, seed: bytes) -> bytes:
-        """AES-KWP (RFC 5649) of 32 bytes."""
+    async def make_sealed(self) -> tuple[bytes, bytes]:
+        """A new key: its public half as DER SubjectPublicKeyInfo, and its seed in AES-KWP (RFC 5649)."""
 
-    async def unseal(self, sealed: bytes) -> bytes:
-        """What ``seal`` took."""
+    async def open_sealed(self, public_key: bytes, sealed: bytes) -> bool:
+        """Whether the sealed seed is that of this public key."""
+
+    async def sign_sealed(self, public_key: bytes, sealed: bytes, message: bytes) -> bytes:
+        """A verified signature (FIPS 204, empty context)."""
 
 
 class StatusFetcher(Protocol):

@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.checkpoint import Checkpoint
-from idverify.ledger.cosignature import ML_DSA_44
-from idverify.ledger.cosigner import Cosigner
+from idverify.ledger.cosignature import MlDsa44Verifier, stamp
 from idverify.ledger.note import ED25519, NoteVerifier
 from idverify.ledger.publisher import CheckpointSigner
 from idverify.ports import Clock, Sealer, Signer
@@ -38,19 +37,19 @@ class TokenCheckpointSigner:
 
 @dataclass(frozen=True, slots=True)
 class SoftwareCheckpointSigner:
-    """An ML-DSA-44 cosignature (type 06) with the time of signing."""
+    """An ML-DSA-44 cosignature (type 06) with the time of signing. The name of ``verifier`` is the log's origin."""
 
-    cosigner: Cosigner
+    sealer: Sealer
+    public_key: bytes
+    sealed: bytes
+    verifier: MlDsa44Verifier
     clock: Clock
-
-    @property
-    def verifier(self) -> NoteVerifier:
-        """Its name is the log's origin."""
-        return self.cosigner.verifier
 
     async def sign(self, checkpoint: Checkpoint) -> bytes:
         """Time and signature (c2sp.org/tlog-cosignature)."""
-        return self.cosigner.cosign(checkpoint.text(), self.clock.now()).signature
+        time = self.clock.now()
+        message = self.verifier.message(checkpoint.text(), time)
+        return stamp(time, await self.sealer.sign_sealed(self.public_key, self.sealed, message))
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ class AwaitedCheckpointSigner:
 async def checkpoint_signers(
     keys: Sequence[LogKey], origin: str, signer: Signer, sealer: Sealer, clock: Clock
 ) -> list[CheckpointSigner]:
-    """A signer for each key, in the same order; seeds are unsealed here, and stay in this process's memory."""
+    """A signer for each key, in the same order; seeds are unsealed in the signer process alone."""
     return [await _signer(key, origin, signer, sealer, clock) for key in keys]
 
 
@@ -93,10 +92,10 @@ async def _signer(key: LogKey, origin: str, signer: Signer, sealer: Sealer, cloc
 
 async def _software(key: LogKey, origin: str, sealer: Sealer, clock: Clock) -> SoftwareCheckpointSigner:
     assert key.sealed is not None
-    cosigner = Cosigner.from_seed(ML_DSA_44, origin, await sealer.unseal(key.sealed))
-    if cosigner.verifier != key.verifier(origin):
+    verifier = key.verifier(origin)
+    if not isinstance(verifier, MlDsa44Verifier) or not await sealer.open_sealed(key.public_key, key.sealed):
         raise SetupError(
             "The sealed seed of the log's post-quantum key is that of another key.",
             "Restore the row of signing_key with the role checkpoint-cosigner from a backup.",
         )
-    return SoftwareCheckpointSigner(cosigner, clock)
+    return SoftwareCheckpointSigner(sealer, key.public_key, key.sealed, verifier, clock)

@@ -270,7 +270,7 @@ async def _further_keys(config: Config, store: Store, clock: Clock, told: Callab
         plain = [key for key in keys if key.role in missing and key.role not in CERTIFIED_ROLES]
         if CHECKPOINT_COSIGNER in missing:
             sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
-            plain.append(await make_cosigning_key(HsmSealer(online, sealing), system_entropy))
+            plain.append(await make_cosigning_key(HsmSealer(online, sealing)))
         if plain:
             await add_keys(store, plain, clock, system_entropy)
         if certified:

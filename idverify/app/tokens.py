@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from hsm import (
+    Algorithm,
     Hsm,
     HsmBusy,
     HsmDecryptFailed,
@@ -20,6 +21,7 @@ from hsm import (
     Priority,
     RoleKey,
     Roles,
+    SealedKey,
     TokenConfig,
     TokenSet,
 )
@@ -79,13 +81,25 @@ class HsmSealer:
     def __init__(self, hsm: Hsm, key_id: bytes) -> None:
         self._hsm, self._key_id = hsm, key_id
 
-    async def seal(self, seed: bytes) -> bytes:
-        """AES-KWP under the sealing key."""
-        return await mapped(lambda: self._hsm.wrap(self._key_id, seed))
+    async def make_sealed(self) -> tuple[bytes, bytes]:
+        """A new key, its seed drawn by the token and sealed by the sealing key."""
+        made = await mapped(lambda: self._hsm.make_sealed(Algorithm.ML_DSA_44, self._key_id))
+        return made.public_key, made.sealed
 
-    async def unseal(self, sealed: bytes) -> bytes:
-        """What ``seal`` took."""
-        return await mapped(lambda: self._hsm.unwrap(self._key_id, sealed))
+    async def open_sealed(self, public_key: bytes, sealed: bytes) -> bool:
+        """Whether the seed opens under the sealing key, and is that of this public key."""
+        try:
+            await self._hsm.open_sealed(SealedKey(public_key, self._key_id, sealed))
+        except HsmDecryptFailed:
+            return False
+        except HsmError as error:
+            raise during_work(error) from error
+        return True
+
+    async def sign_sealed(self, public_key: bytes, sealed: bytes, message: bytes) -> bytes:
+        """A verified signature; the seed never leaves the signer process."""
+        key = SealedKey(public_key, self._key_id, sealed)
+        return await mapped(lambda: self._hsm.sign_sealed(key, message, priority=_priority()))
 
 
 _PRIORITIES: Final = {

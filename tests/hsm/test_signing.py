@@ -16,7 +16,7 @@ from hsm.ckr import Fault
 from hsm.errors import HsmUnavailable
 from hsm.frames import Status
 from hsm.keys import Algorithm
-from hsm.signing import SigningKey, public_key, spki_of
+from hsm.signing import SigningKey, by_token, public_key, spki_of
 from hsm.verify import algorithm_of, verify_signature, x509_signature
 
 MESSAGE = b"what is to be signed"
@@ -65,8 +65,8 @@ def pair(request: pytest.FixtureRequest) -> tuple[Algorithm, Any]:
 def signing_key(pair: tuple[Algorithm, Any], fault: int) -> SigningKey:
     """The pair on a token."""
     algorithm, key = pair
-    mechanism = Mechanism[SCHEMES[algorithm].uses[0]]
-    return SigningKey(algorithm, Token(algorithm, key, fault), key.public_key(), mechanism)
+    sign = by_token(Token(algorithm, key, fault), Mechanism[SCHEMES[algorithm].uses[0]])
+    return SigningKey(algorithm, sign, key.public_key())
 
 
 def test_a_sound_signature_is_given_out(pair: tuple[Algorithm, Any]) -> None:

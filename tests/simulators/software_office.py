@@ -18,6 +18,7 @@ from aiohttp import web, web_app
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -90,6 +91,10 @@ class StandingClock:
         self._now += seconds
 
 
+def _spki(key: MLDSA44PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 @dataclass
 class SoftToken:
     """``ports.Signer``, ``ports.Custodian`` and the log's ``CheckpointSigner`` over keys in memory.
@@ -143,7 +148,7 @@ class SoftToken:
         return await self.unseal(next(wrapped[key] for key in self.wrapping_keys if key in wrapped))
 
     async def seal(self, seed: bytes) -> bytes:
-        """Under the sealing key, which is the same here."""
+        """AES-KWP; the sealing key is the same as the wrapping key here."""
         self._require_here()
         return aes_key_wrap_with_padding(self._secret, seed)
 
@@ -151,6 +156,24 @@ class SoftToken:
         """What ``seal`` took."""
         self._require_here()
         return aes_key_unwrap_with_padding(self._secret, sealed)
+
+    async def make_sealed(self) -> tuple[bytes, bytes]:
+        """Its seed is sealed like any secret."""
+        key = MLDSA44PrivateKey.generate()
+        return _spki(key), await self.seal(key.private_bytes_raw())
+
+    async def open_sealed(self, public_key: bytes, sealed: bytes) -> bool:
+        """Whether it is the seed of this key."""
+        return _spki(await self._unsealed(sealed)) == public_key
+
+    async def sign_sealed(self, public_key: bytes, sealed: bytes, message: bytes) -> bytes:
+        """ML-DSA-44."""
+        key = await self._unsealed(sealed)
+        assert _spki(key) == public_key
+        return key.sign(message)
+
+    async def _unsealed(self, sealed: bytes) -> MLDSA44PrivateKey:
+        return MLDSA44PrivateKey.from_seed_bytes(await self.unseal(sealed))
 
     async def blind(self, value: bytes) -> Mapping[bytes, bytes]:
         """HMAC-SHA256."""
@@ -321,7 +344,7 @@ async def _establish(store: Store, url: str, token: SoftToken, clock: StandingCl
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     roots = tuple(token.generate(branch.root_role) for branch in BRANCHES)
     await establish(store, ours, Ceremony(roots, online, token), clock, system_entropy)
-    await add_keys(store, [await make_cosigning_key(token, system_entropy)], clock, system_entropy)
+    await add_keys(store, [await make_cosigning_key(token)], clock, system_entropy)
 
 
 @asynccontextmanager

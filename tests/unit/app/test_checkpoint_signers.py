@@ -20,7 +20,6 @@ from idverify.ledger import Checkpoint
 from idverify.ledger.cosignature import ML_DSA_44, timestamp
 from idverify.ledger.ecdsa import ECDSA
 from idverify.ledger.note import ED25519
-from idverify.ports import system_entropy
 from idverify.services.cosigning_key import make_cosigning_key
 from idverify.services.log_keys import CHECKPOINT_SIGNER, SOFTWARE, LogKey
 from idverify.stores import queries, tables
@@ -60,7 +59,7 @@ async def test_a_token_without_eddsa_signs_with_ecdsa() -> None:
 async def test_the_key_in_software_is_sealed_and_marked() -> None:
     """Its row says that no token holds it; the token unseals the seed, and what it signs bears the time."""
     token, clock = SoftToken("token"), StandingClock()
-    made = await make_cosigning_key(token, system_entropy)
+    made = await make_cosigning_key(token)
     assert (made.token, made.algorithm) == (SOFTWARE, "ML-DSA-44")
     assert made.public_key is not None
     assert made.key_id == hashlib.sha256(made.public_key).digest()[:8]
@@ -76,7 +75,7 @@ async def test_the_key_in_software_is_sealed_and_marked() -> None:
 async def test_a_sealed_seed_of_another_key_is_refused() -> None:
     """Else whoever changes the database would have the log sign with a key that no reader was told of."""
     token = SoftToken("token")
-    made, other = [await make_cosigning_key(token, system_entropy) for _ in range(2)]
+    made, other = [await make_cosigning_key(token) for _ in range(2)]
     assert made.public_key is not None
     with pytest.raises(SetupError, match="another key"):
         await checkpoint_signers(
