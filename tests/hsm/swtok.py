@@ -19,22 +19,28 @@ from hsm.pins import create_pin, read_pin
 
 LABEL = "lockout"
 _FACTORY_SO_PIN = "87654321"
-_PIN, _WRONG = "48151623", "00000000"
+_PIN, _WRONG = "48151623", ("00000000", "11111111", "22222222", "33333333")  # one that was refused is not tried again
 _SOCKET = Path("/run/pkcsslotd.socket")
 
 
 async def attempts(module: Path, directory: Path) -> list[dict[str, str]]:
     """The right PIN between wrong ones, up to the last try and then beyond it with another program."""
-    pin, wrong = directory / "pin", directory / "wrong"
-    for path, value in ((pin, _PIN), (wrong, _WRONG)):
-        create_pin(path).write_text(value)
+    pin, *wrong = [directory / value for value in (_PIN, *_WRONG[:3])]
+    for path in (pin, *wrong):
+        create_pin(path).write_text(path.name)
     await init_token(module, LABEL, _FACTORY_SO_PIN, read_pin(pin), None)
     right = TokenConfig(module, LABEL, None, pin)
     told = [
-        await attempt(token) for token in (right, replace(right, pin_file=wrong), right, replace(right, pin_file=wrong))
+        await attempt(token)
+        for token in (
+            right,
+            replace(right, pin_file=wrong[0]),
+            right,
+            replace(right, pin_file=wrong[1]),
+            replace(right, pin_file=wrong[2], workers=3),
+            right,
+        )
     ]
-    told.append(await attempt(replace(right, pin_file=wrong, workers=3)))
-    told.append(await attempt(right))
     another = await asyncio.create_subprocess_exec(sys.executable, __file__, str(module))  # spends the last try
     assert await another.wait() == 0
     told.append(await attempt(right))
@@ -54,7 +60,7 @@ async def attempt(token: TokenConfig) -> dict[str, str]:
 def spend_the_last_try(module: str) -> None:
     """As a program would that does not look at the flags."""
     try:
-        pkcs11.lib(module).get_token(token_label=LABEL).open(user_pin=_WRONG)
+        pkcs11.lib(module).get_token(token_label=LABEL).open(user_pin=_WRONG[3])
     except pkcs11.exceptions.PKCS11Error:
         return
     raise AssertionError("Expected the wrong PIN to be refused.")

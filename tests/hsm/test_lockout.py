@@ -74,7 +74,7 @@ def test_the_last_try_is_left_to_a_person(told: list[dict[str, str]]) -> None:
     """Not even the right PIN is tried: a stale PIN file would lock the token for good."""
     assert told[5]["outcome"] == "HsmPinRefused"
     assert "one wrong PIN from being locked" in told[5]["detail"]
-    assert "Reset or confirm the PIN" in told[5]["detail"]
+    assert "The PIN was not tried" in told[5]["detail"]
 
 
 def test_a_locked_token_says_so(told: list[dict[str, str]]) -> None:
