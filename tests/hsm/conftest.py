@@ -56,6 +56,7 @@ NSS = Provider(
     arguments=lambda directory: f"configdir='sql:{directory}' flags= dbTokenDescription='{LABEL}'",
 )
 PROVIDERS = (SOFTHSM, NSS)
+OFFERED = SOFTHSM.offers
 
 
 def each(algorithms: Iterable[Algorithm] = tuple(Algorithm)) -> pytest.MarkDecorator:
