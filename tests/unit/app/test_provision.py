@@ -34,7 +34,7 @@ def softhsm() -> None:
 
 
 async def interrupted_before(name: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set up until a file of this name is about to be written, and no further; the HSM's own program writes the PINs."""
+    """Set up until a file of this name is about to be written, and no further; PINs are the HSM's own."""
 
     def write(path: Path, text: str) -> None:
         if path.name == name:
