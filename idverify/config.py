@@ -180,9 +180,9 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
-        """Rows name a key's token by its label."""
+        """Rows name a key's token by its label; where there is one online token, the role tells it from the root's."""
         labels = [token.label for token in (*self.tokens, self.root)]
-        if len(set(labels)) < len(labels):
+        if self.further and len(set(labels)) < len(labels):
             raise ValueError("online, root and further tokens must have different labels")
         return self
 

@@ -233,9 +233,9 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
-            await _wrap_again(config, store, told)
             await carry_out_orders(config, store, await load_deployment(store), clock, told)
             await enter_keys(config, store)
+            await _wrap_again(config, store, told)
         except HsmError as error:
             raise at_start(error) from error
 

@@ -191,8 +191,14 @@ class TokensSigner:
             raise next((during_work(error) for error in said.values() if error is not None), Unavailable(_NONE_THERE))
 
     async def standings(self) -> Mapping[str, str]:
-        """What each token says to a real signature by its probe key: ``ok``, or why not."""
-        return {token: "ok" if error is None else str(error) for token, error in (await self._asked()).items()}
+        """What each of several tokens says to a real signature by its probe key: ``ok``, or what anybody may know.
+
+        Why, with the path of its module, is in the log and in ``states``.
+        """
+        if len(self._tokens) == 1:
+            return {}
+        asked = await self._asked()
+        return {token: "ok" if error is None else during_work(error).detail for token, error in asked.items()}
 
     def states(self) -> tuple[TokenStanding, ...]:
         """How each token is doing; asks them nothing."""

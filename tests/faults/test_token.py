@@ -71,6 +71,14 @@ def logged(deployment: Deployment, process: subprocess.Popen[bytes]) -> list[Any
     return [event for event in events if event.get("event") == "token"]
 
 
+async def until_logged(deployment: Deployment, process: subprocess.Popen[bytes], state: str) -> list[Any]:
+    """The log's events of the token, once the last one is of this state."""
+    async with asyncio.timeout(PATIENCE):
+        while not (said := logged(deployment, process)) or said[-1]["state"] != state:  # noqa: ASYNC110  a file
+            await asyncio.sleep(0.2)
+    return said
+
+
 async def works(api: Api) -> None:
     """What needs the token's keys is done."""
     await api.ok("POST", "/api/v1/people", "register", {"details": DETAILS})
@@ -111,13 +119,12 @@ async def test_the_token_directory_is_removed_and_put_back(deployment: Deploymen
                 seen = await until_in(api, "down")
                 assert (seen["ready"], seen["workers"]) == (0, 0)
                 await refused(api)
+                await until_logged(deployment, process, "down")
             await until_ready(api)
             await works(api)
             after = await until_in(api, "ready")
             assert after["restarts"] > before["restarts"]
-        async with asyncio.timeout(PATIENCE):
-            while (said := logged(deployment, process))[-1]["state"] != "ready":  # noqa: ASYNC110  a file
-                await asyncio.sleep(0.2)
+        said = await until_logged(deployment, process, "ready")
     assert said[0]["state"] in {"down", "restarting"}
     assert any("check that SOFTHSM2_CONF" in str(event["reason"]) for event in said)
 
