@@ -15,7 +15,7 @@ import structlog
 from idverify.core.form_parts import SD_JWT_VC
 from idverify.core.verdict import Result
 from idverify.errors import DocumentError, Unavailable
-from idverify.formats.carriers import FORMATS
+from idverify.formats import carriers
 from idverify.services import letter_checks, letter_stamps
 from idverify.services.letter_checks import Letter, Seen, stated_by
 from idverify.services.letter_stamps import Worth
@@ -62,7 +62,7 @@ def require_signed_as_planned(office: Office, letter: Letter, planned: Planned) 
     """By every rule of letters, under our own trust, and by ``RULES``. Raises ``DocumentError``."""
     if not letter.found.signatures:
         raise DocumentError("one-signature", "The letter is not signed.")
-    at, form = office.clock.now(), FORMATS[SD_JWT_VC]
+    at, form = office.clock.now(), carriers.FORMATS[SD_JWT_VC]
     trust = office.trust.at(at)
     presented = form.signed_by(form.read(letter.credential or b""), trust)
     seen = Seen(letter, presented, form.issuer(presented, trust), trust, at, stated_by(office.letterhead))
@@ -74,9 +74,10 @@ def require_signed_as_planned(office: Office, letter: Letter, planned: Planned) 
 
 
 def holds_what_was_planned(seen: Seen, planned: Planned) -> None:
-    """The credential and the receipt that were committed, and the code."""
+    """The credential and the receipt that were committed, and the code, which readers may find twice."""
     letter = seen.letter
-    if (letter.credential, letter.receipt, letter.found.codes) != (planned.credential, planned.receipt, [planned.code]):
+    held = letter.credential, letter.receipt, carriers.code_of(letter.found.codes)
+    if held != (planned.credential, planned.receipt, planned.code.encode()):
         raise DocumentError("as-planned", "The letter holds another credential, receipt or code than was planned.")
 
 
