@@ -306,6 +306,8 @@ class Unavailable(IdverifyError):
 class TokenAway(Unavailable):
     """A token did not answer; another one may."""
 
+    slug, title = "token-away", "A token of the service is away"
+
 
 class Busy(TokenAway):
     """The queue is full. ``retry_after`` is in seconds."""

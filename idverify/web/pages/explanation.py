@@ -107,6 +107,7 @@ _OF_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Wait ten minutes. If you do not know why the key is refused, ask whoever enrolled you for help."),
     ),
     "unavailable": (N_("A part of the service is away"), _WAIT),
+    "token-away": (N_("A part of the service is away"), _WAIT),
     "busy": (N_("The service is busy"), _WAIT),
     "log-halted": (
         N_("The ledger is halted, so nothing was done"),
