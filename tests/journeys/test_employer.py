@@ -125,6 +125,8 @@ async def test_the_network_is_cut(deployment: Deployment, terminal: Terminal) ->
         assert len(sight.stdout.split("\n")) <= 3, sight.stdout
 
 
+# Over one driver: what is printed and bundled says nothing of the database
+@pytest.mark.parametrize("deployment", ["sqlite"], indirect=True)
 async def test_a_scan_without_a_network(api: JudgedApi, terminal: Terminal) -> None:
     """Green while its status is young; then amber, as of when; and rejected once the revocation is in the bundle."""
     person = await pictured(api)
