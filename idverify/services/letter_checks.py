@@ -19,6 +19,7 @@ from idverify.errors import DocumentError
 from idverify.formats import carriers, cms, stamped, x509
 from idverify.formats.base import Presented
 from idverify.formats.pdf import appended
+from idverify.formats.pdf.attachments import CREDENTIAL, RECEIPT
 from idverify.formats.pdf.visible_text import RULE, require_states
 from idverify.ports import Letterhead
 from idverify.sandbox.answers import Found, Signature
@@ -27,7 +28,6 @@ from idverify.services.letter_stamps import DOCUMENT_STAMP, SIGNATURE_STAMP, Jud
 
 MAX_SKEW: Final = 60
 MAX_SIGNATURE: Final = 32 * 1024
-_CREDENTIAL, _RECEIPT = "credential.sdjwt", "receipt.tlog-proof"
 _PAPER: Final = frozenset({x509.Purpose.PAPER})
 
 States = Callable[[Mapping[str, Any], str, Sequence[Sequence[str]]], None]
@@ -67,12 +67,12 @@ class Letter:
     @property
     def credential(self) -> bytes | None:
         """The embedded credential, if there is one."""
-        return next((one.content for one in self.found.attachments if one.name == _CREDENTIAL), None)
+        return next((one.content for one in self.found.attachments if one.name == CREDENTIAL), None)
 
     @property
     def receipt(self) -> bytes | None:
         """The embedded receipt of the ledger, if there is one."""
-        return next((one.content for one in self.found.attachments if one.name == _RECEIPT), None)
+        return next((one.content for one in self.found.attachments if one.name == RECEIPT), None)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from idverify.core.types import credential_type
 from idverify.core.values import jpeg
 from idverify.errors import Conflict, DocumentError, NotFound, Unavailable, Unprocessable
 from idverify.formats.carriers import FORMATS
+from idverify.formats.pdf.attachments import CREDENTIAL, RECEIPT
 from idverify.ledger.commitment import Record
 from idverify.services import letter_reread
 from idverify.services.another_token import on_another_token
@@ -36,8 +37,6 @@ from idverify.stores.transaction import Transaction
 from idverify.stores.vault import PersonKey, SealBroken, place
 from idverify.stores.writes import Change, IndexOf, ShardOf, WriteSet
 
-CREDENTIAL_NAME: Final = "credential.sdjwt"
-RECEIPT_NAME: Final = "receipt.tlog-proof"
 _UNKNOWN: Final = "There is no such letter."
 _WITHDRAWN: Final = "This copy was withdrawn before its letter was made. Ask for a new one."
 
@@ -233,7 +232,7 @@ async def _drawn(office: Office, row: Any, said: Mapping[str, Any], receipt: byt
     level = "L" if choices.portrait else "M"
     code: bytes = await office.sandbox.do("write-code", {"text": said["code"], "form": "svg", "level": level})
     pictures = {"code": code} | ({"portrait": jpeg(claims["picture"])} if content.has_photo else {})
-    attachments = {CREDENTIAL_NAME: said["credential"].encode(), RECEIPT_NAME: receipt}
+    attachments = {CREDENTIAL: said["credential"].encode(), RECEIPT: receipt}
     page = office.letterhead.html(content)
     drawn: bytes = await office.sandbox.do(
         "render-letter", {"html": page, "pictures": pictures, "attachments": attachments, "at": office.clock.now()}

@@ -11,7 +11,8 @@ from importlib.resources import files
 from typing import Any, Final
 
 from idverify.core.letter import LetterContent
-from idverify.formats.pdf.render import CREDENTIAL, RECEIPT, render
+from idverify.formats.pdf.attachments import CREDENTIAL, RECEIPT
+from idverify.formats.pdf.render import render
 from idverify.formats.qr_image import write_code
 from idverify.web.letter.letterhead import PrintedLetterhead
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from idverify.formats import pdf
-from idverify.formats.pdf.render import CREDENTIAL, RECEIPT, render
+from idverify.formats.pdf.attachments import CREDENTIAL, RECEIPT
+from idverify.formats.pdf.render import render
 from idverify.formats.qr_image import write_code
 from tests.simulators import code_world as code
 from tests.simulators import credential_world as world

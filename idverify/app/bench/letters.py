@@ -18,7 +18,8 @@ from hsm.rows import Pair, Row, row
 from idverify.app.bench.effort import Effort
 from idverify.app.bench.programs import cost_of
 from idverify.core.letter import LetterContent
-from idverify.formats.pdf.render import CREDENTIAL, RECEIPT, SCHEME, VARIANT, render
+from idverify.formats.pdf.attachments import CREDENTIAL, RECEIPT
+from idverify.formats.pdf.render import SCHEME, VARIANT, render
 from idverify.formats.qr_image import write_code
 from idverify.web.letter.letterhead import PrintedLetterhead
 

@@ -23,8 +23,6 @@ SCHEME: Final = "picture:"
 MAX_HTML: Final = 512 * 1024
 MAX_PICTURE: Final = 256 * 1024
 MOST_PAGES: Final = 7  # A4 pages that whoever reads a letter will draw (``qr_image.MAX_PIXELS`` at 216 dpi)
-CREDENTIAL: Final = "credential.sdjwt"
-RECEIPT: Final = "receipt.tlog-proof"
 
 
 def render(html: str, pictures: Mapping[str, bytes], attachments: Mapping[str, bytes], at: int) -> bytes:

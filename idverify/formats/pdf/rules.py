@@ -21,12 +21,11 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from idverify.core.verdict import CheckId
 from idverify.errors import DocumentError
+from idverify.formats.pdf.attachments import CREDENTIAL, RECEIPT
 from idverify.formats.pdf.found import Attachment
 
 MOST_OBJECTS: Final = 20_000
 MAX_ATTACHED: Final = 64 * 1024
-CREDENTIAL: Final = "credential.sdjwt"
-RECEIPT: Final = "receipt.tlog-proof"
 
 _SUBFILTER: Final = "/ETSI.CAdES.detached"
 _END: Final = re.compile(rb"startxref[\r\n]+\d+[\r\n]+%%EOF[\r\n]{0,2}\Z")

@@ -12,7 +12,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from idverify.core.verdict import CheckId, Outcome, Result
 from idverify.errors import DocumentError
-from idverify.formats.pdf.render import CREDENTIAL, MOST_PAGES, render
+from idverify.formats.pdf.attachments import CREDENTIAL
+from idverify.formats.pdf.render import MOST_PAGES, render
 from idverify.formats.qr_image import write_code
 from idverify.sandbox.workers import open_workers
 from idverify.services.letter_checks import stated_by
