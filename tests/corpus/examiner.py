@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -18,6 +21,8 @@ from idverify.services.verify import Submission
 from tests.corpus.layout import Case, file_of, load
 from tests.corpus.verified import Broken, broken, verifier
 from tests.simulators import credential_world as world
+
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 
 
 def forget() -> None:
@@ -54,6 +59,15 @@ class Examiner:
     def hostile(self) -> Sequence[Case]:
         """The cases that break a rule."""
         return tuple(case for case in self.cases if case.breaks)
+
+    def require_page(self, heading: str) -> None:
+        """docs/formats.md lists below it each rule with its check, clause and number of documents, and no other."""
+        section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+        listed = [line for line in section.partition("\n### Rules\n")[2].splitlines() if line.startswith("| `")]
+        counted = Counter(case.breaks for case in self.hostile if case.breaks)
+        assert set(listed) == {
+            f"| `{rule.check}` | `{rule.name}` | {rule.clause} | {many} |" for rule, many in counted.items()
+        }
 
     def params(self) -> list[object]:
         """A parameter for each case, named by its file."""

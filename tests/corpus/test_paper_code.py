@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +21,6 @@ from tests.corpus.knockout import Step, steps, switch_off
 from tests.corpus.layout import Case, file_of, files, stored
 
 FOLDER = make_paper_code.FOLDER
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 EXAMINER = Examiner(FOLDER, make_paper_code.TRUST, None)
 AT_LEAST = 15
 
@@ -53,12 +50,7 @@ def test_files_are_what_the_script_makes() -> None:
 
 def test_the_page_has_every_rule() -> None:
     """docs/formats.md lists each rule with its check, its clause and the number of its documents, and no other."""
-    section = PAGE.read_text().partition("\n## Paper code\n")[2].partition("\n## ")[0]
-    listed = [line for line in section.partition("\n### Rules\n")[2].splitlines() if line.startswith("| `")]
-    counted = Counter(case.breaks for case in EXAMINER.hostile if case.breaks)
-    due = {f"| `{rule.check}` | `{rule.name}` | {rule.clause} | {many} |" for rule, many in counted.items()}
-
-    assert set(listed) == due
+    EXAMINER.require_page("Paper code")
 
 
 @pytest.mark.parametrize("case", EXAMINER.params())
