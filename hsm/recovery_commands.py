@@ -10,7 +10,7 @@ from typing import Any
 from hsm import recovery
 from hsm.client import Hsm
 from hsm.config import TokenConfig
-from hsm.errors import HsmDecryptFailed, HsmPolicy
+from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmSharesRefused
 from hsm.keys import Algorithm
 from hsm.private import create_private
 from hsm.shares import read_share
@@ -37,7 +37,11 @@ def options(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]
 
 
 async def recovery_key(arguments: Namespace) -> Outcome:
-    """Make one. The shares are in no output and no log: each goes into a file of its own, to be printed and deleted."""
+    """Make one. The shares are in no output and no log: each goes into a file of its own, to be printed and deleted.
+
+    The public half is written last, when the files have been read back and make the other half: nothing is ever sealed
+    to a key whose shares are not whole.
+    """
     for path in (arguments.public, arguments.shares):
         if path.exists():
             raise HsmPolicy(f"Expected nothing at {path}, got something that is there. Choose another place.")
@@ -47,8 +51,19 @@ async def recovery_key(arguments: Namespace) -> Outcome:
         file = arguments.shares / f"share-{share.number}"
         create_private(file, share.text() + "\n")
         files.append(str(file))
+    _require_way_back(key, [Path(file) for file in files[: arguments.needed]])
     arguments.public.write_bytes(key.pem())
     return True, [{"id": key.id.hex(), "needed": arguments.needed, "public": str(arguments.public), "shares": files}]
+
+
+def _require_way_back(key: recovery.RecoveryKey, files: list[Path]) -> None:
+    """The shares as they were written open what the public half seals. `HsmSharesRefused` where they do not."""
+    opened = recovery.recover([read_share(file.read_text(encoding="ascii")) for file in files])
+    if opened.key != key:
+        raise HsmSharesRefused(
+            f"Expected shares of the recovery key {key.id.hex()}, got those of {opened.key.id.hex()} from the files. "
+            "Delete them and make another key."
+        )
 
 
 async def recover(arguments: Namespace) -> Outcome:

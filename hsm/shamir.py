@@ -7,16 +7,16 @@ value of each byte's polynomial at `x`, and the secret is the value at 0.
 import secrets
 from collections.abc import Mapping
 
-MOST = 255
-"""Shares at most: 0 is where the secret is."""
+FEWEST, MOST = 2, 255
+"""Shares needed at the least, and shares at most: 0 is where the secret is."""
 
 _POLYNOMIAL = 0x11B
 
 
 def split(secret: bytes, needed: int, total: int) -> dict[int, bytes]:
     """Shares numbered from 1, each as long as the secret. Raises `ValueError` unless 2 <= needed <= total <= 255."""
-    if not 2 <= needed <= total <= MOST:
-        raise ValueError(f"Expected 2 <= needed <= total <= {MOST}, got {needed} of {total}.")
+    if not FEWEST <= needed <= total <= MOST:
+        raise ValueError(f"Expected {FEWEST} <= needed <= total <= {MOST}, got {needed} of {total}.")
     coefficients = [secret, *(secrets.token_bytes(len(secret)) for _ in range(needed - 1))]
     return {x: _values(coefficients, x) for x in range(1, total + 1)}
 

@@ -59,7 +59,13 @@ def read_share(text: str) -> Share:
         )
     if body[0] != _VERSION:
         raise HsmSharesRefused(f"Expected a share of version {_VERSION}, got {body[0]}. Use a newer program.")
-    return Share(body[1:9], body[9], body[10], body[11:])
+    share = Share(body[1:9], body[9], body[10], body[11:])
+    if share.needed < shamir.FEWEST or share.number < 1:
+        raise HsmSharesRefused(
+            f"Expected a share numbered from 1 of which {shamir.FEWEST} or more are needed, got number {share.number} "
+            f"of which {share.needed} are. Nobody makes such shares: leave it out."
+        )
+    return share
 
 
 def share_out(secret: bytes, key_id: bytes, needed: int, total: int) -> list[Share]:

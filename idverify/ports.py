@@ -95,8 +95,10 @@ class Custodian(Protocol):
 
     Each token has keys of its own. ``wrapping_keys`` are the ids of those that a person's key should be wrapped under:
     of every token, and of the recovery key, which nothing on line can open. ``lookup_keys`` are those of look-ups.
+    ``recovery_key`` is the recovery key's id, if there is one.
     """
 
+    recovery_key: bytes | None
     wrapping_keys: frozenset[bytes]
     lookup_keys: frozenset[bytes]
 
@@ -107,7 +109,10 @@ class Custodian(Protocol):
         """
 
     async def unwrap(self, name: bytes, wrapped: Mapping[bytes, bytes]) -> bytes:
-        """The key that ``wrap`` took under this name, by whichever token there is."""
+        """The key that ``wrap`` took under this name, by whichever token there is.
+
+        ``Unavailable`` with none there; ``SealBroken`` for a wrapping that was changed.
+        """
 
     async def blind(self, value: bytes) -> Mapping[bytes, bytes]:
         """HMAC-SHA256 under the look-up key of every token that is there, 32 bytes each, by id of the key."""

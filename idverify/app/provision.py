@@ -300,44 +300,50 @@ async def _keys_of_further(
         await _certify(config, store, certified, clock, told)
 
 
-async def further_tokens(config: Config, told: Callable[[str], None]) -> None:
-    """Make what further tokens lack and wrap everybody's key for them, as every ``up`` does."""
-    await _equip(config, None, told)
+async def further_tokens(config: Config, told: Callable[[str], None]) -> bool:
+    """Make what further tokens lack and wrap everybody's key for them, as every ``up`` does; whether all opened."""
+    return await _equip(config, None, told)
 
 
-async def recover_people(config: Config, shares: Sequence[str], told: Callable[[str], None]) -> None:
+async def recover_people(config: Config, shares: Sequence[str], told: Callable[[str], None]) -> bool:
     """Bring everybody's keys from the recovery key to the tokens that are configured now, which may be new ones.
 
-    ``shares`` as people typed them. Raises ``SetupError`` that says which of them is wrong.
+    Whether all opened. ``shares`` as people typed them. Raises ``SetupError`` that says which of them is wrong.
     """
     try:
         recovered = recover([read_share(share) for share in shares])
     except HsmError as error:
         raise SetupError(str(error), "Then run it again.") from error
-    await _equip(config, recovered, told)
+    return await _equip(config, recovered, told)
 
 
-async def _equip(config: Config, recovered: Recovered | None, told: Callable[[str], None]) -> None:
+async def _equip(config: Config, recovered: Recovered | None, told: Callable[[str], None]) -> bool:
     upgrade_existing(config.location)
     clock = SystemClock()
     async with open_store(config.location, clock) as store:
         require_same_deployment(config, await load_deployment(store))
         try:
             await _further_keys(config, store, clock, told)
-            await _wrap_again(config, store, told, recovered)
+            return await _wrap_again(config, store, told, recovered)
         except HsmError as error:
             raise at_start(error) from error
 
 
 async def _wrap_again(
     config: Config, store: Store, told: Callable[[str], None], recovered: Recovered | None = None
-) -> None:
-    """People's keys for tokens and a recovery key that they are not wrapped for yet."""
+) -> bool:
+    """People's keys for tokens and a recovery key that they are not wrapped for yet; whether all of them opened."""
     async with open_tokens(config, store, recovered) as tokens:
         vault = Vault(tokens.custodian, system_entropy)
         wrapped = await wrap_again(store, vault, tokens.custodian)
         if wrapped.keys or wrapped.lookups:
             told(f"People's keys wrapped again: {wrapped.keys}; look-ups added: {wrapped.lookups}.")
+        for person in sorted(wrapped.broken):
+            told(
+                f"The key of the person with the id {person.hex()} does not open, or opens nothing of theirs: "
+                "a row was changed. It is left as it is; bring its row back from a backup, then run it again."
+            )
+    return not wrapped.broken
 
 
 async def _certify(

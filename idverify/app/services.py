@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -289,6 +290,8 @@ async def _catch_up(office: Office) -> None:
     wrapped = await wrap_again(office.store, office.vault, office.custodian)
     if wrapped.keys or wrapped.lookups or wrapped.twice:
         log.info("wrapped_again", keys=wrapped.keys, lookups=wrapped.lookups, twice=wrapped.twice)
+    if wrapped.broken:
+        log.warning("keys_do_not_open", people=sorted(str(UUID(bytes=person)) for person in wrapped.broken))
 
 
 async def _watch_certificates(office: Office) -> None:

@@ -34,6 +34,7 @@ from idverify.ports import TokenStanding
 from idverify.services.doors import SECRET_LABEL, SECRET_NAME
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
 from idverify.services.urgency import Urgency, urgency
+from idverify.stores.vault import SealBroken
 
 T = TypeVar("T")
 SHARE_SECONDS: Final = 5.0
@@ -235,6 +236,7 @@ class HsmCustodian:
         self._tokens, self._recovery, self._kept = tokens, recovery, kept
         self._wrapping, self._lookup = keys.of_role(WRAPPING_ROLE), keys.of_role(LOOKUP_ROLE)
         self.lookup_keys = frozenset(self._lookup.values())
+        self.recovery_key = None if recovery is None else recovery.id
         offline = () if recovery is None else (recovery.id,)
         self.wrapping_keys = frozenset((*self._wrapping.values(), *offline))
 
@@ -248,12 +250,26 @@ class HsmCustodian:
         return wrapped
 
     async def unwrap(self, name: bytes, wrapped: Mapping[bytes, bytes]) -> bytes:
-        """By one token that is there, the one with the least to do first; in a recovery, by the key of the shares."""
-        if self._recovered is not None and (sealed := wrapped.get(self._recovered.key.id)) is not None:
-            try:
-                return self._recovered.open(sealed, name)
-            except HsmError as error:
-                raise during_work(error) from error
+        """By one token that is there, the one with the least to do first; in a recovery, by the key of the shares.
+
+        Anybody can seal something to the recovery key: where a token opens the key as well, both must say the same.
+        """
+        sealed = None if self._recovered is None else wrapped.get(self._recovered.key.id)
+        if self._recovered is None or sealed is None:
+            return await self._by_a_token(wrapped)
+        try:
+            opened = self._recovered.open(sealed, name)
+        except HsmDecryptFailed as error:
+            raise SealBroken(str(error)) from error
+        try:
+            by_token = await self._by_a_token(wrapped)
+        except Unavailable:
+            return opened
+        if by_token != opened:
+            raise SealBroken(f"What is sealed to the recovery key is not the key that a token has for {name.hex()}.")
+        return opened
+
+    async def _by_a_token(self, wrapped: Mapping[bytes, bytes]) -> bytes:
         last: IdverifyError = Unavailable(_NONE_THERE)
         able = [token for token, key in self._wrapping.items() if key in wrapped]
         for token in sorted(able, key=self._burden):
@@ -322,7 +338,7 @@ def during_work(error: HsmError) -> IdverifyError:
         case HsmOutcomeUnknown():
             return OutcomeUnknown("The HSM was cut off. Ask again with the same idempotency key.")
         case HsmDecryptFailed():
-            return IdverifyError("A stored key does not open under the HSM's key: the row was changed.")
+            return SealBroken("A stored key does not open under the HSM's key: the row was changed.")
         case HsmKeyRefused():
             return Unavailable("The key may not be used any more, or not yet; nothing was signed. It must be replaced.")
         case _:

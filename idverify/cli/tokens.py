@@ -13,8 +13,8 @@ from idverify.config import load
 def wrap(data: Path, *, json: bool) -> int:
     """Make what further tokens lack, and wrap everybody's key for each."""
     told: list[str] = []
-    asyncio.run(further_tokens(load(data), told.append))
-    return _say(told, json=json)
+    whole = asyncio.run(further_tokens(load(data), told.append))
+    return _say(told, whole=whole, json=json)
 
 
 def recover(data: Path, shares: list[Path], *, json: bool) -> int:
@@ -25,14 +25,15 @@ def recover(data: Path, shares: list[Path], *, json: bool) -> int:
     except (OSError, UnicodeDecodeError) as wrong:
         raise WrongUsage(f"A share cannot be read ({wrong}).") from wrong
     told: list[str] = []
-    asyncio.run(recover_people(config, papers, told.append))
-    return _say(told, json=json)
+    whole = asyncio.run(recover_people(config, papers, told.append))
+    return _say(told, whole=whole, json=json)
 
 
-def _say(told: list[str], *, json: bool) -> int:
+def _say(told: list[str], *, whole: bool, json: bool) -> int:
+    """Exit 1 where somebody was left out."""
     if json:
-        print_json({"told": told})
-        return 0
-    for line in told or ["Nothing was missing."]:
-        say(line)
-    return 0
+        print_json({"told": told, "whole": whole})
+    else:
+        for line in told or ["Nothing was missing."]:
+            say(line)
+    return 0 if whole else 1

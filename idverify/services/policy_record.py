@@ -1,8 +1,8 @@
 """The rules in force, and the entry that a change of them leaves on the ledger.
 
 A rule is data: which keys each role may use, who may do what, what takes two people, which checks a verdict needs, whom
-we rely on, and who must have seen our log. Their digest is recorded at the first start, and at every start at which it
-has changed: nobody softens a rule for a day unseen.
+we rely on, who must have seen our log, and what everybody's key is wrapped to for recovery. Their digest is recorded at
+the first start, and at every start at which it has changed: nobody softens a rule for a day unseen.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def policy(office: Office) -> dict[str, Any]:
             for key, issuer in office.trust.issuers.items()
         },
         "log": office.log_book.policy_of(office.log.origin).text,
+        "recovery_key": None if office.custodian.recovery_key is None else office.custodian.recovery_key.hex(),
     }
 
 

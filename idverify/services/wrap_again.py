@@ -1,7 +1,8 @@
 """Wrapping what is there for tokens that were not there when it was written, and for a recovery key that came later.
 
 The same walk serves a new token, one that was away for a while, and the first start with a recovery key. Rows are added
-and never changed: a run that was cut off is simply run again.
+and never changed: a run that was cut off is simply run again. Whoever's key does not open is left out and named: one
+altered row holds up nobody else.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from idverify.services.sealed import unseal_details
 from idverify.stores import queries, tables
 from idverify.stores.store import Store
 from idverify.stores.transaction import Transaction
-from idverify.stores.vault import KEY_BYTES, Vault
+from idverify.stores.vault import KEY_BYTES, SealBroken, Vault
 from idverify.stores.writes import Insert, WriteSet
 
 PAGE: Final = 200
@@ -29,28 +30,32 @@ _TWICE: Final = "This travel document is on record with two people. Ask an opera
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """How many people got a further wrapping, how many a further look-up, and how many documents two people have."""
+    """How many people got a further wrapping, how many a further look-up, and how many documents two people have.
+
+    ``broken`` are the ids of the people whose key does not open, or opens nothing of theirs.
+    """
 
     keys: int
     lookups: int
     twice: int
+    broken: frozenset[bytes] = frozenset()
 
 
 async def wrap_again(store: Store, vault: Vault, custodian: Custodian) -> Wrapped:
     """Bring every person to every wrapping key and every look-up key that is there. Raises ``Unavailable``."""
     await keep_secret(store, custodian)
     keys, found, twice = 0, 0, 0
+    broken = set[bytes]()
     for wrapping_key in sorted(await custodian.wrap(b"", bytes(KEY_BYTES))):  # of the tokens that are there
-        keys += await _each(
-            store, queries.KEYS_TO_WRAP, {"wrapping_key_id": wrapping_key}, partial(_wrapped, store, vault)
-        )
+        asked = {"wrapping_key_id": wrapping_key}
+        keys += await _each(store, queries.KEYS_TO_WRAP, asked, partial(_wrapped, store, vault), broken)
     for lookup_key in sorted(await custodian.blind(b"")):
         asked = {"lookup_key_id": lookup_key}
         before = found
-        found += await _each(store, queries.LOOKUPS_TO_ADD, asked, partial(_looked_up, store, vault, custodian))
+        found += await _each(store, queries.LOOKUPS_TO_ADD, asked, partial(_looked_up, store, vault, custodian), broken)
         left: Sequence[Any] = await store.fetch(queries.LOOKUPS_TO_ADD, {**asked, "after": b"", "most": PAGE})
-        twice += len(left) if found > before else 0
-    return Wrapped(keys, found, twice)
+        twice += sum(row["id"] not in broken for row in left) if found > before else 0
+    return Wrapped(keys, found, twice, frozenset(broken))
 
 
 async def keep_secret(store: Store, custodian: Custodian) -> None:
@@ -70,18 +75,24 @@ async def keep_secret(store: Store, custodian: Custodian) -> None:
     await store.write(kept)
 
 
-async def _each(store: Store, query: Any, asked: dict[str, Any], work: Callable[[Any], Awaitable[bool]]) -> int:
-    """For how many people of a query, page after page, ``work`` had anything to do."""
+async def _each(
+    store: Store, query: Any, asked: dict[str, Any], work: Callable[[Any], Awaitable[bool]], broken: set[bytes]
+) -> int:
+    """For how many people of a query, page after page, ``work`` had anything to do; whose it could not is added."""
     done, after = 0, b""
     while page := await store.fetch(query, {**asked, "after": after, "most": PAGE}):
         for row in page:
-            done += await work(row)
+            try:
+                done += await work(row)
+            except SealBroken:
+                broken.add(row["id"])
         after = page[-1]["id"]
     return done
 
 
 async def _wrapped(store: Store, vault: Vault, row: Any) -> bool:
-    return await _added(store, row["id"], await vault.wrap_again(row["id"], row["wrapped_keys"]), tables.person_key)
+    rows = await vault.wrap_again(row["id"], row["wrapped_keys"], row["sealed"])
+    return await _added(store, row["id"], rows, tables.person_key)
 
 
 async def _looked_up(store: Store, vault: Vault, custodian: Custodian, row: Any) -> bool:

@@ -317,7 +317,7 @@ PERSON_BY_HANDLE: Final = _PERSON_WITH_KEY.where(person.c.handle == bindparam("h
 PERSON_BY_ID: Final = _PERSON_WITH_KEY.where(person.c.id == bindparam("id"))
 # Who has a key that is not wrapped under one that it should be; who is looked up by a document, but not on every token.
 KEYS_TO_WRAP: Final = (
-    select(person.c.id, wrapped_keys(person.c.id))
+    select(person.c.id, person.c.sealed, wrapped_keys(person.c.id))
     .where(
         person.c.id > bindparam("after"),
         ~exists().where(

@@ -64,12 +64,18 @@ class Vault:
         wrapped = await self._custodian.wrap(person_id, secret)
         return PersonKey(AESGCM(secret), self._entropy), _rows(person_id, wrapped)
 
-    async def wrap_again(self, person_id: bytes, wrapped_keys: str) -> tuple[Insert, ...]:
-        """Rows for the wrapping keys that were not there when the person was recorded, as far as they are there now."""
+    async def wrap_again(self, person_id: bytes, wrapped_keys: str, sealed: bytes) -> tuple[Insert, ...]:
+        """Rows for the wrapping keys that were not there when the person was recorded, as far as they are there now.
+
+        ``sealed`` are the person's details, which the key must open before it is wrapped: anybody can seal a key to
+        the recovery key. Raises ``SealBroken``.
+        """
         there = read_wrapped(wrapped_keys)
         if self._custodian.wrapping_keys <= there.keys():
             return ()
-        wrapped = await self._custodian.wrap(person_id, await self._custodian.unwrap(person_id, there))
+        secret = await self._custodian.unwrap(person_id, there)
+        PersonKey(AESGCM(secret), self._entropy).unseal(sealed, place("person", "sealed", person_id))
+        wrapped = await self._custodian.wrap(person_id, secret)
         return _rows(person_id, {key: value for key, value in wrapped.items() if key not in there})
 
     async def open(self, person_id: bytes, wrapped_keys: str) -> PersonKey:
@@ -99,7 +105,12 @@ class Vault:
 
 
 def read_wrapped(wrapped_keys: str) -> dict[bytes, bytes]:
-    """Wrappings by id of the wrapping key, from ``id:wrapped,id:wrapped`` in hexadecimal."""
+    """Wrappings by id of the wrapping key, from ``id:wrapped,id:wrapped`` in hexadecimal.
+
+    Raises ``SealBroken`` where there is none: whoever is erased has no other rows either.
+    """
+    if not wrapped_keys:
+        raise SealBroken("A person has no key any more: its rows were deleted, and nothing else of the person.")
     pairs = (pair.split(":") for pair in wrapped_keys.split(","))
     return {bytes.fromhex(key): bytes.fromhex(wrapped) for key, wrapped in pairs}
 

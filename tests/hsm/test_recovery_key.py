@@ -4,9 +4,13 @@ import asyncio
 import hashlib
 import itertools
 import json
+import operator
+import os
 import random
+import secrets
 import stat
 from base64 import b32encode
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -15,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsm import Algorithm, Hsm, HsmDecryptFailed, HsmPolicy, HsmSharesRefused, shamir
+from hsm import Algorithm, Hsm, HsmDecryptFailed, HsmPolicy, HsmSharesRefused, recovery_commands, shamir
 from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
+from hsm.private import create_private
 from hsm.recovery import RecoveryKey, make, recover
 from hsm.shares import Share, read_share, share_out
 
@@ -50,6 +55,35 @@ def test_one_share_too_few_fits_every_secret() -> None:
     """With one share of two, each of the 256 values of a byte has exactly one second share that leads to it."""
     first = shamir.split(b"\x2a", 2, 2)[1]
     assert {shamir.combine({1: first, 2: bytes([y])})[0] for y in range(256)} == set(range(256))
+
+
+@pytest.mark.parametrize("needed", [2, 3, 5])
+def test_what_hides_the_secret_is_drawn_anew(needed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random coefficient for each byte and each share needed but one; with another draw every share is another."""
+    drawn: list[bytes] = []
+
+    def draw(size: int) -> bytes:
+        drawn.append(os.urandom(size))
+        return drawn[-1]
+
+    monkeypatch.setattr(secrets, "token_bytes", draw)
+    once, again = shamir.split(SECRET, needed, 5), shamir.split(SECRET, needed, 5)
+    assert [len(one) for one in drawn] == [len(SECRET)] * 2 * (needed - 1)
+    assert len({SECRET, *once.values(), *again.values()}) == 11
+    at_one = [bytes(a ^ b for a, b in zip(SECRET, shares[1], strict=True)) for shares in (once, again)]
+    halves = drawn[: needed - 1], drawn[needed - 1 :]
+    assert at_one == [bytes(map(_sum, zip(*half, strict=True))) for half in halves]
+
+
+def _sum(column: tuple[int, ...]) -> int:
+    return reduce(operator.xor, column)
+
+
+def test_one_share_too_few_gives_another_secret() -> None:
+    """Of shares that were really made: what fewer of them make has nothing to do with the secret."""
+    shares = shamir.split(SECRET, 3, 5)
+    for chosen in itertools.combinations(shares, 2):
+        assert shamir.combine({number: shares[number] for number in chosen}) != SECRET
 
 
 @pytest.mark.parametrize(("needed", "total"), [(1, 3), (0, 3), (4, 3), (2, 256)])
@@ -130,6 +164,13 @@ def test_a_share_of_a_later_version() -> None:
         read_share(b32encode(body + hashlib.sha256(body).digest()[:7]).decode())
 
 
+@pytest.mark.parametrize(("needed", "number"), [(0, 1), (1, 1), (2, 0)])
+def test_a_share_that_nobody_makes(needed: int, number: int) -> None:
+    """Its checksum holds; its numbers are of no share."""
+    with pytest.raises(HsmSharesRefused, match="leave it out"):
+        read_share(Share(b"k" * 8, needed, number, SECRET).text())
+
+
 def test_shares_that_do_not_belong_together() -> None:
     """None, too few, the same twice, of two keys, two with one number: each is told with what to bring."""
     _, shares = make(3, 5)
@@ -142,6 +183,8 @@ def test_shares_that_do_not_belong_together() -> None:
         recover([shares[0], shares[1], shares[0]])
     with pytest.raises(HsmSharesRefused, match=f"number 4 of the key {others[3].key_id.hex()}"):
         recover([*shares[:2], others[3]])
+    with pytest.raises(HsmSharesRefused, match="Sort the papers"):
+        recover([*shares[:2], Share(shares[2].key_id, 2, 3, shares[2].value)])
     with pytest.raises(HsmSharesRefused, match="number 1, got two"):
         recover([*shares[:3], Share(shares[0].key_id, 3, 1, bytes(32))])
 
@@ -173,6 +216,19 @@ def test_the_shares_are_in_files_alone(tmp_path: Path, capsys: pytest.CaptureFix
         assert stat.S_IMODE(Path(paper).stat().st_mode) == 0o600
     again = ["recovery-key", "--needed", "2", "--total", "3", "--public", str(tmp_path / "recovery.pem")]
     assert main([*again, "--shares", str(tmp_path / "more")]) == USAGE
+
+
+def test_no_public_half_without_its_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written is read back and put together; a file that is of another key leaves no public half behind."""
+    others = make(2, 3)[1]
+
+    def swapped(path: Path, _text: str) -> None:
+        create_private(path, others[int(path.name.partition("-")[2]) - 1].text() + "\n")
+
+    monkeypatch.setattr(recovery_commands, "create_private", swapped)
+    asked = ["recovery-key", "--needed", "2", "--total", "3", "--public", str(tmp_path / "recovery.pem")]
+    assert main([*asked, "--shares", str(tmp_path / "shares")]) == COULD_NOT_TELL
+    assert not (tmp_path / "recovery.pem").exists()
 
 
 @pytest.mark.softhsm

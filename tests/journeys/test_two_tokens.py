@@ -188,5 +188,9 @@ async def _lose(place: Place, pid: int) -> None:
 
 def _workers_with(pid: int, label: str) -> list[int]:
     """The service's signer processes that serve the token of this label."""
-    environments = {worker: Path(f"/proc/{worker}/environ").read_bytes() for worker in workers_of(pid)}
-    return [worker for worker, environment in environments.items() if f"/{label}/".encode() in environment]
+    serving = []
+    for worker in workers_of(pid):
+        with contextlib.suppress(FileNotFoundError):  # it found its token gone and ended while we looked
+            if f"/{label}/".encode() in Path(f"/proc/{worker}/environ").read_bytes():
+                serving.append(worker)
+    return serving

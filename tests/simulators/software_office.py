@@ -20,7 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding, aes_key_wrap_with_padding
+from cryptography.hazmat.primitives.keywrap import (
+    InvalidUnwrap,
+    aes_key_unwrap_with_padding,
+    aes_key_wrap_with_padding,
+)
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idverify.app.checkpoint_signers import checkpoint_signers
@@ -63,7 +67,7 @@ from idverify.stores.ledger import StoredLedger
 from idverify.stores.open import Location, open_store
 from idverify.stores.schema import upgrade
 from idverify.stores.store import Store
-from idverify.stores.vault import Vault
+from idverify.stores.vault import SealBroken, Vault
 from idverify.web.letter.letterhead import PrintedLetterhead
 from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
@@ -104,6 +108,7 @@ class SoftToken:
 
     name: str
     away: IdverifyError | None = None
+    recovery_key: bytes | None = None
     wrapping_keys: frozenset[bytes] = frozenset({b"wrapping"})
     lookup_keys: frozenset[bytes] = frozenset({b"lookup.."})
     notes: list[bytes] = field(default_factory=list)
@@ -155,7 +160,10 @@ class SoftToken:
     async def unseal(self, sealed: bytes) -> bytes:
         """What ``seal`` took."""
         self._require_here()
-        return aes_key_unwrap_with_padding(self._secret, sealed)
+        try:
+            return aes_key_unwrap_with_padding(self._secret, sealed)
+        except InvalidUnwrap as broken:
+            raise SealBroken("The wrapping was changed.") from broken
 
     async def make_sealed(self) -> tuple[bytes, bytes]:
         """Its seed is sealed like any secret."""

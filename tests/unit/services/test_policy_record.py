@@ -35,9 +35,9 @@ async def test_the_first_start_records_the_rules(served: SoftwareOffice) -> None
     assert await _entries(served.office) == 1
 
 
-@pytest.mark.parametrize("changed", ["keys", "two people", "issuers", "log"])
+@pytest.mark.parametrize("changed", ["keys", "two people", "issuers", "log", "recovery key"])
 async def test_a_change_is_recorded(served: SoftwareOffice, changed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weaker keys, one person instead of two, somebody else to rely on, other witnesses: each leaves an entry."""
+    """Weaker keys, one person for two, others to rely on, other witnesses, another recovery key: an entry each."""
     office: Any = served.office
     match changed:
         case "keys":
@@ -51,6 +51,8 @@ async def test_a_change_is_recorded(served: SoftwareOffice, changed: str, monkey
         case "log":
             other = replace(office.log_book.policy_of(office.log.origin), text="quorum none\n")
             monkeypatch.setattr(LogBook, "policy_of", lambda _book, _origin: other)
+        case "recovery key":
+            monkeypatch.setattr(served.token, "recovery_key", b"theirs..")
 
     assert await record_policy(office)
 

@@ -15,6 +15,7 @@ from idverify.errors import TokenAway, Unavailable
 from idverify.services.wrap_again import Wrapped, wrap_again
 from idverify.stores import tables
 from idverify.stores.vault import Vault
+from tests.simulators.databases import changed
 from tests.simulators.service import DETAILS
 from tests.simulators.software_office import SoftwareOffice, software_office
 
@@ -27,6 +28,7 @@ class TwoTokens:
     def __init__(self, first: SoftwareOffice) -> None:
         self._first, self.away = first.token, set[bytes]()
         self._secret = os.urandom(32)
+        self.recovery_key: bytes | None = None
         self.wrapping_keys = self._first.wrapping_keys | {b"second"}
         self.lookup_keys = self._first.lookup_keys | {b"second"}
 
@@ -106,3 +108,16 @@ async def test_a_token_that_is_away_is_left_for_later(served: SoftwareOffice) ->
         await wrap_again(served.office.store, vault, two)
     two.away = set()
     assert await wrap_again(served.office.store, vault, two) == Wrapped(1, 1, 0)
+
+
+async def test_one_altered_row_holds_up_nobody_else(served: SoftwareOffice, tmp_path: Path) -> None:
+    """Whose key does not open is named and left as it was; everybody else is brought along, before and behind."""
+    for number in ("ONE000001", "TWO000002", "THREE0003"):
+        await _recorded(served, number)
+    store, two = served.office.store, TwoTokens(served)
+    first, second, _ = [row["id"] for row in await store.fetch(select(tables.person.c.id).order_by("id"), {})]
+    database = tmp_path / "idverify.sqlite"
+    assert changed(database, "UPDATE person_key SET wrapped = zeroblob(40) WHERE person_id = :id", {"id": first}) == 1
+    assert changed(database, "DELETE FROM person_key WHERE person_id = :id", {"id": second}) == 1
+    assert await wrap_again(store, Vault(two, os.urandom), two) == Wrapped(1, 1, 0, frozenset({first, second}))
+    assert await _keys(served) == [b"second", b"wrapping", b"wrapping"]

@@ -20,6 +20,7 @@ HERE = place("person", "sealed", PERSON)
 class SoftwareCustodian:
     """Wraps with a key in memory; counts how often it was asked to unwrap."""
 
+    recovery_key: bytes | None = None
     wrapping_keys = frozenset({b"wrapping"})
     lookup_keys = frozenset({b"lookup"})
 
@@ -193,11 +194,26 @@ async def test_memory_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) 
 async def test_a_key_is_wrapped_again_for_a_token_that_came_later(shelf: Shelf) -> None:
     """Only for the wrapping keys that it is not wrapped under yet; what was sealed opens by either."""
     sealed = (await shelf.add(PERSON)).seal(b"Anna", HERE)
-    assert await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON]) == ()
+    assert await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON], sealed) == ()
 
     shelf.custodian.wrapping_keys |= {b"second"}
-    rows = await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON])
+    rows = await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON], sealed)
     assert [(row.row["person_id"], row.row["wrapping_key_id"]) for row in rows] == [(PERSON, b"second")]
     both = f"{shelf.wrapped[PERSON]},{wrapped_keys(rows)}"
-    assert await shelf.vault.wrap_again(PERSON, both) == ()
+    assert await shelf.vault.wrap_again(PERSON, both, sealed) == ()
     assert (await Vault(shelf.custodian, os.urandom).open(PERSON, both)).unseal(sealed, HERE) == b"Anna"
+
+
+async def test_a_key_that_opens_nothing_of_the_person_is_wrapped_for_nobody(shelf: Shelf) -> None:
+    """Whoever can write rows, and not use a token, can put a key of theirs where the recovery key's wrapping was."""
+    await shelf.add(PERSON)
+    of_another = (await shelf.add(OTHER)).seal(b"Anna", HERE)
+    shelf.custodian.wrapping_keys |= {b"second"}
+    with pytest.raises(SealBroken):
+        await shelf.vault.wrap_again(PERSON, shelf.wrapped[PERSON], of_another)
+
+
+async def test_a_person_whose_key_rows_are_gone(shelf: Shelf) -> None:
+    """It is said as what it is, and opens nothing."""
+    with pytest.raises(SealBroken, match="no key any more"):
+        await shelf.vault.open(PERSON, "")
