@@ -10,9 +10,10 @@ from pathlib import Path
 
 from hsm.client import Hsm
 from hsm.config import TokenConfig
-from hsm.errors import HsmBusy, HsmInventoryRefused, HsmPolicy
-from hsm.inventory import FORMAT, SIGNER_LABEL, Inventory, read, render, signer_among, to_be_signed
+from hsm.errors import HsmBusy, HsmPolicy
+from hsm.inventory import FORMAT, Inventory, read, render, to_be_signed
 from hsm.keys import Algorithm, KeyInfo
+from hsm.signer import SIGNER_LABEL, proven_signer, signer_among
 
 Clock = Callable[[], float]
 """Unix seconds now."""
@@ -62,11 +63,7 @@ async def opened(token: TokenConfig, path: Path, *, clock: Clock = time.time) ->
     """The book of a token that has one. Its keys may be used whatever their stage: this is how they change it."""
     with _alone(path):
         async with Hsm(replace(token, writable=True, inventory=None)) as hsm:
-            signer = signer_among(await hsm.inventory())
-            if signer is None:
-                raise HsmInventoryRefused(
-                    "Expected a token with an inventory key, got one without. Run `python -m hsm inventory --start`."
-                )
+            signer, _ = await proven_signer(await hsm.inventory(), hsm.sign)
             book = Book(hsm, path, signer, clock)
             await book.load()
             yield book
@@ -87,6 +84,7 @@ async def started(
             signer = signer_among(await hsm.inventory())
             if signer is None:
                 signer = await hsm.generate(Algorithm.ES256, SIGNER_LABEL)
+            await proven_signer([signer], hsm.sign)
             book = Book(hsm, path, signer, clock)
             count = await hsm.count()
             if count and not again:

@@ -115,4 +115,14 @@ def check_transcript(content: bytes, spki: bytes, name: str) -> dict[str, Any]:
     proof = told["proof_of_possession"]
     if key.public_key is not None:
         verify_signature(key.public_key, PROOF + bytes.fromhex(proof["challenge"]), bytes.fromhex(proof["signature"]))
+    if len(confirmed_in(told)) < told["quorum"]:
+        raise HsmInventoryRefused(
+            f"Expected {told['quorum']} witnesses in {name} to have confirmed, got {len(confirmed_in(told))}. "
+            "It is no transcript of a ceremony that came to its end."
+        )
     return told
+
+
+def confirmed_in(told: dict[str, Any]) -> list[str]:
+    """The names of the witnesses of a transcript who confirmed."""
+    return [one["name"] for one in told["witnesses"] if one["confirmed"] is not None]

@@ -5,10 +5,11 @@ from typing import Final
 
 from hsm.entries import Entry, rfc3339
 from hsm.findings import Finding
-from hsm.inventory import SIGNER_LABEL, Inventory
+from hsm.inventory import Inventory
 from hsm.keys import KeyInfo
 from hsm.lifecycle import Stage, alarm
-from hsm.rules import strange
+from hsm.rules import is_half, strange
+from hsm.signer import SIGNER_LABEL
 
 _UNFINISHED: Final = {
     Stage.GENERATED: "Finish its ceremony: run `python -m hsm ceremony` with the same role again.",
@@ -31,7 +32,7 @@ def check(inventory: Inventory, keys: Iterable[KeyInfo], count: int, at: float) 
 
 
 def _entry(entry: Entry, there: list[KeyInfo], at: int) -> Finding:
-    for rule in (_planned, _gone, _missing, _strange, _certificate):
+    for rule in (_planned, _gone, _missing, _half, _strange, _certificate):
         finding = rule(entry, there, at)
         if finding is not None:
             return finding
@@ -62,6 +63,13 @@ def _missing(entry: Entry, there: list[KeyInfo], _: int) -> Finding | None:
         return None
     cure = "Bring the right token, or restore it. If the key is lost for good, enter that with `destroy`."
     return Finding(entry.label, False, f"{entry.stage}, and not on the token ({_hex(entry.id)})", cure)
+
+
+def _half(entry: Entry, there: list[KeyInfo], _: int) -> Finding | None:
+    if entry.sealed or not any(key.id == entry.id and is_half(key) for key in there):
+        return None
+    cure = "Restore the token from a backup and find out who changed it, or `rotate` the key."
+    return Finding(entry.label, False, f"{entry.stage}, and without its public half on the token", cure)
 
 
 def _strange(entry: Entry, there: list[KeyInfo], _: int) -> Finding | None:

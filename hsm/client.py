@@ -27,7 +27,8 @@ from hsm.health import BreakerState, HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
 from hsm.pool import Pool
 from hsm.rules import KeyRules, rules_of
-from hsm.sealed import FROM_SEED, SEED_SIZE, SealedKey
+from hsm.sealed import FROM_SEED, SEALED_SIZES, SealedKey
+from hsm.signer import proven_signer
 from hsm.supervisor import Supervisor
 from hsm.verify import verify_signature
 
@@ -84,7 +85,13 @@ class Hsm:
         Raises `HsmInventoryRefused` or `HsmKeyRefused`, and then goes on with what was read before.
         """
         if self._token.inventory is not None:
-            self._rules = rules_of(self._token.inventory, await self.inventory(), await self.count())
+            keys, count = await self.inventory(), await self.count()
+            _, spki = await proven_signer(keys, self._sign_unguarded)
+            self._rules = rules_of(self._token.inventory, spki, keys, count)
+
+    def _sign_unguarded(self, key: bytes, message: bytes) -> asyncio.Future[bytes]:
+        """By the inventory key, which has no entry in what it signs."""
+        return self._submit(Op.SIGN, key, message, DEFAULT_TIMEOUT)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -176,6 +183,8 @@ class Hsm:
     ) -> bytes:
         """A signature by a key in software, verified before it leaves the worker; errors as of `open_sealed`."""
         body = join_pair(_sealed_pair(key), message)
+        if self._rules is not None:
+            self._rules.require_sealed(key.id, key.wrapping_key)
         return await self._submit(Op.SIGN_SEALED, key.wrapping_key, body, timeout, priority)
 
     async def wrap(
@@ -301,14 +310,14 @@ class Hsm:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
             raise HsmPolicy(f"Expected at most {BODY_MAX} bytes of input, got {len(body)}. Sign or seal a digest.")
-        if op is not Op.SIGN:  # which has been held against the rules with its `until`
+        if op not in {Op.SIGN, Op.SIGN_SEALED}:  # which have been held against the rules with more than the key
             self._require(op, key)
         return self._pool.submit(op, key, body, timeout, priority)
 
 
 def _sealed_pair(key: SealedKey) -> bytes:
     """Public key and sealed seed, once it is sure that the key is one that may be in software (`HsmPolicy`)."""
-    if len(key.sealed) != SEED_SIZE + 8:
-        raise HsmDecryptFailed(f"Expected {SEED_SIZE + 8} bytes of sealed seed, got {len(key.sealed)}.")
+    if len(key.sealed) not in SEALED_SIZES:
+        raise HsmDecryptFailed(f"Expected {SEALED_SIZES[-1]} bytes of sealed seed, got {len(key.sealed)}.")
     _ = key.algorithm
     return join_pair(key.public_key, key.sealed)

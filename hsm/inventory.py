@@ -1,15 +1,14 @@
 """The inventory: every key of a token with its stage, dates, certificate and provenance, in a file the token signs.
 
 The file lies beside the token and is plain JSON, `{"signed": ..., "signature": ...}`. It is signed (ES256) by a key
-of the token that signs nothing else, labelled `inventory`; whoever can write files but not use the token cannot
-change it. It must read exactly as it would be written: there is one rendering of each inventory, and no other is
-taken. `sequence` counts the changes, `previous` is the SHA-256 of the file before, and the whole file is exchanged by
-one rename, so that a crash leaves the old one or the new one. The token keeps the count, too, so that an older file is
-told from the newest; where it cannot, `inventory --check` says so.
+of the token that signs nothing else (`hsm.signer`); whoever can write files but not use the token cannot change it. It
+must read exactly as it would be written, but for the signature, of which ECDSA has two for every one. `sequence`
+counts the changes, `previous` is the SHA-256 of the file before, and the whole file is exchanged by one rename, so
+that a crash leaves the old one or the new one. The token keeps the count, too, so that an older file is told from the
+newest; where it cannot, `inventory --check` says so.
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,13 +16,10 @@ from typing import Any, Final, Self
 
 from hsm.entries import Entry, rfc3339, unix
 from hsm.errors import HsmInventoryRefused, HsmPolicy, HsmUnavailable
-from hsm.keys import Algorithm, KeyInfo
+from hsm.signer import SIGNER_LABEL
 from hsm.verify import verify_signature
 
 FORMAT: Final = "hsm-inventory/1"
-SIGNER_LABEL: Final = "inventory"
-"""Label of the key that signs inventories and transcripts, and nothing else."""
-
 FILE_NAME: Final = "inventory.json"
 _FILE_MAX: Final = 16 * 1024 * 1024  # bytes: some ten thousand keys
 
@@ -152,19 +148,3 @@ def _content(path: Path) -> bytes:
     if len(content) > _FILE_MAX:
         raise HsmInventoryRefused(f"Expected at most {_FILE_MAX} bytes in {path}, got more. Restore it from a backup.")
     return content
-
-
-def signer_among(keys: Iterable[KeyInfo]) -> KeyInfo | None:
-    """The key that signs the inventory, None when the token has none; `HsmInventoryRefused` when it has more.
-
-    One that was not born in the token is no such key: somebody else may sign with it.
-    """
-    found = [key for key in keys if key.label == SIGNER_LABEL and key.id]
-    if not found:
-        return None
-    if len(found) > 1 or not found[0].born_here or found[0].algorithm is not Algorithm.ES256:
-        raise HsmInventoryRefused(
-            f"Expected one ES256 key labelled {SIGNER_LABEL!r} that was born in the token, got {len(found)} of that "
-            "label. Find out who made the others, and remove them with the vendor's tool."
-        )
-    return found[0]

@@ -130,8 +130,8 @@ async def prove(book: Book, entry: Entry) -> dict[str, Any]:
     elif entry.algorithm is Algorithm.A256GCM:
         again = await book.hsm.decrypt(entry.id, await book.hsm.encrypt(entry.id, challenge))
     elif entry.algorithm is Algorithm.HS256:
-        await book.hsm.hmac(entry.id, challenge)
-        again = challenge
+        codes = [await book.hsm.hmac(entry.id, text) for text in (challenge, challenge, challenge[::-1])]
+        again = challenge if codes[0] == codes[1] != codes[2] else b""
     else:
         assert entry.public_key is not None
         signature = await book.hsm.sign(entry.id, PROOF + challenge)

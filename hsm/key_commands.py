@@ -5,12 +5,13 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from hsm import keeping
 from hsm.book import Book, opened, started
-from hsm.ceremony import Witnesses, check_transcript, hold
+from hsm.ceremony import Witnesses, check_transcript, confirmed_in, hold
 from hsm.certify import certify
 from hsm.check import check
 from hsm.client import Hsm
@@ -18,12 +19,13 @@ from hsm.commands import Outcome, token_of
 from hsm.config import TokenConfig
 from hsm.doctor import examine
 from hsm.entries import Entry
-from hsm.errors import HsmInventoryRefused, HsmPolicy
+from hsm.errors import HsmPolicy
 from hsm.findings import verdict
-from hsm.inventory import read, signer_among
+from hsm.inventory import read
 from hsm.key_rows import content_of, path_of, row_of
 from hsm.keys import Algorithm
 from hsm.lifecycle import Stage
+from hsm.signer import proven_signer
 
 
 async def doctor(arguments: Namespace) -> Outcome:
@@ -45,14 +47,10 @@ async def inventory(arguments: Namespace) -> Outcome:
             return True, [row_of(entry) for entry in book.now.entries] or [{"inventory": str(book.path), "keys": 0}]
     async with Hsm(token) as hsm:
         keys, count = await hsm.inventory(), await hsm.count()
-    if not arguments.check:
-        return all(key.born_here for key in keys), [key.to_json() for key in keys]
-    signer = signer_among(keys)
-    if signer is None or signer.public_key is None:
-        raise HsmInventoryRefused(
-            "Expected a token with an inventory key, got one without. Run `python -m hsm inventory --start`."
-        )
-    found, _ = read(path_of(arguments), signer.public_key, count)
+        if not arguments.check:
+            return all(key.born_here for key in keys), [key.to_json() for key in keys]
+        _, spki = await proven_signer(keys, hsm.sign)
+    found, _ = read(path_of(arguments), spki, count)
     findings = check(found, keys, count, time.time())
     return verdict(findings), [finding.to_json() for finding in findings]
 
@@ -61,7 +59,7 @@ async def ceremony(arguments: Namespace) -> Outcome:
     """Make a key before witnesses; holds when a quorum confirmed. Or check a transcript."""
     token = token_of(arguments)
     if arguments.verify is not None:
-        return await _verify(token, arguments.verify)
+        return await _verify(token, path_of(arguments), arguments.verify)
     if arguments.role is None:
         raise HsmPolicy("Expected --role, got none. Say what the key is for, such as doc-signer/pid.")
     witnesses = _witnesses(arguments)
@@ -105,15 +103,20 @@ async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | Non
     ]
 
 
-async def _verify(token: TokenConfig, path: Path) -> Outcome:
+async def _verify(token: TokenConfig, book: Path, path: Path) -> Outcome:
+    """Holds when the inventory names the transcript: one whose ceremony was cut off before that is void."""
     async with Hsm(token) as hsm:
-        signer = signer_among(await hsm.inventory())
-    if signer is None or signer.public_key is None:
-        raise HsmInventoryRefused("Expected a token with an inventory key, got one without. Name the right token.")
-    told = check_transcript(content_of(path), signer.public_key, str(path))
-    key = told["key"]
-    names = [one["name"] for one in told["witnesses"] if one["confirmed"]]
-    return True, [{"label": key["label"], "thumbprint": key["thumbprint"], "ended": told["ended"], "confirmed": names}]
+        keys, count = await hsm.inventory(), await hsm.count()
+        _, spki = await proven_signer(keys, hsm.sign)
+    content = content_of(path)
+    told = check_transcript(content, spki, str(path))
+    key, names = told["key"], confirmed_in(told)
+    row = {"label": key["label"], "thumbprint": key["thumbprint"], "ended": told["ended"], "confirmed": names}
+    kept, _ = read(book, spki, count)
+    if any(entry.transcript == sha256(content).digest() for entry in kept.entries):
+        return True, [row]
+    void = "no key of the inventory names this transcript: its ceremony was cut off, and it is void"
+    return False, [row | {"next": void}]
 
 
 async def mark(arguments: Namespace) -> Outcome:

@@ -10,7 +10,6 @@ from hsm.frames import Status
 from hsm.interface import Interface
 from hsm.keys import Algorithm, KeyInfo
 from hsm.recognition import RECOGNISED_BY, recognise
-from hsm.sealed import SealedKey
 from hsm.signing import SigningKey, by_token, public_key, spki_of
 from hsm.verify import PublicKey
 
@@ -33,7 +32,6 @@ class KeyRing:
         self.listed = frozenset(mechanism_names(session.token.slot))
         self._signing: dict[bytes, SigningKey] = {}
         self._secret: dict[bytes, tuple[Algorithm, Any]] = {}
-        self.unsealed: dict[SealedKey, SigningKey] = {}
         self._witness = self._any_key()
 
     def mechanism(self, algorithm: Algorithm) -> Mechanism:
@@ -96,16 +94,24 @@ class KeyRing:
         if algorithm is None:
             return None
         identity = attributes.get(Attribute.ID, b"")
-        pair = kind is ObjectClass.PRIVATE_KEY
         return KeyInfo(
             id=identity,
             label=attributes.get(Attribute.LABEL, ""),
             algorithm=algorithm,
-            public_key=spki_of(self._public(algorithm, identity)) if pair and identity else None,
+            public_key=self._public_half(algorithm, identity) if kind is ObjectClass.PRIVATE_KEY else None,
             local=bool(attributes.get(Attribute.LOCAL)),
             never_extractable=bool(attributes.get(Attribute.NEVER_EXTRACTABLE)),
             always_sensitive=bool(attributes.get(Attribute.ALWAYS_SENSITIVE)),
         )
+
+    def _public_half(self, algorithm: Algorithm, key: bytes) -> bytes | None:
+        """None where it is missing: one damaged key must not hide the others."""
+        try:
+            return spki_of(self._public(algorithm, key)) if key else None
+        except Fault as fault:
+            if fault.status is Status.KEY_MISSING:
+                return None
+            raise
 
     def _public(self, algorithm: Algorithm, key: bytes) -> PublicKey:
         return public_key(algorithm, self._find(ObjectClass.PUBLIC_KEY, key))

@@ -53,7 +53,7 @@ USES: Final = MappingProxyType(
         Op.DECRYPT: _OPENS,
         Op.MAKE_SEALED: _MAKES,
         Op.OPEN_SEALED: _OPENS,
-        Op.SIGN_SEALED: _OPENS,
+        Op.SIGN_SEALED: _MAKES,  # of the key in software
         Op.HMAC: _OPENS,  # looks up by what was stored under it
     }
 )

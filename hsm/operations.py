@@ -16,10 +16,8 @@ from hsm.generation import generate
 from hsm.interface import NONCE_SIZE, TAG_SIZE
 from hsm.keyring import KeyRing
 from hsm.keys import Algorithm, encode_keys
-from hsm.sealed import FROM_SEED, SEED_SIZE, SealedKey
+from hsm.sealed import FROM_SEED, LABEL, SEED_SIZE, SealedKey
 from hsm.signing import SigningKey, spki_of
-
-_UNSEALED_MAX = 16  # keys in software held at once: a service has one or two
 
 _PASSING_SECRET = {
     # a session object: it dies with the call, and is no key of the token
@@ -44,6 +42,26 @@ def _generate(ring: KeyRing, _: bytes, wanted: bytes) -> bytes:
 
 
 def _wrap(ring: KeyRing, key: bytes, secret: bytes) -> bytes:
+    _require_no_seed(secret)
+    return _wrapped(ring, key, secret)
+
+
+def _unwrap(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
+    secret = _unwrapped(ring, key, wrapped)
+    _require_no_seed(secret)
+    return secret
+
+
+def _require_no_seed(secret: bytes) -> None:
+    if secret.startswith(LABEL) and len(secret) == len(LABEL) + SEED_SIZE:
+        raise Fault(
+            Status.POLICY,
+            "Expected a secret of the caller's, got the seed of a key in software, which stays in the signer process. "
+            "Use `sign_sealed`.",
+        )
+
+
+def _wrapped(ring: KeyRing, key: bytes, secret: bytes) -> bytes:
     wrapping: Any = ring.secret(key, Algorithm.A256KWP)
     passing = ring.session.create_object(
         {
@@ -63,7 +81,7 @@ def _wrap(ring: KeyRing, key: bytes, secret: bytes) -> bytes:
     return wrapped
 
 
-def _unwrap(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
+def _unwrapped(ring: KeyRing, key: bytes, wrapped: bytes) -> bytes:
     wrapping: Any = ring.secret(key, Algorithm.A256KWP)
     passing = wrapping.unwrap_key(
         ObjectClass.SECRET_KEY,
@@ -84,8 +102,8 @@ def _make_sealed(ring: KeyRing, wrapping: bytes, algorithm: bytes) -> bytes:
     """A key in software, of randomness from the token; only its seed under the wrapping key leaves this process."""
     seed = ring.session.generate_random(SEED_SIZE * 8)
     public = FROM_SEED[Algorithm(algorithm.decode())](seed).public_key()
-    sealed = _wrap(ring, wrapping, seed)
-    if _unwrap(ring, wrapping, sealed) != seed:
+    sealed = _wrapped(ring, wrapping, LABEL + seed)
+    if _unwrapped(ring, wrapping, sealed) != LABEL + seed:
         raise Fault(
             Status.TOKEN_DOWN,
             "Expected the token to unwrap what it wrapped, got another secret. Take it out of service.",
@@ -104,23 +122,22 @@ def _sign_sealed(ring: KeyRing, wrapping: bytes, body: bytes) -> bytes:
 
 
 def _unsealed(ring: KeyRing, wrapping: bytes, pair: bytes) -> SigningKey:
-    """A key in software, unwrapped once and then held; refused when it is not that of its public key."""
-    public, seed = split_pair(pair)
-    sealed = SealedKey(public, wrapping, seed)
-    held = ring.unsealed.get(sealed)
-    if held is None:
-        algorithm = sealed.algorithm
-        private = FROM_SEED[algorithm](_unwrap(ring, wrapping, sealed.sealed))
-        held = SigningKey(algorithm, private.sign, private.public_key())
-        if held.spki != sealed.public_key:
-            raise Fault(
-                Status.DECRYPT_FAILED,
-                f"Expected the sealed seed of key {sealed.id.hex()}, got that of another. Restore it from a backup.",
-            )
-        if len(ring.unsealed) >= _UNSEALED_MAX:
-            ring.unsealed.clear()
-        ring.unsealed[sealed] = held
-    return held
+    """A key in software, refused when it is not that of its public key.
+
+    It is unwrapped for each use and never held: its wrapping key's end is its own.
+    """
+    public, wrapped = split_pair(pair)
+    sealed = SealedKey(public, wrapping, wrapped)
+    algorithm = sealed.algorithm
+    seed = _unwrapped(ring, wrapping, sealed.sealed).removeprefix(LABEL)
+    private = FROM_SEED[algorithm](seed) if len(seed) == SEED_SIZE else None
+    opened = SigningKey(algorithm, private.sign, private.public_key()) if private is not None else None
+    if opened is None or opened.spki != sealed.public_key:
+        raise Fault(
+            Status.DECRYPT_FAILED,
+            f"Expected the sealed seed of key {sealed.id.hex()}, got that of another. Restore it from a backup.",
+        )
+    return opened
 
 
 def _encrypt(ring: KeyRing, key: bytes, body: bytes) -> bytes:
@@ -178,15 +195,22 @@ def _destroy(ring: KeyRing, key: bytes, label: bytes) -> bytes:
     return len(found).to_bytes(4)
 
 
-_COUNTER = {Attribute.CLASS: ObjectClass.DATA, Attribute.LABEL: "inventory", Attribute.TOKEN: True}
+_COUNTER = {
+    Attribute.CLASS: ObjectClass.DATA,
+    Attribute.LABEL: "inventory",
+    Attribute.TOKEN: True,
+    Attribute.PRIVATE: True,  # whoever has no PIN can neither read nor make one
+}
+_COUNT_SIZE = 8  # bytes
 
 
 def _count(ring: KeyRing, _: bytes, wanted: bytes) -> bytes:
     """How many changes of the inventory the token knows of, 8 bytes, or none; with a body, that many from now on."""
     found = list(ring.session.get_objects(_COUNTER))
-    highest: bytes = max((each[Attribute.VALUE] for each in found), default=b"")
+    values = (each[Attribute.VALUE] for each in found)
+    highest: bytes = max((value for value in values if len(value) == _COUNT_SIZE), default=b"")
     if wanted and wanted > highest:
-        ring.session.create_object({**_COUNTER, Attribute.PRIVATE: True, Attribute.VALUE: wanted})
+        ring.session.create_object({**_COUNTER, Attribute.VALUE: wanted})
         for each in found:
             each.destroy()
         return wanted

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hsm.algorithms import SIGNING
 from hsm.entries import Entry, rfc3339
-from hsm.errors import HsmInventoryRefused, HsmKeyRefused
+from hsm.errors import HsmKeyRefused
 from hsm.frames import Op
-from hsm.inventory import Inventory, read, signer_among
+from hsm.inventory import Inventory, read
 from hsm.keys import KeyInfo
 from hsm.lifecycle import USES, Stage, alarm
 
@@ -40,13 +41,22 @@ class KeyRules:
             raise HsmKeyRefused(
                 f"Expected key {key.hex()} in the inventory, got none. See `python -m hsm inventory --check`."
             )
-        if entry.stage not in stages:
-            raise HsmKeyRefused(
-                f"Expected {entry.label!r} to be {' or '.join(sorted(stages))} for {op.name}, got one that is "
-                f"{entry.stage}. Use the key that is active for {entry.role!r}."
-            )
+        _require_stage(entry, op, stages)
         if op is Op.SIGN:
             _require_certificate(entry, at, until)
+
+    def require_sealed(self, key: bytes, wrapping_key: bytes) -> None:
+        """Raise `HsmKeyRefused` unless the key in software may sign now.
+
+        It must be active itself. One that has no entry yet, made by a service since the last change, stands and falls
+        with its wrapping key: that must still make something new.
+        """
+        entry = self._by_id.get(key)
+        if entry is None:
+            self.require(Op.MAKE_SEALED, wrapping_key, 0, None)
+        else:
+            _require_stage(entry, Op.SIGN_SEALED, USES[Op.SIGN_SEALED])
+            self.require(Op.OPEN_SEALED, wrapping_key, 0, None)
 
     def alarms(self, at: float) -> tuple[CertificateAlarm, ...]:
         """The keys in use whose certificates end before long, the first to end first."""
@@ -57,6 +67,14 @@ class KeyRules:
                 if days is not None:
                     found.append(CertificateAlarm(entry.label, entry.validity[1], days))
         return tuple(sorted(found, key=lambda one: one.not_after))
+
+
+def _require_stage(entry: Entry, op: Op, stages: frozenset[Stage]) -> None:
+    if entry.stage not in stages:
+        raise HsmKeyRefused(
+            f"Expected {entry.label!r} to be {' or '.join(sorted(stages))} for {op.name}, got one that is "
+            f"{entry.stage}. Use the key that is active for {entry.role!r}."
+        )
 
 
 def _require_certificate(entry: Entry, at: float, until: int | None) -> None:
@@ -79,20 +97,15 @@ def _require_certificate(entry: Entry, at: float, until: int | None) -> None:
         )
 
 
-def rules_of(path: Path, keys: Iterable[KeyInfo], count: int) -> KeyRules:
+def rules_of(path: Path, spki: bytes, keys: Iterable[KeyInfo], count: int) -> KeyRules:
     """The rules of the inventory at `path` for the token that has these keys and knows of `count` changes.
 
-    Raises `HsmInventoryRefused` unless the token signed it, and `HsmKeyRefused` when a key in use is not the one
-    that the inventory means, or the token does not vouch for its birth.
+    `spki` is the public half of its inventory key. Raises `HsmInventoryRefused` unless that signed it, and
+    `HsmKeyRefused` when a key in use is not the one that the inventory means, or the token does not vouch for its
+    birth.
     """
     there = list(keys)
-    signer = signer_among(there)
-    if signer is None or signer.public_key is None:
-        raise HsmInventoryRefused(
-            f"Expected a token with an inventory key, got one without. {path} belongs to another token, or run "
-            "`python -m hsm inventory --start` for this one."
-        )
-    inventory, _ = read(path, signer.public_key, count)
+    inventory, _ = read(path, spki, count)
     wrong = [problem for entry in inventory.entries if (problem := strange(entry, there)) is not None]
     if wrong:
         raise HsmKeyRefused(
@@ -102,8 +115,13 @@ def rules_of(path: Path, keys: Iterable[KeyInfo], count: int) -> KeyRules:
     return KeyRules(inventory)
 
 
+def is_half(key: KeyInfo) -> bool:
+    """Whether it is a key pair whose public half is not on the token."""
+    return key.algorithm in SIGNING and key.public_key is None
+
+
 def strange(entry: Entry, there: Iterable[KeyInfo]) -> str | None:
-    """What is wrong with a key in use as the token has it; one that is merely missing is told when it is used."""
+    """What is wrong with a key in use as the token has it; one that is missing, or half, is told when it is used."""
     if entry.stage not in _ON_TOKEN or entry.sealed:
         return None
     for key in there:
@@ -111,6 +129,8 @@ def strange(entry: Entry, there: Iterable[KeyInfo]) -> str | None:
             continue
         if not key.born_here:
             return f"{entry.label!r} was not born in the token, or could leave it"
+        if is_half(key):
+            return None
         if (key.public_key, key.algorithm) != (entry.public_key, entry.algorithm):
             return f"{entry.label!r} has another public key or algorithm on the token"
     return None

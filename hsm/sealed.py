@@ -1,8 +1,8 @@
 """Keys that no token can make yet: made in the signer process, their seed wrapped by a key of the token.
 
 Such a key is weaker than one of the token's: its seed is in the memory of the signer process while it is used. It is
-in nothing else: what is kept is the wrapped seed, which is worth nothing without the token. Whoever lists keys marks
-it as software (`SealedKey.to_json`).
+in nothing else: what is kept is the wrapped seed, which is worth nothing without the token, and is labelled, so that
+no process is given it as a secret that it had wrapped. Whoever lists keys marks it as software (`SealedKey.to_json`).
 """
 
 import hashlib
@@ -19,6 +19,12 @@ from hsm.verify import algorithm_of
 
 SEED_SIZE = 32
 """Bytes of randomness from which such a key follows (FIPS 204 section 3.6.3)."""
+
+LABEL = b"hsm-seed"
+"""What stands before a seed where it is wrapped. Those that were sealed before there were labels have none."""
+
+SEALED_SIZES = (SEED_SIZE + 8, len(LABEL) + SEED_SIZE + 8)
+"""Bytes of a sealed seed (RFC 5649: 8 more than what is wrapped), without its label and with it."""
 
 FROM_SEED: Mapping[Algorithm, Callable[[bytes], mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey]] = {
     Algorithm.ML_DSA_44: mldsa.MLDSA44PrivateKey.from_seed_bytes,

@@ -27,9 +27,10 @@ from hsm.check import check
 from hsm.entries import Entry
 from hsm.errors import HsmBusy
 from hsm.findings import verdict
-from hsm.inventory import SIGNER_LABEL, read
+from hsm.inventory import read
 from hsm.lifecycle import ALARM_DAYS, DAY, NEXT, Stage, alarm, require_next
 from hsm.pins import read_pin
+from hsm.signer import SIGNER_LABEL
 
 from .conftest import OFFERED, Prepared
 
