@@ -15,7 +15,12 @@ from hsm.errors import HsmPolicy
 from hsm.frames import Op
 from hsm.key_rows import content_of, path_of, row_of
 from hsm.lifecycle import DAY, Stage
+from hsm.revocation import read_list, revoking
 from hsm.rules import KeyRules
+from hsm.stand_in import Sign
+
+YEAR: Final = 365  # days that a certificate is good for, unless said otherwise
+WEEK: Final = 7  # and a revocation list
 
 
 async def certify(arguments: Namespace) -> Outcome:
@@ -27,32 +32,32 @@ async def certify(arguments: Namespace) -> Outcome:
         for mode, work in _CERTIFY.items():
             if getattr(arguments, mode):
                 return await work(book, entry, arguments, lambda data: book.hsm.sign(identity, data))
-    raise HsmPolicy("Expected one of --request, --install, --self-sign and --issue, got none.")
+    raise HsmPolicy("Expected one of --request, --install, --self-sign, --issue and --crl, got none.")
 
 
-async def _request(_: Book, entry: Entry, arguments: Namespace, sign: x509.Sign) -> Outcome:
+async def _request(_: Book, entry: Entry, arguments: Namespace, sign: Sign) -> Outcome:
     asked = await x509.request(entry, _subject(arguments), sign)
     put_in_place(arguments.request, asked.public_bytes(Encoding.PEM))
     return True, [row_of(entry) | {"request": str(arguments.request)}]
 
 
-async def _install(book: Book, entry: Entry, arguments: Namespace, _: x509.Sign) -> Outcome:
+async def _install(book: Book, entry: Entry, arguments: Namespace, _: Sign) -> Outcome:
     issuer = None if arguments.issuer is None else x509.read_certificate(content_of(arguments.issuer))
     return await _enter(book, entry, x509.read_certificate(content_of(arguments.install)), issuer)
 
 
-async def _self_sign(book: Book, entry: Entry, arguments: Namespace, sign: x509.Sign) -> Outcome:
-    made = await x509.self_signed(entry, _subject(arguments), book.time, arguments.days, sign)
+async def _self_sign(book: Book, entry: Entry, arguments: Namespace, sign: Sign) -> Outcome:
+    made = await x509.self_signed(entry, _subject(arguments), book.time, _days(arguments), sign)
     return await _enter(book, entry, made, made)
 
 
-async def _issue(book: Book, entry: Entry, arguments: Namespace, sign: x509.Sign) -> Outcome:
+async def _issue(book: Book, entry: Entry, arguments: Namespace, sign: Sign) -> Outcome:
     if arguments.out is None:
         raise HsmPolicy("Expected --out with --issue, got none. Say where the certificate goes.")
     assert entry.id is not None
     asked = x509.read_request(content_of(arguments.issue))
-    KeyRules(book.now).require(Op.SIGN, entry.id, book.time, book.time + arguments.days * DAY)
-    made = await x509.issued(entry, asked, book.time, arguments.days, sign)
+    KeyRules(book.now).require(Op.SIGN, entry.id, book.time, book.time + _days(arguments) * DAY)
+    made = await x509.issued(entry, asked, book.time, _days(arguments), sign)
     put_in_place(arguments.out, made.public_bytes(Encoding.PEM))
     return True, [
         {
@@ -65,17 +70,37 @@ async def _issue(book: Book, entry: Entry, arguments: Namespace, sign: x509.Sign
     ]
 
 
+async def _revoke(book: Book, entry: Entry, arguments: Namespace, sign: Sign) -> Outcome:
+    """The next list of a CA: what is in the file, if there is one, and the serial numbers that are named."""
+    assert entry.id is not None
+    days = WEEK if arguments.days is None else arguments.days
+    KeyRules(book.now).require(Op.SIGN, entry.id, book.time, book.time + days * DAY)
+    path = arguments.crl
+    before = read_list(path.read_bytes()) if path.exists() else None
+    made = await revoking(entry, before, arguments.revoke, book.time, days, sign)
+    put_in_place(path, made.public_bytes(Encoding.PEM))
+    return True, [
+        {
+            "issuer": made.issuer.rfc4514_string(),
+            "revoked": [f"{one.serial_number:x}" for one in made],
+            "next_update": rfc3339(book.time + days * DAY),
+            "crl": str(path),
+        }
+    ]
+
+
 async def _enter(book: Book, entry: Entry, certificate: Certificate, issuer: Certificate | None) -> Outcome:
     fresh = entry.with_certificate(x509.accept(entry, certificate, issuer, book.time))
     await book.write(book.now.having(fresh))
     return True, [row_of(fresh) | {"certificate": pem(fresh.certificate or b"")}]
 
 
-_CERTIFY: Final[Mapping[str, Callable[[Book, Entry, Namespace, x509.Sign], Awaitable[Outcome]]]] = {
+_CERTIFY: Final[Mapping[str, Callable[[Book, Entry, Namespace, Sign], Awaitable[Outcome]]]] = {
     "request": _request,
     "install": _install,
     "self_sign": _self_sign,
     "issue": _issue,
+    "crl": _revoke,
 }
 
 
@@ -86,6 +111,10 @@ def _certifiable(entry: Entry) -> Entry:
             f"{entry.stage}. Finish its ceremony first."
         )
     return entry
+
+
+def _days(arguments: Namespace) -> int:
+    return YEAR if arguments.days is None else int(arguments.days)
 
 
 def _subject(arguments: Namespace) -> Name:

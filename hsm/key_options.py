@@ -80,12 +80,20 @@ def _certify(verbs: Any) -> argparse.ArgumentParser:
     what.add_argument("--self-sign", action="store_true", help="make the key a CA of its own")
     what.add_argument("--issue", type=Path, metavar="FILE", help="certify a request (PEM) with this key, which is a CA")
     parser.add_argument("--subject", help="CN=...,O=...,C=... for --request and --self-sign")
-    parser.add_argument("--days", type=int, default=365, help="of validity, for --self-sign and --issue (default 365)")
+    what.add_argument("--crl", type=Path, metavar="FILE", help="sign the next revocation list (PEM) of this CA")
+    parser.add_argument(
+        "--revoke", type=_serial, action="append", default=[], metavar="HEX", help="for --crl: a serial number; repeat"
+    )
+    parser.add_argument("--days", type=int, help="of validity (default 365; 7 for --crl)")
     parser.add_argument(
         "--issuer", type=Path, metavar="FILE", help="for --install: its issuer's certificate must be this"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="for --issue: where the certificate goes")
     return parser
+
+
+def _serial(text: str) -> int:
+    return int(text, 16)
 
 
 def _mark(verbs: Any) -> argparse.ArgumentParser:

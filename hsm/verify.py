@@ -24,7 +24,7 @@ PSS_SALT = 32
 """Bytes: that of the hash, RFC 7518 section 3.5 and RFC 8230 section 2."""
 
 _CURVES: Mapping[str, Algorithm] = {"secp256r1": Algorithm.ES256, "secp384r1": Algorithm.ES384}
-_PSS = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT)
+PSS = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT)
 
 
 def algorithm_of(public: object) -> Algorithm | None:
@@ -34,7 +34,7 @@ def algorithm_of(public: object) -> Algorithm | None:
             return _CURVES.get(public.curve.name)
         case ed25519.Ed25519PublicKey():
             return Algorithm.EDDSA
-        case rsa.RSAPublicKey():
+        case rsa.RSAPublicKey() if public.key_size == SCHEMES[Algorithm.PS256].bits:
             return Algorithm.PS256
         case mldsa.MLDSA44PublicKey():
             return Algorithm.ML_DSA_44
@@ -75,7 +75,7 @@ def _ecdsa(size: int, hash_algorithm: hashes.HashAlgorithm) -> Check:
 
 def _pss(public: rsa.RSAPublicKey, digest: bytes, signature: bytes) -> bool:
     try:
-        public.verify(signature, digest, _PSS, utils.Prehashed(hashes.SHA256()))
+        public.verify(signature, digest, PSS, utils.Prehashed(hashes.SHA256()))
     except InvalidSignature:
         return False
     return True

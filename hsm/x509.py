@@ -1,100 +1,20 @@
-"""Requests and certificates signed by a key of the token, made with `cryptography`'s own builders.
+"""Requests and certificates signed by a key of the token, and those of others for it."""
 
-A builder signs at once, and the token answers later. So each is built twice: the first time a stand-in for the
-private key notes what is to be signed, the second time it hands over the token's signature.
-"""
-
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import VerificationError
 
 from hsm.entries import Entry
 from hsm.errors import HsmPolicy
 from hsm.key_rows import FILE_MAX
 from hsm.lifecycle import DAY
-
-Sign = Callable[[bytes], Any]
-"""Sign these bytes: `Hsm.sign` with its key."""
-
-T = TypeVar("T", x509.Certificate, x509.CertificateSigningRequest)
-Hash = hashes.SHA256 | hashes.SHA384 | None
-Build = Callable[[Any, Hash], T]
+from hsm.stand_in import Sign, ours, signed
 
 BACKDATED: Final = timedelta(minutes=5)  # clocks differ
-
-_HASHES: Final[dict[str, type[hashes.SHA256] | type[hashes.SHA384]]] = {
-    "secp256r1": hashes.SHA256,
-    "secp384r1": hashes.SHA384,
-}
-
-
-class _Noting:
-    """What the stand-ins share: the bytes to be signed, and the signature once there is one."""
-
-    def __init__(self, public: Any) -> None:
-        self._public = public
-        self.noted = b""
-        self.signature = b"\0"
-
-    def public_key(self) -> Any:
-        return self._public
-
-    def sign(self, data: Any, signature_algorithm: Any = None) -> bytes:  # noqa: ARG002 one hash for each curve
-        self.noted = bytes(data)
-        return self.signature
-
-
-class _Ec(_Noting, ec.EllipticCurvePrivateKey):
-    """Of which a builder asks for nothing but a signature."""
-
-    @property
-    def curve(self) -> ec.EllipticCurve:
-        curve: ec.EllipticCurve = self._public.curve
-        return curve
-
-    @property
-    def key_size(self) -> int:
-        return self.curve.key_size
-
-    exchange = private_numbers = private_bytes = __copy__ = __deepcopy__ = None  # type: ignore[assignment]
-
-
-class _Ed25519(_Noting, ed25519.Ed25519PrivateKey):
-    """Likewise."""
-
-    private_bytes = private_bytes_raw = __copy__ = __deepcopy__ = None  # type: ignore[assignment]
-
-
-async def signed(spki: bytes, sign: Sign, build: Build[T]) -> T:
-    """What `build` makes, signed by the token's key that has this public half."""
-    public = serialization.load_der_public_key(spki)
-    stand_in: _Noting
-    if isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name in _HASHES:
-        digest: Hash = _HASHES[public.curve.name]()
-        stand_in = _Ec(public)
-    elif isinstance(public, ed25519.Ed25519PublicKey):
-        digest, stand_in = None, _Ed25519(public)
-    else:
-        raise HsmPolicy("Expected an ECDSA or EdDSA key to sign certificates, got another kind.")
-    build(stand_in, digest)
-    to_be_signed = stand_in.noted
-    signature: bytes = await sign(to_be_signed)
-    stand_in.signature = signature if digest is None else _der(signature)
-    made = build(stand_in, digest)
-    assert stand_in.noted == to_be_signed, "the builder made something else the second time"
-    return made
-
-
-def _der(signature: bytes) -> bytes:
-    """r||s as X.509 has it (RFC 3279 section 2.2.3)."""
-    half = len(signature) // 2
-    return utils.encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
 
 
 def name_of(subject: str) -> x509.Name:
@@ -139,13 +59,17 @@ async def issued(
     constraints = _constraints(ca)
     if constraints is None or not constraints.ca:
         raise HsmPolicy(f"Expected {authority.label!r} to be a CA by its certificate, got one that is not.")
-    public: Any = asked.public_key()
+    public, _ = ours(asked.public_key())
+    if not list(asked.subject) or asked.subject == ca.subject:
+        raise HsmPolicy(
+            f"Expected a request with a subject of its own, got {asked.subject.rfc4514_string()!r}. Ask for another."
+        )
     builder = (
         _valid(_builder(asked.subject, ca.subject, public), at, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(_issued_by(ca), critical=False)
+        .add_extension(issued_by(ca), critical=False)
     )
     assert authority.public_key is not None
     return await signed(authority.public_key, sign, builder.sign)
@@ -228,7 +152,7 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
     )
 
 
-def _issued_by(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def issued_by(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     """By the CA's own identifier, however it was made (RFC 5280 section 4.2.1.1)."""
     try:
         own = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value

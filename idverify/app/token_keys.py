@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hsm import Algorithm, Hsm, HsmPolicy, KeyInfo
 from idverify.app.tokens import mapped
+from idverify.errors import SetupError
 from idverify.services.establish import TokenKey
 
 
 async def keys_on(hsm: Hsm, token: str, wanted: Mapping[str, Algorithm]) -> tuple[TokenKey, ...]:
     """The keys of these labels, which are their roles; what is not on the token yet is generated there.
 
-    A key whose generation was cut off half way has no id, and counts as none.
+    A key whose generation was cut off half way has no id, and counts as none. Raises ``SetupError`` for two of a label,
+    and for one that is of another algorithm.
     """
-    there = {key.label: key for key in await mapped(hsm.inventory) if key.id and key.born_here}
+    there = [key for key in await mapped(hsm.inventory) if key.id and key.born_here and key.label in wanted]
     keys = []
     for role, algorithm in wanted.items():
-        info = there.get(role) or await _generated(hsm, algorithm, role)
+        info = _only([key for key in there if key.label == role], token, role, algorithm)
+        if info is None:
+            info = await _generated(hsm, algorithm, role)
         keys.append(TokenKey(role, token, info.id, info.algorithm.value, info.public_key))
     return tuple(keys)
+
+
+def _only(found: Sequence[KeyInfo], token: str, role: str, algorithm: Algorithm) -> KeyInfo | None:
+    """The one key of a label, None where there is none."""
+    if len(found) > 1 or any(key.algorithm not in _instead_of(algorithm) for key in found):
+        got = ", ".join(f"{key.id.hex()} ({key.algorithm})" for key in found)
+        raise SetupError(
+            f"The token {token} should have one {algorithm} key labelled {role!r}, but has {got}.",
+            "Find out who made the others, remove them with the vendor's tool, then start again.",
+        )
+    return found[0] if found else None
+
+
+def _instead_of(algorithm: Algorithm) -> tuple[Algorithm, ...]:
+    """What a token may have made where it was asked for this one (``_generated``)."""
+    return (algorithm, Algorithm.ES256) if algorithm is Algorithm.EDDSA else (algorithm,)
 
 
 async def _generated(hsm: Hsm, algorithm: Algorithm, role: str) -> KeyInfo:

@@ -75,6 +75,15 @@ def test_from_a_bare_token_to_a_certified_key_and_its_end(own_token: Prepared, r
     assert issued[0] == HOLDS
     assert issued[1][0]["issuer"] == "CN=Root,C=UT"
     assert "OK" in openssl("verify", "-x509_strict", "-CAfile", str(root), str(certificate))
+    crl = tmp_path / "crl.pem"
+    for revoked in (["0a"], ["0a", issued[1][0]["serial"]]):
+        code, (row,) = run("certify", "--key", ca, "--crl", str(crl), "--revoke", revoked[-1])
+        assert (code, row["revoked"]) == (
+            HOLDS,
+            sorted((serial.lstrip("0") for serial in revoked), key=lambda s: int(s, 16)),
+        )
+    checked = openssl("verify", "-crl_check", "-CRLfile", str(crl), "-CAfile", str(root), str(certificate))
+    assert "certificate revoked" in checked
     installed = run("certify", *named, "--install", str(certificate), "--issuer", str(root))
     assert installed[0] == HOLDS
     assert installed[1][0]["not_after"] == issued[1][0]["not_after"]

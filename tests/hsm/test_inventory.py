@@ -31,6 +31,7 @@ from hsm.inventory import read
 from hsm.lifecycle import ALARM_DAYS, DAY, NEXT, Stage, alarm, require_next
 from hsm.pins import read_pin
 from hsm.signer import SIGNER_LABEL
+from hsm.stand_in import signed
 
 from .conftest import OFFERED, Prepared
 
@@ -334,7 +335,7 @@ async def certified(token: Prepared, start: int, end: int) -> bytes:
             .not_valid_before(now + timedelta(seconds=start))
             .not_valid_after(now + timedelta(seconds=end))
         )
-        made = await x509.signed(entry.public_key, lambda data: book.hsm.sign(identity, data), builder.sign)
+        made = await signed(entry.public_key, lambda data: book.hsm.sign(identity, data), builder.sign)
         fresh = entry.with_certificate(made.public_bytes(serialization.Encoding.DER))
         await book.write(book.now.having(fresh))
         return identity

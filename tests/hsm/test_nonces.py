@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pkcs11 import Mechanism
+from pkcs11 import Mechanism, exceptions
 from pkcs11.exceptions import DeviceError, FunctionNotSupported, MechanismInvalid, PKCS11Error
 
+from hsm.ckr import BY_NUMBER, STATUS_OF
 from hsm.frames import Op, join_pair
-from hsm.interface import Interface
+from hsm.interface import _ERRORS, Interface
 from hsm.operations import OPERATIONS
 
 from .conftest import Prepared
@@ -66,6 +67,27 @@ def test_a_token_that_fails_is_not_taken_for_one_that_cannot() -> None:
     """Its error goes to the caller."""
     with pytest.raises(DeviceError):
         OPERATIONS[Op.ENCRYPT](Ring(DeviceError), b"key", join_pair(AAD, PLAIN))  # type: ignore[arg-type]
+
+
+def test_every_answer_means_the_same_by_number() -> None:
+    """One row for each of PKCS#11's return values that a function of a session gives and python-pkcs11 has a class for.
+
+    Those that it raises by itself, at a login, or when somebody is to be told of a slot have no number here.
+    """
+    elsewhere = {
+        name
+        for name in vars(exceptions)
+        if name.startswith(("Pin", "UserPin", "UserAlready", "UserTooMany", "AnotherUser", "NoSuch", "Multiple"))
+    }
+    elsewhere |= {"SessionExists", "SessionReadOnlyExists", "SessionReadWriteSOExists", "NoEvent", "FunctionRejected"}
+    elsewhere |= {"ExceededMaxIterations", "PublicKeyInvalid"}
+    assert {error.__name__ for error in STATUS_OF} - {error.__name__ for error in _ERRORS.values()} == {
+        name for name in elsewhere if getattr(exceptions, name) in STATUS_OF
+    }
+    assert len(set(_ERRORS.values())) == len(_ERRORS)
+    assert not set(_ERRORS) & set(BY_NUMBER)
+    told = {0x20: "POLICY", 0x41: "DECRYPT_FAILED", 0x110: "DECRYPT_FAILED", 0xF0: "SESSION_LOST", 0x30: "TOKEN_DOWN"}
+    assert {number: STATUS_OF[_ERRORS[number]].name for number in told} == told
 
 
 def test_an_older_module_has_no_such_interface(token: Prepared) -> None:
