@@ -37,7 +37,7 @@ _MESSAGE = bytes(128)
 _WORKERS = 2
 _MANY, _FEW = 128, 32  # callers
 _SESSIONS = 8
-_MORE_OBJECTS = 1000  # in the token
+_FEW_OBJECTS, _MORE_OBJECTS = 10, 1000  # in the token
 _START_LIMIT = 30.0  # seconds
 _KIB = 1024
 _UNIT = "per CPU-second of all processes"
@@ -146,13 +146,40 @@ def _p99(waits: list[float]) -> float:
     return waits[int(0.99 * len(waits))]
 
 
+async def _turns(bench: _Bench) -> Pair:
+    """Callers who share a worker wait for each other's signatures, whatever brings them there and back."""
+    signature = sum(await bench.raw("wall"))
+    async with bench.hsm() as hsm:
+        _, ours = await _under_load(hsm, bench.key, bench.seconds, _FEW)
+    return Pair(_p99(ours), signature * _FEW / _WORKERS)
+
+
 async def _own_cpu(bench: _Bench) -> Pair:
+    sign, _ = await bench.raw()
+    async with bench.hsm() as hsm:
+        return Pair(await _asking(hsm, bench), sign)
+
+
+async def _own_cpu_verified(bench: _Bench) -> Pair:
     least = sum(await bench.raw())
     async with bench.hsm() as hsm:
-        begin = time.process_time()
-        _, waits = await _under_load(hsm, bench.key, bench.seconds, _MANY)
-        ours = (time.process_time() - begin) / len(waits)
-    return Pair(ours, least)
+        return Pair(await _asking(hsm, bench), least)
+
+
+async def _asking(hsm: Hsm, bench: _Bench) -> float:
+    """CPU seconds of this process per signature, under many callers who do nothing but ask."""
+    done, over = 0, asyncio.Event()
+
+    async def caller() -> None:
+        nonlocal done
+        while not over.is_set():
+            await hsm.sign(bench.key, _MESSAGE)
+            done += 1
+
+    begin = time.process_time()
+    asyncio.get_running_loop().call_later(bench.seconds, over.set)
+    await asyncio.gather(*(caller() for _ in range(_MANY)))
+    return (time.process_time() - begin) / done
 
 
 # Recovery ---------------------------------------------------------------------------------------------
@@ -220,20 +247,30 @@ async def _bare_start(bench: _Bench) -> float:
 
 async def _objects(bench: _Bench, rounds: int) -> Row:
     """The same load on two tokens, one of them with a hundred times as many objects."""
-    with tempfile.TemporaryDirectory(prefix="hsm-bench-") as directory:
-        full = await throw_away_token(Path(directory), _WORKERS)
-        async with Hsm(replace(full, workers=1)) as hsm:
-            key = (await hsm.generate(Algorithm.ES256, "bench")).id
-            await hsm.generate(Algorithm.HS256, "filling")
-        await asyncio.to_thread(_fill, Path(directory), _MORE_OBJECTS)
-        found = []
-        async with bench.hsm() as few, _Bench(full, key, bench.seconds).hsm() as many:
-            if len(await many.inventory()) < _MORE_OBJECTS - 1:  # a key pair is two objects and one key
-                raise AssertionError(f"Expected {_MORE_OBJECTS} objects in the token, got fewer.")
+    prefix, found = "hsm-bench-", []
+    with tempfile.TemporaryDirectory(prefix=prefix) as one, tempfile.TemporaryDirectory(prefix=prefix) as other:
+        small = await _filled(Path(one), _FEW_OBJECTS, bench.seconds)
+        full = await _filled(Path(other), _MORE_OBJECTS, bench.seconds)
+        async with small.hsm() as few, full.hsm() as many:
             for _ in range(rounds):
-                least = await _cost(few, bench)
-                found.append(Pair(await _cost(many, _Bench(full, key, bench.seconds)), least))
-    return row(f"HSM signs with {_MORE_OBJECTS} objects in the token", _UNIT, "with 2 objects", 0.95, found)
+                least = await _cost(few, small)
+                found.append(Pair(await _cost(many, full), least))
+    name = f"HSM signs with {_MORE_OBJECTS} objects in the token"
+    return row(name, _UNIT, f"with {_FEW_OBJECTS} objects", 0.95, found)
+
+
+async def _filled(directory: Path, objects: int, seconds: float) -> _Bench:
+    """A token of its own with so many objects, a key pair that signs among them."""
+    token = await throw_away_token(directory, _WORKERS)
+    async with Hsm(replace(token, workers=1)) as hsm:
+        key = (await hsm.generate(Algorithm.ES256, "bench")).id
+        await hsm.generate(Algorithm.HS256, "filling")
+    await asyncio.to_thread(_fill, directory, objects)
+    async with Hsm(replace(token, workers=1)) as hsm:
+        found = len(await hsm.inventory()) + 1  # a key pair is two objects and one key
+    if found != objects:
+        raise AssertionError(f"Expected {objects} objects in the token, got {found}.")
+    return _Bench(token, key, seconds)
 
 
 def _fill(directory: Path, objects: int) -> None:
@@ -292,11 +329,25 @@ _ROWS: tuple[tuple[str, str, str, float, Callable[[_Bench], Awaitable[Pair]]], .
         _slowest,
     ),
     (
+        f"HSM signs, p99 at {_FEW} callers, against their turns",
+        "per second waited",
+        f"{_FEW // _WORKERS} raw signatures and verifications: {_FEW} callers share {_WORKERS} workers",
+        0.5,
+        _turns,
+    ),
+    (
         "HSM signs, CPU of the asking process",
+        "per CPU-second of the asking process",
+        "one raw signature",
+        1 / 0.15,
+        _own_cpu,
+    ),
+    (
+        "HSM signs, verified, CPU of the asking process",
         "per CPU-second of the asking process",
         "one raw signature and verification",
         1 / 0.15,
-        _own_cpu,
+        _own_cpu_verified,
     ),
     (
         "HSM recovers from SIGKILL, none lost, none answered twice",

@@ -21,7 +21,7 @@ from hsm.errors import HsmPinMissing
 from hsm.frames import Frame, FrameReader, Status, encode
 from hsm.pins import read_pin
 
-_READ_SIZE = 256 * 1024
+_READ_SIZE = 64 * 1024  # bytes; more than 128 KiB would be mapped and unmapped for every read
 _PR_SET_DUMPABLE = 4  # prctl(2)
 
 

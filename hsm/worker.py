@@ -6,6 +6,7 @@ never logs: what goes wrong travels in the answer.
 """
 
 import faulthandler
+import os
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -23,7 +24,8 @@ from hsm.operations import OPERATIONS, Operation
 from hsm.token import OpenToken, open_token
 
 _ANSWERS_PER_WRITE = 16  # few system calls, yet a long queue does not leave the client idle
-_WRITE_EVERY = 0.002  # seconds: what a fast token does meanwhile is one write, and a slow one answers at once
+_WRITE_EVERY = 0.004  # seconds: more than a fast token takes for that many, and a slow one answers at once
+_NICE = 5  # the asking process goes first: an answer is of no use, and no new work comes, before it has read it
 
 
 def serve(
@@ -39,6 +41,7 @@ def serve(
     except PKCS11Error as error:
         raise fault_of(Op.CONFIGURE, error) from error
     answer_once(channel, request, greeting)
+    os.nice(_NICE)
     answer = partial(_answer, operations)
     if len(rings) > 1:
         Lanes(channel, rings, answer).serve()
