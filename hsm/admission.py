@@ -91,6 +91,12 @@ class Admission:
             return queues[0].popleft()
         return min(queues, key=lambda queue: queue[0].id).popleft()
 
+    def put_back(self, request: Request) -> None:
+        """It could not be served after all: everything is as before `next` gave it out."""
+        self._queues[request.priority].appendleft(request)
+        self._turn -= 1
+        self.waiting += 1
+
     def drop_settled(self) -> None:
         """Let those go that have been answered, by their deadline or because their caller went away."""
         for queue in self._queues:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from hsm.errors import (
@@ -19,7 +20,7 @@ from hsm.errors import (
     HsmTokenMissing,
     HsmUnavailable,
 )
-from hsm.frames import FrameError, FrameReader, Op, Status, encode
+from hsm.frames import ANSWERS_PER_WRITE, FrameError, FrameReader, Op, Status, encode
 from hsm.health import Latencies
 from hsm.process import reap, spawn
 from hsm.requests import Request
@@ -44,16 +45,18 @@ _GRACE = 2.0  # seconds between closing a worker's socket and killing it
 _IN_FLIGHT = 0.01  # seconds of work that a worker has at hand: a more urgent request waits for no more than that
 _WINDOW_MAX = 256  # requests; more would only fill the socket's buffer
 _FORGETS = 64  # answers after which the pace of earlier ones hardly counts
+_READ_SIZE = 64 * 1024  # bytes
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """Frames out once per turn of the loop, answers in by request id.
 
     Until a pool adopts it by setting `on_fault`, `on_answered` and `on_lost`, faults and the end of the process fail
     the request they concern.
 
     `window` is how many requests it should have at a time: what it answers in `_IN_FLIGHT` seconds as it has lately
-    been doing, and never fewer than two for each of its sessions, so that none idles while an answer travels.
+    been doing, and never fewer than two for each of its sessions, so that none idles while an answer travels. One that
+    may have cost another worker its life is here alone, so that the next loss is nobody else's.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], latencies: Latencies) -> None:
@@ -70,6 +73,8 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._latencies = latencies
         self._reader = FrameReader()
+        self._buffer = memoryview(bytearray(_READ_SIZE))
+        self._at_once = ANSWERS_PER_WRITE  # requests that it may have read and not answered
         self._outgoing: list[bytes] = []
         self._transport: asyncio.WriteTransport | None = None
 
@@ -83,7 +88,9 @@ class Link(asyncio.Protocol):
         if not self.pending:
             self.heard = now
         self.pending[request.id] = request
-        request.sends += 1
+        request.sent = True
+        if request.losses:
+            self.window = 1
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append(request.frame)
@@ -99,8 +106,16 @@ class Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
 
+    def get_buffer(self, _: int) -> memoryview:
+        """asyncio: where to put what comes; a fresh buffer for each read would cost more than the reading."""
+        return self._buffer
+
+    def buffer_updated(self, size: int) -> None:
+        """asyncio: so much has come."""
+        self.data_received(bytes(self._buffer[:size]))
+
     def data_received(self, data: bytes) -> None:
-        """asyncio: answers, whole or in part."""
+        """Answers, whole or in part."""
         since, now = self.heard, self._loop.time()
         self.heard = now
         try:
@@ -109,6 +124,7 @@ class Link(asyncio.Protocol):
             self.kill()
             return
         answered: list[Request] = []
+        faults = 0
         for identity, status, _, body in frames:
             request = self.pending.pop(identity, None)
             if request is None:
@@ -120,9 +136,11 @@ class Link(asyncio.Protocol):
                     request.future.set_result(body)
                 answered.append(request)
             else:
+                faults += 1
                 self.on_fault(self, request, status, body.decode(errors="replace"))
+        if answered or faults:
+            self._adapt(len(answered) + faults, now - since)
         if answered:
-            self._adapt(len(answered), now - since)
             self.on_answered(self, answered)
 
     def _adapt(self, answers: int, seconds: float) -> None:
@@ -134,7 +152,13 @@ class Link(asyncio.Protocol):
     def serves_in(self, sessions: int) -> None:
         """Learn in how many sessions the worker works."""
         self.window = self.least = 2 * sessions
+        if sessions > 1:
+            self._at_once = 2 * sessions  # each works on one, and may wait to write the one before
         self.pace = 0.0  # that of logging in tells nothing
+
+    def in_doubt(self) -> list[Request]:
+        """Those that it may have been working on when it fell silent: it takes them in the order of their sending."""
+        return list(islice(self.pending.values(), self._at_once))
 
     def connection_lost(self, _: Exception | None) -> None:
         """asyncio: the process has ended or was told to."""

@@ -12,6 +12,8 @@ Rules, in the order they are applied:
 4. A worker that is silent for `hang_after` with work to do is killed.
 5. When a worker is lost, what it had not answered is sent to another, in its old order and before whatever is
    younger, except what must not be repeated.
+6. What it may have been working on is charged with the loss, and from then on goes to a worker that has nothing else
+   to do. What is charged with `LOSSES_MAX` is given up; what only stood behind it never is.
 """
 
 import asyncio
@@ -144,6 +146,9 @@ class Pool:
             assert request is not None
             if request.future.done():
                 self._admission.leave(request)
+            elif request.losses and link.pending:
+                self._admission.put_back(request)
+                return  # until a worker has nothing to do: the roomiest one still has
             else:
                 self._send(link, request, now)
 
@@ -167,6 +172,7 @@ class Pool:
         error = ERRORS[status](sentence)
         if status == Status.SESSION_LOST:
             self.last_error = type(error).__name__
+            request.losses += 1
             link.pending[request.id] = request  # goes out again with the others
             self._retire(link)
         elif status == Status.TOKEN_DOWN:
@@ -183,9 +189,15 @@ class Pool:
         link.kill()
         self._loop.call_soon(self._take_back, link)  # after the answers that came with the fault
 
+    def _charge(self, link: Link) -> None:
+        """It ended, or had to be ended, over something that it had been given."""
+        for request in link.in_doubt():
+            request.losses += 1
+
     def _on_lost(self, link: Link) -> None:
         if link in self._links:
             self._links.remove(link)
+            self._charge(link)
         self._take_back(link)
 
     def _take_back(self, link: Link) -> None:
@@ -225,6 +237,7 @@ class Pool:
             nearest = min(nearest, self._expire(link.pending.values(), now))
             if link.pending and link.heard + self._hang_after <= now:
                 self.last_error = HsmTimeout.__name__
+                self._charge(link)
                 self._retire(link)
             elif link.pending:
                 nearest = min(nearest, link.heard + self._hang_after)

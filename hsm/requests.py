@@ -7,8 +7,8 @@ from hsm.admission import Priority
 from hsm.errors import HsmError, HsmOutcomeUnknown, HsmTimeout
 from hsm.frames import Op
 
-SENDS_MAX = 3
-"""A repeatable request goes out three times at most: two crashes are bad luck, three are a request that kills."""
+LOSSES_MAX = 3
+"""A request that may have cost so many workers is given up: two crashes are bad luck, three are its doing."""
 
 _NOT_REPEATABLE = frozenset({Op.CONFIGURE, Op.GENERATE})
 
@@ -24,11 +24,12 @@ class Request:
     admitted: float  # loop time
     deadline: float  # loop time
     priority: Priority = Priority.NORMAL
-    sends: int = 0
+    sent: bool = False
+    losses: int = 0  # workers that were lost when it may have been what they worked on
 
     def may_repeat(self) -> bool:
         """Whether sending this once more can do no harm; a second `generate` would make a second key."""
-        return self.op not in _NOT_REPEATABLE and self.sends < SENDS_MAX
+        return self.op not in _NOT_REPEATABLE and self.losses < LOSSES_MAX
 
     def fail(self, error: HsmError) -> None:
         """Tell the caller, unless it has its answer or has gone."""
@@ -37,7 +38,7 @@ class Request:
 
     def cut_off(self, error: HsmError) -> None:
         """Fail a request that a worker may or may not have carried out."""
-        if self.op is Op.GENERATE and self.sends:
+        if self.op is Op.GENERATE and self.sent:
             error = HsmOutcomeUnknown(
                 f"Expected the new key, got: {error} A key may have been made: read the inventory before trying again."
             )

@@ -33,7 +33,7 @@ from hsm.pins import Sight, as_children_see_it, look_at
 from hsm.pool import Pool
 from hsm.process import WORKER
 from hsm.refusals import note_beside
-from hsm.requests import SENDS_MAX
+from hsm.requests import LOSSES_MAX
 
 _START_LIMIT = 30.0  # seconds to load the module and log in: a network token may have to be found first
 _RACE_PAUSES = (0.05, 0.15, 0.4)  # seconds before repeating a start that may have met another login
@@ -106,7 +106,8 @@ class Supervisor:
             if link.proven:
                 self.breaker.held()
             else:
-                self._failed(HsmUnavailable(_SHORT_LIVED), down=self.breaker.failures + 1 >= SENDS_MAX)
+                # so many may be one request's doing, which is given up then; one more is the token's
+                self._failed(HsmUnavailable(_SHORT_LIVED), down=self.breaker.failures >= LOSSES_MAX)
             link = await self._replace()
             self._pool.add(link)
 

@@ -16,14 +16,13 @@ from pkcs11 import PKCS11Error
 
 from hsm.child import Channel, answer_once, run
 from hsm.ckr import Fault, fault_of
-from hsm.frames import Frame, Op, Status, encode
+from hsm.frames import ANSWERS_PER_WRITE, Frame, Op, Status, encode
 from hsm.interface import Interface
 from hsm.keyring import KeyRing
 from hsm.lanes import Lanes, agree
 from hsm.operations import OPERATIONS, Operation
 from hsm.token import OpenToken, open_token
 
-_ANSWERS_PER_WRITE = 16  # few system calls, yet a long queue does not leave the client idle
 _WRITE_EVERY = 0.004  # seconds: more than a fast token takes for that many, and a slow one answers at once
 _NICE = 5  # the asking process goes first: an answer is of no use, and no new work comes, before it has read it
 
@@ -52,7 +51,7 @@ def serve(
         due = time.monotonic() + _WRITE_EVERY
         for frame in frames:
             answers.append(answer(ring, frame))
-            if len(answers) >= _ANSWERS_PER_WRITE or time.monotonic() >= due:
+            if len(answers) >= ANSWERS_PER_WRITE or time.monotonic() >= due:
                 channel.send(answers)
                 answers.clear()
                 due = time.monotonic() + _WRITE_EVERY

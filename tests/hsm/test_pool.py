@@ -22,7 +22,7 @@ from hsm import (
     TokenConfig,
 )
 from hsm.frames import Status
-from hsm.requests import SENDS_MAX
+from hsm.requests import LOSSES_MAX
 
 from .conftest import starts
 
@@ -99,7 +99,28 @@ async def test_a_request_that_kills_is_given_up(fake: TokenConfig) -> None:
             await hsm.sign(KEY, b"crash")
 
         assert await _once_up(hsm) == b"after"
-    assert starts(fake) == 1 + SENDS_MAX
+    assert starts(fake) == 1 + LOSSES_MAX
+
+
+@pytest.mark.parametrize("killer", [b"crash", b"status %d" % Status.SESSION_LOST])
+async def test_who_stands_behind_one_that_kills_is_answered(fake: TokenConfig, killer: bytes) -> None:
+    """Only the request that costs three workers is given up; none that was sent with it, read or unread."""
+    behind = [b"%d" % n for n in range(40)]
+    async with Hsm(fake) as hsm:
+        killing = asyncio.create_task(hsm.sign(KEY, killer))
+        assert await asyncio.gather(*(hsm.sign(KEY, message) for message in behind)) == behind
+        with pytest.raises(HsmUnavailable):
+            await killing
+    assert starts(fake) == 1 + LOSSES_MAX
+
+
+async def test_one_that_may_have_killed_waits_for_a_worker_of_its_own(fake: TokenConfig, tmp_path: Path) -> None:
+    """With a second worker that is busy, what was in doubt is answered all the same, and costs that one nothing."""
+    crash = b"crash once " + str(tmp_path / "crashed").encode()
+    messages = [b"network %d" % n for n in range(20)]
+    async with Hsm(replace(fake, workers=2)) as hsm:
+        assert await asyncio.gather(*(hsm.sign(KEY, message) for message in [crash, *messages])) == [crash, *messages]
+        assert hsm.health().restarts <= 1
 
 
 async def test_a_silent_worker_is_replaced(fake: TokenConfig, tmp_path: Path) -> None:
@@ -159,7 +180,7 @@ async def test_a_lost_session_repeats_the_request_in_a_fresh_worker(fake: TokenC
         with pytest.raises(HsmUnavailable):
             await hsm.sign(KEY, b"status %d" % Status.SESSION_LOST)
         await _once_up(hsm)
-    assert starts(fake) == 1 + SENDS_MAX
+    assert starts(fake) == 1 + LOSSES_MAX
 
 
 async def test_a_device_failure_fails_the_request_and_replaces_the_worker(fake: TokenConfig) -> None:
