@@ -69,7 +69,7 @@ class Hsm:
 
     async def __aenter__(self) -> Self:
         """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
-        self._pool = Pool(self._token.queue_limit, self._token.hang_after)
+        self._pool = Pool(self._token.queue_limit, self._token.hang_after, self._token.generate_within)
         self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._program)
         try:
             await self._supervisor.start()
@@ -124,8 +124,10 @@ class Hsm:
         """The SubjectPublicKeyInfo of a key pair, DER (RFC 5280 section 4.1)."""
         return await self._submit(Op.PUBLIC_KEY, key, b"", timeout)
 
-    async def generate(self, algorithm: Algorithm, label: str, *, timeout: float = DEFAULT_TIMEOUT) -> KeyInfo:
+    async def generate(self, algorithm: Algorithm, label: str, *, timeout: float | None = None) -> KeyInfo:
         """Make a key that cannot leave the token; `HsmOutcomeUnknown` when it was cut off on the way.
+
+        Without a `timeout` it is what the token is given to make one, `TokenConfig.generate_within`, and the usual.
 
         Refused (`HsmPolicy`) on a token not opened `writable`, and when the token does not confirm that the key
         was made inside it, was always sensitive and was never extractable.
@@ -135,6 +137,8 @@ class Hsm:
         if not 1 <= len(label.encode()) <= LABEL_MAX:
             raise HsmPolicy(f"Expected a label of 1 to {LABEL_MAX} bytes, got {len(label.encode())}.")
         wanted = json.dumps({"algorithm": Algorithm(algorithm).value, "label": label}).encode()
+        if timeout is None:
+            timeout = self._token.generate_within + DEFAULT_TIMEOUT
         async with self._one_generation:
             return decode_keys(await self._submit(Op.GENERATE, b"", wanted, timeout))[0]
 

@@ -17,9 +17,9 @@ class TokenConfig:
     change. `pin_file` is read at every start of a signer process, so it must be readable more than once; a
     systemd credential or `/dev/fd/N` of a regular file will do. `softhsm_conf` becomes SOFTHSM2_CONF of the
     signer processes alone. Only a `writable` token can generate keys. `queue_limit` bounds requests, answered
-    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed: more than 5 where
-    RSA keys are to be made, which can take longer. With an `inventory` every use of a key is held against it; it must
-    be the file that this very token signed.
+    or not yet sent, over all workers. `hang_after` is seconds of silence before a worker is killed, and
+    `generate_within` takes its place while one makes a key: an HSM may take tens of seconds for RSA. With an
+    `inventory` every use of a key is held against it; it must be the file that this very token signed.
 
     `sessions` is how many threads of one worker use the token at once, each in a session of its own: for network HSMs,
     which answer late rather than slowly. A module that cannot lock gets one. `module_arguments` is handed to the
@@ -41,6 +41,7 @@ class TokenConfig:
     writable: bool = False
     queue_limit: int = 1024
     hang_after: float = 5.0
+    generate_within: float = 120.0
     sessions: int = 1
     module_arguments: str | None = None
     probe_key: bytes | None = None

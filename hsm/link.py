@@ -56,7 +56,7 @@ class Link(asyncio.BufferedProtocol):
 
     `window` is how many requests it should have at a time: what it answers in `_IN_FLIGHT` seconds as it has lately
     been doing, and never fewer than two for each of its sessions, so that none idles while an answer travels. One that
-    may have cost another worker its life is here alone, so that the next loss is nobody else's.
+    `goes_alone` makes it one, until it is answered.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], latencies: Latencies) -> None:
@@ -89,7 +89,7 @@ class Link(asyncio.BufferedProtocol):
             self.heard = now
         self.pending[request.id] = request
         request.sent = True
-        if request.losses:
+        if request.goes_alone:
             self.window = 1
         if not self._outgoing:
             self._loop.call_soon(self._flush)
@@ -144,10 +144,11 @@ class Link(asyncio.BufferedProtocol):
             self.on_answered(self, answered)
 
     def _adapt(self, answers: int, seconds: float) -> None:
-        """Follow the worker's pace."""
-        latest = seconds / answers
-        self.pace += (latest - self.pace) * (min(1.0, answers / _FORGETS) if self.pace else 1.0)
-        self.window = max(self.least, min(_WINDOW_MAX, int(_IN_FLIGHT / self.pace) if self.pace else _WINDOW_MAX))
+        """Follow the worker's pace, of which one that went alone tells nothing."""
+        if self.window > 1:
+            latest = seconds / answers
+            self.pace += (latest - self.pace) * (min(1.0, answers / _FORGETS) if self.pace else 1.0)
+        self.window = max(self.least, min(_WINDOW_MAX, int(_IN_FLIGHT / self.pace))) if self.pace else self.least
 
     def serves_in(self, sessions: int) -> None:
         """Learn in how many sessions the worker works."""

@@ -9,11 +9,12 @@ Rules, in the order they are applied:
    start failed it fails at once with the reason.
 3. Its future is completed exactly once: by the answer, by its deadline, or by an error. An answer that comes
    after the deadline is dropped; the request counts as pending until then, for it still occupies the worker.
-4. A worker that is silent for `hang_after` with work to do is killed.
+4. A worker that is silent for `hang_after` with work to do is killed, or for `generate_within` while it makes a key.
 5. When a worker is lost, what it had not answered is sent to another, in its old order and before whatever is
    younger, except what must not be repeated.
-6. What it may have been working on is charged with the loss, and from then on goes to a worker that has nothing else
-   to do. What is charged with `LOSSES_MAX` is given up; what only stood behind it never is.
+6. What it may have been working on is charged with the loss, and from then on goes alone, as does the making of a key:
+   to a worker that has nothing else to do. What is charged with `LOSSES_MAX` is given up; what only stood behind it
+   never is.
 """
 
 import asyncio
@@ -32,9 +33,10 @@ _RETRY_AFTER_MAX = 30  # seconds
 class Pool:
     """The workers that serve now, and the requests that wait for one."""
 
-    def __init__(self, queue_limit: int, hang_after: float) -> None:
+    def __init__(self, queue_limit: int, hang_after: float, generate_within: float) -> None:
         self._queue_limit = queue_limit
         self._hang_after = hang_after
+        self._generate_within = generate_within
         self._links: list[Link] = []
         self._admission = Admission(queue_limit)
         self._down: HsmError | None = None  # why none serves and none will soon; None while any serves
@@ -76,7 +78,7 @@ class Pool:
         future: asyncio.Future[bytes] = self._loop.create_future()
         request = Request(identity, op, encode(identity, op, key, body), future, now, deadline, priority)
         link = None if self._admission.waiting else self._roomiest()
-        if link is not None:
+        if link is not None and not (link.pending and request.goes_alone):
             self._send(link, request, now)
         else:
             self._admission.wait(request)
@@ -146,7 +148,7 @@ class Pool:
             assert request is not None
             if request.future.done():
                 self._admission.leave(request)
-            elif request.losses and link.pending:
+            elif link.pending and request.goes_alone:
                 self._admission.put_back(request)
                 return  # until a worker has nothing to do: the roomiest one still has
             else:
@@ -235,14 +237,21 @@ class Pool:
         self._admission.drop_settled()
         for link in list(self._links):
             nearest = min(nearest, self._expire(link.pending.values(), now))
-            if link.pending and link.heard + self._hang_after <= now:
+            if not link.pending:
+                continue
+            silent_until = link.heard + self._patience(link)
+            if silent_until <= now:
                 self.last_error = HsmTimeout.__name__
                 self._charge(link)
                 self._retire(link)
-            elif link.pending:
-                nearest = min(nearest, link.heard + self._hang_after)
+            else:
+                nearest = min(nearest, silent_until)
         if nearest < math.inf:
             self._check_no_later_than(nearest)
+
+    def _patience(self, link: Link) -> float:
+        generates = any(request.op is Op.GENERATE for request in link.pending.values())  # then it is the only one
+        return self._generate_within if generates else self._hang_after
 
     @staticmethod
     def _expire(requests: Iterable[Request], now: float) -> float:

@@ -27,6 +27,11 @@ class Request:
     sent: bool = False
     losses: int = 0  # workers that were lost when it may have been what they worked on
 
+    @property
+    def goes_alone(self) -> bool:
+        """Whether the worker that gets it must have nothing else to do: it may take long, or end it."""
+        return self.losses > 0 or self.op is Op.GENERATE
+
     def may_repeat(self) -> bool:
         """Whether sending this once more can do no harm; a second `generate` would make a second key."""
         return self.op not in _NOT_REPEATABLE and self.losses < LOSSES_MAX

@@ -102,11 +102,8 @@ async def _prepare(provider: Provider, directory: Path) -> Prepared:
     config = TokenConfig(
         module, LABEL, serial, pin_file, conf, module_arguments=arguments, tells_origin=provider.tells_origin
     )
-    patience = 60.0  # seconds: an RSA key takes some to make, and more where other tests run at the same time
-    async with Hsm(replace(config, writable=True, hang_after=patience)) as hsm:
-        keys = {
-            algorithm: await hsm.generate(algorithm, algorithm.value, timeout=60.0) for algorithm in provider.offers
-        }
+    async with Hsm(replace(config, writable=True)) as hsm:
+        keys = {algorithm: await hsm.generate(algorithm, algorithm.value) for algorithm in provider.offers}
     return Prepared(config, keys, provider)
 
 

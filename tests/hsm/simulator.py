@@ -11,7 +11,10 @@ By order, the message to sign says what becomes of it:
     garbage          answer with bytes that are no frame
     ckr NAME         answer as the real worker does when python-pkcs11 raises this exception
     status N         answer with that status
+    slowly N         answer late with that status
     anything else    answer with the message
+
+So does the label of a key that is to be made.
 
 By lot, each message has a fate that follows from the seed, the message, and how often workers have been sent it: the
 file `label` says so, for no worker outlives its faults. The same seed gives every message the same fates.
@@ -22,6 +25,7 @@ refused, "locked" is a PIN that the token has locked, one of "dying" is accepted
 """
 
 import hashlib
+import json
 import os
 import struct
 import time
@@ -35,8 +39,11 @@ from hsm.child import Channel, answer_once, run
 from hsm.ckr import Fault, fault_of
 from hsm.frames import Frame, Op, Status, encode
 
-DELAYS = {"hang": 3600, "slow": 0.2, "network": 0.01}
+DELAYS = {"hang": 3600, "slow": 0.2, "slowly": 0.4, "network": 0.01}
 """Seconds."""
+
+ALTERED = frozenset({"garbage", "ckr", "status", "slowly"})
+"""Orders by which the answer is not the message."""
 
 FATES = (
     "crash",
@@ -93,14 +100,14 @@ def _note(journal: Path, line: str) -> None:
 def _answer(channel: Channel, frame: Frame, draw: Draw | None) -> None:
     request, op, _, message = frame
     if op == Op.GENERATE:
-        os._exit(1)
+        message = json.loads(message)["label"].encode()
     order = message if draw is None else draw(message)
     verb, _, argument = order.decode(errors="replace").partition(" ")
     answer = encode(request, Status.OK, b"", message)
     if verb == "crash":
         _crash(channel, argument, answer)
     time.sleep(DELAYS.get(verb, 0))
-    channel.send([_altered(verb, argument, frame)] if verb in {"garbage", "ckr", "status"} else [answer])
+    channel.send([_altered(verb, argument, frame)] if verb in ALTERED else [answer])
     if verb == "twice":
         channel.send([answer])
 

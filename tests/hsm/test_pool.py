@@ -148,10 +148,34 @@ async def test_generate_is_not_repeated(fake: TokenConfig) -> None:
     """A worker that ends while it makes a key leaves the outcome unknown: nobody makes a second one."""
     async with Hsm(replace(fake, writable=True)) as hsm:
         with pytest.raises(HsmOutcomeUnknown, match="inventory"):
-            await hsm.generate(Algorithm.ES256, "label")
+            await hsm.generate(Algorithm.ES256, "crash")
 
         assert await _once_up(hsm) == b"after"
     assert starts(fake) == 2
+
+
+async def test_making_a_key_may_take_longer(fake: TokenConfig) -> None:
+    """Longer than the silence for which a worker is killed, while others are answered by another worker."""
+    async with Hsm(replace(fake, writable=True, workers=2, hang_after=0.2)) as hsm:
+        making = asyncio.create_task(hsm.generate(Algorithm.PS256, f"slowly {Status.POLICY}"))
+        await asyncio.sleep(0)
+        messages = [b"%d" % n for n in range(20)]
+        assert await asyncio.gather(*(hsm.sign(KEY, message) for message in messages)) == messages
+        assert not making.done()
+        with pytest.raises(HsmPolicy, match="as asked"):
+            await making
+        assert hsm.health().restarts == 0
+
+
+async def test_making_a_key_takes_its_time_and_no_more(fake: TokenConfig) -> None:
+    """After `generate_within` the worker is killed, and what waited for it is answered."""
+    async with Hsm(replace(fake, writable=True, generate_within=0.3)) as hsm:
+        making = asyncio.create_task(hsm.generate(Algorithm.PS256, "hang"))
+        await asyncio.sleep(0)
+        assert await hsm.sign(KEY, b"behind") == b"behind"
+        with pytest.raises(HsmOutcomeUnknown):
+            await making
+        assert (hsm.health().restarts, hsm.health().last_error) == (1, "HsmTimeout")
 
 
 @pytest.mark.parametrize(

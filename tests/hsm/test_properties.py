@@ -71,7 +71,7 @@ class Wire(asyncio.WriteTransport):
 class World:
     """A pool, its workers in the hands of the test, and everything that happened."""
 
-    pool: Pool = field(default_factory=lambda: Pool(10_000, hang_after=TIMEOUT))
+    pool: Pool = field(default_factory=lambda: Pool(10_000, TIMEOUT, TIMEOUT))
     links: list[tuple[Link, Wire]] = field(default_factory=list)
     futures: dict[int, tuple[Priority, asyncio.Future[bytes]]] = field(default_factory=dict)
     sends: Counter[int] = field(default_factory=Counter)
