@@ -20,7 +20,7 @@ import pkcs11
 from pkcs11 import PKCS11Error, _pkcs11
 from pkcs11.exceptions import GeneralError
 
-from hsm.ckr import STATUS_OF, Fault, told
+from hsm.ckr import STATUS_OF, Fault, status_of, told
 from hsm.frames import Status
 
 Library = Any
@@ -62,7 +62,7 @@ class LockingLib(_pkcs11.lib):
     """A module initialised with the arguments that python-pkcs11 does not pass.
 
     Its C_Initialize is called through the list of functions that the module gives to every caller. A module that
-    makes a list per caller (p11-kit-client) does not fit, and says that it is not initialised.
+    makes a list per caller (p11-kit's proxy and client) does not fit, and says that it is not initialised.
     """
 
     def __new__(cls, so: str, *_: object, **__: object) -> Self:
@@ -122,12 +122,24 @@ def load(path: str, *, threads: int = 1, arguments: str | None = None) -> Module
             "names a readable file whose directories.tokendir exists.",
         ) from error
     except (PKCS11Error, OSError) as error:
+        if isinstance(error, PKCS11Error) and status_of(error) is Status.SESSION_LOST:
+            raise _makes_a_state_for_each_caller(path) from error
         said = told(error) if isinstance(error, PKCS11Error) else error
         missing = STATUS_OF.get(type(error), Status.MODULE_MISSING)  # type: ignore[arg-type]  # an OSError is not in it
         raise Fault(missing, f"Expected a PKCS#11 module at {path}, got: {said}. Correct the path.") from error
     if not module.locking:
         _forbid_threads()
     return module
+
+
+def _makes_a_state_for_each_caller(path: str) -> Fault:
+    """Of a module that was initialised through its list of functions and says that it was not."""
+    return Fault(
+        Status.POLICY,
+        f"Expected a module that is the same for all its callers, as several sessions of a worker and arguments need, "
+        f"got {path}, which makes a state for each of them. With p11-kit set `sessions` to 1, give no "
+        "`module_arguments`, and raise `workers` for more speed; or name the maker's own module.",
+    )
 
 
 def _for_one_thread(path: str) -> Library:

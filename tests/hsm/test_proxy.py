@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hsm import Algorithm, Hsm
+from hsm import Algorithm, Hsm, HsmPolicy
 
 from .conftest import Prepared
 
@@ -34,3 +35,11 @@ async def test_everything_works_through_the_proxy(proxied: Prepared) -> None:
         assert await hsm.unwrap(wrapping, await hsm.wrap(wrapping, bytes(32))) == bytes(32)
         assert await hsm.decrypt(sealing, await hsm.encrypt(sealing, b"text", b"aad"), b"aad") == b"text"
         assert len(await hsm.hmac(proxied.id(Algorithm.HS256), b"data")) == 32
+
+
+@pytest.mark.parametrize("asked", [{"sessions": 2}, {"module_arguments": "configdir='sql:/nowhere'"}])
+async def test_what_the_proxy_cannot_do_is_refused_with_the_cure(proxied: Prepared, asked: dict[str, Any]) -> None:
+    """It makes a state for each caller: several sessions in a worker, or arguments, reach another one than ours."""
+    with pytest.raises(HsmPolicy, match=r"`sessions` to 1.*raise `workers`"):
+        async with Hsm(proxied.having(**asked)):
+            pytest.fail("opened a proxy that it cannot use so")
