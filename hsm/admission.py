@@ -61,10 +61,16 @@ class Admission:
 
     def leave(self, request: Request) -> None:
         """Give back the place of a request that is over."""
-        priority = request.priority
-        self._taken[priority] -= 1
-        if self._taken[priority] >= self._own[priority]:
-            self._shared += 1
+        self.leave_all((request,))
+
+    def leave_all(self, requests: Iterable[Request]) -> None:
+        """Give back the places of those that are over."""
+        taken, own = self._taken, self._own
+        for request in requests:
+            priority = request.priority
+            taken[priority] -= 1
+            if taken[priority] >= own[priority]:
+                self._shared += 1
 
     def wait(self, request: Request) -> None:
         """Stand at the end of the queue of its class."""
@@ -82,13 +88,13 @@ class Admission:
 
     def next(self) -> Request | None:
         """Who is to be served now, None when nobody waits. It keeps its place until it `leave`s."""
-        queues = [queue for queue in self._queues if queue]
-        if not queues:
+        if not self.waiting:
             return None
-        self._turn += 1
         self.waiting -= 1
+        self._turn += 1
+        queues = (queue for queue in self._queues if queue)
         if self._turn % OLDEST_EVERY:
-            return queues[0].popleft()
+            return next(queues).popleft()
         return min(queues, key=lambda queue: queue[0].id).popleft()
 
     def put_back(self, request: Request) -> None:

@@ -17,7 +17,7 @@ from enum import IntEnum
 FRAME_MAX = 4 * 1024 * 1024
 """Bytes; a longer frame is a broken or hostile peer, not a request."""
 
-ANSWERS_PER_WRITE = 16
+ANSWERS_PER_WRITE = 32
 """How many answers a signer process collects before it writes them: few system calls, yet no long silence."""
 
 _HEADER = struct.Struct("!IQBB")

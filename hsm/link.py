@@ -125,13 +125,13 @@ class Link(asyncio.BufferedProtocol):
             return
         answered: list[Request] = []
         faults = 0
+        take, note = self.pending.pop, self._latencies.add
         for identity, status, _, body in frames:
-            request = self.pending.pop(identity, None)
+            request = take(identity, None)
             if request is None:
                 continue  # already taken back after a fault
-            if status == Status.OK:
-                self.proven = True
-                self._latencies.add(now - request.admitted)
+            if not status:  # OK
+                note(now - request.admitted)
                 if not request.future.done():
                     request.future.set_result(body)
                 answered.append(request)
@@ -141,6 +141,7 @@ class Link(asyncio.BufferedProtocol):
         if answered or faults:
             self._adapt(len(answered) + faults, now - since)
         if answered:
+            self.proven = True
             self.on_answered(self, answered)
 
     def _adapt(self, answers: int, seconds: float) -> None:

@@ -28,6 +28,7 @@ from hsm.link import ERRORS, Link
 from hsm.requests import Request
 
 _RETRY_AFTER_MAX = 30  # seconds
+_GENERATE = Op.GENERATE  # looking it up costs more than comparing
 
 
 class Pool:
@@ -42,6 +43,7 @@ class Pool:
         self._down: HsmError | None = None  # why none serves and none will soon; None while any serves
         self._last_id = 0
         self._loop = asyncio.get_running_loop()
+        self._time, self._create_future = self._loop.time, self._loop.create_future
         self._check_at = math.inf
         self._check: asyncio.TimerHandle | None = None
         self.last_error: str | None = None
@@ -73,16 +75,17 @@ class Pool:
         if not self._admission.enter(priority):
             raise self._busy(priority)
         self._last_id = identity = self._last_id + 1
-        now = self._loop.time()
-        deadline = now + timeout
-        future: asyncio.Future[bytes] = self._loop.create_future()
-        request = Request(identity, op, encode(identity, op, key, body), future, now, deadline, priority)
+        now = self._time()
+        future: asyncio.Future[bytes] = self._create_future()
+        request = Request(identity, op, encode(identity, op, key, body), future, now, now + timeout, priority)
+        if op is _GENERATE:
+            request.goes_alone = True
         link = None if self._admission.waiting else self._roomiest()
-        if link is not None and not (link.pending and request.goes_alone):
+        if link is not None and not (request.goes_alone and link.pending):
             self._send(link, request, now)
         else:
             self._admission.wait(request)
-            self._check_no_later_than(deadline)
+            self._check_no_later_than(request.deadline)
         return future
 
     def add(self, link: Link) -> None:
@@ -137,8 +140,11 @@ class Pool:
         return found
 
     def _send(self, link: Link, request: Request, now: float) -> None:
+        if not link.pending:  # while it has work its silence is being watched
+            self._check_no_later_than(now + self._hang_after)
         link.send(request, now)
-        self._check_no_later_than(min(request.deadline, link.heard + self._hang_after))
+        if request.deadline < self._check_at:
+            self._check_no_later_than(request.deadline)
 
     def _serve(self) -> None:
         """Hand out what waits while there is room for it."""
@@ -148,15 +154,14 @@ class Pool:
             assert request is not None
             if request.future.done():
                 self._admission.leave(request)
-            elif link.pending and request.goes_alone:
+            elif request.goes_alone and link.pending:
                 self._admission.put_back(request)
                 return  # until a worker has nothing to do: the roomiest one still has
             else:
                 self._send(link, request, now)
 
     def _on_answered(self, _: Link, answered: list[Request]) -> None:
-        for request in answered:
-            self._admission.leave(request)
+        self._admission.leave_all(answered)
         if self._admission.waiting:
             self._serve()
 
@@ -174,7 +179,7 @@ class Pool:
         error = ERRORS[status](sentence)
         if status == Status.SESSION_LOST:
             self.last_error = type(error).__name__
-            request.losses += 1
+            request.charge()
             link.pending[request.id] = request  # goes out again with the others
             self._retire(link)
         elif status == Status.TOKEN_DOWN:
@@ -194,7 +199,7 @@ class Pool:
     def _charge(self, link: Link) -> None:
         """It ended, or had to be ended, over something that it had been given."""
         for request in link.in_doubt():
-            request.losses += 1
+            request.charge()
 
     def _on_lost(self, link: Link) -> None:
         if link in self._links:
@@ -250,7 +255,7 @@ class Pool:
             self._check_no_later_than(nearest)
 
     def _patience(self, link: Link) -> float:
-        generates = any(request.op is Op.GENERATE for request in link.pending.values())  # then it is the only one
+        generates = any(request.op is _GENERATE for request in link.pending.values())  # then it is the only one
         return self._generate_within if generates else self._hang_after
 
     @staticmethod

@@ -25,12 +25,13 @@ class Request:
     deadline: float  # loop time
     priority: Priority = Priority.NORMAL
     sent: bool = False
+    goes_alone: bool = False  # its worker must have nothing else to do: it may take long, or end it
     losses: int = 0  # workers that were lost when it may have been what they worked on
 
-    @property
-    def goes_alone(self) -> bool:
-        """Whether the worker that gets it must have nothing else to do: it may take long, or end it."""
-        return self.losses > 0 or self.op is Op.GENERATE
+    def charge(self) -> None:
+        """A worker was lost over what may have been this one's doing."""
+        self.losses += 1
+        self.goes_alone = True
 
     def may_repeat(self) -> bool:
         """Whether sending this once more can do no harm; a second `generate` would make a second key."""

@@ -23,7 +23,7 @@ from hsm.lanes import Lanes, agree
 from hsm.operations import OPERATIONS, Operation
 from hsm.token import OpenToken, open_token
 
-_WRITE_EVERY = 0.004  # seconds: more than a fast token takes for that many, and a slow one answers at once
+_WRITE_EVERY = 0.006  # seconds: more than a fast token takes for that many, and a slow one answers at once
 _NICE = 5  # the asking process goes first: an answer is of no use, and no new work comes, before it has read it
 
 
