@@ -115,10 +115,10 @@ class Hsm:
         The worker has verified the signature with the token's public key before it answers. `until` (Unix seconds)
         is how long what is signed holds: refused (`HsmKeyRefused`) where the key's certificate ends before.
         """
-        if until is not None and self._rules is None:
-            raise HsmPolicy("Expected a token with an inventory to hold `until` against, got none. Name it.")
         if self._rules is not None:
             self._require(Op.SIGN, key, until)
+        elif until is not None:
+            raise HsmPolicy("Expected a token with an inventory to hold `until` against, got none. Name it.")
         return await self._submit(Op.SIGN, key, message, timeout, priority)
 
     async def public_key(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
@@ -315,7 +315,8 @@ class Hsm:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
             raise HsmPolicy(f"Expected at most {BODY_MAX} bytes of input, got {len(body)}. Sign or seal a digest.")
-        if op not in {Op.SIGN, Op.SIGN_SEALED}:  # which have been held against the rules with more than the key
+        # the two have been held against the rules with more than the key
+        if self._rules is not None and op not in {Op.SIGN, Op.SIGN_SEALED}:
             self._require(op, key)
         return self._pool.submit(op, key, body, timeout, priority)
 

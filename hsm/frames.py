@@ -21,8 +21,9 @@ ANSWERS_PER_WRITE = 32
 """How many answers a signer process collects before it writes them: few system calls, yet no long silence."""
 
 _HEADER = struct.Struct("!IQBB")
+_HEADER_SIZE = _HEADER.size
 _LENGTH_FIELD = 4
-_AFTER_LENGTH = _HEADER.size - _LENGTH_FIELD
+_AFTER_LENGTH = _HEADER_SIZE - _LENGTH_FIELD
 _PAIR = struct.Struct("!I")
 
 Frame = tuple[int, int, bytes, bytes]
@@ -104,9 +105,9 @@ class FrameReader:
         if self._partial:
             data = self._partial + data
         frames: list[Frame] = []
-        start, end = 0, len(data)
-        while end - start >= _HEADER.size:
-            length, request, code, key_length = _HEADER.unpack_from(data, start)
+        start, end, unpack = 0, len(data), _HEADER.unpack_from
+        while end - start >= _HEADER_SIZE:
+            length, request, code, key_length = unpack(data, start)
             if length > FRAME_MAX:
                 raise FrameError(f"expected a frame of at most {FRAME_MAX} bytes, got {length}")
             if length < _AFTER_LENGTH + key_length:
@@ -114,7 +115,7 @@ class FrameReader:
             stop = start + _LENGTH_FIELD + length
             if stop > end:
                 break
-            key_start = start + _HEADER.size
+            key_start = start + _HEADER_SIZE
             body_start = key_start + key_length
             frames.append((request, code, data[key_start:body_start], data[body_start:stop]))
             start = stop

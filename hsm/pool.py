@@ -85,6 +85,7 @@ class Pool:
             self._send(link, request, now)
         else:
             self._admission.wait(request)
+        if request.deadline < self._check_at:
             self._check_no_later_than(request.deadline)
         return future
 
@@ -143,8 +144,6 @@ class Pool:
         if not link.pending:  # while it has work its silence is being watched
             self._check_no_later_than(now + self._hang_after)
         link.send(request, now)
-        if request.deadline < self._check_at:
-            self._check_no_later_than(request.deadline)
 
     def _serve(self) -> None:
         """Hand out what waits while there is room for it."""
