@@ -52,6 +52,14 @@ async def test_kill_under_load_loses_no_request(provided: Prepared) -> None:
         verify_signature(spki, message, signature)
 
 
+async def test_signers_give_way_to_who_asks_them(token: Prepared) -> None:
+    """A worker that serves is less urgent than this process, and no less than it must be."""
+    async with Hsm(token.config) as hsm:
+        await hsm.sign(token.id(Algorithm.ES256), b"message")
+        (pid,) = hsm.health().workers
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
+
+
 async def test_a_stopped_worker_is_killed_and_its_requests_answered(provided: Prepared) -> None:
     """A worker that no longer runs is replaced after `hang_after` seconds of silence."""
     key = provided.id(Algorithm.ES256)
