@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from hsm.book import Book, put_in_place
 from hsm.entries import Entry, rfc3339
-from hsm.errors import HsmInventoryRefused, HsmPolicy
+from hsm.errors import HsmInventoryRefused, HsmPolicy, HsmUnavailable
 from hsm.inventory import open_signed, render, to_be_signed
 from hsm.keeping import PROOF, generate, prove
 from hsm.key_rows import FILE_MAX
@@ -104,23 +104,44 @@ def _confirms(name: str, entry: Entry, ask: Ask) -> bool:
 
 
 def check_transcript(content: bytes, spki: bytes, name: str) -> dict[str, Any]:
-    """What a transcript says, once its signature and the proof in it hold under the inventory key of the token.
+    """What a transcript says, once its signature, the proof in it and its quorum hold.
 
-    Raises `HsmInventoryRefused`. Needs no token: `spki` is the SubjectPublicKeyInfo of that key, DER.
+    Raises `HsmInventoryRefused`. Needs no token: `spki` is the SubjectPublicKeyInfo of its inventory key, DER.
     """
     if len(content) > FILE_MAX:
         raise HsmInventoryRefused(f"Expected at most {FILE_MAX} bytes in {name}, got more. It is no transcript.")
     told = open_signed(FORMAT, content, spki, name)
-    key = Entry.from_json(told["key"])
-    proof = told["proof_of_possession"]
-    if key.public_key is not None:
-        verify_signature(key.public_key, PROOF + bytes.fromhex(proof["challenge"]), bytes.fromhex(proof["signature"]))
-    if len(confirmed_in(told)) < told["quorum"]:
+    try:
+        key, proof, confirmed = Entry.from_json(told["key"]), told["proof_of_possession"], confirmed_in(told)
+        challenge, quorum = bytes.fromhex(proof["challenge"]), int(told["quorum"])
+        signature = None if proof["signature"] is None else bytes.fromhex(proof["signature"])
+    except (KeyError, TypeError, ValueError) as error:
         raise HsmInventoryRefused(
-            f"Expected {told['quorum']} witnesses in {name} to have confirmed, got {len(confirmed_in(told))}. "
+            f"Expected a transcript of format {FORMAT} in {name}, got {error!r}. It is signed, but by another "
+            "version: use the version that wrote it."
+        ) from error
+    if not _proves(key, challenge, signature):
+        raise HsmInventoryRefused(
+            f"Expected {key.label!r} to have signed its challenge in {name}, got a proof that does not hold. "
+            "Do not use the key: hold another ceremony."
+        )
+    if len(confirmed) < max(quorum, 1):
+        raise HsmInventoryRefused(
+            f"Expected {quorum} witnesses in {name} to have confirmed, got {len(confirmed)}. "
             "It is no transcript of a ceremony that came to its end."
         )
     return told
+
+
+def _proves(key: Entry, challenge: bytes, signature: bytes | None) -> bool:
+    """Of a secret key only the token could tell, which did when the ceremony was held."""
+    if key.public_key is None:
+        return True
+    try:
+        verify_signature(key.public_key, PROOF + challenge, signature or b"")
+    except HsmUnavailable:
+        return False
+    return True
 
 
 def confirmed_in(told: dict[str, Any]) -> list[str]:

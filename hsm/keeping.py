@@ -124,7 +124,7 @@ async def prove(book: Book, entry: Entry) -> dict[str, Any]:
     """That the key works and the token has its private half: a signature or a round trip over a fresh challenge."""
     assert entry.id is not None
     challenge = os.urandom(32)
-    proof = {"challenge": challenge.hex(), "signature": None}
+    proof: dict[str, Any] = {"challenge": challenge.hex(), "signature": None}
     if entry.algorithm is Algorithm.A256KWP:
         again = await book.hsm.unwrap(entry.id, await book.hsm.wrap(entry.id, challenge))
     elif entry.algorithm is Algorithm.A256GCM:
@@ -132,6 +132,7 @@ async def prove(book: Book, entry: Entry) -> dict[str, Any]:
     elif entry.algorithm is Algorithm.HS256:
         codes = [await book.hsm.hmac(entry.id, text) for text in (challenge, challenge, challenge[::-1])]
         again = challenge if codes[0] == codes[1] != codes[2] else b""
+        proof |= {"hmac": codes[0].hex()}
     else:
         assert entry.public_key is not None
         signature = await book.hsm.sign(entry.id, PROOF + challenge)

@@ -7,21 +7,30 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from hsm import Algorithm, HsmPolicy, keeping
+from hsm import Algorithm, HsmInventoryRefused, HsmKeyRefused, HsmPolicy, keeping
 from hsm.algorithms import SIGNING
-from hsm.book import started
-from hsm.ceremony import Witnesses
+from hsm.book import put_in_place, started
+from hsm.ceremony import FORMAT, Witnesses, check_transcript
 from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
+from hsm.entries import Entry
+from hsm.inventory import render, to_be_signed
+from hsm.lifecycle import Stage
+from hsm.verify import verify_signature
 
 from .conftest import OFFERED, Prepared
 from .test_cli import options
 from .test_inventory import path_of
+from .test_outsiders import signed_with, spki
 
 pytestmark = pytest.mark.softhsm
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 Typed = Callable[..., tuple[int, Any]]
 
@@ -119,19 +128,111 @@ def test_a_transcript_says_who_saw_what(run: Typed, tmp_path: Path) -> None:
     code, (checked,) = run("ceremony", "--verify", str(path))
     assert (code, checked["thumbprint"], checked["confirmed"]) == (HOLDS, row["thumbprint"], ["Ada", "Bob"])
 
+    # ECDSA has two signatures for each: the same words under the other are not what the inventory names
+    document = json.loads(path.read_text())
+    r, s = (document["signature"][start : start + 64] for start in (0, 64))
+    other = render(document["signed"], bytes.fromhex(r) + (P256_ORDER - int(s, 16)).to_bytes(32))
+    twin = tmp_path / "twin.json"
+    twin.write_bytes(other)
+    code, (void,) = run("ceremony", "--verify", str(twin))
+    assert code == DOES_NOT_HOLD
+    assert "void" in void["next"]
+
     path.write_text(path.read_text().replace("Bob", "Eve"))
     code, error = run("ceremony", "--verify", str(path))
     assert code == COULD_NOT_TELL
     assert "does not hold" in error
 
 
+class CutOffError(Exception):
+    """The process ended here."""
+
+
+def test_a_transcript_that_no_key_names_is_void(run: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written, and cut off before the inventory had its hash: the ceremony is held again, and the second counts."""
+    run("inventory", "--start")
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+
+    def cut_off(path: Path, content: bytes) -> None:
+        put_in_place(path, content)
+        raise CutOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hsm.ceremony.put_in_place", cut_off)
+        with pytest.raises(CutOffError):
+            made(run, "documents", "--transcript", str(first))
+    row = made(run, "documents", "--transcript", str(second))
+
+    code, (void,) = run("ceremony", "--verify", str(first))
+    assert (code, void["label"], void["thumbprint"]) == (DOES_NOT_HOLD, row["label"], row["thumbprint"])
+    assert "cut off, and it is void" in void["next"]
+    assert run("ceremony", "--verify", str(second))[0] == HOLDS
+
+
+def transcript(**changes: Any) -> tuple[bytes, bytes]:
+    """One of a key in memory, signed by an inventory key in memory, with some members changed; with that key's SPKI."""
+    key, signer = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    entry = Entry("documents#1", "documents", Algorithm.ES256, Stage.GENERATED, public_key=spki(key))
+    challenge = bytes(range(32))
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "key": entry.to_json(),
+        "proof_of_possession": {
+            "challenge": challenge.hex(),
+            "signature": signed_with(key, b"hsm-proof-of-possession/1\n" + challenge).hex(),
+        },
+        "quorum": 2,
+        "witnesses": [{"name": name, "confirmed": "2026-03-01T10:00:00Z"} for name in ("Ada", "Bob")],
+    }
+    if changes.pop("bare", False):
+        told["proof_of_possession"]["signature"] = signed_with(key, challenge).hex()
+    told |= changes
+    return render(told, signed_with(signer, to_be_signed(FORMAT, told))), spki(signer)
+
+
+ABSENT = [{"name": "Ada", "confirmed": "2026-03-01T10:00:00Z"}, {"name": "Bob", "confirmed": None}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"bare": True}, "a proof that does not hold"),
+        ({"proof_of_possession": {"challenge": "00", "signature": "00" * 64}}, "a proof that does not hold"),
+        ({"proof_of_possession": {"challenge": "00", "signature": None}}, "a proof that does not hold"),
+        ({"witnesses": ABSENT}, "Expected 2 witnesses"),
+        ({"witnesses": [], "quorum": 0}, "Expected 0 witnesses"),
+        ({"witnesses": None}, "another version"),
+        ({"quorum": "two"}, "another version"),
+        ({"key": {}}, "another version"),
+        ({"proof_of_possession": {}}, "another version"),
+    ],
+)
+def test_what_is_no_transcript_though_the_token_signed_it(changes: dict[str, Any], reason: str) -> None:
+    """A proof over the bare challenge or by nobody, too few witnesses, members that are missing."""
+    assert check_transcript(*transcript(), "transcript")["quorum"] == 2
+    with pytest.raises(HsmInventoryRefused, match=reason):
+        check_transcript(*transcript(**changes), "transcript")
+
+
+def test_an_inventory_is_no_transcript() -> None:
+    """The token signs both; what it signed as one is not taken as the other."""
+    signer = ec.generate_private_key(ec.SECP256R1())
+    told: dict[str, Any] = {"format": FORMAT}
+    forged = render(told, signed_with(signer, to_be_signed("hsm-inventory/1", told)))
+    with pytest.raises(HsmInventoryRefused, match="does not hold"):
+        check_transcript(forged, spki(signer), "transcript")
+
+
 def test_without_a_quorum_a_key_signs_nothing(own_token: Prepared, run: Typed) -> None:
-    """One of two confirmed: exit 1, still generated. The next run shows the same key again."""
+    """None, then one of two confirmed: exit 1, still generated. The next run shows the same key again."""
     run("inventory", "--start")
     call = ["ceremony", "--role", "documents", "--witness", "Ada", "--witness", "Bob"]
     code, (row,) = run(*call, answers="\nwrong\n")
     assert (code, row["stage"], row["confirmed"], row["transcript_sha256"]) == (DOES_NOT_HOLD, "generated", [], None)
     assert run("mark", "--key", row["label"], "--to", "published")[0] == USAGE
+    code, (row,) = run(*call, answers=f"{row['thumbprint'][-8:]}\nwrong\n")
+    assert (code, row["stage"], row["confirmed"]) == (DOES_NOT_HOLD, "generated", ["Ada"])
+    assert row["transcript_sha256"] is None
 
     code, (again,) = run(*call)
     assert (code, again["stage"], again["thumbprint"]) == (HOLDS, "attested", row["thumbprint"])
@@ -151,13 +252,34 @@ def test_one_of_two_is_enough_where_the_quorum_says_so(run: Typed) -> None:
 
 @pytest.mark.parametrize("algorithm", OFFERED)
 async def test_every_kind_of_key_proves_that_it_works(own_token: Prepared, algorithm: Algorithm) -> None:
-    """A signature for pairs, a round trip for the others."""
+    """A signature for pairs, over more than the challenge alone; a round trip for the others."""
     async with started(own_token.config, path_of(own_token)) as book:
         await keeping.start(book, adopt=True)
-        proof = await keeping.prove(book, book.now.entry(algorithm.value))
+        entry = book.now.entry(algorithm.value)
+        proof = await keeping.prove(book, entry)
+        if algorithm is Algorithm.HS256:
+            code = await book.hsm.hmac(own_token.id(algorithm), bytes.fromhex(proof["challenge"]))
+            assert proof["hmac"] == code.hex()
 
-    assert len(proof["challenge"]) == 64
+    challenge = bytes.fromhex(proof["challenge"])
+    assert len(challenge) == 32
     assert (proof["signature"] is not None) == (algorithm in SIGNING)
+    if entry.public_key is not None:
+        signature = bytes.fromhex(proof["signature"])
+        verify_signature(entry.public_key, b"hsm-proof-of-possession/1\n" + challenge, signature)
+
+
+@pytest.mark.parametrize("codes", [[b"a", b"b", b"c"], [b"a", b"a", b"a"]])
+async def test_a_key_whose_codes_say_nothing_proves_nothing(codes: list[bytes]) -> None:
+    """Another code for the same value, and the same for another value."""
+    answers = iter(codes)
+
+    async def hmac(*_: object) -> bytes:
+        return next(answers)
+
+    book: Any = SimpleNamespace(hsm=SimpleNamespace(hmac=hmac))
+    with pytest.raises(HsmKeyRefused, match="out of service"):
+        await keeping.prove(book, Entry("codes", "codes", Algorithm.HS256, Stage.GENERATED, id=b"id"))
 
 
 def test_rotation_as_it_is_typed(own_token: Prepared, run: Typed) -> None:

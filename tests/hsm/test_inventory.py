@@ -156,7 +156,7 @@ async def test_a_key_that_was_not_born_in_the_token_is_refused(own_token: Prepar
         assert await hsm.sign(own_token.id(Algorithm.ES256), b"the token serves on")
 
     await adopted(own_token)  # which does not enter the stranger
-    assert list(await findings(own_token)) == ["stranger"]
+    assert await findings(own_token) == {"stranger": f"{key.hex()} is on the token, and not in the inventory"}
 
 
 async def test_a_key_exchanged_behind_the_inventory_stops_the_start(own_token: Prepared) -> None:
@@ -246,6 +246,19 @@ async def test_an_older_inventory_is_refused(own_token: Prepared) -> None:
     with pytest.raises(HsmInventoryRefused, match="older"):
         async with Hsm(guarded(own_token)):
             pytest.fail("opened")
+
+
+async def test_the_change_before_is_as_old_as_any(own_token: Prepared) -> None:
+    """One change back is refused; one that the token has not counted yet is what a crash leaves."""
+    await adopted(own_token)
+    before = path_of(own_token).read_bytes()
+    async with opened(own_token.config, path_of(own_token)) as book:
+        await keeping.mark(book, "ES256", Stage.RETIRING)
+        count, spki = await book.hsm.count(), book.signer.public_key or b""
+    assert read(path_of(own_token), spki, count - 1)[0].sequence == count
+    path_of(own_token).write_bytes(before)
+    with pytest.raises(HsmInventoryRefused, match=f"older {count - 1}"):
+        read(path_of(own_token), spki, count)
 
 
 async def test_changes_are_chained(own_token: Prepared) -> None:
