@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = verbs.add_parser("bench", help="compare with what the primitives cost, on a throw-away SoftHSM token")
     for named in (init, probe):
         _token_options(named)
-    init.add_argument("--so-pin-file", type=Path, required=True, help="security officer's PIN, one line, mode 0600")
+    init.add_argument(
+        "--so-pin-file", type=Path, help="security officer's PIN, one line, mode 0600; leave it out where there is none"
+    )
     probe.add_argument("--key", action="append", type=bytes.fromhex, metavar="HEX", help="key id; may be repeated")
     bench.add_argument("--seconds", type=float, default=2.0, help="of load per algorithm (default 2)")
     bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
@@ -80,3 +82,12 @@ def _token_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--label", required=True, help="token label")
     command.add_argument("--serial", help="token serial, where two tokens share a label")
     command.add_argument("--pin-file", type=Path, required=True, help="user PIN, one line, mode 0600")
+    command.add_argument(
+        "--module-arguments", metavar="TEXT", help="handed to the module at initialisation (NSS: configdir='sql:DIR')"
+    )
+    command.add_argument(
+        "--tells-no-origin",
+        action="store_false",
+        dest="tells_origin",
+        help="of a module that never says where a key was made (NSS): use its keys all the same",
+    )

@@ -8,7 +8,7 @@ from hsm import bench_page, bench_service
 from hsm.algorithms import SIGNING
 from hsm.client import Hsm
 from hsm.config import TokenConfig
-from hsm.errors import HsmError
+from hsm.errors import HsmError, HsmPolicy
 from hsm.softhsm import find_module, render
 from hsm.tokens import init_token
 
@@ -18,11 +18,23 @@ Outcome = tuple[bool | None, list[dict[str, Any]]]
 
 async def init(arguments: Namespace) -> Outcome:
     """Make a token; SoftHSM's configuration and the PIN files are made first where they are missing."""
+    if arguments.so_pin_file is None and arguments.module_arguments is None:
+        raise HsmPolicy(
+            "Expected --so-pin-file, got none. Only a module that has no security officer and takes arguments (NSS) "
+            "goes without."
+        )
     module = arguments.module or find_module()
     configuration = arguments.conf
     if configuration is not None and not configuration.exists():
         configuration = render(configuration.parent, configuration.name)
-    serial = await init_token(module, arguments.label, arguments.so_pin_file, arguments.pin_file, configuration)
+    serial = await init_token(
+        module,
+        arguments.label,
+        arguments.so_pin_file,
+        arguments.pin_file,
+        configuration,
+        module_arguments=arguments.module_arguments,
+    )
     return True, [{"label": arguments.label, "serial": serial, "module": str(module), "conf": str(configuration)}]
 
 
@@ -53,7 +65,7 @@ async def bench(arguments: Namespace) -> Outcome:
     return all(row["holds"] for row in rows), [dict(row) for row in rows]
 
 
-def token_of(arguments: Namespace) -> TokenConfig:
+def token_of(arguments: Namespace, *, writable: bool = False) -> TokenConfig:
     """The token that the options name."""
     return TokenConfig(
         module=arguments.module or find_module(),
@@ -61,4 +73,7 @@ def token_of(arguments: Namespace) -> TokenConfig:
         serial=arguments.serial,
         pin_file=arguments.pin_file,
         softhsm_conf=arguments.conf,
+        writable=writable,
+        module_arguments=arguments.module_arguments,
+        tells_origin=arguments.tells_origin,
     )

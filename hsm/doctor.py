@@ -65,7 +65,7 @@ async def _ask(token: TokenConfig, *, threads: bool) -> dict[str, Any]:
     check_paths(token.module, token.softhsm_conf)
     link = await connect(EXAMINE, token.softhsm_conf, Latencies())
     try:
-        settings = {"module": str(token.module), "threads": threads}
+        settings = {"module": str(token.module), "threads": threads, "module_arguments": token.module_arguments}
         found: dict[str, Any] = json.loads(await link.ask(Op.CONFIGURE, json.dumps(settings).encode(), _LIMIT))
     finally:
         await link.close()

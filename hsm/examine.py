@@ -22,9 +22,10 @@ _NAMES = {flag: flag.name for flag in TokenFlag}
 
 def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
     """Answer with what the module says of itself, or with how it takes to threads."""
-    module = settings["module"]
+    threads = 2 if settings["threads"] else 1
     try:
-        found = {"locking": load(module, threads=2).locking} if settings["threads"] else _module(load(module).library)
+        loaded = load(settings["module"], threads=threads, arguments=settings["module_arguments"])
+        found = {"locking": loaded.locking} if threads > 1 else _module(loaded.library)
     except PKCS11Error as error:
         raise fault_of(Op.CONFIGURE, error) from error
     answer_once(channel, request, json.dumps(found).encode())

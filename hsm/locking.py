@@ -18,7 +18,7 @@ from typing import Any, NoReturn, Self
 
 import pkcs11
 from pkcs11 import PKCS11Error, _pkcs11
-from pkcs11.exceptions import GeneralError
+from pkcs11.exceptions import ArgumentsBad, GeneralError
 
 from hsm.ckr import STATUS_OF, Fault, status_of, told
 from hsm.frames import Status
@@ -126,7 +126,10 @@ def load(path: str, *, threads: int = 1, arguments: str | None = None) -> Module
             raise _makes_a_state_for_each_caller(path) from error
         said = told(error) if isinstance(error, PKCS11Error) else error
         missing = STATUS_OF.get(type(error), Status.MODULE_MISSING)  # type: ignore[arg-type]  # an OSError is not in it
-        raise Fault(missing, f"Expected a PKCS#11 module at {path}, got: {said}. Correct the path.") from error
+        cure = "Correct the path"
+        if isinstance(error, ArgumentsBad):
+            cure = "Give it the arguments that it takes (`module_arguments`, `--module-arguments`)"
+        raise Fault(missing, f"Expected a PKCS#11 module at {path}, got: {said}. {cure}.") from error
     if not module.locking:
         _forbid_threads()
     return module

@@ -9,15 +9,11 @@ from typing import Any
 
 from hsm import recovery
 from hsm.client import Hsm
-from hsm.config import TokenConfig
+from hsm.commands import Outcome, token_of
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmSharesRefused
 from hsm.keys import Algorithm
 from hsm.private import create_private
 from hsm.shares import read_share
-from hsm.softhsm import find_module
-
-Outcome = tuple[bool, list[dict[str, Any]]]
-"""Whether what was asked holds, and the rows to print."""
 
 
 def options(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]) -> list[Any]:
@@ -73,7 +69,7 @@ async def recover(arguments: Namespace) -> Outcome:
     opened = recovery.recover([read_share(path.read_text(encoding="ascii")) for path in arguments.share])
     done: list[str] = []
     report: list[dict[str, Any]] = []
-    async with Hsm(_token(arguments)) as hsm:
+    async with Hsm(token_of(arguments, writable=True)) as hsm:
         key = await wrapping_key(hsm, arguments.key_label)
         with arguments.sealed.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
@@ -105,14 +101,3 @@ def _read(line: str, number: int) -> tuple[bytes, bytes]:
         raise HsmPolicy(
             f'Expected {{"name": HEX, "sealed": HEX}} in line {number}, got something else. Export the list anew.'
         ) from None
-
-
-def _token(arguments: Namespace) -> TokenConfig:
-    return TokenConfig(
-        module=arguments.module or find_module(),
-        label=arguments.label,
-        serial=arguments.serial,
-        pin_file=arguments.pin_file,
-        softhsm_conf=arguments.conf,
-        writable=True,
-    )

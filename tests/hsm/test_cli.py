@@ -108,3 +108,39 @@ def test_a_person_at_a_terminal_gets_a_table(
     assert "pin [bold]" in shown
     assert shown.count("x") == 80
     assert "could not tell" in shown
+
+
+def test_a_module_that_takes_arguments_and_tells_no_origin(
+    nss_token: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NSS, by options alone: doctor looks, every key signs where one says to trust it, and none is vouched for."""
+    config = nss_token.config
+    named = ["--module", str(config.module), "--label", LABEL, "--pin-file", str(config.pin_file), "--json"]
+    assert config.module_arguments is not None
+    named += ["--module-arguments", config.module_arguments]
+
+    assert main(["doctor", *named]) == HOLDS
+    found = {row["check"]: row["holds"] for row in json.loads(capsys.readouterr().out)}
+    assert all(found[check] for check in ("module", "token", "user PIN"))
+    assert main(["probe", *named]) == DOES_NOT_HOLD
+    assert all("LOCAL" in row["detail"] for row in json.loads(capsys.readouterr().out))
+    assert main(["probe", *named, "--tells-no-origin"]) == HOLDS
+    assert {row["id"] for row in json.loads(capsys.readouterr().out)} == {
+        nss_token.id(algorithm).hex() for algorithm in SIGNING if algorithm in nss_token.keys
+    }
+    assert main(["inventory", *named, "--tells-no-origin"]) == DOES_NOT_HOLD
+    assert not any(row["local"] for row in json.loads(capsys.readouterr().out))
+    assert main(["probe", *named[:-2]]) == USAGE
+    assert "--module-arguments" in capsys.readouterr().err
+
+
+def test_only_a_module_with_arguments_goes_without_a_security_officer(
+    nss_token: Prepared, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NSS gets a token with a user's PIN alone; SoftHSM is not asked for one."""
+    made = ["init-token", "--label", "new", "--pin-file", str(tmp_path / "pin"), "--json"]
+    assert main([*made, "--conf", str(tmp_path / "conf")]) == USAGE
+    assert "--so-pin-file" in capsys.readouterr().err
+    taken = ["--module-arguments", f"configdir='sql:{tmp_path}' flags= dbTokenDescription='new'"]
+    assert main([*made, "--module", str(nss_token.config.module), *taken]) == HOLDS
+    assert json.loads(capsys.readouterr().out)[0]["label"] == "new"
