@@ -30,7 +30,7 @@ class Entry:
     dates: dict[Stage, int] = field(default_factory=dict)
     id: bytes | None = None
     public_key: bytes | None = None
-    provenance: dict[str, bool] | None = None
+    provenance: dict[str, bool | str | None] | None = None
     certificate: bytes | None = None
     sealed: bool = False
     replaces: str | None = None
@@ -106,12 +106,13 @@ class Entry:
         )
 
 
-def provenance_of(key: KeyInfo) -> dict[str, bool]:
+def provenance_of(key: KeyInfo) -> dict[str, bool | str | None]:
     """The token's word on where a key was born and whether it ever left."""
     return {
         "local": key.local,
         "never_extractable": key.never_extractable,
         "always_sensitive": key.always_sensitive,
+        "made_by": key.made_by,
     }
 
 

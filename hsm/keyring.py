@@ -5,6 +5,7 @@ from typing import Any
 from pkcs11 import Attribute, Mechanism, ObjectClass, PKCS11Error, Session, Slot
 
 from hsm.algorithms import SCHEMES, mechanism_of
+from hsm.attributes import mechanism_name
 from hsm.ckr import Fault
 from hsm.frames import Status
 from hsm.interface import Interface
@@ -16,7 +17,7 @@ from hsm.verify import PublicKey
 _STAYS_INSIDE_BY = (Attribute.NEVER_EXTRACTABLE, Attribute.ALWAYS_SENSITIVE)
 _BORN_HERE_BY = (Attribute.LOCAL, *_STAYS_INSIDE_BY)
 
-_DESCRIBED_BY = [Attribute.ID, Attribute.LABEL, *_BORN_HERE_BY, *RECOGNISED_BY]
+_DESCRIBED_BY = [Attribute.ID, Attribute.LABEL, Attribute.KEY_GEN_MECHANISM, *_BORN_HERE_BY, *RECOGNISED_BY]
 
 _KINDS = (ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY)
 
@@ -102,6 +103,7 @@ class KeyRing:
             local=bool(attributes.get(Attribute.LOCAL)),
             never_extractable=bool(attributes.get(Attribute.NEVER_EXTRACTABLE)),
             always_sensitive=bool(attributes.get(Attribute.ALWAYS_SENSITIVE)),
+            made_by=mechanism_name(attributes.get(Attribute.KEY_GEN_MECHANISM)),
         )
 
     def _public_half(self, algorithm: Algorithm, key: bytes) -> bytes | None:

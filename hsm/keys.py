@@ -27,7 +27,8 @@ class KeyInfo:
     `id` is CKA_ID: the first 8 bytes of SHA-256 over the SubjectPublicKeyInfo for pairs, 8 random bytes for
     secret keys, empty when a generation was cut off half way. `public_key` is SubjectPublicKeyInfo DER, None for
     secret keys. `local`, `never_extractable` and `always_sensitive` are the module's word on CKA_LOCAL,
-    CKA_NEVER_EXTRACTABLE and CKA_ALWAYS_SENSITIVE (PKCS#11 v2.40 section 4.9).
+    CKA_NEVER_EXTRACTABLE and CKA_ALWAYS_SENSITIVE (PKCS#11 v2.40 section 4.9), `made_by` on CKA_KEY_GEN_MECHANISM: its
+    name without CKM_, None where the module does not say or the key was made elsewhere.
     """
 
     id: bytes
@@ -37,6 +38,7 @@ class KeyInfo:
     local: bool
     never_extractable: bool
     always_sensitive: bool
+    made_by: str | None = None
 
     @property
     def born_here(self) -> bool:
@@ -58,6 +60,7 @@ class KeyInfo:
             "local": self.local,
             "never_extractable": self.never_extractable,
             "always_sensitive": self.always_sensitive,
+            "made_by": self.made_by,
         }
 
 
@@ -77,6 +80,7 @@ def decode_keys(encoded: bytes) -> list[KeyInfo]:
             local=entry["local"],
             never_extractable=entry["never_extractable"],
             always_sensitive=entry["always_sensitive"],
+            made_by=entry["made_by"],
         )
         for entry in json.loads(encoded)
     ]

@@ -133,4 +133,7 @@ def strange(entry: Entry, there: Iterable[KeyInfo]) -> str | None:
             return None
         if (key.public_key, key.algorithm) != (entry.public_key, entry.algorithm):
             return f"{entry.label!r} has another public key or algorithm on the token"
+        known = (entry.provenance or {}).get("made_by")  # entries of before it was read have none
+        if known is not None and key.made_by != known:
+            return f"{entry.label!r} was made by {known}, and by {key.made_by} as the token has it"
     return None

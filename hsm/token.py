@@ -11,6 +11,7 @@ from typing import Any
 from pkcs11 import Attribute, ObjectClass, PKCS11Error, Session, Token, TokenFlag
 
 from hsm import refusals
+from hsm.attributes import mapper
 from hsm.ckr import Fault, status_of, told
 from hsm.config import PROBE_LABEL
 from hsm.frames import Status
@@ -54,12 +55,14 @@ class OpenToken:
         note = Path(settings["refusals"]) if "refusals" in settings else None
         _refuse_by_note(token, pin, note)
         try:
-            self.anchor: Session = token.open(user_pin=pin)
+            self.anchor: Session = token.open(user_pin=pin, attribute_mapper=mapper())
         except PKCS11Error as error:
             raise _not_opened(token, pin, note, error) from None
         if note is not None:
             refusals.forget(note)
-        self.sessions: list[Session] = [token.open(rw=settings["writable"]) for _ in range(sessions)]
+        self.sessions: list[Session] = [
+            token.open(rw=settings["writable"], attribute_mapper=mapper()) for _ in range(sessions)
+        ]
         self._probe_key = settings.get("probe_key")
 
     @property

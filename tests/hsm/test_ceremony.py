@@ -123,7 +123,8 @@ def test_a_transcript_says_who_saw_what(run: Typed, tmp_path: Path) -> None:
     told = json.loads(path.read_text())["signed"]
     assert [one["name"] for one in told["witnesses"] if one["confirmed"]] == ["Ada", "Bob"] == row["confirmed"]
     assert told["key"]["thumbprint"] == row["thumbprint"]
-    assert told["key"]["provenance"] == {"local": True, "never_extractable": True, "always_sensitive": True}
+    vouched = {"local": True, "never_extractable": True, "always_sensitive": True, "made_by": "EC_KEY_PAIR_GEN"}
+    assert told["key"]["provenance"] == vouched
     assert row["transcript_sha256"] == sha256(path.read_bytes()).hexdigest()
     code, (checked,) = run("ceremony", "--verify", str(path))
     assert (code, checked["thumbprint"], checked["confirmed"]) == (HOLDS, row["thumbprint"], ["Ada", "Bob"])

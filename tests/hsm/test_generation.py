@@ -1,14 +1,17 @@
 """Making keys: who may, what the token must say of them, and who sees them."""
 
 import asyncio
+import sys
 
 import pytest
+from pkcs11 import Attribute, KeyType
 
 from hsm import Algorithm, Hsm, HsmPolicy, KeyInfo
-from hsm.algorithms import SIGNING
+from hsm.algorithms import SCHEMES, SIGNING
+from hsm.attributes import mapper, mechanism_name
 from hsm.keys import decode_keys, encode_keys
 
-from .conftest import Prepared, each
+from .conftest import SOFTHSM, Prepared, each
 
 pytestmark = pytest.mark.softhsm
 
@@ -33,6 +36,7 @@ def test_generated_keys_never_leave(provided: Prepared, algorithm: Algorithm) ->
     assert key.stays_inside
     assert (key.algorithm, key.label, len(key.id)) == (algorithm, algorithm.value, 8)
     assert (key.public_key is not None) == (algorithm in SIGNING)
+    assert key.made_by == (SCHEMES[algorithm].generate if provided.provider is SOFTHSM else None)
 
 
 async def test_a_token_that_does_not_tell_origin_must_be_known_for_it(nss_token: Prepared) -> None:
@@ -72,7 +76,21 @@ async def test_new_keys_are_seen_by_clients_already_open(own_token: Prepared) ->
 
 def test_key_info_travels_unchanged(token: Prepared) -> None:
     """What the worker sends is what the caller gets, a half-made key with an empty id included."""
-    keys = [*token.keys.values(), KeyInfo(b"", "", Algorithm.ES256, None, True, False, False)]
+    keys = [*token.keys.values(), KeyInfo(b"", "", Algorithm.ES256, None, True, False, False, None)]
 
     assert decode_keys(encode_keys(keys)) == keys
     assert not keys[-1].born_here
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(0x1040, "EC_KEY_PAIR_GEN"), (0x80001234, "0x80001234"), (2**64 - 1, None), (2**32 - 1, None)],
+)
+def test_a_makers_own_mechanism_is_a_number(number: int, name: str | None) -> None:
+    """What is in no register is read all the same; CK_UNAVAILABLE_INFORMATION is nothing."""
+    read = mapper().unpack_attributes(Attribute.KEY_GEN_MECHANISM, number.to_bytes(8, sys.byteorder))
+
+    assert mechanism_name(read) == name
+    assert mechanism_name(None) is None
+    odd = mapper().unpack_attributes(Attribute.KEY_TYPE, (0x80000001).to_bytes(8, sys.byteorder))
+    assert odd not in set(KeyType)

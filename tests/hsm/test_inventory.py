@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from hsm.findings import verdict
 from hsm.inventory import read
 from hsm.lifecycle import ALARM_DAYS, DAY, NEXT, Stage, alarm, require_next
 from hsm.pins import read_pin
+from hsm.rules import strange
 from hsm.signer import SIGNER_LABEL
 from hsm.stand_in import signed
 
@@ -157,6 +159,19 @@ async def test_a_key_that_was_not_born_in_the_token_is_refused(own_token: Prepar
 
     await adopted(own_token)  # which does not enter the stranger
     assert await findings(own_token) == {"stranger": f"{key.hex()} is on the token, and not in the inventory"}
+
+
+def test_the_inventory_records_what_made_a_key(token: Prepared) -> None:
+    """CKA_KEY_GEN_MECHANISM; another one later is another key. Entries of before it was recorded go on."""
+    key = token.keys[Algorithm.ES256]
+    entry = Entry(key.label, "documents", key.algorithm, Stage.PLANNED).made(key, 0).at(Stage.ACTIVE, 0)
+    other = replace(key, made_by="EC_KEY_PAIR_GEN_W_EXTRA_BITS")
+
+    assert entry.to_json()["provenance"]["made_by"] == "EC_KEY_PAIR_GEN"
+    assert strange(entry, [key]) is None
+    assert "EC_KEY_PAIR_GEN_W_EXTRA_BITS" in (strange(entry, [other]) or "")
+    before = replace(entry, provenance=dict.fromkeys(("local", "never_extractable", "always_sensitive"), True))
+    assert strange(before, [other]) is None
 
 
 async def test_a_key_exchanged_behind_the_inventory_stops_the_start(own_token: Prepared) -> None:
