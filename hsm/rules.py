@@ -19,6 +19,7 @@ _ON_TOKEN = frozenset({Stage.ACTIVE, Stage.RETIRING})
 class CertificateAlarm:
     """A key in use whose certificate ends `within_days` (30, 7 or 1; 0 when it has ended)."""
 
+    key: bytes
     label: str
     not_after: int
     within_days: int
@@ -62,10 +63,10 @@ class KeyRules:
         """The keys in use whose certificates end before long, the first to end first."""
         found = []
         for entry in self.inventory.entries:
-            if entry.stage is Stage.ACTIVE and entry.validity is not None:
+            if entry.stage is Stage.ACTIVE and entry.id is not None and entry.validity is not None:
                 days = alarm(entry.validity[1], int(at))
                 if days is not None:
-                    found.append(CertificateAlarm(entry.label, entry.validity[1], days))
+                    found.append(CertificateAlarm(entry.id, entry.label, entry.validity[1], days))
         return tuple(sorted(found, key=lambda one: one.not_after))
 
 

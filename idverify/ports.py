@@ -72,11 +72,25 @@ TOKEN_STATES: Final = ("ready", "degraded", "restarting", "down", "refused", "cl
 
 
 @dataclass(frozen=True, slots=True)
+class EndingCertificate:
+    """A key in use, by the inventory that its token signs, whose certificate ends ``within_days``: 30, 7 or 1.
+
+    0 when it has ended. ``not_after`` is in Unix seconds.
+    """
+
+    key_id: bytes
+    label: str
+    not_after: int
+    within_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenStanding:
     """How a token is doing, in an operator's figures (docs/hsm.md). ``state`` is of ``TOKEN_STATES``.
 
     ``reason`` is the HSM's own sentence with the cause and the cure, None while all is well. ``since_probe`` is in
-    seconds, None before the first probe.
+    seconds, None before the first probe. ``certificates`` are those that end before long, the first to end first; there
+    are none where no inventory is kept.
     """
 
     token: str
@@ -88,6 +102,7 @@ class TokenStanding:
     pin_count_low: bool
     since_probe: float | None
     reason: str | None
+    certificates: tuple[EndingCertificate, ...] = ()
 
 
 class Custodian(Protocol):

@@ -303,12 +303,27 @@ async def _watch_certificates(office: Office) -> None:
 
 
 def tell_of_certificates(office: Office, before: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Within how many days each signer's ends, by role (``core.certificate_alarm``); what is new is logged."""
+    """Within how many days each signer's ends, by role (``core.certificate_alarm``); what is new is logged.
+
+    So is what the tokens' own inventories tell of, by the key's label.
+    """
     ends, at = office.keys.ends(), office.clock.now()
     now = {role: alarm(not_after, at) for role, not_after in ends.items()}
     for role, days in now.items():
         if days is not None and before.get(role) != days:
             log.warning("certificate_ends", role=role, within_days=days, not_after=ends[role])
+    for token in office.tokens():
+        for one in token.certificates:
+            key = f"{token.token}/{one.label}"
+            now[key] = one.within_days
+            if before.get(key) != one.within_days:
+                log.warning(
+                    "certificate_ends",
+                    token=token.token,
+                    key=one.label,
+                    within_days=one.within_days,
+                    not_after=one.not_after,
+                )
     return now
 
 

@@ -30,7 +30,7 @@ from hsm.roles import FAULTS_OF_A_TOKEN
 from idverify.config import Token
 from idverify.core.credential import Issuer
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, TokenAway, Unavailable
-from idverify.ports import TokenStanding
+from idverify.ports import EndingCertificate, TokenStanding
 from idverify.services.doors import SECRET_LABEL, SECRET_NAME
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
 from idverify.services.urgency import Urgency, urgency
@@ -129,6 +129,9 @@ def standing(label: str, hsm: Hsm) -> TokenStanding:
         pin_count_low=health.pin_count_low,
         since_probe=health.since_probe,
         reason=health.reason,
+        certificates=tuple(
+            EndingCertificate(one.key, one.label, one.not_after, one.within_days) for one in health.certificates
+        ),
     )
 
 

@@ -6,15 +6,17 @@ do here is an order, and whoever has the root's token at hand is its executor (`
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idverify.core import key_order, security_act
+from idverify.core import certificate_alarm, key_order, security_act
 from idverify.core.action import Action
 from idverify.core.key_order import Replacement
 from idverify.core.policy import Act, Principal, require_may
 from idverify.errors import Conflict, NotFound, Unprocessable
 from idverify.formats.x509 import signs_until
+from idverify.ports import EndingCertificate
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.office import Office
@@ -33,7 +35,8 @@ _ORDERED: Final = "The replacement of this key is ordered already. The next star
 class SigningKey:
     """A key in use that has a certificate; times in Unix seconds, ``ordered_at`` where its replacement is ordered.
 
-    ``signs_until`` is when it ceases to sign: with its certificate, or long before.
+    ``signs_until`` is when it ceases to sign: with its certificate, or long before; ``within_days`` is as in
+    ``core.certificate_alarm``.
     """
 
     key_id: bytes
@@ -41,6 +44,7 @@ class SigningKey:
     created_at: int
     signs_until: int
     ordered_at: int | None
+    within_days: int | None
 
 
 async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
@@ -48,13 +52,30 @@ async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
     require_may(admin, Act.ADMINISTER)
     rows: list[Any] = await office.store.fetch(queries.KEYS_IN_USE, {})
     orders: list[Any] = await office.store.fetch(queries.OPEN_KEY_ORDERS, {})
-    ordered = {row["old_key_id"]: row["ordered_at"] for row in orders}
+    ordered, now = {row["old_key_id"]: row["ordered_at"] for row in orders}, office.clock.now()
     return [
-        SigningKey(row["key_id"], role, row["created_at"], signs_until(row["certificate"]), ordered.get(row["key_id"]))
+        SigningKey(
+            row["key_id"],
+            role,
+            row["created_at"],
+            until,
+            ordered.get(row["key_id"]),
+            certificate_alarm.alarm(until, now),
+        )
         for role in CERTIFIED_ROLES
         for row in rows
         if row["role"] == role
+        for until in (signs_until(row["certificate"]),)
     ]
+
+
+def ending_besides(
+    office: Office, admin: Principal, keys: Collection[SigningKey]
+) -> list[tuple[str, EndingCertificate]]:
+    """Certificates of other keys that end before long, by what the tokens' inventories say; with the token's label."""
+    require_may(admin, Act.ADMINISTER)
+    known = {key.key_id for key in keys}
+    return [(token.token, one) for token in office.tokens() for one in token.certificates if one.key_id not in known]
 
 
 async def _check(office: Office, _admin: Principal, wanted: Action) -> None:

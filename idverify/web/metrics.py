@@ -53,6 +53,7 @@ TOKEN_GAUGES: Final[Mapping[str, tuple[str, Callable[[TokenStanding], float | No
     "idverify_hsm_probe_age_seconds": ("Time since the probe key last signed", lambda token: token.since_probe),
 }
 
+ENDING: Final = "idverify_hsm_certificate_seconds_left"
 STAGES: Final = ("proposed", "made")
 REPLACED, LOST = "replaced", "lost"
 
@@ -145,6 +146,12 @@ class Metrics(Tally):
             ("token", "state"),
             registry=self.registry,
         )
+        self._ending = Gauge(
+            ENDING,
+            "Time until a certificate ends of which the token's inventory tells, in its last 30 days",
+            ("token", "key"),
+            registry=self.registry,
+        )
         self._tokens = {
             name: Gauge(name, says, ("token",), registry=self.registry) for name, (says, _) in TOKEN_GAUGES.items()
         }
@@ -231,8 +238,11 @@ class Metrics(Tally):
             self._gauges[name].set(await read(office))
         for role, ends in office.keys.ends().items():
             self._certificates.labels(role).set(ends - office.clock.now())
+        self._ending.clear()  # a key that was replaced is told of no longer
         for token in office.tokens():
             self._stands(token)
+            for one in token.certificates:
+                self._ending.labels(token.token, one.label).set(one.not_after - office.clock.now())
         return generate_latest(self.registry)
 
     def _stands(self, token: TokenStanding) -> None:

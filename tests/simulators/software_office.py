@@ -35,7 +35,7 @@ from idverify.core.policy import Principal
 from idverify.errors import IdverifyError, NotAuthenticated
 from idverify.ledger.guard import Guard
 from idverify.ledger.publisher import Publisher, Witnesses
-from idverify.ports import Sandbox, system_entropy
+from idverify.ports import Sandbox, TokenStanding, system_entropy
 from idverify.sandbox.workers import Workers, open_workers
 from idverify.services import step_up
 from idverify.services.administration import approve, propose
@@ -103,7 +103,8 @@ def _spki(key: MLDSA44PrivateKey) -> bytes:
 class SoftToken:
     """``ports.Signer``, ``ports.Custodian`` and the log's ``CheckpointSigner`` over keys in memory.
 
-    While ``away`` is set, every call raises it, as when the HSM is gone. ``notes`` is what it signed of logs.
+    While ``away`` is set, every call raises it, as when the HSM is gone. ``notes`` is what it signed of logs,
+    ``standing`` what the office is told of tokens.
     """
 
     name: str
@@ -112,6 +113,7 @@ class SoftToken:
     wrapping_keys: frozenset[bytes] = frozenset({b"wrapping"})
     lookup_keys: frozenset[bytes] = frozenset({b"lookup.."})
     notes: list[bytes] = field(default_factory=list)
+    standing: tuple[TokenStanding, ...] = ()
     _keys: dict[bytes, PrivateKey] = field(default_factory=dict)
     _secret: bytes = field(default_factory=lambda: os.urandom(32))
 
@@ -291,6 +293,7 @@ class Premises:
             entropy=system_entropy,
             tally=Metrics(),
             related_origins=self.related_origins,
+            tokens=lambda: token.standing,
         )
 
     def _hands(self, store: Store, iss: str, keys: Keys) -> Hands:

@@ -18,6 +18,13 @@ from idverify.web.pages.render import Html
 from idverify.web.pages.words import N_
 
 PATH: Final = "/admin/signing-keys"
+ALARMS: Final = {
+    30: N_("Ends within 30 days"),
+    7: N_("Ends within a week"),
+    1: N_("Ends within a day"),
+    0: N_("Has ended"),
+}
+"""Of ``core.certificate_alarm``."""
 
 
 class ReplacementForm(Form):
@@ -30,7 +37,8 @@ class ReplacementForm(Form):
 class SigningKeyShown:
     """A signing key in use: its page, what it signs, of which type (both in the catalogue), times in Unix seconds.
 
-    ``documents`` is the name of the type, ``None`` for a key that signs no documents.
+    ``documents`` is the name of the type, ``None`` for a key that signs no documents. ``alarm``, in the catalogue, says
+    that it ends before long.
     """
 
     path: str
@@ -39,11 +47,22 @@ class SigningKeyShown:
     since: int
     ends: int
     ordered_at: int | None
+    alarm: str | None
 
 
-async def shown(call: PageCall) -> list[SigningKeyShown]:
+@dataclass(frozen=True, slots=True)
+class KeysShown:
+    """The signing keys, and further certificates that end before long: token, label of the key, Unix seconds."""
+
+    keys: list[SigningKeyShown]
+    ending: list[tuple[str, str, int]]
+
+
+async def shown(call: PageCall) -> KeysShown:
     """The signing keys on the administrator's desk."""
-    return [_shown(key) for key in await replace_signing_key.signing_keys(call.office, call.caller)]
+    keys = await replace_signing_key.signing_keys(call.office, call.caller)
+    besides = replace_signing_key.ending_besides(call.office, call.caller, keys)
+    return KeysShown([_shown(key) for key in keys], [(token, one.label, one.not_after) for token, one in besides])
 
 
 async def ask(call: PageCall) -> Html:
@@ -77,4 +96,5 @@ def _form(call: PageCall, key: SigningKey, form: Filled[ReplacementForm]) -> Htm
 def _shown(key: SigningKey) -> SigningKeyShown:
     path = f"{PATH}/{key.key_id.hex()}"
     signs, documents = SIGNING_KEYS[key.role], SIGNED_TYPES.get(key.role)
-    return SigningKeyShown(path, signs, documents, key.created_at, key.signs_until, key.ordered_at)
+    alarm = None if key.within_days is None else ALARMS[key.within_days]
+    return SigningKeyShown(path, signs, documents, key.created_at, key.signs_until, key.ordered_at, alarm)

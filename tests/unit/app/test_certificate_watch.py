@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from idverify.app.services import tell_of_certificates
 from idverify.core.certificate_alarm import DAY
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.ports import EndingCertificate, TokenStanding
 from tests.simulators.software_office import SoftwareOffice
 
 
@@ -25,3 +26,17 @@ async def test_each_signer_is_named_as_its_end_comes_near(served: SoftwareOffice
     signers = {kind.key_role for kind in CREDENTIAL_TYPES.values()}
     assert [set(lines) for lines in named] == [set(), {30}, set(), {7}, {0}]
     assert all(roles >= signers for lines in named for roles in lines.values())
+
+
+async def test_what_a_token_s_inventory_says_is_told_once(served: SoftwareOffice) -> None:
+    """By token and key; again when a nearer day is reached."""
+    told: dict[str, int | None] = {}
+    named = []
+    for days in (30, 30, 7):
+        ending = EndingCertificate(b"another.", "lamps#2", served.clock.now() + days * DAY, days)
+        served.token.standing = (TokenStanding("north", "ready", 1, 0, 0, False, False, None, None, (ending,)),)
+        with capture_logs() as logs:
+            told = tell_of_certificates(served.office, told)
+        named.append([(line["token"], line["key"], line["within_days"]) for line in logs])
+
+    assert named == [[("north", "lamps#2", 30)], [], [("north", "lamps#2", 7)]]

@@ -14,9 +14,9 @@ from idverify.app.services import tell_of_tokens
 from idverify.core.policy import Role
 from idverify.core.verdict import Channel, Outcome
 from idverify.errors import CeremonyRefused, DocumentError, Gone
-from idverify.ports import TOKEN_STATES, TokenStanding
+from idverify.ports import TOKEN_STATES, EndingCertificate, TokenStanding
 from idverify.sandbox.workers import open_workers
-from idverify.web.metrics import GAUGES, HELD, TOKEN_GAUGES, Metrics
+from idverify.web.metrics import ENDING, GAUGES, HELD, TOKEN_GAUGES, Metrics
 from tests.simulators.software_office import SoftwareOffice
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -211,7 +211,19 @@ def test_metrics_of_tokens_are_documented() -> None:
     page = (Path(__file__).parents[3] / "docs" / "hsm.md").read_text()
     rows = set(re.findall(r"^\| `(idverify_hsm_\w+)\{token", page, re.MULTILINE))
 
-    assert rows == {"idverify_hsm_state", *TOKEN_GAUGES}
+    assert rows == {"idverify_hsm_state", ENDING, *TOKEN_GAUGES}
+
+
+async def test_certificates_that_end_are_there_until_they_are_replaced(served: SoftwareOffice) -> None:
+    """By token and key, the time that is left; gone with the alarm."""
+    metrics, office = Metrics(), served.office
+    ending = EndingCertificate(b"\1" * 8, "documents#1", office.clock.now() + 60, 1)
+    standing = TokenStanding("one", "ready", 1, 0, 0, False, False, None, None, (ending,))
+    left = one("idverify_hsm_certificate_seconds_left", token="one", key="documents#1")
+
+    assert series(await metrics.text(replace(office, tokens=lambda: (standing,))))[left] == 60
+    renewed = replace(standing, certificates=())
+    assert left not in series(await metrics.text(replace(office, tokens=lambda: (renewed,))))
 
 
 async def test_a_token_that_changes_is_logged_once(served: SoftwareOffice) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from idverify.core.certificate_alarm import DAY
 from idverify.core.policy import Role
 from idverify.core.types import CREDENTIAL_TYPES
+from idverify.ports import EndingCertificate, TokenStanding
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Invited
 from idverify.services.key_ceremony import open_orders
@@ -70,6 +73,31 @@ async def test_a_reason_is_chosen(people: People, typed: dict[str, str], sentenc
     assert (page.status, page.ceremony) == (400, None)
     assert sentence in page.text
     assert all(reason in page.text for reason in REPLACEMENTS.values())
+
+
+async def test_certificates_that_end_are_told_of(people: People) -> None:
+    """Of each signing key on its row; of any other key, by its token's word, above them. In Welsh, too."""
+    served = people.served
+    role, ends = min(served.office.keys.ends().items(), key=lambda each: each[1])
+    known = served.office.keys.issuer(role).key_id
+    alarms = tuple(
+        EndingCertificate(key, label, ends, 7) for key, label in ((known, "mine#1"), (b"another.", "lamps#2"))
+    )
+    standing = TokenStanding("north", "ready", 1, 0, 0, False, False, None, None)
+    assert "Ends within" not in (await (await people.staff("admin")).open("/admin")).text
+    served.clock.advance(ends - 6 * DAY - served.clock.now())
+    served.token.standing = (replace(standing, certificates=alarms),)
+
+    for name, language, row, above in (
+        ("Agnes Admin", "en", "Ends within a week", "Token north: the certificate of its key lamps#2 ends on"),
+        ("Alun Admin", "cy", "Yn dod i ben o fewn wythnos", "Tocyn north: daw tystysgrif ei allwedd lamps#2 i ben ar"),
+    ):
+        browser = people.browser(language)
+        await browser.enrol(await served.api.deployment.invite(Invited(Role.ADMIN, name)))
+        desk = await browser.open("/admin")
+        assert row in desk.text
+        assert above in desk.text
+        assert "mine#1" not in desk.text
 
 
 async def test_a_key_that_is_not_in_use(people: People) -> None:
