@@ -21,6 +21,7 @@ from hsm.errors import (
     HsmBusy,
     HsmError,
     HsmKeyMissing,
+    HsmKeyRefused,
     HsmModuleMissing,
     HsmPinRefused,
     HsmPolicy,
@@ -33,6 +34,7 @@ from hsm.health import HsmState
 FAULTS_OF_A_TOKEN = (
     HsmBusy,
     HsmKeyMissing,
+    HsmKeyRefused,
     HsmModuleMissing,
     HsmPinRefused,
     HsmTimeout,
@@ -43,6 +45,7 @@ FAULTS_OF_A_TOKEN = (
 
 _ORDER = {HsmState.READY: 0, HsmState.DEGRADED: 0, HsmState.RESTARTING: 1}
 _LAST = 2  # tokens that refuse: they answer at once, so asking them when all else failed costs nothing
+_ASIDE_SECONDS = 30.0  # then a key that was refused is tried again: its inventory may have been mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class _Certified:
     starts: float = 0.0  # Unix seconds
     ends: float = float("inf")
     turn: int = 0  # when it was chosen last, counted in choices
+    aside_until: float = float("-inf")  # monotonic seconds
 
     @classmethod
     def of(cls, key: RoleKey) -> "_Certified":
@@ -129,6 +133,12 @@ class Roles:
         """
         return self._pick(role, until, besides, among).key
 
+    def set_aside(self, key: bytes) -> None:
+        """Choose this key for nothing that another may sign, for half a minute: its token is well and refuses it."""
+        until = time.monotonic() + _ASIDE_SECONDS
+        for one in (one for keys in self._roles.values() for one in keys if one.key.key == key):
+            one.aside_until = until
+
     async def sign(
         self,
         role: str,
@@ -156,6 +166,8 @@ class Roles:
                 signature = await self._tokens[chosen.key.token].sign(chosen.key.key, text, timeout=share)
             except FAULTS_OF_A_TOKEN as error:
                 failed[chosen.key] = error
+                if isinstance(error, HsmKeyRefused):
+                    self.set_aside(chosen.key.key)
             else:
                 return RoleSignature(chosen.key, signature)
 
@@ -182,9 +194,9 @@ class Roles:
         chosen.turn = self._turns
         return chosen
 
-    def _burden(self, one: _Certified) -> tuple[int, int, int]:
+    def _burden(self, one: _Certified) -> tuple[bool, int, int, int]:
         hsm = self._tokens[one.key.token]
-        return _ORDER.get(hsm.state, _LAST), hsm.pending, one.turn
+        return time.monotonic() < one.aside_until, _ORDER.get(hsm.state, _LAST), hsm.pending, one.turn
 
 
 def _all_failed(role: str, failed: Mapping[RoleKey, HsmError]) -> HsmError:

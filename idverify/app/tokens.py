@@ -186,7 +186,12 @@ class TokensSigner:
         token = self._places.get(key_id)
         if token is None:
             raise TokenAway("The token of this signing key is not configured.")
-        return await mapped(lambda: self._tokens[token].sign(key_id, message, priority=_priority()))
+        try:
+            return await self._tokens[token].sign(key_id, message, priority=_priority())
+        except HsmError as error:
+            if isinstance(error, HsmKeyRefused):  # whoever tries again must get another token's key
+                self._roles.set_aside(key_id)
+            raise during_work(error) from error
 
     async def probe(self) -> None:
         """A real signature by the probe key of one token at least. Raises what the last one did."""
@@ -343,6 +348,6 @@ def during_work(error: HsmError) -> IdverifyError:
         case HsmDecryptFailed():
             return SealBroken("A stored key does not open under the HSM's key: the row was changed.")
         case HsmKeyRefused():
-            return Unavailable("The key may not be used any more, or not yet; nothing was signed. It must be replaced.")
+            return TokenAway("The key may not be used any more, or not yet; nothing was signed. It must be replaced.")
         case _:
             return TokenAway("The HSM is away; nothing was signed. Come back in a moment.")

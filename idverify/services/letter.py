@@ -32,7 +32,7 @@ from idverify.core.form_parts import PAPER_CODE, SD_JWT_VC
 from idverify.core.letter_choices import LetterChoices
 from idverify.core.policy import Act, Principal, Role, may_issue, require_may, require_person
 from idverify.core.values import jpeg
-from idverify.errors import DocumentError, IdverifyError, Unavailable, Unprocessable
+from idverify.errors import Conflict, DocumentError, IdverifyError, TokenAway, Unavailable, Unprocessable
 from idverify.formats import sdjwt, x509
 from idverify.formats.base import ToBeSigned
 from idverify.formats.carriers import FORMATS
@@ -201,11 +201,28 @@ async def make(
 ) -> bytes:
     """The copy, exactly once for a right; the handle of its letter. ``also`` gets the letter's row id.
 
-    While the log is halted nothing is begun: a copy that was signed and cannot be recorded would be lost.
+    While the log is halted nothing is begun: a copy that was signed and cannot be recorded would be lost. What one
+    token left undone is void, and done again with the keys of another: the right is free again by then.
     """
     office.log_book.require_open()
     portrait = await _portrait(office, basis)
     plan, code = await _intended(office, basis, right, portrait)
+    for _ in range(office.keys.tokens - 1):
+        try:
+            return await _made(office, basis, plan, code, also)
+        except TokenAway as away:
+            again = replace(right, writes=(taking_up(office, right.offer_id),), entries=())
+            try:
+                plan, code = await _intended(office, basis, again, portrait)
+            except Conflict:  # it could not be made void yet
+                raise away from None
+    return await _made(office, basis, plan, code, also)
+
+
+async def _made(
+    office: Office, basis: Basis, plan: Plan, code: _Code, also: Callable[[bytes], tuple[Write, ...]] | None
+) -> bytes:
+    """What was intended, signed and committed; void where that fails."""
     try:
         document, digest = await signed(office, plan.carrier, plan.credential, plan.issuer, plan.unsigned)
         text, code_digest = await signed(office, FORMATS[PAPER_CODE], code.credential, code.issuer, code.unsigned)

@@ -21,6 +21,7 @@ from hsm import (
     Algorithm,
     Hsm,
     HsmBusy,
+    HsmKeyRefused,
     HsmPinRefused,
     HsmPolicy,
     HsmState,
@@ -208,6 +209,28 @@ async def test_a_full_queue_moves_to_the_other_token(pair: Pair) -> None:
         assert {one.key.token for one in both} == set(NAMES)
         three = await asyncio.gather(*(roles.sign(ROLE, b"m") for _ in range(3)), return_exceptions=True)
         assert [type(one) for one in three].count(HsmBusy) == 1
+
+
+async def test_a_key_that_its_token_refuses_moves_to_the_other_token(
+    pair: Pair, tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its token is well and has nothing pending, so the key itself is set aside: the next choice is the other's."""
+    asked = []
+
+    async def refused(key: bytes, *_: object, **__: object) -> bytes:
+        asked.append(key)
+        raise HsmKeyRefused("Expected an active key, got one that is retiring. Use another.")
+
+    first, second = pair.role.keys
+    monkeypatch.setattr(tokens["first"], "sign", refused)
+    roles = Roles(tokens, [pair.role])
+    for _ in range(6):
+        assert (await roles.sign(ROLE, b"message")).key == second
+    assert asked == [first.key]
+    assert roles.pick(ROLE) == second
+    assert roles.pick(ROLE, besides=[second]) == first, "where nothing else is left it is asked all the same"
+    with pytest.raises(HsmUnavailable, match="retiring"):
+        await Roles({"first": tokens["first"]}, [KeyRole(ROLE, (first,))]).sign(ROLE, b"message")
 
 
 async def test_a_token_away_at_the_start_comes_later(pair: Pair) -> None:

@@ -17,7 +17,7 @@ from idverify.core.credential_type import Purpose
 from idverify.core.letter_choices import LetterChoices
 from idverify.core.policy import Principal
 from idverify.core.verdict import Verdict
-from idverify.errors import Conflict, Gone, NotAllowed, NotFound, Unavailable, Unprocessable
+from idverify.errors import Conflict, Gone, NotAllowed, NotFound, TokenAway, Unavailable, Unprocessable
 from idverify.formats.carriers import FORMATS
 from idverify.formats.qr_image import read_codes
 from idverify.formats.status_list import StatusValue
@@ -28,6 +28,7 @@ from idverify.services.ceremonies import Given
 from idverify.services.check import online_verifier
 from idverify.services.issue import CollectionRequest, collect
 from idverify.services.letter_rights import CODE_SECONDS
+from idverify.services.office import PAPER_SIGNER
 from idverify.services.people import read
 from idverify.services.recover import close_open_issuances
 from idverify.services.verify import Submission, verify
@@ -228,6 +229,33 @@ async def test_the_hsm_goes_away(served: SoftwareOffice) -> None:
     with pytest.raises(Unavailable):
         await served.confirmed("officer", act)
     assert [one["state"] for one in await _rows(served, tables.issuance)] == ["void"]
+
+
+@pytest.mark.parametrize("how", ["at the counter", "with a slip"])
+async def test_another_token_makes_the_letter(served: SoftwareOffice, how: str) -> None:
+    """What one token left undone is void, and the other makes the letter of the same confirmation."""
+    person = await person_with_photo(served)
+    code = await _slip(served, person)
+    calls = []
+
+    async def away_for_the_code() -> None:
+        calls.append(len(calls))
+        if calls == [0, 1]:  # the document is signed, its code is not
+            raise TokenAway("The HSM is away.")
+
+    keys = served.office.keys
+    two = replace(keys, further={PAPER_SIGNER: (keys.issuers[PAPER_SIGNER],)})
+    torn = replace(served.office, keys=two, signer=Interrupted(served.token, away_for_the_code))
+
+    async def act(officer: Principal, given: Given | None) -> bytes:
+        choices = LetterChoices(type=VCT)
+        if how == "at the counter":
+            return await letter.print_for(torn, officer, person, choices, given)
+        return await letter.collect(torn, officer, code, choices, given)
+
+    await _file(served, await served.confirmed("second", act))
+    assert [one["state"] for one in await _rows(served, tables.issuance)] == ["void", "issued"]
+    assert len(await _rows(served, tables.letter)) == 1
 
 
 async def test_decisions_reach_paper(served: SoftwareOffice) -> None:
