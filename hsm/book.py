@@ -15,6 +15,9 @@ from hsm.inventory import FORMAT, Inventory, read, render, to_be_signed
 from hsm.keys import Algorithm, KeyInfo
 from hsm.signer import SIGNER_LABEL, proven_signer, signer_among
 
+_BEFORE_ANY = 1
+"""What a counter says that is there and has counted nothing: none at all says 0."""
+
 Clock = Callable[[], float]
 """Unix seconds now."""
 
@@ -39,23 +42,35 @@ class Book:
         """Whether there is no file yet."""
         return self._digest is None
 
+    @property
+    def had_one(self) -> bool:
+        """Whether the token counted changes of an inventory that is not there any more."""
+        return self.is_new and self.now.sequence > _BEFORE_ANY
+
     async def load(self) -> None:
         """Read what the file says; `HsmInventoryRefused` unless it holds."""
         self.now, self._digest = read(self.path, self._spki, await self.hsm.count())
 
     async def write(self, inventory: Inventory) -> None:
         """Sign it as the next change and put it in the place of the one before."""
-        fresh = replace(inventory, sequence=self.now.sequence + 1, at=self.time, previous=self._digest)
+        counted = await self._counts()
+        fresh = replace(inventory, sequence=self.now.sequence + 1, at=self.time, previous=self._digest, counted=counted)
         signed = fresh.signed()
         signature = await self.hsm.sign(self.signer.id, to_be_signed(FORMAT, signed))
         put_in_place(self.path, render(signed, signature))
-        with suppress(HsmPolicy):  # a token that cannot keep a number; `check` says so
+        if counted:
             await self.hsm.count(fresh.sequence)
         await self.load()
 
+    async def _counts(self) -> bool:
+        """Whether the token can keep a number, tried with the one that it knows; `check` says where it cannot."""
+        with suppress(HsmPolicy):
+            return await self.hsm.count(max(_BEFORE_ANY, self.now.sequence)) > 0
+        return False
+
     def begin(self, token: dict[str, str], count: int) -> None:
         """Nothing is known of the token but how many changes it counted."""
-        self.now = Inventory(token, count, self.time, None, ())
+        self.now = Inventory(token, max(_BEFORE_ANY, count), self.time, None, ())
 
 
 @asynccontextmanager
@@ -87,7 +102,7 @@ async def started(
             await proven_signer([signer], hsm.sign)
             book = Book(hsm, path, signer, clock)
             count = await hsm.count()
-            if count and not again:
+            if count > _BEFORE_ANY and not again:
                 raise HsmPolicy(
                     f"Expected a token that never had an inventory, got one that knows of {count} changes. Restore "
                     f"{path.name} from a backup; if it is lost for good, say --again."
@@ -124,7 +139,8 @@ def _alone(path: Path) -> Iterator[None]:
 def put_in_place(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 whole or not at all, and on the disk before this returns."""
     fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fresh.unlink(missing_ok=True)  # of a run that was cut off, or whatever somebody put there
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

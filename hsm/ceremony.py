@@ -7,8 +7,9 @@ that hash is for a ledger, an archive, a notice board. Without a quorum the key 
 """
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -40,10 +41,15 @@ class Witnesses:
     def __post_init__(self) -> None:
         """Raise `HsmPolicy` unless the names are distinct and the quorum can be reached."""
         unfit = [name for name in self.names if not 1 <= len(name.strip()) <= _NAME_MAX or not name.isprintable()]
-        if unfit or len(set(self.names)) != len(self.names) or len(self.names) > _WITNESSES_MAX:
+        if unfit or len(set(map(_heard, self.names))) != len(self.names) or len(self.names) > _WITNESSES_MAX:
             raise HsmPolicy(f"Expected at most {_WITNESSES_MAX} distinct names of witnesses, got {list(self.names)}.")
         if not 1 <= self.quorum <= len(self.names):
             raise HsmPolicy(f"Expected a quorum of 1 to {len(self.names)} witnesses, got {self.quorum}.")
+
+
+def _heard(name: str) -> str:
+    """A name as it is read aloud: neither capitals nor spaces make it another person's."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ async def hold(book: Book, planned: Entry, witnesses: Witnesses, path: Path, ask
     if await asyncio.to_thread(path.exists):
         raise HsmPolicy(f"Expected no file at {path}, got one. Name another for the transcript.")
     begun = book.time
-    entry = await generate(book, planned)
+    entry = await generate(book, await _asked_of(book, planned, witnesses.quorum))
     proof = await prove(book, entry)
     present = []
     for name in witnesses.names:
@@ -84,6 +90,19 @@ async def hold(book: Book, planned: Entry, witnesses: Witnesses, path: Path, ask
     attested = entry.at(Stage.ATTESTED, book.time, transcript=sha256(content).digest())
     await book.write(book.now.having(attested))
     return Outcome(attested, names, attested.transcript)
+
+
+async def _asked_of(book: Book, planned: Entry, quorum: int) -> Entry:
+    """The entry with its quorum, which never falls: whoever refused is not outvoted by asking fewer."""
+    if planned.quorum is not None and quorum < planned.quorum:
+        raise HsmPolicy(
+            f"Expected a quorum of {planned.quorum}, with which the ceremony of {planned.label!r} began, got {quorum}. "
+            "Call as many witnesses, or `destroy` the key."
+        )
+    asked = replace(planned, quorum=quorum)
+    if asked != planned:
+        await book.write(book.now.having(asked))
+    return asked
 
 
 def shown(entry: Entry) -> str:

@@ -43,10 +43,27 @@ async def _request(_: Book, entry: Entry, arguments: Namespace, sign: Sign) -> O
 
 async def _install(book: Book, entry: Entry, arguments: Namespace, _: Sign) -> Outcome:
     issuer = None if arguments.issuer is None else x509.read_certificate(content_of(arguments.issuer))
+    if entry.certificate is not None:
+        _require_same_issuer(entry, issuer)
     return await _enter(book, entry, x509.read_certificate(content_of(arguments.install)), issuer)
 
 
+def _require_same_issuer(entry: Entry, issuer: Certificate | None) -> None:
+    """Who vouched for a key is not exchanged for somebody else by whoever types a command."""
+    if issuer is None or not x509.is_issued_by(x509.certificate_of(entry), issuer):
+        raise HsmPolicy(
+            f"Expected --issuer with the certificate that issued the one of {entry.label!r}, got "
+            f"{'none' if issuer is None else 'another'}. For one of another issuer make another key: "
+            "`python -m hsm rotate`."
+        )
+
+
 async def _self_sign(book: Book, entry: Entry, arguments: Namespace, sign: Sign) -> Outcome:
+    if entry.certificate is not None:
+        raise HsmPolicy(
+            f"Expected a key that has no certificate yet, got {entry.label!r}, which has. A CA gets another with "
+            "another key: `python -m hsm rotate`."
+        )
     made = await x509.self_signed(entry, _subject(arguments), book.time, _days(arguments), sign)
     return await _enter(book, entry, made, made)
 

@@ -6,9 +6,7 @@ its parent.
 """
 
 import contextlib
-import ctypes
 import json
-import resource
 import signal
 import socket
 import sys
@@ -20,9 +18,9 @@ from hsm.ckr import Fault
 from hsm.errors import HsmPinMissing
 from hsm.frames import Frame, FrameReader, Status, encode
 from hsm.pins import read_pin
+from hsm.private import conceal
 
 _READ_SIZE = 64 * 1024  # bytes; more than 128 KiB would be mapped and unmapped for every read
-_PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 class Channel:
@@ -90,8 +88,6 @@ def _harden() -> None:
     Ctrl-C and a service manager's SIGTERM reach the whole group; the parent still needs signatures to finish its
     work, and closes the socket when it has.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    conceal()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -5,6 +5,7 @@ Exit codes: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (HsmError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return USAGE if isinstance(error, HsmPolicy) else COULD_NOT_TELL
-    show(report, as_json=chosen.json)
+    try:
+        show(report, as_json=chosen.json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has gone; what was done is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return COULD_NOT_TELL if holds is None else HOLDS if holds else DOES_NOT_HOLD
 
 

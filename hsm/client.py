@@ -16,12 +16,21 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from hsm.admission import Priority
 from hsm.config import TokenConfig
-from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmUnavailable
+from hsm.errors import (
+    HsmDecryptFailed,
+    HsmError,
+    HsmInventoryRefused,
+    HsmKeyRefused,
+    HsmPolicy,
+    HsmUnavailable,
+)
 from hsm.frames import Op, join_pair, split_pair
 from hsm.health import BreakerState, HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
@@ -47,6 +56,9 @@ LABEL_MAX = 64
 RANDOM_MAX = 64 * 1024
 """Bytes of randomness in one request."""
 
+FOLLOWED_EVERY = 2.0
+"""Seconds between two looks at whether the inventory is another."""
+
 WRAPPABLE = frozenset(range(16, 72, 8))
 """Lengths of secrets that `wrap` takes. RFC 5649 allows any; SoftHSM 2.6 loses the length of the others."""
 
@@ -62,6 +74,8 @@ class Hsm:
         self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
         self._program = program
         self._rules: KeyRules | None = None
+        self._unread: str | None = None  # why the inventory that is there now was not taken
+        self._following: asyncio.Task[None] | None = None
         self._latencies = Latencies()
         self._pool: Pool | None = None
         self._supervisor: Supervisor | None = None
@@ -69,6 +83,7 @@ class Hsm:
 
     async def __aenter__(self) -> Self:
         """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
+        self._rules = None
         self._pool = Pool(self._token.queue_limit, self._token.hang_after, self._token.generate_within)
         self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._program)
         try:
@@ -77,6 +92,8 @@ class Hsm:
         except BaseException:
             await self._supervisor.stop()
             raise
+        if self._token.inventory is not None:
+            self._following = asyncio.create_task(self._follow(self._token.inventory))
         return self
 
     async def read_inventory(self) -> None:
@@ -85,21 +102,41 @@ class Hsm:
         Raises `HsmInventoryRefused` or `HsmKeyRefused`, and then goes on with what was read before.
         """
         if self._token.inventory is not None:
-            keys, count = await self.inventory(), await self.count()
-            _, spki = await proven_signer(keys, self._sign_unguarded)
-            self._rules = rules_of(self._token.inventory, spki, keys, count)
+            keys = decode_keys(await self._unguarded(Op.INVENTORY, b"", b""))
+            count = int.from_bytes(await self._unguarded(Op.COUNT, b"", b""))
+            _, spki = await proven_signer(keys, partial(self._unguarded, Op.SIGN))
+            self._rules, self._unread = rules_of(self._token.inventory, spki, keys, count), None
 
-    def _sign_unguarded(self, key: bytes, message: bytes) -> asyncio.Future[bytes]:
-        """By the inventory key, which has no entry in what it signs."""
-        return self._submit(Op.SIGN, key, message, DEFAULT_TIMEOUT)
+    async def _follow(self, path: Path) -> None:
+        """Read the inventory anew whenever its file is another; what cannot be taken is told, and changes nothing."""
+        seen = _sight(path)
+        while True:
+            await asyncio.sleep(FOLLOWED_EVERY)
+            if (now := _sight(path)) != seen:
+                try:
+                    await self.read_inventory()
+                except (HsmInventoryRefused, HsmKeyRefused) as error:
+                    self._unread = str(error)
+                except HsmError:  # the token is away: the file is looked at again when it is back
+                    continue
+                seen = now
+
+    def _unguarded(self, op: Op, key: bytes, body: bytes) -> asyncio.Future[bytes]:
+        """What reading the inventory takes, before there are rules and whatever they say."""
+        if self._pool is None:
+            raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
+        return self._pool.submit(op, key, body, DEFAULT_TIMEOUT, Priority.HIGH)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the workers; what is pending fails with `HsmUnavailable`."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         if self._supervisor is not None:
             await self._supervisor.stop()
-        self._pool = self._supervisor = None
+        self._pool = self._supervisor = self._following = None
 
     async def sign(
         self,
@@ -278,7 +315,7 @@ class Hsm:
             last_error=pool.last_error if pool else None,
             sessions=supervisor.sessions if supervisor else self._token.sessions,
             pin_count_low=supervisor.pin_count_low if supervisor else False,
-            reason=supervisor.reason if supervisor else None,
+            reason=(supervisor.reason if supervisor else None) or self._unread,
             refused=supervisor is not None and supervisor.refused is not None,
             breaker=supervisor.breaker.state if supervisor else BreakerState.CLOSED,
             probe_key=supervisor.probe_key if supervisor else None,
@@ -296,11 +333,18 @@ class Hsm:
         """What the next request can expect; costs next to nothing, unlike `health`."""
         if self._pool is None or self._supervisor is None:
             return HsmState.CLOSED
+        if self._is_unread:
+            return HsmState.DOWN
         if self._pool.workers:
             return HsmState.READY if len(self._pool.workers) == self._token.workers else HsmState.DEGRADED
         if self._supervisor.refused is not None:
             return HsmState.REFUSED
         return HsmState.DOWN if self._pool.is_down else HsmState.RESTARTING
+
+    @property
+    def _is_unread(self) -> bool:
+        """Whether there are to be rules and are none yet: until then nothing is done for anybody."""
+        return self._token.inventory is not None and self._rules is None
 
     def _require(self, op: Op, key: bytes, until: int | None = None) -> None:
         if self._rules is not None:
@@ -311,6 +355,8 @@ class Hsm:
     ) -> asyncio.Future[bytes]:
         if self._pool is None:
             raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
+        if self._is_unread:
+            raise HsmUnavailable("Expected a token whose inventory was read, got one that is opening. Try again.")
         if len(key) > KEY_ID_MAX:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
@@ -319,6 +365,15 @@ class Hsm:
         if self._rules is not None and op not in {Op.SIGN, Op.SIGN_SEALED}:
             self._require(op, key)
         return self._pool.submit(op, key, body, timeout, priority)
+
+
+def _sight(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file that was exchanged from the one before; None while there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
 def _sealed_pair(key: SealedKey) -> bytes:

@@ -20,7 +20,8 @@ class Entry:
     `dates` are when it came to each stage (Unix seconds). `id`, `public_key` (SubjectPublicKeyInfo DER) and
     `provenance`, the token's word on its birth, are None until it is generated. `certificate` is DER. `sealed` marks
     a key in software whose secret a wrapping key of the token seals: the token does not vouch for its birth.
-    `replaces` is the label of the one it is to follow, `transcript` the SHA-256 of its ceremony's.
+    `replaces` is the label of the one it is to follow, `transcript` the SHA-256 of its ceremony's, and `quorum` how
+    many witnesses that takes once it has begun.
     """
 
     label: str
@@ -35,6 +36,7 @@ class Entry:
     sealed: bool = False
     replaces: str | None = None
     transcript: bytes | None = None
+    quorum: int | None = None
 
     @property
     def thumbprint(self) -> bytes | None:
@@ -84,6 +86,7 @@ class Entry:
             "sealed": self.sealed,
             "replaces": self.replaces,
             "transcript": _hex(self.transcript),
+            "quorum": self.quorum,
         }
 
     @classmethod
@@ -103,6 +106,7 @@ class Entry:
             sealed=entry["sealed"],
             replaces=entry["replaces"],
             transcript=_bytes(entry["transcript"]),
+            quorum=entry.get("quorum"),  # none in those of before it was kept
         )
 
 

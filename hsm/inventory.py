@@ -26,13 +26,14 @@ _FILE_MAX: Final = 16 * 1024 * 1024  # bytes: some ten thousand keys
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The keys of one token as of one change."""
+    """The keys of one token as of one change; `counted` where the token counts the changes, too."""
 
     token: dict[str, str]
     sequence: int
     at: int
     previous: bytes | None
     entries: tuple[Entry, ...]
+    counted: bool = False
 
     def entry(self, label: str) -> Entry:
         """The key of this label; `HsmPolicy` when there is none."""
@@ -63,6 +64,7 @@ class Inventory:
             "format": FORMAT,
             "token": self.token,
             "sequence": self.sequence,
+            "counted": self.counted,
             "at": rfc3339(self.at),
             "previous": None if self.previous is None else self.previous.hex(),
             "keys": [entry.to_json() for entry in self.entries],
@@ -122,12 +124,18 @@ def read(path: Path, spki: bytes, count: int) -> tuple[Inventory, bytes]:
             at=unix(signed["at"]),
             previous=None if signed["previous"] is None else bytes.fromhex(signed["previous"]),
             entries=tuple(Entry.from_json(entry) for entry in signed["keys"]),
+            counted=signed.get("counted", False),  # none in those of before it was kept
         )
     except (KeyError, TypeError, ValueError) as error:
         raise HsmInventoryRefused(
             f"Expected an inventory of format {FORMAT} in {path}, got {error!r}. It is signed, but by another "
             "version: use the version that wrote it."
         ) from error
+    if found.counted and not count:
+        raise HsmInventoryRefused(
+            f"Expected a token that counts the changes of {path}, got one without its counter. Somebody removed it and "
+            "may have put an older inventory back. Restore the token, and find out who."
+        )
     if found.sequence < count:
         raise HsmInventoryRefused(
             f"Expected change {count} of the inventory in {path}, got the older {found.sequence}. Restore the newest; "

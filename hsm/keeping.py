@@ -10,15 +10,19 @@ What a crash between the two leaves can always be told, and the same command goe
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from cryptography.x509 import load_der_x509_certificate
 
 from hsm.book import Book
 from hsm.entries import Entry
 from hsm.errors import HsmKeyRefused, HsmPolicy
 from hsm.keys import Algorithm, KeyInfo
 from hsm.lifecycle import Stage, require_next
+from hsm.signer import require_pair
 from hsm.verify import verify_signature
+from hsm.x509 import accept
 
 PROOF = b"hsm-proof-of-possession/1\n"
 """What goes before the challenge, so that no proof is a signature over anything else."""
@@ -27,39 +31,69 @@ _LABEL_MAX = 64
 
 
 async def start(book: Book, *, adopt: bool) -> None:
-    """The first entry of the book: no keys; or, to `adopt` a token in use, every key it vouches for, as active."""
+    """The first entry of the book: no keys; or, to `adopt` a token in use, every key it vouches for, as active.
+
+    On a token that had an inventory before, they are entered as generated: nobody knows any more which of them were
+    replaced, or never witnessed.
+    """
     inventory = book.now
     if adopt:
         for key in await book.hsm.inventory():
             if key.id and key.born_here and key.id != book.signer.id:
-                planned = Entry(key.label, key.label, key.algorithm, Stage.PLANNED)
-                inventory = inventory.adding(planned.made(key, book.time).at(Stage.ACTIVE, book.time))
+                await require_pair(key, book.hsm.sign)
+                made = Entry(key.label, key.label, key.algorithm, Stage.PLANNED).made(key, book.time)
+                inventory = inventory.adding(made if book.had_one else made.at(Stage.ACTIVE, book.time))
     await book.write(inventory)
 
 
-async def follow(book: Book, in_use: Mapping[bytes, tuple[str, bytes | None]]) -> None:
+async def follow(
+    book: Book, in_use: Mapping[bytes, tuple[str, bytes | None]], replaced: Collection[bytes] = ()
+) -> None:
     """Enter what another register decided: the ids in use, each with its role and certificate (DER), in one change.
 
-    For a program with a register of its own, whose rules say when a key is taken into use. A key that the token
-    does not vouch for is refused, and one that has been destroyed or replaced is not brought back.
+    For a program with a register of its own, whose rules say when a key is taken into use, and which were `replaced`.
+    A key that the token does not vouch for is refused, as is a certificate that is not for it, and one that has been
+    destroyed or replaced is not brought back. One that the register does not know any more is no reason to retire it.
     """
     known = {entry.id: entry for entry in book.now.entries}
     there = {key.id: key for key in await book.hsm.inventory()}
     fresh = book.now
     for identity, (role, certificate) in in_use.items():
-        entry = known.get(identity) or _followed(there.get(identity), identity, role, book.time)
+        entry = known.get(identity)
+        if entry is None:
+            entry = _followed(there.get(identity), identity, role, book.time)
+            await require_pair(there[identity], book.hsm.sign)
         if entry.stage is not Stage.ACTIVE:
             raise HsmPolicy(
                 f"Expected {entry.label!r} to be active, as it is in use, got one that is {entry.stage} in the "
                 "inventory. Find out which of the two was put back from a backup."
             )
-        entry = entry.with_certificate(certificate)
+        entry = _certified(entry, certificate, book.time)
         fresh = fresh.having(entry) if identity in known else fresh.adding(entry)
     for entry in book.now.entries:
-        if entry.stage is Stage.ACTIVE and entry.id not in in_use:
-            fresh = fresh.having(entry.at(Stage.RETIRING, book.time))
+        if entry.stage is not Stage.ACTIVE or entry.sealed or entry.id in in_use:
+            continue
+        if entry.id not in replaced:
+            raise HsmPolicy(
+                f"Expected {entry.label!r}, which is active, to be in use or replaced, got neither. Find out who took "
+                "it out of the register."
+            )
+        fresh = fresh.having(entry.at(Stage.RETIRING, book.time))
     if fresh.entries != book.now.entries or book.is_new:
         await book.write(fresh)
+
+
+def _certified(entry: Entry, certificate: bytes | None, at: int) -> Entry:
+    """With a certificate that is for this key and holds, where it is another than it had."""
+    if certificate == entry.certificate:
+        return entry
+    if certificate is None:
+        raise HsmPolicy(f"Expected the certificate of {entry.label!r}, got none any more. Find out who took it away.")
+    try:
+        read = load_der_x509_certificate(certificate)
+    except ValueError as error:
+        raise HsmPolicy(f"Expected a certificate for {entry.label!r}, got something else: {error}.") from error
+    return entry.with_certificate(accept(entry, read, None, at))
 
 
 def _followed(key: KeyInfo | None, identity: bytes, role: str, at: int) -> Entry:

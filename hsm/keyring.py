@@ -57,7 +57,7 @@ class KeyRing:
                 raise Fault(Status.POLICY, f"Expected key {key.hex()} to be a signing key, got another kind.")
             public = self._public(algorithm, key)
             sign = by_token(private, self.mechanism(algorithm))
-            held = self._signing[key] = SigningKey(algorithm, sign, public)
+            held = self._signing[key] = SigningKey(algorithm, sign, public, key)
         return held
 
     def secret(self, key: bytes, wanted: Algorithm) -> Any:
@@ -107,11 +107,11 @@ class KeyRing:
         )
 
     def _public_half(self, algorithm: Algorithm, key: bytes) -> bytes | None:
-        """None where it is missing: one damaged key must not hide the others."""
+        """None where it is missing, or there are several: one damaged key must not hide the others."""
         try:
             return spki_of(self._public(algorithm, key)) if key else None
         except Fault as fault:
-            if fault.status is Status.KEY_MISSING:
+            if fault.status in {Status.KEY_MISSING, Status.AMBIGUOUS}:
                 return None
             raise
 

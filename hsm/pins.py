@@ -21,7 +21,7 @@ _OWN_DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
 
 def create_pin(path: Path) -> Path:
     """Write a random PIN into a file readable by its owner alone; one that exists is kept as it is."""
-    create_private(path, secrets.token_hex(_PIN_BYTES) + "\n")
+    create_private(path, secrets.token_hex(_PIN_BYTES) + "\n", keep=True)
     return path
 
 
@@ -67,9 +67,15 @@ def as_children_see_it(path: Path) -> str:
 
 
 def _require_private(path: Path, seen: os.stat_result) -> None:
+    """A group may read it where it is meant to, as credentials of a service manager are; nobody else may change it."""
     mode = stat.S_IMODE(seen.st_mode)
-    if mode & stat.S_IRWXO:
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise HsmPinMissing(f"Expected {path} readable by its owner alone, got mode {mode:04o}. Run chmod 600.")
+    if seen.st_uid not in {0, os.geteuid()}:
+        raise HsmPinMissing(
+            f"Expected {path} to belong to this user or to root, got user {seen.st_uid}, who could exchange the PIN. "
+            "Run chown."
+        )
 
 
 def _unreadable(path: Path, error: OSError) -> HsmPinMissing:

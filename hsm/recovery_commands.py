@@ -4,6 +4,7 @@ import argparse
 import json
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from hsm.client import Hsm
 from hsm.commands import Outcome, token_of
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmSharesRefused
 from hsm.keys import Algorithm
-from hsm.private import create_private
-from hsm.shares import read_share
+from hsm.private import conceal, create_private
+from hsm.shares import Share, read_share
+
+
+_LINE_MAX = 64 * 1024  # bytes of a share or of a line of a list
 
 
 def options(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]) -> list[Any]:
@@ -41,20 +45,21 @@ async def recovery_key(arguments: Namespace) -> Outcome:
     for path in (arguments.public, arguments.shares):
         if path.exists():
             raise HsmPolicy(f"Expected nothing at {path}, got something that is there. Choose another place.")
+    conceal()
     key, shares = recovery.make(arguments.needed, arguments.total)
     files = []
     for share in shares:
         file = arguments.shares / f"share-{share.number}"
         create_private(file, share.text() + "\n")
         files.append(str(file))
-    _require_way_back(key, [Path(file) for file in files[: arguments.needed]])
+    _require_way_back(key, [Path(file) for file in files])
     arguments.public.write_bytes(key.pem())
     return True, [{"id": key.id.hex(), "needed": arguments.needed, "public": str(arguments.public), "shares": files}]
 
 
 def _require_way_back(key: recovery.RecoveryKey, files: list[Path]) -> None:
-    """The shares as they were written open what the public half seals. `HsmSharesRefused` where they do not."""
-    opened = recovery.recover([read_share(file.read_text(encoding="ascii")) for file in files])
+    """Every share as it was written belongs to this key. `HsmSharesRefused` where one does not."""
+    opened = recovery.recover([_share_in(file) for file in files])
     if opened.key != key:
         raise HsmSharesRefused(
             f"Expected shares of the recovery key {key.id.hex()}, got those of {opened.key.id.hex()} from the files. "
@@ -63,20 +68,21 @@ def _require_way_back(key: recovery.RecoveryKey, files: list[Path]) -> None:
 
 
 async def recover(arguments: Namespace) -> Outcome:
-    """Open every line and wrap it for the token; holds when none was left out."""
+    """Open every line and wrap it for the token; holds when none was left out, and each that was is named."""
     if arguments.wrapped.exists():
         raise HsmPolicy(f"Expected nothing at {arguments.wrapped}, got a file. Choose another place.")
-    opened = recovery.recover([read_share(path.read_text(encoding="ascii")) for path in arguments.share])
+    conceal()
+    opened = recovery.recover([_share_in(path) for path in arguments.share])
     done: list[str] = []
     report: list[dict[str, Any]] = []
     async with Hsm(token_of(arguments, writable=True)) as hsm:
         key = await wrapping_key(hsm, arguments.key_label)
-        with arguments.sealed.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
+        with arguments.sealed.open("rb") as lines:
+            for number, line in enumerate(iter(partial(lines.readline, _LINE_MAX), b""), start=1):
                 try:
                     name, sealed = _read(line, number)
                     wrapped = await hsm.wrap(key, opened.open(sealed, name))
-                except HsmDecryptFailed as error:
+                except (HsmDecryptFailed, HsmPolicy) as error:  # anybody can seal something to the public half
                     report.append({"line": number, "holds": False, "detail": str(error)})
                 else:
                     done.append(json.dumps({"name": name.hex(), "key": key.hex(), "wrapped": wrapped.hex()}) + "\n")
@@ -93,11 +99,16 @@ async def wrapping_key(hsm: Hsm, label: str) -> bytes:
     return (await hsm.generate(Algorithm.A256KWP, label)).id
 
 
-def _read(line: str, number: int) -> tuple[bytes, bytes]:
+def _share_in(path: Path) -> Share:
+    with path.open("rb") as file:
+        return read_share(file.read(_LINE_MAX).decode("ascii", "replace"))
+
+
+def _read(line: bytes, number: int) -> tuple[bytes, bytes]:
     try:
         entry = json.loads(line)
         return bytes.fromhex(entry["name"]), bytes.fromhex(entry["sealed"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise HsmPolicy(
             f'Expected {{"name": HEX, "sealed": HEX}} in line {number}, got something else. Export the list anew.'
         ) from None

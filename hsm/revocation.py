@@ -9,7 +9,7 @@ from cryptography import x509
 from hsm.entries import Entry
 from hsm.errors import HsmPolicy
 from hsm.stand_in import Sign, signed
-from hsm.x509 import certificate_of, issued_by
+from hsm.x509 import DAYS_MAX, certificate_of, issued_by
 
 
 async def revoking(
@@ -28,8 +28,8 @@ async def revoking(
     public: Any = ca.public_key()
     if before is not None and (before.issuer != ca.subject or not _is_signed(before, public)):
         raise HsmPolicy(f"Expected a list that {authority.label!r} signed, got another's. Name its own, or none.")
-    if days < 1:
-        raise HsmPolicy(f"Expected a list that is good for at least one day, got {days}.")
+    if not 1 <= days <= DAYS_MAX:
+        raise HsmPolicy(f"Expected a list that is good for at least one day and at most {DAYS_MAX}, got {days}.")
     now = datetime.fromtimestamp(at, UTC)
     entries = {entry.serial_number: entry for entry in before or ()}
     for serial in serials:

@@ -54,7 +54,7 @@ def _sum(values: tuple[int, ...]) -> int:
     return total
 
 
-def _times(a: int, b: int) -> int:
+def _product(a: int, b: int) -> int:
     product = 0
     for bit in range(8):
         product ^= -(b >> bit & 1) & a
@@ -62,9 +62,19 @@ def _times(a: int, b: int) -> int:
     return product
 
 
+_GENERATOR = 3
+_POWERS = [1]
+"""Of the generator, twice round, so that no sum of two logarithms falls outside."""
+
+for _ in range(2 * 255 - 1):
+    _POWERS.append(_product(_POWERS[-1], _GENERATOR))
+_LOGARITHMS = {power: exponent for exponent, power in enumerate(_POWERS[:255])}
+
+
+def _times(a: int, b: int) -> int:
+    return _POWERS[_LOGARITHMS[a] + _LOGARITHMS[b]] if a and b else 0
+
+
 def _inverse(a: int) -> int:
-    """`a` to the power 254, since every element but 0 has order 255."""
-    value = 1
-    for _ in range(254):
-        value = _times(value, a)
-    return value
+    """Of any element but 0."""
+    return _POWERS[255 - _LOGARITHMS[a]]

@@ -103,7 +103,12 @@ def _of_one_key(shares: Iterable[Share]) -> dict[int, Share]:
     given: dict[int, Share] = {}
     for share in shares:
         first = next(iter(given.values()), share)
-        if (share.key_id, share.needed) != (first.key_id, first.needed):
+        if share.key_id == first.key_id and share.needed != first.needed:
+            raise HsmSharesRefused(
+                f"Expected shares of which the same number is needed, got {first.needed} on number {first.number} and "
+                f"{share.needed} on number {share.number}. One of the two is not genuine: leave each out in turn."
+            )
+        if share.key_id != first.key_id:
             raise HsmSharesRefused(
                 f"Expected shares of the recovery key {first.key_id.hex()}, got number {share.number} of the key "
                 f"{share.key_id.hex()}. Sort the papers by key."

@@ -14,7 +14,7 @@ from hsm.signing import key_id
 from hsm.verify import verify_signature
 
 SIGNER_LABEL: Final = "inventory"
-_PROOF: Final = b"hsm-inventory-signer/1\n"
+_PROOF: Final = b"hsm-key-pair/1\n"
 """What goes before the challenge, so that no proof is a signature over a document."""
 
 
@@ -54,6 +54,15 @@ async def proven_signer(
             "Expected a token with an inventory key, got one without. Bring the token that the inventory is of, or "
             "run `python -m hsm inventory --start` for this one."
         )
-    challenge = _PROOF + os.urandom(32)
-    verify_signature(signer.public_key, challenge, await sign(signer.id, challenge))
+    await require_pair(signer, sign)
     return signer, signer.public_key
+
+
+async def require_pair(key: KeyInfo, sign: Callable[[bytes, bytes], Awaitable[bytes]]) -> None:
+    """Raise `HsmUnavailable` or `HsmKeyRefused` unless the private half signs what the public half verifies.
+
+    Before a public half is believed that the token shows: entered in an inventory, or certified.
+    """
+    if key.public_key is not None:
+        challenge = _PROOF + os.urandom(32)
+        verify_signature(key.public_key, challenge, await sign(key.id, challenge))

@@ -24,8 +24,12 @@ _PARAMETERS: Mapping[Mechanism, Any] = {
 class SigningKey:
     """Signs a message, or its digest where the algorithm has one, and lets no signature out that does not verify."""
 
-    def __init__(self, algorithm: Algorithm, sign: Callable[[bytes], bytes], public: PublicKey) -> None:
+    def __init__(
+        self, algorithm: Algorithm, sign: Callable[[bytes], bytes], public: PublicKey, identity: bytes | None = None
+    ) -> None:
+        """`identity` is the CKA_ID under which the token has both halves."""
         self.algorithm = algorithm
+        self._identity = identity
         self.spki = spki_of(public)
         self._prepared = what_is_signed(algorithm)
         self._sign = sign
@@ -36,8 +40,22 @@ class SigningKey:
         prepared = self._prepared(message)
         signature = self._sign(prepared)
         if not self._holds(prepared, signature):
-            raise _does_not_verify(self.algorithm)
+            raise self._does_not_verify()
         return signature
+
+    def _does_not_verify(self) -> Fault:
+        """The token's fault, unless the public half is another than the id was made of: then the key alone is bad."""
+        if self._identity is not None and key_id(self.spki) != self._identity:
+            return Fault(
+                Status.KEY_REFUSED,
+                f"Expected the public half of key {self._identity.hex()}, got that of another. Somebody changed the "
+                "token: restore it from a backup, and find out who.",
+            )
+        return Fault(
+            Status.TOKEN_DOWN,
+            f"Expected an {self.algorithm} signature that verifies, got one that does not. Take the token out of "
+            "service.",
+        )
 
 
 def by_token(private: Any, mechanism: Mechanism) -> Callable[[bytes], bytes]:
@@ -110,10 +128,3 @@ def spki_of(public: PublicKey) -> bytes:
 def key_id(spki: bytes) -> bytes:
     """CKA_ID of a key pair: the first 8 bytes of SHA-256 over its SubjectPublicKeyInfo."""
     return hashlib.sha256(spki).digest()[:8]
-
-
-def _does_not_verify(algorithm: Algorithm) -> Fault:
-    return Fault(
-        Status.TOKEN_DOWN,
-        f"Expected an {algorithm} signature that verifies, got one that does not. Take the token out of service.",
-    )

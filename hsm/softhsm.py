@@ -40,7 +40,7 @@ def render(directory: Path, name: str = "softhsm.conf") -> Path:
     tokens = directory.resolve() / "tokens"
     tokens.mkdir(mode=0o700, parents=True, exist_ok=True)
     configuration = directory.resolve() / name
-    create_private(configuration, _template().replace(_PLACEHOLDER, str(tokens)))
+    create_private(configuration, _template().replace(_PLACEHOLDER, str(tokens)), keep=True)
     return configuration
 
 

@@ -8,7 +8,7 @@ while one of its tokens is away. A refused PIN is never tried again.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -21,13 +21,18 @@ from hsm.health import HsmHealth, HsmState
 _AGAIN_FIRST, _AGAIN_LAST = 1.0, 30.0  # seconds between attempts to open a token that was away at the start
 
 
+Admit = Callable[[str, Hsm], Awaitable[None]]
+
+
 class TokenSet(Mapping[str, Hsm]):
     """The tokens by the names that the caller gives them. One that is not open refuses what it is asked."""
 
-    def __init__(self, tokens: Mapping[str, TokenConfig]) -> None:
+    def __init__(self, tokens: Mapping[str, TokenConfig], admit: Admit | None = None) -> None:
+        """`admit` looks at each token once it is open, and raises an `HsmError` for one that is not the right one."""
         if not tokens:
             raise HsmPolicy("Expected at least one token, got none. Configure one.")
         self._tokens = {name: Hsm(config) for name, config in tokens.items()}
+        self._admit = admit
         self._away: dict[str, HsmError] = {}
         self._stack = AsyncExitStack()
         self._openers: list[asyncio.Task[None]] = []
@@ -76,7 +81,11 @@ class TokenSet(Mapping[str, Hsm]):
 
     async def _open(self, name: str) -> None:
         try:
-            await self._stack.enter_async_context(self._tokens[name])
+            async with AsyncExitStack() as opening:
+                hsm = await opening.enter_async_context(self._tokens[name])
+                if self._admit is not None:
+                    await self._admit(name, hsm)
+                self._stack.push_async_exit(opening.pop_all())
         except HsmError as error:
             self._away[name] = error
         else:

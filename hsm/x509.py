@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import VerificationError
 
@@ -14,6 +14,7 @@ from hsm.key_rows import FILE_MAX
 from hsm.lifecycle import DAY
 from hsm.stand_in import Sign, ours, signed
 
+DAYS_MAX: Final = 20 * 366  # that a certificate is good for: longer than any key should be used
 BACKDATED: Final = timedelta(minutes=5)  # clocks differ
 
 
@@ -87,14 +88,18 @@ def accept(entry: Entry, certificate: x509.Certificate, issuer: x509.Certificate
             f"Expected a certificate that holds now, got one from {certificate.not_valid_before_utc} to "
             f"{certificate.not_valid_after_utc}. Check the clock, or have it issued anew."
         )
-    if issuer is not None:
-        try:
-            certificate.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature, VerificationError) as error:
-            raise HsmPolicy(
-                "Expected a certificate issued by the one that was named, got another's. Name its own issuer."
-            ) from error
+    if issuer is not None and not is_issued_by(certificate, issuer):
+        raise HsmPolicy("Expected a certificate issued by the one that was named, got another's. Name its own issuer.")
     return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether names and signature say so."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, VerificationError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def certificate_of(entry: Entry) -> x509.Certificate:
@@ -107,17 +112,21 @@ def certificate_of(entry: Entry) -> x509.Certificate:
 def read_request(content: bytes) -> x509.CertificateSigningRequest:
     """A PEM certification request; `HsmPolicy` for anything else."""
     try:
-        return x509.load_pem_x509_csr(_bounded(content))
-    except ValueError as error:
+        asked = x509.load_pem_x509_csr(_bounded(content))
+        asked.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise HsmPolicy(f"Expected a certification request in PEM, got something else: {error}") from error
+    return asked
 
 
 def read_certificate(content: bytes) -> x509.Certificate:
     """A PEM certificate; `HsmPolicy` for anything else."""
     try:
-        return x509.load_pem_x509_certificate(_bounded(content))
-    except ValueError as error:
+        certificate = x509.load_pem_x509_certificate(_bounded(content))
+        certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise HsmPolicy(f"Expected a certificate in PEM, got something else: {error}") from error
+    return certificate
 
 
 def _bounded(content: bytes) -> bytes:
@@ -132,8 +141,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, public: Any) -> x509.Certifi
 
 
 def _valid(builder: x509.CertificateBuilder, at: int, days: int) -> x509.CertificateBuilder:
-    if days < 1:
-        raise HsmPolicy(f"Expected a certificate of at least one day, got {days}.")
+    if not 1 <= days <= DAYS_MAX:
+        raise HsmPolicy(f"Expected a certificate of at least one day and at most {DAYS_MAX}, got {days}.")
     start = datetime.fromtimestamp(at, UTC) - BACKDATED
     return builder.not_valid_before(start).not_valid_after(datetime.fromtimestamp(at + days * DAY, UTC))
 

@@ -8,11 +8,13 @@ yet, and the next ``up`` enters it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hsm import keeping
 from hsm.book import kept
 from idverify.app.tokens import token_config
 from idverify.config import Config, Token
+from idverify.core.key_order import ACTIVE
 from idverify.stores import queries
 from idverify.stores.store import Store
 
@@ -25,11 +27,8 @@ async def enter_keys(config: Config, store: Store) -> None:
 
 
 async def _enter(token: Token, path: Path, store: Store) -> None:
-    rows = await store.fetch(queries.KEYS_IN_USE, {})
-    in_use = {
-        row["key_id"]: (row["role"], row["certificate"])
-        for row in rows
-        if row["token"] == token.label and row["sealed"] is None
-    }
+    rows: list[Any] = await store.fetch(queries.SIGNING_KEYS, {})
+    ours = [row for row in rows if row["token"] == token.label and row["sealed"] is None]
+    in_use = {row["key_id"]: (row["role"], row["certificate"]) for row in ours if row["state"] == ACTIVE}
     async with kept(token_config(token), path) as book:
-        await keeping.follow(book, in_use)
+        await keeping.follow(book, in_use, {row["key_id"] for row in ours if row["state"] != ACTIVE})

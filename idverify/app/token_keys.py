@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hsm import Algorithm, Hsm, HsmPolicy, KeyInfo
-from idverify.app.tokens import mapped
+from hsm import Algorithm, Hsm, HsmError, HsmPolicy, KeyInfo
+from hsm.signer import require_pair
+from idverify.app.tokens import at_start, mapped
 from idverify.errors import SetupError
 from idverify.services.establish import TokenKey
 
@@ -22,6 +23,8 @@ async def keys_on(hsm: Hsm, token: str, wanted: Mapping[str, Algorithm]) -> tupl
         info = _only([key for key in there if key.label == role], token, role, algorithm)
         if info is None:
             info = await _generated(hsm, algorithm, role)
+        else:
+            await _proven(hsm, info)
         keys.append(TokenKey(role, token, info.id, info.algorithm.value, info.public_key))
     return tuple(keys)
 
@@ -40,6 +43,14 @@ def _only(found: Sequence[KeyInfo], token: str, role: str, algorithm: Algorithm)
 def _instead_of(algorithm: Algorithm) -> tuple[Algorithm, ...]:
     """What a token may have made where it was asked for this one (``_generated``)."""
     return (algorithm, Algorithm.ES256) if algorithm is Algorithm.EDDSA else (algorithm,)
+
+
+async def _proven(hsm: Hsm, info: KeyInfo) -> None:
+    """Its public half is certified next, and anybody who reaches the module may have exchanged that."""
+    try:
+        await require_pair(info, hsm.sign)
+    except HsmError as error:
+        raise at_start(error) from error
 
 
 async def _generated(hsm: Hsm, algorithm: Algorithm, role: str) -> KeyInfo:

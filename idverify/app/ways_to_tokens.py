@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from hsm import HsmError, TokenConfig, TokenSet
+from hsm import Hsm, HsmDecryptFailed, HsmError, HsmKeyMissing, HsmKeyRefused, TokenConfig, TokenSet
 from hsm.recovery import Recovered, RecoveryKey
 from idverify.app.tokens import HsmCustodian, HsmSealer, TokenKeys, TokensSigner, at_start, token_config
 from idverify.config import Config, Token
@@ -15,6 +16,11 @@ from idverify.errors import SetupError
 from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.stores import queries
 from idverify.stores.store import Store
+
+_NOT_GENUINE: Final = (
+    "Expected the token {token} that this deployment's keys were made on, got one that has {what}. Bring the right "
+    "one, and find out who exchanged it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ async def open_tokens(config: Config, store: Store, recovered: Recovered | None 
     sealing = next(row["key_id"] for row in rows if row["role"] == SEALING_ROLE)
     try:
         async with TokenSet(
-            {token.label: _configured(token, probes.get(token.label)) for token in config.tokens}
+            {token.label: _configured(token, probes.get(token.label)) for token in config.tokens},
+            partial(_require_genuine, keys, store),
         ) as tokens:
             yield Tokens(
                 TokensSigner(tokens, keys),
@@ -53,6 +60,32 @@ async def open_tokens(config: Config, store: Store, recovered: Recovered | None 
 def _configured(token: Token, probe_key: bytes | None) -> TokenConfig:
     """As the service uses it: held against its inventory, and probed with the key that is for it."""
     return replace(token_config(token, guarded=True), probe_key=probe_key)
+
+
+async def _require_genuine(keys: TokenKeys, store: Store, token: str, hsm: Hsm) -> None:
+    """That the token is the one whose keys the database has, and not another of the same label, ids and inventory.
+
+    Its public halves are those that were certified, and its wrapping key opens what the true one wrapped. A key that
+    is missing is told when it is used. Raises ``HsmKeyRefused``.
+    """
+    for row in keys.rows:
+        if row["token"] == token and row["public_key"] is not None and row["sealed"] is None:
+            with suppress(HsmKeyMissing):
+                if await hsm.public_key(row["key_id"]) != row["public_key"]:
+                    raise HsmKeyRefused(
+                        _NOT_GENUINE.format(token=token, what=f"{row['role']} with another public half")
+                    )
+    wrapping = keys.of_role(WRAPPING_ROLE).get(token)
+    found: list[Any] = await store.fetch(queries.DEPLOYMENT_SECRET, {})
+    for row in found:
+        if row["wrapping_key_id"] == wrapping:
+            try:
+                with suppress(HsmKeyMissing):
+                    await hsm.unwrap(row["wrapping_key_id"], row["wrapped"])
+            except HsmDecryptFailed as error:
+                raise HsmKeyRefused(
+                    _NOT_GENUINE.format(token=token, what="a wrapping key that opens nothing")
+                ) from error
 
 
 def custodian_over(

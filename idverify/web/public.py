@@ -17,8 +17,10 @@ from idverify.stores.writes import Remove, WriteSet
 from idverify.web import schema
 from idverify.web.endpoint import Call, Reply
 from idverify.web.representation import Representation
+from idverify.web.single_flight import SingleFlight
 
 OPENAPI = web.AppKey("openapi", bytes)
+READINESS: web.AppKey[SingleFlight[Reply]] = web.AppKey("readiness", SingleFlight)
 _NO_TIME_STAMPS: Final = "This service gives no time stamps yet: its root for them is made at the next start."
 
 
@@ -86,8 +88,13 @@ async def livez(_call: Call) -> schema.Health:
 async def readyz(call: Call) -> Reply:
     """The database takes a write, the HSM signs, and the ledger is not halted: asked for real, each time.
 
-    One token is enough; how each of several stands is told besides.
+    One token is enough; how each of several stands is told besides. Anybody may ask, and a probe goes before everybody
+    else's signatures: so a crowd is told what one of them is.
     """
+    return await call.request.app[READINESS].ask(lambda: _readiness(call))
+
+
+async def _readiness(call: Call) -> Reply:
     checks = {
         "database": await _outcome(lambda: _database_write(call)),
         "hsm": await _outcome(call.office.signer.probe),

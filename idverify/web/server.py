@@ -23,9 +23,10 @@ from idverify.web.metrics import METRICS, Metrics
 from idverify.web.openapi import describe
 from idverify.web.pages.application import add_pages, error_for_people
 from idverify.web.problems import PAGE, Handler, problems, route_name
-from idverify.web.public import OPENAPI
+from idverify.web.public import OPENAPI, READINESS
 from idverify.web.representation import Kept
 from idverify.web.routes import ROUTES
+from idverify.web.single_flight import SingleFlight
 
 SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -56,6 +57,7 @@ def make_app(office: Office, *, demo: bool = False) -> web.Application:
     assert isinstance(office.tally, Metrics)  # whoever serves an office counts what it does
     app[OFFICE], app[GATE], app[METRICS] = office, Gate(office.store, office.doors), office.tally
     app[OPENAPI], app[assets.ASSETS], app[status_lists.PRINTED] = description(), assets.load(), {}
+    app[READINESS] = SingleFlight()
     app[published.SHARDS], app[published.RENDERED] = PublishedShards(office), Kept(published.RENDERED_BYTES)
     app[tsa.BUDGET] = Budget(time.monotonic)
     for route in ROUTES:

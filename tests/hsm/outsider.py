@@ -2,6 +2,7 @@
 
 outsider.py MODULE TOKEN exchange LABEL POINT   put another public half (a P-256 point) in the place of this key's
 outsider.py MODULE TOKEN remove LABEL           remove the public half of this key
+outsider.py MODULE TOKEN double LABEL           copy the public half of this key
 outsider.py MODULE TOKEN count VALUE            plant a data object that looks like the inventory's counter
 outsider.py MODULE TOKEN look LABEL             print how many data objects of this label can be seen
 """
@@ -39,6 +40,12 @@ def exchange(session: Session, label: str, point: str) -> None:
     )
 
 
+def double(session: Session, label: str) -> None:
+    """A second public half, of the same id."""
+    (found,) = session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.LABEL: label})
+    found.copy({Attribute.LABEL: "double"})
+
+
 def count(session: Session, value: str) -> None:
     """Public, for whoever has no PIN can make no other."""
     session.create_object(
@@ -58,7 +65,7 @@ def look(session: Session, label: str) -> None:
     sys.stdout.write(str(len(found)))
 
 
-VERBS = {"exchange": exchange, "remove": remove, "count": count, "look": look}
+VERBS = {"exchange": exchange, "remove": remove, "count": count, "look": look, "double": double}
 
 if __name__ == "__main__":
     module, token, verb, *arguments = sys.argv[1:]

@@ -239,11 +239,38 @@ def test_without_a_quorum_a_key_signs_nothing(own_token: Prepared, run: Typed) -
     assert (code, again["stage"], again["thumbprint"]) == (HOLDS, "attested", row["thumbprint"])
 
 
+def test_whoever_refused_is_not_outvoted(run: Typed) -> None:
+    """The quorum with which a ceremony began never falls; it may rise."""
+    run("inventory", "--start")
+    call = ["ceremony", "--role", "documents"]
+    two = ["--witness", "Ada", "--witness", "Bob"]
+    assert run(*call, *two, answers="\n\n")[0] == DOES_NOT_HOLD
+    for fewer in (["--witness", "me"], [*two, "--quorum", "1"]):
+        code, error = run(*call, *fewer)
+        assert code == USAGE
+        assert "quorum of 2" in error
+    code, (row,) = run(*call, *two, "--witness", "Cleo")
+    assert (code, row["confirmed"]) == (HOLDS, ["Ada", "Bob", "Cleo"])
+
+
+def test_a_lost_inventory_brings_no_key_into_use(own_token: Prepared, run: Typed) -> None:
+    """Begun again, the keys of the token wait for their ceremonies: a refused one is not let in by losing a file."""
+    run("inventory", "--start", "--adopt")
+    refused = ["ceremony", "--role", "documents", "--witness", "Ada"]
+    assert run(*refused, answers="\n")[0] == DOES_NOT_HOLD
+    path_of(own_token).unlink()
+    code, rows = run("inventory", "--start", "--again", "--adopt")
+    assert code == HOLDS
+    assert {row["stage"] for row in rows} == {"generated"}
+    code, (row,) = run("ceremony", "--role", "ES256", "--witness", "Ada")
+    assert (code, row["label"], row["stage"]) == (HOLDS, "ES256", "attested")
+
+
 def test_one_of_two_is_enough_where_the_quorum_says_so(run: Typed) -> None:
     """The other is named in the transcript all the same, as not having confirmed."""
     run("inventory", "--start")
     call = ["ceremony", "--role", "documents", "--witness", "Ada", "--witness", "Bob", "--quorum", "1"]
-    _, (row,) = run("ceremony", "--role", "documents", "--witness", "Ada", answers="\n")
+    _, (row,) = run(*call, answers="\n\n")
     code, (row,) = run(*call, answers=f"{row['thumbprint'][-8:].upper()}\nnot me\n")
 
     assert (code, row["confirmed"]) == (HOLDS, ["Ada"])
@@ -303,7 +330,7 @@ def test_a_certificate_must_fit(own_token: Prepared, run: Typed, tmp_path: Path)
     """Another key's, one of another issuer, a CA that is none, one that would outlive its CA, and no certificate."""
     run("inventory", "--start")
     labels = []
-    for role in ("one", "two"):
+    for role in ("one", "other"):
         label = made(run, role)["label"]
         labels.append(label)
         code, (row,) = run("certify", "--key", label, "--self-sign", "--subject", f"CN={role}", "--days", "30")
@@ -311,18 +338,22 @@ def test_a_certificate_must_fit(own_token: Prepared, run: Typed, tmp_path: Path)
         (tmp_path / role).write_text(row["certificate"])
         for stage in ("published", "active"):
             run("mark", "--key", label, "--to", stage)
-    one, two = labels
-    request, out = tmp_path / "request", tmp_path / "out"
+    (one, other), two = labels, made(run, "two")["label"]
+    request, out, again = tmp_path / "request", tmp_path / "out", tmp_path / "again"
     run("certify", "--key", two, "--request", str(request), "--subject", "CN=two")
+    code, _ = run("certify", "--key", one, "--issue", str(request), "--days", "29", "--out", str(out))
+    assert code == HOLDS
     refused = {
-        "another key": ["--key", one, "--install", str(tmp_path / "two")],
-        "that was named": ["--key", two, "--install", str(tmp_path / "two"), "--issuer", str(tmp_path / "one")],
+        "another key": ["--key", one, "--install", str(out), "--issuer", str(tmp_path / "one")],
+        "that was named": ["--key", two, "--install", str(out), "--issuer", str(tmp_path / "other")],
         "outlive": ["--key", one, "--issue", str(request), "--days", "31", "--out", str(out)],
-        "in PEM": ["--key", one, "--install", str(own_token.config.pin_file)],
+        "in PEM": ["--key", two, "--install", str(own_token.config.pin_file)],
         "--out": ["--key", one, "--issue", str(request)],
-        "--subject": ["--key", one, "--self-sign"],
-        "a name": ["--key", one, "--self-sign", "--subject", "nobody"],
-        "one day": ["--key", one, "--self-sign", "--subject", "CN=x", "--days", "0"],
+        "--subject": ["--key", two, "--self-sign"],
+        "a name": ["--key", two, "--self-sign", "--subject", "nobody"],
+        "one day": ["--key", two, "--self-sign", "--subject", "CN=x", "--days", "0"],
+        "at most": ["--key", two, "--self-sign", "--subject", "CN=x", "--days", "99999999"],
+        "no certificate yet": ["--key", one, "--self-sign", "--subject", "CN=one", "--days", "7000"],
         "There are": ["--key", "three", "--self-sign"],
     }
     for reason, arguments in refused.items():
@@ -330,14 +361,28 @@ def test_a_certificate_must_fit(own_token: Prepared, run: Typed, tmp_path: Path)
         assert code in {USAGE, COULD_NOT_TELL}
         assert reason in error, arguments
 
-    code, _ = run("certify", "--key", one, "--issue", str(request), "--days", "29", "--out", str(out))
-    assert code == HOLDS
     assert run("certify", "--key", two, "--install", str(out), "--issuer", str(tmp_path / "one"))[0] == HOLDS
-    assert "is not" in run("certify", "--key", two, "--issue", str(request), "--days", "1", "--out", str(out))[1]
+    for stage in ("published", "active"):
+        run("mark", "--key", two, "--to", stage)
+    assert "is not" in run("certify", "--key", two, "--issue", str(request), "--days", "1", "--out", str(again))[1]
+    for issuer, name in ((other, "other"), (one, "one")):  # who vouches for a key with a certificate stays the same
+        run("certify", "--key", issuer, "--issue", str(request), "--days", "28", "--out", str(again))
+        call = ["certify", "--key", two, "--install", str(again), "--issuer", str(tmp_path / name)]
+        assert run(*call)[0] == (HOLDS if issuer == one else USAGE)
+        assert run(*call[:-2])[0] == USAGE
 
 
 @pytest.mark.parametrize(
-    ("names", "quorum"), [((), 0), (("Ada",), 0), (("Ada",), 2), (("Ada", "Ada"), 1), ((" ",), 1), (("A\nB",), 1)]
+    ("names", "quorum"),
+    [
+        ((), 0),
+        (("Ada",), 0),
+        (("Ada",), 2),
+        (("Ada", "Ada"), 1),
+        (("Ada B", "ADA  b "), 1),
+        ((" ",), 1),
+        (("A\nB",), 1),
+    ],
 )
 def test_witnesses_are_distinct_and_enough(names: tuple[str, ...], quorum: int) -> None:
     """Whatever could not be a quorum of named people is refused before anything is made."""

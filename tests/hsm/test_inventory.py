@@ -328,8 +328,10 @@ async def test_another_register_is_followed(own_token: Prepared) -> None:
         await keeping.follow(book, {first: ("documents", None)})
     async with kept(own_token.config, path_of(own_token)) as book:
         await keeping.follow(book, {first: ("documents", None)})
-        assert book.now.sequence == 1
-        await keeping.follow(book, {second: ("documents", None)})
+        assert book.now.sequence == 2, "one change, counted from one"
+        with pytest.raises(HsmPolicy, match="out of the register"):
+            await keeping.follow(book, {second: ("documents", None)})
+        await keeping.follow(book, {second: ("documents", None)}, {first})
         assert [(entry.id, entry.stage) for entry in book.now.entries] == [
             (first, Stage.RETIRING),
             (second, Stage.ACTIVE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -16,12 +17,25 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from hsm import Algorithm, Hsm, HsmInventoryRefused, HsmKeyMissing, HsmKeyRefused, HsmUnavailable, KeyInfo, keeping
-from hsm.book import opened
+from hsm import (
+    Algorithm,
+    Hsm,
+    HsmAmbiguous,
+    HsmInventoryRefused,
+    HsmKeyMissing,
+    HsmKeyRefused,
+    HsmUnavailable,
+    KeyInfo,
+    client,
+    keeping,
+)
+from hsm.book import opened, put_in_place
 from hsm.inventory import FORMAT, render, to_be_signed
 from hsm.lifecycle import Stage
 from hsm.signer import SIGNER_LABEL, proven_signer, signer_among
 from hsm.verify import verify_signature
+from idverify.app.token_keys import keys_on
+from idverify.errors import SetupError
 
 from .conftest import Prepared
 from .test_inventory import adopted, findings, guarded, path_of
@@ -176,3 +190,134 @@ async def test_a_signature_is_of_one_kind_of_document(own_token: Prepared) -> No
     for kind in ("hsm-ceremony/1", ""):
         with pytest.raises(HsmUnavailable):
             verify_signature(signer.public_key, to_be_signed(kind, signed), signature)
+
+
+async def test_an_older_inventory_without_its_counter(own_token: Prepared) -> None:
+    """Whoever removes the counter's file does not make the token one that cannot count."""
+    await adopted(own_token)
+    before = path_of(own_token).read_bytes()
+    objects = set(path_of(own_token).parent.glob("tokens/*/*.object"))
+    async with opened(own_token.config, path_of(own_token)) as book:
+        await keeping.mark(book, "ES256", Stage.RETIRING)
+    (counter,) = set(path_of(own_token).parent.glob("tokens/*/*.object")) - objects
+    counter.unlink()
+    path_of(own_token).write_bytes(before)
+    with pytest.raises(HsmInventoryRefused, match="without its counter"):
+        async with Hsm(guarded(own_token)):
+            pytest.fail("opened")
+
+
+async def test_the_inventory_of_the_change_before(own_token: Prepared) -> None:
+    """One change back is back: only a file that is ahead of the counter is what a crash leaves."""
+    await adopted(own_token)
+    before = path_of(own_token).read_bytes()
+    async with opened(own_token.config, path_of(own_token)) as book:
+        await keeping.mark(book, "ES256", Stage.RETIRING)
+    path_of(own_token).write_bytes(before)
+    with pytest.raises(HsmInventoryRefused, match="older"):
+        async with Hsm(guarded(own_token)):
+            pytest.fail("opened")
+
+
+async def test_nothing_is_signed_before_the_inventory_is_read(own_token: Prepared) -> None:
+    """Not while a token opens, nor again and again while it is refused: the rules come first."""
+    await adopted(own_token)
+    path_of(own_token).write_text("{}")
+    hsm, refused = Hsm(guarded(own_token)), []
+
+    async def eager() -> None:
+        while True:
+            try:
+                refused.append(await hsm.sign(own_token.id(Algorithm.ES256), b"message"))
+            except HsmUnavailable as error:
+                refused.append(error)
+            await asyncio.sleep(0)
+
+    asking = asyncio.create_task(eager())
+    for _ in range(2):
+        with pytest.raises(HsmInventoryRefused):
+            async with hsm:
+                pytest.fail("opened")
+    asking.cancel()
+    assert len(refused) > 100
+    assert all(isinstance(one, HsmUnavailable) for one in refused)
+
+
+async def test_a_change_is_followed_while_the_token_serves(
+    own_token: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that retires signs no longer, without a restart; a file that was altered changes nothing, and is told."""
+    monkeypatch.setattr(client, "FOLLOWED_EVERY", 0.02)
+    await adopted(own_token)
+    async with Hsm(guarded(own_token)) as hsm:
+        await hsm.sign(own_token.id(Algorithm.ES256), b"message")
+        async with opened(own_token.config, path_of(own_token)) as book:
+            await keeping.mark(book, "ES256", Stage.RETIRING)
+        with pytest.raises(HsmKeyRefused, match="retiring"):
+            await _signing_for_ever(hsm, own_token.id(Algorithm.ES256))
+        path_of(own_token).write_text("{}")
+        async with asyncio.timeout(10):
+            while (reason := hsm.health().reason) is None:  # noqa: ASYNC110 likewise
+                await asyncio.sleep(0.01)
+        assert "Restore it" in reason
+        await hsm.sign(own_token.id(Algorithm.EDDSA), b"message")
+        with pytest.raises(HsmKeyRefused, match="retiring"):
+            await hsm.sign(own_token.id(Algorithm.ES256), b"message")
+
+
+async def _signing_for_ever(hsm: Hsm, key: bytes) -> None:
+    async with asyncio.timeout(10):
+        while await hsm.sign(key, b"message"):  # noqa: ASYNC110 tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_one_damaged_key_costs_the_others_nothing(own_token: Prepared) -> None:
+    """Its public half is another's: it is refused by name, and no worker ends over it."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    point = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    outsider(own_token, "exchange", "ES256", (b"\x04\x41" + point).hex())
+    async with Hsm(own_token.config) as hsm:
+        for _ in range(3):
+            with pytest.raises(HsmKeyRefused, match="that of another"):
+                await hsm.sign(own_token.id(Algorithm.ES256), b"message")
+            await hsm.probe(own_token.id(Algorithm.EDDSA))
+        assert hsm.health().restarts == 0
+    with pytest.raises(HsmKeyRefused, match="that of another"):
+        await adopted(own_token)
+    with pytest.raises(SetupError, match="that of another"):
+        async with Hsm(own_token.having(writable=True)) as hsm:
+            await keys_on(hsm, "tests", {"ES256": Algorithm.ES256})
+
+
+async def test_several_public_halves_hide_no_other_key(own_token: Prepared) -> None:
+    """A second one of the same id, which anybody can make: the key alone is refused."""
+    await adopted(own_token)
+    outsider(own_token, "double", "ES256")
+    async with Hsm(guarded(own_token)) as hsm:
+        await hsm.probe(own_token.id(Algorithm.EDDSA))
+        with pytest.raises(HsmAmbiguous):
+            await hsm.sign(own_token.id(Algorithm.ES256), b"message")
+
+
+async def test_two_of_a_label_are_nobodys(own_token: Prepared) -> None:
+    """Nor is one of another algorithm: whoever made it, it is not certified."""
+    async with Hsm(own_token.having(writable=True)) as hsm:
+        await hsm.generate(Algorithm.ES256, "twice")
+        with pytest.raises(SetupError, match="one ES384 key"):
+            await keys_on(hsm, "tests", {"twice": Algorithm.ES384})
+        await hsm.generate(Algorithm.ES256, "twice")
+        with pytest.raises(SetupError, match="twice"):
+            await keys_on(hsm, "tests", {"twice": Algorithm.ES256})
+
+
+def test_a_file_is_put_in_place_past_whatever_is_there(tmp_path: Path) -> None:
+    """Neither a link nor a file that others may write is written into: 0600, and new."""
+    target, path = tmp_path / "target", tmp_path / "out.pem"
+    target.write_text("mine")
+    (tmp_path / ".out.pem.new").symlink_to(target)
+    put_in_place(path, b"one")
+    (tmp_path / ".out.pem.new").write_text("others may write")
+    (tmp_path / ".out.pem.new").chmod(0o666)
+    put_in_place(path, b"two")
+    assert (target.read_text(), path.read_bytes(), path.is_symlink()) == ("mine", b"two", False)
+    assert path.stat().st_mode & 0o777 == 0o600

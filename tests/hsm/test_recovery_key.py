@@ -183,7 +183,7 @@ def test_shares_that_do_not_belong_together() -> None:
         recover([shares[0], shares[1], shares[0]])
     with pytest.raises(HsmSharesRefused, match=f"number 4 of the key {others[3].key_id.hex()}"):
         recover([*shares[:2], others[3]])
-    with pytest.raises(HsmSharesRefused, match="Sort the papers"):
+    with pytest.raises(HsmSharesRefused, match="2 on number 3"):
         recover([*shares[:2], Share(shares[2].key_id, 2, 3, shares[2].value)])
     with pytest.raises(HsmSharesRefused, match="number 1, got two"):
         recover([*shares[:3], Share(shares[0].key_id, 3, 1, bytes(32))])
@@ -222,8 +222,8 @@ def test_no_public_half_without_its_shares(tmp_path: Path, monkeypatch: pytest.M
     """What was written is read back and put together; a file that is of another key leaves no public half behind."""
     others = make(2, 3)[1]
 
-    def swapped(path: Path, _text: str) -> None:
-        create_private(path, others[int(path.name.partition("-")[2]) - 1].text() + "\n")
+    def swapped(path: Path, text: str) -> None:
+        create_private(path, others[2].text() + "\n" if path.name == "share-3" else text)
 
     monkeypatch.setattr(recovery_commands, "create_private", swapped)
     asked = ["recovery-key", "--needed", "2", "--total", "3", "--public", str(tmp_path / "recovery.pem")]
@@ -266,8 +266,14 @@ def test_recover_wraps_everything_for_another_token(
     assert (said[0]["line"], said[1]["recovered"]) == (2, 1)
 
     assert main([*asked, "--wrapped", str(tmp_path / "again")]) == USAGE, "nothing is written over"
-    sealed.write_text("{}\n")
-    assert main([*asked, "--wrapped", str(tmp_path / "more")]) == USAGE
+    capsys.readouterr()
+    hostile = ["{}", '{"name": "00", "sealed": 7}', "[" * 10_000, "\xff"]
+    hostile.append(json.dumps({"name": NAME.hex(), "sealed": key.seal(bytes(20), NAME).hex()}))
+    sealed.write_bytes("\n".join([*hostile, lines[1]]).encode("latin-1") + b"\n")
+    assert main([*asked, "--wrapped", str(tmp_path / "more")]) == DOES_NOT_HOLD
+    said = json.loads(capsys.readouterr().out)
+    assert [row.get("line") for row in said] == [1, 2, 3, 4, 5, None]
+    assert said[-1]["recovered"] == 1, "whatever anybody sealed to the public half holds up nobody else"
     too_few = ["recover", *token, "--share", papers[0], "--sealed", str(sealed), "--wrapped", str(tmp_path / "x")]
     assert main(too_few) == COULD_NOT_TELL
     assert "Bring 1 more" in capsys.readouterr().err

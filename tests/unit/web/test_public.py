@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from idverify.errors import Unavailable
 from idverify.formats import jose, status_list, x509
 from idverify.stores.open import Location
 from idverify.web.pages.routes import PAGES
+from idverify.web.single_flight import SingleFlight
 from tests.simulators.contract import JudgedApi
-from tests.simulators.software_office import SoftwareOffice, premises
+from tests.simulators.software_office import SoftToken, SoftwareOffice, premises
 
 WELL_KNOWN = ["/.well-known/webauthn", "/.well-known/passkey-endpoints"]
 CACHED = ["/status/1", "/pki/root.cer", "/iacas", "/pki/crl.der", *WELL_KNOWN]
@@ -99,6 +101,56 @@ async def test_related_origins_are_listed(tmp_path: Path, location: Location) ->
         listed = await served.api.ok("GET", WELL_KNOWN[0])
 
     assert listed["origins"] == [served.api.deployment.url, "https://one.example", "https://two.example"]
+
+
+async def test_a_crowd_that_asks_whether_it_is_ready_costs_one_probe(
+    served: SoftwareOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ask: two hundred at once are told what one of them is, and the next is asked for anew."""
+    probes, asked, go = 0, 0, asyncio.Event()
+
+    async def probe(_: SoftToken) -> None:
+        nonlocal probes
+        probes += 1
+        await go.wait()
+
+    async def ask() -> int:
+        nonlocal asked
+        asked += 1
+        return int((await served.api.call("GET", "/readyz"))[0])
+
+    monkeypatch.setattr(SoftToken, "probe", probe)
+    crowd = [asyncio.create_task(ask()) for _ in range(200)]
+    while not probes or asked < len(crowd):  # noqa: ASYNC110 tells nobody
+        await asyncio.sleep(0)
+    go.set()
+    assert set(await asyncio.gather(*crowd)) == {200}
+    assert probes < 20, "those that came in while one was under way share it"
+    before = probes
+    assert await ask() == 200
+    assert probes == before + 1
+
+
+async def test_whoever_gives_up_stops_no_answer() -> None:
+    """Nor does an error stay for whoever asks later."""
+    flight, go = SingleFlight[str](), asyncio.Event()
+
+    async def question() -> str:
+        await go.wait()
+        return "ready"
+
+    first, second = (asyncio.create_task(flight.ask(question)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    go.set()
+    assert await second == "ready"
+
+    async def failing() -> str:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await flight.ask(failing)
+    assert await flight.ask(question) == "ready"
 
 
 async def test_ready_means_that_it_works(served: SoftwareOffice) -> None:
