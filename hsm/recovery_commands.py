@@ -16,7 +16,6 @@ from hsm.keys import Algorithm
 from hsm.private import conceal, create_private
 from hsm.shares import Share, read_share
 
-
 _LINE_MAX = 64 * 1024  # bytes of a share or of a line of a list
 
 

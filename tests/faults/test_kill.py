@@ -12,11 +12,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from idverify.stores.sqlite import connect
 from tests.faults.load import ISSUERS, PATIENCE, acknowledged, prepared, restarted, rushing
 from tests.simulators.service import Deployment, kill, start, stop, workers_of
 
-ROUNDS = 20
+ROUNDS, MORE_ROUNDS = 5, 20  # the latter with --long
 ACKNOWLEDGED = (ISSUERS // 4, ISSUERS)  # in each round before the kill, which then comes at any moment
 JITTER_SECONDS = 0.2
 WORKER_KILLS = 5
@@ -34,15 +36,16 @@ def still_there(pids: list[int]) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-async def test_kill_under_load(deployment: Deployment) -> None:
-    """Twenty times SIGKILL under 32 issuers: what was acknowledged is there, and a repeat completes what was not."""
+@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(MORE_ROUNDS, marks=pytest.mark.long)])
+async def test_kill_under_load(deployment: Deployment, rounds: int) -> None:
+    """SIGKILL again and again under 32 issuers: what was acknowledged is there, a repeat completes what was not."""
     seed = secrets.randbits(32)
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(seed)  # noqa: S311 repeatable on purpose
     process = start(deployment)
     try:
         async with prepared(deployment) as issuers:
-            for number in range(ROUNDS):
+            for number in range(rounds):
                 async with rushing(issuers):
                     await acknowledged(issuers, chance.randint(*ACKNOWLEDGED))
                     await asyncio.sleep(chance.uniform(0, JITTER_SECONDS))
@@ -51,7 +54,7 @@ async def test_kill_under_load(deployment: Deployment) -> None:
                 sys.stdout.write(f"round {number}: {answered} acknowledged so far, {cut_off} cut off\n")
                 process = await restarted(deployment)
                 await issuers.settle(deployment.location)
-            assert len(issuers.answers) > ROUNDS * ACKNOWLEDGED[0]
+            assert len(issuers.answers) > rounds * ACKNOWLEDGED[0]
     finally:
         stop(process)
 

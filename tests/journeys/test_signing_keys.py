@@ -119,7 +119,7 @@ async def one_place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 @pytest.mark.parametrize(
     ("role", "reason", "afterwards"),
     [
-        (SIGNER, "precaution", ("accept", "pass")),
+        pytest.param(SIGNER, "precaution", ("accept", "pass"), marks=pytest.mark.long),
         (SIGNER, "compromised", ("reject", "fail")),
         (STATUS_SIGNER, "compromised", ("accept", "pass")),
     ],

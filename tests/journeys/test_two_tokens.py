@@ -23,7 +23,7 @@ from idverify.cli.tokens import recover
 from idverify.config import FILE_NAME, load
 from idverify.stores import queries
 from idverify.stores.open import open_store
-from tests.simulators.databases import DRIVERS, empty
+from tests.simulators.databases import empty
 from tests.simulators.holder import Holding, holding, shown
 from tests.simulators.service import DETAILS, Api, Deployment, client, deploy, start, stop, workers_of
 
@@ -109,7 +109,7 @@ class Place:
             await asyncio.to_thread(stop, process)
 
 
-@pytest.fixture(params=DRIVERS)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """One over each driver; in the end its ledger and its rows must hold."""
     try:

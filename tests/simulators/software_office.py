@@ -65,13 +65,13 @@ from idverify.services.status_source import StatusSource
 from idverify.services.trust_book import TrustBook
 from idverify.stores.ledger import StoredLedger
 from idverify.stores.open import Location, open_store
-from idverify.stores.schema import upgrade
 from idverify.stores.store import Store
 from idverify.stores.vault import SealBroken, Vault
 from idverify.web.letter.letterhead import PrintedLetterhead
 from idverify.web.metrics import Metrics
 from idverify.web.server import make_app, make_runner
 from tests.simulators import service
+from tests.simulators.databases import migrated_file
 from tests.simulators.ledger_memory import GuardMemory
 from tests.simulators.service import Api, client, free_port
 
@@ -318,10 +318,11 @@ class Premises:
 
 @asynccontextmanager
 async def premises(data: Path, location: Location | None = None) -> AsyncIterator[Premises]:
-    """Establish a deployment in a database, by default a file in ``data``."""
+    """Establish a deployment in a migrated database, by default a new file in ``data``."""
     port, token, clock = free_port(), SoftToken(LABEL), StandingClock()
     deployment = service.Deployment(data, port, location or data / "idverify.sqlite", await doors(token), clock)
-    upgrade(deployment.location)
+    if location is None:
+        (data / "idverify.sqlite").write_bytes(migrated_file())
     async with open_store(deployment.location, clock) as store:
         await _establish(store, deployment.url, token, clock)
         await deployment.make_keys(store)

@@ -77,7 +77,9 @@ def require_shape(shown: Row) -> None:
             ],
         ),
         ("pdf", ["PDF render and sign, B-B", "PDF sign, B-B", "PDF validate, B-B"]),
-        ("letters", ["HTTP verify, 4 connections, while letters are made"]),
+        pytest.param(
+            "letters", ["HTTP verify, 4 connections, while letters are made"], marks=pytest.mark.long, id="letters"
+        ),
         (
             "http",
             ["HTTP verify with key binding", "HTTP verify without key binding", "HTTP verify 32 at once", "HTTP issue"],

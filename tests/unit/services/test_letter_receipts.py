@@ -87,7 +87,7 @@ async def test_both_receipts_of_a_letter(served: SoftwareOffice) -> None:
     ):
         refused = await _verified(served, pdf, wrong)
         assert (told(refused).evidence, refused.verdict.verdict) == ({"rule": rule}, Outcome.REJECT)
-    for place in range(0, len(receipt), 37):
+    for place in range(0, len(receipt), len(receipt) // 8):  # tests of receipts themselves change every byte
         changed = receipt[:place] + bytes((receipt[place] ^ 1,)) + receipt[place + 1 :]
         assert told(await _verified(served, pdf, changed)).result is Result.FAIL
 
