@@ -20,6 +20,7 @@ from hsm.entries import Entry
 from hsm.errors import HsmKeyRefused, HsmPolicy
 from hsm.keys import Algorithm, KeyInfo
 from hsm.lifecycle import Stage, require_next
+from hsm.sealed import SealedKey
 from hsm.signer import require_pair
 from hsm.verify import verify_signature
 from hsm.x509 import accept
@@ -27,6 +28,7 @@ from hsm.x509 import accept
 PROOF = b"hsm-proof-of-possession/1\n"
 """What goes before the challenge, so that no proof is a signature over anything else."""
 
+NO_SOFTWARE: Mapping[SealedKey, str] = {}
 _LABEL_MAX = 64
 
 
@@ -47,13 +49,17 @@ async def start(book: Book, *, adopt: bool) -> None:
 
 
 async def follow(
-    book: Book, in_use: Mapping[bytes, tuple[str, bytes | None]], replaced: Collection[bytes] = ()
+    book: Book,
+    in_use: Mapping[bytes, tuple[str, bytes | None]],
+    replaced: Collection[bytes] = (),
+    software: Mapping[SealedKey, str] = NO_SOFTWARE,
 ) -> None:
     """Enter what another register decided: the ids in use, each with its role and certificate (DER), in one change.
 
     For a program with a register of its own, whose rules say when a key is taken into use, and which were `replaced`.
     A key that the token does not vouch for is refused, as is a certificate that is not for it, and one that has been
     destroyed or replaced is not brought back. One that the register does not know any more is no reason to retire it.
+    `software` are the keys in software with their roles: each is marked `sealed`, once the token has opened it.
     """
     known = {entry.id: entry for entry in book.now.entries}
     there = {key.id: key for key in await book.hsm.inventory()}
@@ -63,15 +69,16 @@ async def follow(
         if entry is None:
             entry = _followed(there.get(identity), identity, role, book.time)
             await require_pair(there[identity], book.hsm.sign)
-        if entry.stage is not Stage.ACTIVE:
-            raise HsmPolicy(
-                f"Expected {entry.label!r} to be active, as it is in use, got one that is {entry.stage} in the "
-                "inventory. Find out which of the two was put back from a backup."
-            )
+        _require_active(entry)
         entry = _certified(entry, certificate, book.time)
         fresh = fresh.having(entry) if identity in known else fresh.adding(entry)
+    for key, role in software.items():
+        entry = known.get(key.id) or await _in_software(book, role, key)
+        _require_active(entry)
+        fresh = fresh.having(entry) if key.id in known else fresh.adding(entry)
+    still = {*in_use, *(key.id for key in software)}
     for entry in book.now.entries:
-        if entry.stage is not Stage.ACTIVE or entry.sealed or entry.id in in_use:
+        if entry.stage is not Stage.ACTIVE or entry.id in still:
             continue
         if entry.id not in replaced:
             raise HsmPolicy(
@@ -81,6 +88,22 @@ async def follow(
         fresh = fresh.having(entry.at(Stage.RETIRING, book.time))
     if fresh.entries != book.now.entries or book.is_new:
         await book.write(fresh)
+
+
+def _require_active(entry: Entry) -> None:
+    if entry.stage is not Stage.ACTIVE:
+        raise HsmPolicy(
+            f"Expected {entry.label!r} to be active, as it is in use, got one that is {entry.stage} in the "
+            "inventory. Find out which of the two was put back from a backup."
+        )
+
+
+async def _in_software(book: Book, role: str, key: SealedKey) -> Entry:
+    await book.hsm.open_sealed(key)
+    planned = Entry(
+        f"{role} {key.id.hex()}", role, key.algorithm, Stage.PLANNED, id=key.id, public_key=key.public_key, sealed=True
+    )
+    return planned.at(Stage.ACTIVE, book.time)
 
 
 def _certified(entry: Entry, certificate: bytes | None, at: int) -> Entry:

@@ -1,5 +1,6 @@
 """What each command that looks after keys does: arguments in, (holds, report) out."""
 
+import asyncio
 import secrets
 import sys
 import time
@@ -19,11 +20,11 @@ from hsm.commands import Outcome, token_of
 from hsm.config import TokenConfig
 from hsm.doctor import examine
 from hsm.entries import Entry
-from hsm.errors import HsmPolicy
+from hsm.errors import HsmError, HsmPolicy
 from hsm.findings import verdict
 from hsm.inventory import read
-from hsm.key_rows import content_of, path_of, row_of
-from hsm.keys import Algorithm
+from hsm.key_rows import content_of, inventory_of, path_of, row_of
+from hsm.keys import Algorithm, KeyInfo
 from hsm.lifecycle import Stage
 from hsm.signer import proven_signer
 
@@ -48,11 +49,24 @@ async def inventory(arguments: Namespace) -> Outcome:
     async with Hsm(token) as hsm:
         keys, count = await hsm.inventory(), await hsm.count()
         if not arguments.check:
-            return all(key.born_here for key in keys), [key.to_json() for key in keys]
+            return await _listed(hsm, keys, count, inventory_of(arguments))
         _, spki = await proven_signer(keys, hsm.sign)
     found, _ = read(path_of(arguments), spki, count)
     findings = check(found, keys, count, time.time())
     return verdict(findings), [finding.to_json() for finding in findings]
+
+
+async def _listed(hsm: Hsm, keys: list[KeyInfo], count: int, path: Path | None) -> Outcome:
+    """The keys on the token, and those in software that its inventory names; what is wrong with that hides no key."""
+    holds, rows = all(key.born_here for key in keys), [key.to_json() | {"software": False} for key in keys]
+    if path is None or not await asyncio.to_thread(path.exists):
+        return holds, rows
+    try:
+        _, spki = await proven_signer(keys, hsm.sign)
+        kept, _ = read(path, spki, count)
+    except HsmError as error:
+        return False, [*rows, {"inventory": str(path), "holds": False, "found": str(error)}]
+    return holds, [*rows, *(row_of(entry) | {"software": True} for entry in kept.entries if entry.sealed)]
 
 
 async def ceremony(arguments: Namespace) -> Outcome:

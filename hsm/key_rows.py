@@ -12,13 +12,19 @@ FILE_MAX: Final = 64 * 1024
 """Bytes of a request, a certificate or a transcript."""
 
 
-def path_of(arguments: Namespace) -> Path:
-    """Where the inventory is."""
+def inventory_of(arguments: Namespace) -> Path | None:
+    """Where the inventory is, None where the options do not say."""
     if arguments.inventory is not None:
         return Path(arguments.inventory)
-    if arguments.conf is None:
+    return None if arguments.conf is None else Path(arguments.conf).with_name(FILE_NAME)
+
+
+def path_of(arguments: Namespace) -> Path:
+    """Where the inventory is; `HsmPolicy` where the options do not say."""
+    path = inventory_of(arguments)
+    if path is None:
         raise HsmPolicy("Expected --inventory, got none. Say where the signed inventory is.")
-    return Path(arguments.conf).with_name(FILE_NAME)
+    return path
 
 
 def content_of(path: Path) -> bytes:
@@ -36,5 +42,6 @@ def row_of(entry: Entry) -> dict[str, Any]:
         "stage": entry.stage.value,
         "id": entry.id.hex() if entry.id is not None else None,
         "thumbprint": entry.thumbprint.hex() if entry.thumbprint is not None else None,
+        "sealed": entry.sealed,
         "not_after": rfc3339(entry.validity[1]) if entry.validity is not None else None,
     }

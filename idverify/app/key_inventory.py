@@ -1,8 +1,8 @@
 """The inventories that the tokens sign, brought up to what the database says is in use.
 
 Which key is taken into use, and when, two admins and the root decide (``services.key_ceremony``); the inventory
-follows. It is entered after the transaction that decides: a crash between leaves a key that the service must not use
-yet, and the next ``up`` enters it.
+follows, and marks the one in software that a token's key seals. It is entered after the transaction that decides: a
+crash between leaves a key that the service must not use yet, and the next ``up`` enters it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hsm import keeping
+from hsm import SealedKey, keeping
 from hsm.book import kept
 from idverify.app.tokens import token_config
 from idverify.config import Config, Token
 from idverify.core.key_order import ACTIVE
+from idverify.services.establish import SEALING_ROLE
 from idverify.stores import queries
 from idverify.stores.store import Store
 
@@ -30,5 +31,13 @@ async def _enter(token: Token, path: Path, store: Store) -> None:
     rows: list[Any] = await store.fetch(queries.SIGNING_KEYS, {})
     ours = [row for row in rows if row["token"] == token.label and row["sealed"] is None]
     in_use = {row["key_id"]: (row["role"], row["certificate"]) for row in ours if row["state"] == ACTIVE}
+    sealing = next((row["key_id"] for row in ours if row["role"] == SEALING_ROLE and row["state"] == ACTIVE), None)
+    sealed = [] if sealing is None else [row for row in rows if row["sealed"] is not None]
+    software = {
+        SealedKey(row["public_key"], bytes(sealing or b""), row["sealed"]): row["role"]
+        for row in sealed
+        if row["state"] == ACTIVE
+    }
+    replaced = {row["key_id"] for row in (*ours, *sealed) if row["state"] != ACTIVE}
     async with kept(token_config(token), path) as book:
-        await keeping.follow(book, in_use, {row["key_id"] for row in ours if row["state"] != ACTIVE})
+        await keeping.follow(book, in_use, replaced, software)

@@ -17,9 +17,10 @@ from idverify.core.policy import Act, Principal, require_may
 from idverify.errors import Conflict, NotFound, Unprocessable
 from idverify.formats.x509 import signs_until
 from idverify.ports import EndingCertificate
+from idverify.services import log_keys
 from idverify.services.admin_act import AdminAct, Agreed, Done
 from idverify.services.establish import CERTIFIED_ROLES
-from idverify.services.office import Office
+from idverify.services.office import RECEIPT_SIGNER, Office
 from idverify.services.security_acts import deed
 from idverify.stores import queries, tables
 from idverify.stores.transaction import Transaction
@@ -66,6 +67,28 @@ async def signing_keys(office: Office, admin: Principal) -> list[SigningKey]:
         for row in rows
         if row["role"] == role
         for until in (signs_until(row["certificate"]),)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKey:
+    """A key in use that signs for the ledger, which is not replaced; ``software``: no token holds it yet."""
+
+    role: str
+    algorithm: str
+    created_at: int
+    software: bool
+
+
+async def ledger_keys(office: Office, admin: Principal) -> list[LedgerKey]:
+    """The ledger's keys, in the order of their roles."""
+    require_may(admin, Act.ADMINISTER)
+    rows: list[Any] = await office.store.fetch(queries.KEYS_IN_USE, {})
+    return [
+        LedgerKey(role, row["algorithm"], row["created_at"], row["sealed"] is not None)
+        for role in (*log_keys.ROLES, RECEIPT_SIGNER)
+        for row in rows
+        if row["role"] == role
     ]
 
 

@@ -37,7 +37,7 @@ def test_inventory(token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inventory", *options(token)]) == HOLDS
 
     listed = {entry["algorithm"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert listed == {algorithm.value: key.to_json() for algorithm, key in token.keys.items()}
+    assert listed == {algorithm.value: key.to_json() | {"software": False} for algorithm, key in token.keys.items()}
 
 
 def test_probe(token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:

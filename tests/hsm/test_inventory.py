@@ -1,5 +1,6 @@
 """The signed inventory: what it lets a key do, and what it is not taken for."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hsm import (
     Algorithm,
     Hsm,
+    HsmDecryptFailed,
     HsmInventoryRefused,
     HsmKeyRefused,
     HsmPolicy,
@@ -25,6 +27,7 @@ from hsm import (
 )
 from hsm.book import Book, kept, opened, started
 from hsm.check import check
+from hsm.cli import DOES_NOT_HOLD, HOLDS, main
 from hsm.entries import Entry
 from hsm.errors import HsmBusy
 from hsm.findings import verdict
@@ -34,8 +37,10 @@ from hsm.pins import read_pin
 from hsm.rules import strange
 from hsm.signer import SIGNER_LABEL
 from hsm.stand_in import signed
+from hsm.verify import verify_signature
 
 from .conftest import OFFERED, Prepared
+from .test_cli import options
 
 pytestmark = pytest.mark.softhsm
 
@@ -344,6 +349,38 @@ async def test_another_register_is_followed(own_token: Prepared) -> None:
             with pytest.raises(HsmKeyRefused, match="born there"):
                 await keeping.follow(book, {second: ("documents", None), unfit: ("others", None)})
         assert len(book.now.entries) == 2
+
+
+async def test_a_key_in_software_is_entered_as_such(own_token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once the token opened it; it signs under the inventory, is listed as software, and retires with its role."""
+    wrapping = own_token.id(Algorithm.A256KWP)
+    in_use: dict[bytes, tuple[str, bytes | None]] = {wrapping: ("sealing", None)}
+    async with Hsm(own_token.config) as hsm:
+        first, second = [await hsm.make_sealed(Algorithm.ML_DSA_44, wrapping) for _ in range(2)]
+    async with kept(own_token.config, path_of(own_token)) as book:
+        with pytest.raises(HsmDecryptFailed):
+            await keeping.follow(book, in_use, software={replace(first, sealed=second.sealed): "log"})
+        await keeping.follow(book, in_use, software={first: "log"})
+        await keeping.follow(book, in_use, software={first: "log"})
+        assert book.now.sequence == 2, "one change, counted from one"
+    async with Hsm(guarded(own_token)) as hsm:
+        verify_signature(first.public_key, b"message", await hsm.sign_sealed(first, b"message"))
+
+    assert await asyncio.to_thread(main, ["inventory", *options(own_token)]) == HOLDS
+    (row,) = [row for row in json.loads(capsys.readouterr().out) if row["software"]]
+    assert (row["id"], row["algorithm"], row["role"], row["sealed"]) == (first.id.hex(), "ML-DSA-44", "log", True)
+
+    async with kept(own_token.config, path_of(own_token)) as book:
+        await keeping.follow(book, in_use, {first.id}, {second: "log"})
+    async with Hsm(guarded(own_token)) as hsm:
+        await hsm.sign_sealed(second, b"message")
+        with pytest.raises(HsmKeyRefused, match="retiring"):
+            await hsm.sign_sealed(first, b"message")
+    path_of(own_token).write_text("{}")
+    assert await asyncio.to_thread(main, ["inventory", *options(own_token)]) == DOES_NOT_HOLD
+    *keys, wrong = json.loads(capsys.readouterr().out)
+    assert len(keys) == 1 + len(own_token.keys)
+    assert "Restore it" in wrong["found"]
 
 
 # Certificates -----------------------------------------------------------------------------------------

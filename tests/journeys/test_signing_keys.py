@@ -26,6 +26,7 @@ from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import LogHalted, SetupError, Unavailable
 from idverify.services.invite import Invited
 from idverify.services.key_ceremony import KeyCeremony, open_orders
+from idverify.services.log_keys import CHECKPOINT_COSIGNER
 from idverify.services.office import STATUS_SIGNER
 from idverify.stores import queries
 from idverify.stores.open import open_store
@@ -197,6 +198,10 @@ async def test_the_inventory_follows(one_place: Place, monkeypatch: pytest.Monke
     entries = json.loads(inventory.read_text())["signed"]["keys"]
     assert {entry["stage"]: entry["id"] for entry in entries if entry["role"] == SIGNER} == keys
     assert all(entry["certificate"] for entry in entries if entry["id"] in keys.values())
+    cosigner = (await one_place.keys(CHECKPOINT_COSIGNER))["active"]
+    assert [
+        (entry["role"], entry["algorithm"], entry["id"], entry["stage"]) for entry in entries if entry["sealed"]
+    ] == [(CHECKPOINT_COSIGNER, "ML-DSA-44", cosigner["key_id"].hex(), "active")]
     with serving(one_place.deployment):
         assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
 

@@ -24,9 +24,11 @@ from idverify.formats.untrusted import certificate_json
 from idverify.services import administration
 from idverify.services.establish import CERTIFIED_ROLES
 from idverify.services.invite import Kind
+from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
 from idverify.services.office import (
     ENTRIES_SIGNER,
     PAPER_SIGNER,
+    RECEIPT_SIGNER,
     STATUS_SIGNER,
     TIME_STAMP_SIGNER,
     TRUST_SIGNER,
@@ -162,6 +164,11 @@ SIGNING_KEYS: Final[Mapping[str, str]] = {
     TIME_STAMP_SIGNER: N_("Signs when something was there"),
 }
 assert SIGNING_KEYS.keys() == CERTIFIED_ROLES.keys()
+LEDGER_KEYS: Final[Mapping[str, str]] = {
+    CHECKPOINT_SIGNER: N_("Signs the ledger"),
+    CHECKPOINT_COSIGNER: N_("Signs the ledger, also against quantum computers"),
+    RECEIPT_SIGNER: N_("Signs receipts of the ledger"),
+}
 # Which documents: each type has a key of its own
 SIGNED_TYPES: Final[Mapping[str, str]] = {kind.key_role: kind.name for kind in CREDENTIAL_TYPES.values()}
 REPLACEMENTS: Final[Mapping[Replacement, str]] = {

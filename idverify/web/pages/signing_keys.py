@@ -11,7 +11,7 @@ from idverify.errors import NotFound
 from idverify.services import administration, replace_signing_key
 from idverify.services.replace_signing_key import SigningKey
 from idverify.web.pages import admin_proposals
-from idverify.web.pages.act_words import REPLACEMENTS, SIGNED_TYPES, SIGNING_KEYS
+from idverify.web.pages.act_words import LEDGER_KEYS, REPLACEMENTS, SIGNED_TYPES, SIGNING_KEYS
 from idverify.web.pages.call import Answer, PageCall, Redirect
 from idverify.web.pages.forms import Annotated, Filled, Form, Says
 from idverify.web.pages.render import Html
@@ -25,6 +25,7 @@ ALARMS: Final = {
     0: N_("Has ended"),
 }
 """Of ``core.certificate_alarm``."""
+PLACES: Final = {False: N_("On a token"), True: N_("In software, sealed by a token")}
 
 
 class ReplacementForm(Form):
@@ -51,10 +52,21 @@ class SigningKeyShown:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerKeyShown:
+    """A key of the ledger's: what it signs and where it is, both in the catalogue; since when in Unix seconds."""
+
+    signs: str
+    algorithm: str
+    since: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysShown:
-    """The signing keys, and further certificates that end before long: token, label of the key, Unix seconds."""
+    """The signing keys, the ledger's, and further certificates that end: token, label of the key, Unix seconds."""
 
     keys: list[SigningKeyShown]
+    ledger: list[LedgerKeyShown]
     ending: list[tuple[str, str, int]]
 
 
@@ -62,7 +74,12 @@ async def shown(call: PageCall) -> KeysShown:
     """The signing keys on the administrator's desk."""
     keys = await replace_signing_key.signing_keys(call.office, call.caller)
     besides = replace_signing_key.ending_besides(call.office, call.caller, keys)
-    return KeysShown([_shown(key) for key in keys], [(token, one.label, one.not_after) for token, one in besides])
+    ledger = [
+        LedgerKeyShown(LEDGER_KEYS[key.role], key.algorithm, key.created_at, PLACES[key.software])
+        for key in await replace_signing_key.ledger_keys(call.office, call.caller)
+    ]
+    ending = [(token, one.label, one.not_after) for token, one in besides]
+    return KeysShown([_shown(key) for key in keys], ledger, ending)
 
 
 async def ask(call: PageCall) -> Html:

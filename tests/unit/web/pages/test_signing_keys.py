@@ -37,6 +37,7 @@ async def test_two_administrators_order_another_key(people: People) -> None:
     assert len(others) == len(CERTIFIED_ROLES) - 1
     for kind in CREDENTIAL_TYPES.values():
         assert f"Signs documents: {kind.name}" in desk.text
+    assert desk.text.count("ML-DSA-44") == desk.text.count("In software, sealed by a token") == 1
     form = await ada.open(path)
     assert "Signs documents: Immigration status" in form.text
     asked = await ada.fill(form, path, reason="compromised")
