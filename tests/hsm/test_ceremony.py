@@ -108,6 +108,34 @@ def test_from_a_bare_token_to_a_certified_key_and_its_end(own_token: Prepared, r
     assert (code, row["stage"], row["objects"]) == (HOLDS, "destroyed", 2)
 
 
+@pytest.mark.parametrize(
+    ("ca", "leaf"),
+    [
+        (Algorithm.ES384, Algorithm.EDDSA),
+        (Algorithm.EDDSA, Algorithm.PS256),
+        (Algorithm.PS256, Algorithm.ES384),
+    ],
+)
+def test_other_algorithms_certify_as_it_is_typed(
+    own_token: Prepared, run: Typed, tmp_path: Path, ca: Algorithm, leaf: Algorithm
+) -> None:
+    """A CA of one algorithm on the token, a key of another: request, certificate and list, all accepted by openssl."""
+    run("inventory", "--start", "--adopt")
+    root, request, certificate, crl = (tmp_path / name for name in ("root", "request", "certificate", "crl"))
+    code, (row,) = run("certify", "--key", ca.value, "--self-sign", "--subject", "CN=Root,C=UT", "--days", "100")
+    assert code == HOLDS
+    root.write_text(row["certificate"])
+    named = ["--key", leaf.value]
+    assert run("certify", *named, "--request", str(request), "--subject", "CN=Documents,C=UT")[0] == HOLDS
+    assert "verify OK" in openssl("req", "-in", str(request), "-noout", "-verify")
+    call = ["certify", "--key", ca.value, "--issue", str(request), "--days", "90", "--out", str(certificate)]
+    assert run(*call)[0] == HOLDS
+    assert run("certify", *named, "--install", str(certificate), "--issuer", str(root))[0] == HOLDS
+    assert run("certify", "--key", ca.value, "--crl", str(crl))[0] == HOLDS
+    checked = ["verify", "-x509_strict", "-crl_check", "-CRLfile", str(crl), "-CAfile", str(root), str(certificate)]
+    assert f"{certificate}: OK" in openssl(*checked)
+
+
 def openssl(*arguments: str) -> str:
     """What openssl says."""
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
@@ -450,6 +478,13 @@ def test_whenever_it_is_killed_it_goes_on(own_token: Prepared, run: Typed) -> No
     cut_off = [row for row in rows if not row["holds"]]
     assert all("ceremony was cut off" in row["found"] for row in cut_off)
     assert len(cut_off) <= 1  # the last one killed: the next run finishes it
+    entries = [
+        entry
+        for entry in json.loads(path_of(own_token).read_text())["signed"]["keys"]
+        if entry["role"] != entry["label"]
+    ]
+    unfinished = [entry for entry in entries if entry["stage"] != "attested"]
+    assert len(unfinished) <= 1  # none is left behind: a run goes on with the one that was cut off
 
     code, (row,) = run(*ceremony[:1], *ceremony[-4:])
     assert code == HOLDS
