@@ -40,6 +40,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
+        elif item.get_closest_marker("drivers_alike") and _over(item) not in {None, DRIVERS[0]}:
+            item.add_marker(pytest.mark.skip(reason="over one driver as over the other: run with --long"))
+
+
+def _over(item: pytest.Item) -> str | None:
+    """The driver that a case of a test is for."""
+    named = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    return next((value for value in named if value in DRIVERS), None)
 
 
 class Together(LoadScopeScheduling):

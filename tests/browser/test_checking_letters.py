@@ -54,7 +54,7 @@ async def check(visitor: Visitor, desk: str, name: str, document: bytes) -> None
     await visitor.press("Check")
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [pytest.param(Language.EN, marks=pytest.mark.long), Language.CY])
 async def test_a_letter_is_checked(
     browser: Browser, newcomer: Newcomer, deployment: Deployment, language: Language
 ) -> None:

@@ -23,7 +23,7 @@ SUBJECTS = {
 COPY = "main a[href^='/citizen/copies/']"
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [Language.EN, pytest.param(Language.CY, marks=pytest.mark.long)])
 async def test_a_lost_copy_is_withdrawn(
     browser: Browser, newcomer: Newcomer, deployment: Deployment, language: Language
 ) -> None:

@@ -67,7 +67,7 @@ async def _found_by_reference(officer: Visitor) -> None:
     assert officer.page.url == record
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [Language.EN, pytest.param(Language.CY, marks=pytest.mark.long)])
 async def test_letters_at_both_desks(
     browser: Browser, newcomer: Newcomer, deployment: Deployment, language: Language
 ) -> None:
@@ -129,7 +129,7 @@ async def test_letters_at_both_desks(
     await citizen.reads("Print this page or write the code down. It is shown this once.")
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [Language.EN, pytest.param(Language.CY, marks=pytest.mark.long)])
 async def test_the_print_room(newcomer: Newcomer, deployment: Deployment, language: Language) -> None:
     """Whoever needs a letter is listed; a list is ordered, what cannot be made is told, the rest comes as one file."""
     officer, subject = await newcomer(language), ROOM[language]

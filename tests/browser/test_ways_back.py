@@ -45,7 +45,7 @@ async def _types_code(visitor: Visitor, code: str) -> None:
     await visitor.press("Continue")
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [pytest.param(Language.EN, marks=pytest.mark.long), Language.CY])
 async def test_lost_and_back(newcomer: Newcomer, deployment: Deployment, language: Language) -> None:
     """Codes are printed, the key is lost; a new key at another computer; then a counter, and before it an impostor."""
     officer, citizen = await _with_account(newcomer, deployment, language)

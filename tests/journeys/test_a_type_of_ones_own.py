@@ -21,6 +21,8 @@ from tests.simulators.plain_browser import PlainBrowser
 from tests.simulators.service import DETAILS, PERMISSION, Api, Deployment, client, deploy, start, stop
 from tests.simulators.soft_wallet import SoftWallet
 
+pytestmark = pytest.mark.drivers_alike
+
 CARD: dict[str, Any] = {
     "number": "123456",
     "reader": "adult",

@@ -18,6 +18,8 @@ from tests.simulators.pdf_oracle import judged
 from tests.simulators.pdf_ua import wrong_with
 from tests.simulators.service import Deployment
 
+pytestmark = pytest.mark.drivers_alike
+
 PDF = "/api/v1/verification-receipts/pdf"
 
 

@@ -18,6 +18,8 @@ from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import asked, decided_by_two, detail, failed, results
 from tests.simulators.service import VCT, Deployment
 
+pytestmark = pytest.mark.drivers_alike
+
 ACCEPT, REJECT, REFER, USAGE = 0, 1, 2, 64
 
 

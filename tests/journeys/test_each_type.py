@@ -19,6 +19,8 @@ from tests.simulators.contract import JudgedApi
 from tests.simulators.holder import collection, failed
 from tests.simulators.soft_wallet import SoftWallet
 
+pytestmark = pytest.mark.drivers_alike
+
 DETAILS, GIVEN = PEOPLE[1]
 ISSUED = [(kind.id, name) for kind in CREDENTIAL_TYPES.values() for name in formats_of(kind)]
 # What an employer may see of each, by the names of the format

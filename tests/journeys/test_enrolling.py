@@ -14,6 +14,8 @@ from tests.journeys.conftest import Command
 from tests.simulators.contract import JudgedApi
 from tests.simulators.service import DETAILS, VCT, Deployment
 
+pytestmark = pytest.mark.drivers_alike
+
 REFUSED, USAGE = 1, 64
 
 

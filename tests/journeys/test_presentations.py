@@ -15,6 +15,8 @@ from tests.simulators.holder import Holding, asked, decided_by_two, detail, fail
 from tests.simulators.service import DETAILS, PERMISSION, VCT, Deployment
 from tests.simulators.soft_wallet import SoftWallet
 
+pytestmark = pytest.mark.drivers_alike
+
 WHO = {"family_name", "given_name"}
 EVERYTHING = sorted({*DETAILS, *PERMISSION, "age_over_18", "status_reference", "decision_date"})
 VERIFY = "/api/v1/verify"

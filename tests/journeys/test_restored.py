@@ -171,6 +171,7 @@ async def _verified_offline(idverify: Command, place: Deployment, folder: Path, 
         assert results(verdict.json)["receipt"] == "pass", verdict.output
 
 
+@pytest.mark.drivers_alike
 async def test_a_year_ends_in_good_order(place: Deployment, idverify: Command, tmp_path: Path) -> None:
     """The old log's last entry names the new one, which names the checkpoint over it; nothing is interrupted."""
     async with client() as session:

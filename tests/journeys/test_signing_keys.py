@@ -116,11 +116,12 @@ async def one_place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         yield made
 
 
+@pytest.mark.drivers_alike
 @pytest.mark.softhsm
 @pytest.mark.parametrize(
     ("role", "reason", "afterwards"),
     [
-        pytest.param(SIGNER, "precaution", ("accept", "pass"), marks=pytest.mark.long),
+        (SIGNER, "precaution", ("accept", "pass")),
         (SIGNER, "compromised", ("reject", "fail")),
         (STATUS_SIGNER, "compromised", ("accept", "pass")),
     ],

@@ -101,6 +101,7 @@ async def test_a_letter_is_one_copy_on_the_ledger(served: SoftwareOffice) -> Non
     assert (await _verdict(served, await _code(served, handle))).verdict == "accept"
 
 
+@pytest.mark.drivers_alike
 async def test_nothing_that_is_printed_leads_to_the_ledger(served: SoftwareOffice) -> None:
     """The handle of the copy's entry is in the receipt of the file alone; references and digests are in no entry."""
     handle = await printed(served, await person_with_photo(served))
@@ -122,6 +123,7 @@ async def test_nothing_that_is_printed_leads_to_the_ledger(served: SoftwareOffic
         assert told.hex().encode() not in entries
 
 
+@pytest.mark.drivers_alike
 async def test_it_says_what_the_purpose_shows(served: SoftwareOffice) -> None:
     """Neither code nor credential holds more about the person; the portrait in the code is small."""
     handle = await printed(served, await person_with_photo(served), purpose="work", portrait=True)
@@ -135,6 +137,7 @@ async def test_it_says_what_the_purpose_shows(served: SoftwareOffice) -> None:
     assert len(code["picture"]) < 1300
 
 
+@pytest.mark.drivers_alike
 async def test_it_is_made_once(served: SoftwareOffice) -> None:
     """Whoever asks again gets the same bytes, and no further entry or copy comes of it."""
     handle = await printed(served, await person_with_photo(served))
@@ -145,6 +148,7 @@ async def test_it_is_made_once(served: SoftwareOffice) -> None:
     assert len(await _rows(served, tables.ledger_record)) == entries
 
 
+@pytest.mark.drivers_alike
 async def test_the_audit_judges_it(served: SoftwareOffice) -> None:
     """Every check on its entries holds; a file or a digest that was exchanged is found."""
     await _file(served, await printed(served, await person_with_photo(served)))
@@ -194,6 +198,7 @@ class PaperAway:
         await self._token.probe()
 
 
+@pytest.mark.drivers_alike
 @pytest.mark.parametrize("signatures", [0, 1, 2])
 async def test_the_power_goes_before_the_letter(served: SoftwareOffice, signatures: int) -> None:
     """In whichever round it goes, the copy stays, and the letter is made of it by whoever asks next."""
@@ -214,6 +219,7 @@ async def test_the_power_goes_before_the_letter(served: SoftwareOffice, signatur
     assert copy["issuer_signed_digest"] == hashlib.sha256(held.issuer_signed).digest()
 
 
+@pytest.mark.drivers_alike
 async def test_the_hsm_goes_away(served: SoftwareOffice) -> None:
     """What cannot be signed is void at once, and nobody's letter."""
     person = await person_with_photo(served)
@@ -231,6 +237,7 @@ async def test_the_hsm_goes_away(served: SoftwareOffice) -> None:
     assert [one["state"] for one in await _rows(served, tables.issuance)] == ["void"]
 
 
+@pytest.mark.drivers_alike
 @pytest.mark.parametrize("how", ["at the counter", "with a slip"])
 async def test_another_token_makes_the_letter(served: SoftwareOffice, how: str) -> None:
     """What one token left undone is void, and the other makes the letter of the same confirmation."""
@@ -258,6 +265,7 @@ async def test_another_token_makes_the_letter(served: SoftwareOffice, how: str) 
     assert len(await _rows(served, tables.letter)) == 1
 
 
+@pytest.mark.drivers_alike
 async def test_decisions_reach_paper(served: SoftwareOffice) -> None:
     """Suspended it is rejected, reinstated accepted, revoked rejected: like every other copy."""
     person = await person_with_photo(served)
@@ -329,6 +337,7 @@ def _scanned(pdf: bytes, folder: Path) -> bytes:
     return (folder / "scan.jpg").read_bytes()
 
 
+@pytest.mark.drivers_alike
 async def test_an_employer_scans_what_a_counter_printed(served: SoftwareOffice, tmp_path: Path) -> None:
     """Somebody without a phone brings a slip; a scan at 200 dpi of what is printed says what an employer needs."""
     if shutil.which("pdftoppm") is None:
@@ -375,6 +384,7 @@ async def test_a_void_letter_leaves_the_slip_good(served: SoftwareOffice) -> Non
     await _file(served, await _taken(served, code))
 
 
+@pytest.mark.drivers_alike
 async def test_who_may(served: SoftwareOffice) -> None:
     """Organisations and admins print nothing; a citizen makes none for another, and none without a status."""
     person = await person_with_photo(served)
@@ -390,6 +400,7 @@ async def test_who_may(served: SoftwareOffice) -> None:
     assert ("record", "viewed") in looks
 
 
+@pytest.mark.drivers_alike
 async def test_a_portrait_needs_a_photo_that_the_purpose_shows(served: SoftwareOffice) -> None:
     """For age nothing but the age is shown, and no face beside it."""
     officer, person = await served.principal("officer"), await person_with_photo(served)

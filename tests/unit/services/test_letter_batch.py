@@ -53,6 +53,7 @@ async def _rows(served: SoftwareOffice, table: Any) -> list[Any]:
     return await served.office.store.fetch(select(table), {})
 
 
+@pytest.mark.drivers_alike
 async def test_each_gets_a_letter(house: Premises) -> None:
     """In the order of the list, with one confirmation; each person sees that it was ordered and made."""
     async with house.open() as served:
@@ -71,6 +72,7 @@ async def test_each_gets_a_letter(house: Premises) -> None:
         assert (looks.count("ordered"), looks.count("made")) == (3, 3)
 
 
+@pytest.mark.drivers_alike
 async def test_who_cannot_get_one_holds_up_nobody(house: Premises) -> None:
     """A suspended person is told of with the reason; the others have theirs."""
     async with house.open() as served:
@@ -171,6 +173,7 @@ async def _person_row(served: SoftwareOffice, handle: bytes) -> Any:
     return row["id"]
 
 
+@pytest.mark.drivers_alike
 @pytest.mark.parametrize("forged", ["the whole again", "somebody more", "somebody else", "in another way"])
 async def test_a_row_orders_no_letter(house: Premises, forged: str) -> None:
     """Whoever may write to the database orders letters by rows that name the confirmation of an officer: in vain."""

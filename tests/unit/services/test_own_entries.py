@@ -92,6 +92,7 @@ async def test_what_is_not_covered_yet_comes_later(life: Life) -> None:
     assert findings(later, [*life.wallet, in_wallet(third)], life) == []
 
 
+@pytest.mark.drivers_alike
 async def test_a_list_that_stops_early(life: Life) -> None:
     """A fresh list of a small tree conceals as well: what it had to cover when it was made is not later."""
     early = await life.statement()
@@ -105,6 +106,7 @@ async def test_a_list_that_stops_early(life: Life) -> None:
     assert Finding.STALE not in NOT_JUDGED
 
 
+@pytest.mark.drivers_alike
 async def test_a_list_of_another_tree(life: Life) -> None:
     """A receipt and a list under two trees of one size show that the log tells two stories."""
     said, first = await life.statement(), life.held[0]
@@ -118,6 +120,7 @@ async def test_a_list_of_another_tree(life: Life) -> None:
     ]
 
 
+@pytest.mark.drivers_alike
 async def test_a_list_that_conceals(life: Life) -> None:
     """A credential whose receipt the holder has, and the list has not, is named."""
     said, index = await life.statement(), life.held[1].answer["ledger"]["index"]
@@ -126,6 +129,7 @@ async def test_a_list_that_conceals(life: Life) -> None:
     assert findings(shorter, life.wallet, life) == [(Finding.MISSING, index)]
 
 
+@pytest.mark.drivers_alike
 async def test_a_credential_in_somebodys_name(life: Life) -> None:
     """A credential on the list that the holder never got is named."""
     index = life.held[1].answer["ledger"]["index"]
@@ -133,6 +137,7 @@ async def test_a_credential_in_somebodys_name(life: Life) -> None:
     assert findings(await life.statement(), life.wallet[:1], life) == [(Finding.EXTRA, index)]
 
 
+@pytest.mark.drivers_alike
 @pytest.mark.parametrize("told", ["type", "handle", "time"])
 async def test_a_list_that_contradicts(life: Life, told: str) -> None:
     """The same entry with another type, handle or time is named."""
@@ -143,6 +148,7 @@ async def test_a_list_that_contradicts(life: Life, told: str) -> None:
     assert findings(replace(said, entries=changed), life.wallet, life) == [(Finding.CONTRADICTING, index)]
 
 
+@pytest.mark.drivers_alike
 async def test_somebody_elses_receipt(life: Life) -> None:
     """A receipt of another person's credential is on no list of one's own; one that is of neither does not hold."""
     said, first = await life.statement(), life.wallet[0]
@@ -153,6 +159,7 @@ async def test_somebody_elses_receipt(life: Life) -> None:
     assert findings(said, [*life.wallet, mixed], life) == [(Finding.BROKEN, None)]
 
 
+@pytest.mark.drivers_alike
 async def test_without_a_receipt(life: Life) -> None:
     """Whoever never fetched a receipt can be told nothing of it."""
     said, (first, second) = await life.statement(), life.wallet
@@ -177,6 +184,7 @@ async def test_a_receipt_for_every_entry(life: Life) -> None:
             await own_entries.receipt(life.served.office, citizen, 1, index)
 
 
+@pytest.mark.drivers_alike
 async def test_for_citizens_alone(life: Life) -> None:
     """Staff see no list."""
     for who in ("officer", "admin"):
@@ -201,6 +209,7 @@ async def test_by_the_api(life: Life) -> None:
     assert (status, problem["type"]) == (404, "/problems/not-found")
 
 
+@pytest.mark.drivers_alike
 async def test_an_older_deployment(life: Life) -> None:
     """A deployment from before there was a key for it says so."""
     keys = replace(life.served.office.keys, issuers={})

@@ -32,6 +32,8 @@ from tests.simulators.pdf_ua import wrong_with
 from tests.simulators.printed_letters import attached
 from tests.simulators.software_office import SoftwareOffice
 
+pytestmark = pytest.mark.drivers_alike
+
 VERIFY, PDF = "/api/v1/verify", "/api/v1/verification-receipts/pdf"
 
 

@@ -268,6 +268,8 @@ async def _raw(served: SoftwareOffice, body: Any) -> tuple[int, tuple[tuple[str,
         return answer.status, headers, await answer.read()
 
 
+@pytest.mark.drivers_alike
+@pytest.mark.usefixtures("waits")
 @pytest.mark.parametrize("by_name", [False, True])
 async def test_nobody_tells_who_is_there(served: SoftwareOffice, by_name: bool) -> None:  # noqa: FBT001  a parameter
     """A guesser who saw 200 lists of each kind, and knows which were which, does no better than by chance."""
@@ -284,6 +286,8 @@ async def test_nobody_tells_who_is_there(served: SoftwareOffice, by_name: bool) 
     assert score.accuracy < score.bound
 
 
+@pytest.mark.drivers_alike
+@pytest.mark.usefixtures("waits")
 async def test_the_guesser_finds_what_is_not_alike(served: SoftwareOffice) -> None:
     """With lists made up as one would at first, of one id of 32 bytes, it is right most of the time."""
     examples: list[Example] = []
