@@ -25,7 +25,7 @@ _OVERHANG: Final = """() => {
 
 
 class Examiner:
-    """Examines each page once per language.
+    """Examines each page as often as it is shown; with axe-core, which takes its time, once per language.
 
     Pages are told apart by their route and title; what went wrong reads the same wherever it did, so by title alone.
     """
@@ -35,15 +35,15 @@ class Examiner:
         self._routes = [(re.compile(_pattern(route)), route) for route in routes]
 
     async def examine(self, page: Page, language: Language) -> list[str]:
-        """Every fault of the page that is shown, unless it was examined before."""
+        """Every fault of the page that is shown."""
         path = urlsplit(page.url).path
         route = next((route for pattern, route in self._routes if pattern.fullmatch(path)), path)
         title = await page.title()
         seen = ("" if title.startswith(translate(language, "Error:")) else route, title, language)
-        if seen in self.examined:
-            return []
-        self.examined.add(seen)
-        faults = [*await _language(page, language), *await _violations(page), *await _overhang(page)]
+        faults = [*await _language(page, language), *await _overhang(page)]
+        if seen not in self.examined:
+            self.examined.add(seen)
+            faults += await _violations(page)
         return [f"{route} in {language}: {fault}" for fault in faults]
 
 

@@ -43,8 +43,14 @@ async def test_a_sound_page_has_no_faults(browser: Browser) -> None:
         ("", f"{SOUND}<script>missing()</script>", "exception"),
         ("", f"{SOUND}<img src='data:,'>", "image-alt"),
         ("", f"{SOUND}<p style='width: 600px'>wide</p>", "does not fit a screen of 320 pixels: <p"),
+        (
+            "",
+            f"{SOUND}<div style='overflow-x: auto' tabindex=0><p style='width: 600px; text-align: right'>"
+            "<span style='position: absolute'>beside</span></p></div>",
+            "does not fit a screen of 320 pixels: <span",
+        ),
     ],
-    ids=["outside request", "policy", "console", "exception", "axe", "narrow screen"],
+    ids=["outside request", "policy", "console", "exception", "axe", "narrow screen", "out of what scrolls"],
 )
 async def test_a_fault_is_seen(browser: Browser, head: str, body: str, fault: str) -> None:
     """Each kind of fault is reported."""
