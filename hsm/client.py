@@ -254,9 +254,10 @@ class Hsm:
         timeout: float = DEFAULT_TIMEOUT,
         priority: Priority = Priority.NORMAL,
     ) -> bytes:
-        """Return nonce (12) || ciphertext || tag (16), AES-256-GCM, the nonce drawn at random in the worker.
+        """Return nonce (12) || ciphertext || tag (16), AES-256-GCM; the nonce is the token's own where it makes them.
 
-        Random nonces allow 2**32 encryptions under one key (NIST SP 800-38D section 8.3): rotate before that.
+        Of any other token it is drawn at random in the worker. Either way one key is for 2**32 encryptions at most
+        (NIST SP 800-38D section 8.3), by all who use it. Nothing counts them here: rotate the key before that.
         """
         return await self._submit(Op.ENCRYPT, key, join_pair(aad, plaintext), timeout, priority)
 

@@ -10,7 +10,8 @@ from hsm.ckr import Fault
 from hsm.frames import Status
 from hsm.keyring import KeyRing
 from hsm.keys import Algorithm, KeyInfo
-from hsm.signing import key_id, public_key, spki_of
+from hsm.signing import public_key
+from hsm.verify import key_id, spki_of
 
 _STAYS_INSIDE = {
     Attribute.PRIVATE: True,

@@ -11,8 +11,8 @@ from hsm.frames import Status
 from hsm.interface import Interface
 from hsm.keys import Algorithm, KeyInfo
 from hsm.recognition import RECOGNISED_BY, recognise
-from hsm.signing import SigningKey, by_token, public_key, spki_of
-from hsm.verify import PublicKey
+from hsm.signing import SigningKey, by_token, public_key
+from hsm.verify import PublicKey, spki_of
 
 _STAYS_INSIDE_BY = (Attribute.NEVER_EXTRACTABLE, Attribute.ALWAYS_SENSITIVE)
 _BORN_HERE_BY = (Attribute.LOCAL, *_STAYS_INSIDE_BY)

@@ -17,7 +17,8 @@ from hsm.interface import NONCE_SIZE, TAG_SIZE
 from hsm.keyring import KeyRing
 from hsm.keys import Algorithm, encode_keys
 from hsm.sealed import FROM_SEED, LABEL, SEED_SIZE, SealedKey
-from hsm.signing import SigningKey, spki_of
+from hsm.signing import SigningKey
+from hsm.verify import spki_of
 
 _PASSING_SECRET = {
     # a session object: it dies with the call, and is no key of the token

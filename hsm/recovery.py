@@ -5,7 +5,6 @@ and the ciphertext with its tag, 48 bytes more than the secret. `info` binds the
 cannot pass for another. The private half is made here, shared out (`hsm.shares`) and forgotten.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from hsm.errors import HsmDecryptFailed, HsmPolicy
 from hsm.shares import Share, put_together, share_out
+from hsm.verify import key_id
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _INFO = b"hsm recovery 1|"
@@ -44,7 +44,7 @@ class RecoveryKey:
     @property
     def id(self) -> bytes:
         """The first 8 bytes of SHA-256 over the SubjectPublicKeyInfo, as of keys on a token."""
-        return hashlib.sha256(self.spki).digest()[:8]
+        return key_id(self.spki)
 
     def pem(self) -> bytes:
         """The file that `from_pem` reads."""

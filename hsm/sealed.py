@@ -5,7 +5,6 @@ in nothing else: what is kept is the wrapped seed, which is worth nothing withou
 no process is given it as a secret that it had wrapped. Whoever lists keys marks it as software (`SealedKey.to_json`).
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import mldsa
 
 from hsm.errors import HsmPolicy
 from hsm.keys import Algorithm
-from hsm.verify import algorithm_of
+from hsm.verify import algorithm_of, key_id
 
 SEED_SIZE = 32
 """Bytes of randomness from which such a key follows (FIPS 204 section 3.6.3)."""
@@ -44,7 +43,7 @@ class SealedKey:
     @property
     def id(self) -> bytes:
         """As of any key pair: the first 8 bytes of SHA-256 over its SubjectPublicKeyInfo."""
-        return hashlib.sha256(self.public_key).digest()[:8]
+        return key_id(self.public_key)
 
     @property
     def algorithm(self) -> Algorithm:

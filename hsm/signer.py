@@ -10,8 +10,7 @@ from typing import Final
 
 from hsm.errors import HsmInventoryRefused
 from hsm.keys import Algorithm, KeyInfo
-from hsm.signing import key_id
-from hsm.verify import verify_signature
+from hsm.verify import key_id, verify_signature
 
 SIGNER_LABEL: Final = "inventory"
 _PROOF: Final = b"hsm-key-pair/1\n"

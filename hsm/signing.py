@@ -1,11 +1,9 @@
 """Key pairs as the worker holds them: the private handle, and the public half to check each signature with."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from pkcs11 import MGF, Attribute, Mechanism
 
@@ -13,7 +11,7 @@ from hsm.algorithms import SCHEMES
 from hsm.ckr import Fault
 from hsm.frames import Status
 from hsm.keys import Algorithm
-from hsm.verify import CHECKS, PSS_SALT, PublicKey, what_is_signed
+from hsm.verify import CHECKS, PSS_SALT, PublicKey, key_id, spki_of, what_is_signed
 
 _PARAMETERS: Mapping[Mechanism, Any] = {
     Mechanism.RSA_PKCS_PSS: (Mechanism.SHA256, MGF.SHA256, PSS_SALT),
@@ -118,13 +116,3 @@ _PUBLIC: Mapping[str, Callable[[Algorithm, Any], PublicKey]] = {
     "RSA": _rsa,
     "ML_DSA": _ml_dsa,
 }
-
-
-def spki_of(public: PublicKey) -> bytes:
-    """SubjectPublicKeyInfo, DER."""
-    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def key_id(spki: bytes) -> bytes:
-    """CKA_ID of a key pair: the first 8 bytes of SHA-256 over its SubjectPublicKeyInfo."""
-    return hashlib.sha256(spki).digest()[:8]

@@ -27,6 +27,16 @@ _CURVES: Mapping[str, Algorithm] = {"secp256r1": Algorithm.ES256, "secp384r1": A
 PSS = padding.PSS(padding.MGF1(hashes.SHA256()), PSS_SALT)
 
 
+def spki_of(public: PublicKey) -> bytes:
+    """SubjectPublicKeyInfo, DER."""
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def key_id(spki: bytes) -> bytes:
+    """CKA_ID of a key pair: the first 8 bytes of SHA-256 over its SubjectPublicKeyInfo."""
+    return hashlib.sha256(spki).digest()[:8]
+
+
 def algorithm_of(public: object) -> Algorithm | None:
     """The algorithm that a public key is for, None when it is none of ours."""
     match public:

@@ -13,6 +13,7 @@ from hsm.errors import HsmPolicy
 from hsm.key_rows import FILE_MAX
 from hsm.lifecycle import DAY
 from hsm.stand_in import Sign, ours, signed
+from hsm.verify import spki_of
 
 DAYS_MAX: Final = 20 * 366  # that a certificate is good for: longer than any key should be used
 BACKDATED: Final = timedelta(minutes=5)  # clocks differ
@@ -78,10 +79,8 @@ async def issued(
 
 def accept(entry: Entry, certificate: x509.Certificate, issuer: x509.Certificate | None, at: int) -> bytes:
     """The DER of a certificate that is for this key, holds now, and was issued by `issuer` where one is named."""
-    spki = certificate.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    if spki != entry.public_key:
+    public: Any = certificate.public_key()
+    if spki_of(public) != entry.public_key:
         raise HsmPolicy(f"Expected a certificate for {entry.label!r}, got one for another key. Certify the right one.")
     if not certificate.not_valid_before_utc.timestamp() <= at <= certificate.not_valid_after_utc.timestamp():
         raise HsmPolicy(

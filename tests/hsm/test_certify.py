@@ -21,9 +21,8 @@ from hsm.algorithms import SIGNING
 from hsm.entries import Entry
 from hsm.lifecycle import DAY, Stage
 from hsm.revocation import read_list, revoking
-from hsm.signing import spki_of
 from hsm.stand_in import Sign, signed
-from hsm.verify import algorithm_of
+from hsm.verify import algorithm_of, spki_of
 
 from .test_signing import KEYS, signing_key
 

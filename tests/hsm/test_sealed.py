@@ -28,8 +28,7 @@ from hsm.entries import Entry
 from hsm.frames import Op
 from hsm.lifecycle import Stage
 from hsm.sealed import FROM_SEED, LABEL, SEALED_SIZES, SEED_SIZE
-from hsm.signing import spki_of
-from hsm.verify import verify_signature
+from hsm.verify import spki_of, verify_signature
 
 from .conftest import Prepared
 from .test_inventory import adopted, guarded, path_of

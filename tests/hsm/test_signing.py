@@ -16,8 +16,8 @@ from hsm.ckr import Fault
 from hsm.errors import HsmUnavailable
 from hsm.frames import Status
 from hsm.keys import Algorithm
-from hsm.signing import SigningKey, by_token, public_key, spki_of
-from hsm.verify import algorithm_of, verify_signature, x509_signature
+from hsm.signing import SigningKey, by_token, public_key
+from hsm.verify import algorithm_of, spki_of, verify_signature, x509_signature
 
 MESSAGE = b"what is to be signed"
 
