@@ -1,4 +1,4 @@
-"""`python -m hsm certify`: request, issue or enter the certificate of a key."""
+"""`python -m hsm certify` and `stamp`: what the keys of a token vouch for, and what vouches for them."""
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +18,7 @@ from hsm.lifecycle import DAY, Stage
 from hsm.revocation import read_list, revoking
 from hsm.rules import KeyRules
 from hsm.stand_in import Sign
+from hsm.time_stamps import stamped
 
 YEAR: Final = 365  # days that a certificate is good for, unless said otherwise
 WEEK: Final = 7  # and a revocation list
@@ -74,7 +75,8 @@ async def _issue(book: Book, entry: Entry, arguments: Namespace, sign: Sign) -> 
     assert entry.id is not None
     asked = x509.read_request(content_of(arguments.issue))
     KeyRules(book.now).require(Op.SIGN, entry.id, book.time, book.time + _days(arguments) * DAY)
-    made = await x509.issued(entry, asked, book.time, _days(arguments), sign)
+    stamping = arguments.time_stamping
+    made = await x509.issued(entry, asked, book.time, _days(arguments), sign, stamping=stamping)
     put_in_place(arguments.out, made.public_bytes(Encoding.PEM))
     return True, [
         {
@@ -110,6 +112,19 @@ async def _enter(book: Book, entry: Entry, certificate: Certificate, issuer: Cer
     fresh = entry.with_certificate(x509.accept(entry, certificate, issuer, book.time))
     await book.write(book.now.having(fresh))
     return True, [row_of(fresh) | {"certificate": pem(fresh.certificate or b"")}]
+
+
+async def stamp(arguments: Namespace) -> Outcome:
+    """Answer a request for a time stamp with the time of this machine's clock."""
+    async with opened(token_of(arguments), path_of(arguments)) as book:
+        entry = _certifiable(book.now.entry(arguments.key))
+        assert entry.id is not None
+        identity = entry.id
+        KeyRules(book.now).require(Op.SIGN, identity, book.time, book.time)
+        query = content_of(arguments.query)
+        made = await stamped(entry, query, arguments.policy, book.time, lambda data: book.hsm.sign(identity, data))
+    put_in_place(arguments.out, made)
+    return True, [{"key": entry.label, "time": rfc3339(book.time), "answer": str(arguments.out)}]
 
 
 _CERTIFY: Final[Mapping[str, Callable[[Book, Entry, Namespace, Sign], Awaitable[Outcome]]]] = {

@@ -13,7 +13,7 @@ from typing import Any, Final
 from hsm import keeping
 from hsm.book import Book, opened, started
 from hsm.ceremony import Witnesses, check_transcript, confirmed_in, hold
-from hsm.certify import certify
+from hsm.certify import certify, stamp
 from hsm.check import check
 from hsm.client import Hsm
 from hsm.commands import Outcome, token_of
@@ -155,6 +155,7 @@ COMMANDS: Final[Mapping[str, Callable[[Namespace], Coroutine[Any, Any, Outcome]]
     "inventory": inventory,
     "ceremony": ceremony,
     "certify": certify,
+    "stamp": stamp,
     "mark": mark,
     "rotate": rotate,
     "destroy": destroy,

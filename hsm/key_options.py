@@ -13,7 +13,7 @@ _MARKED = (Stage.PUBLISHED, Stage.ACTIVE, Stage.RETIRING)
 
 def add(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]) -> Iterator[argparse.ArgumentParser]:
     """Add each command's parser with its options, and give it back."""
-    for make in (_doctor, _inventory, _ceremony, _certify, _mark, _rotate, _destroy):
+    for make in (_doctor, _inventory, _ceremony, _certify, _stamp, _mark, _rotate, _destroy):
         parser = make(verbs)
         token_options(parser)
         parser.add_argument(
@@ -89,11 +89,25 @@ def _certify(verbs: Any) -> argparse.ArgumentParser:
         "--issuer", type=Path, metavar="FILE", help="for --install: its issuer's certificate must be this"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="for --issue: where the certificate goes")
+    parser.add_argument("--time-stamping", action="store_true", help="for --issue: certify for time stamps alone")
     return parser
 
 
 def _serial(text: str) -> int:
-    return int(text, 16)
+    """Positive, and of 20 bytes at most (RFC 5280 section 4.1.2.2)."""
+    number = int(text, 16)
+    if not 0 < number < 1 << 159:
+        raise ValueError(text)
+    return number
+
+
+def _stamp(verbs: Any) -> argparse.ArgumentParser:
+    parser = _parser(verbs, "stamp", "answer a request for a time stamp (RFC 3161), by this machine's clock")
+    _key_option(parser)
+    parser.add_argument("--query", type=Path, metavar="FILE", required=True, help="the request (TimeStampReq, DER)")
+    parser.add_argument("--policy", metavar="OID", required=True, help="by which time stamps are given")
+    parser.add_argument("--out", type=Path, metavar="FILE", required=True, help="where the answer goes")
+    return parser
 
 
 def _mark(verbs: Any) -> argparse.ArgumentParser:

@@ -16,6 +16,9 @@ from hsm.stand_in import Sign, ours, signed
 from hsm.verify import spki_of
 
 DAYS_MAX: Final = 20 * 366  # that a certificate is good for: longer than any key should be used
+STAMPING: Final = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.TIME_STAMPING])
+"""What a key that stamps is certified for, critical, and for nothing else (RFC 3161 section 2.3)."""
+
 BACKDATED: Final = timedelta(minutes=5)  # clocks differ
 
 
@@ -52,9 +55,18 @@ async def self_signed(entry: Entry, subject: x509.Name, at: int, days: int, sign
 
 
 async def issued(
-    authority: Entry, asked: x509.CertificateSigningRequest, at: int, days: int, sign: Sign
+    authority: Entry,
+    asked: x509.CertificateSigningRequest,
+    at: int,
+    days: int,
+    sign: Sign,
+    *,
+    stamping: bool = False,
 ) -> x509.Certificate:
-    """A certificate for whoever made the request, which must prove possession; by a CA of ours that outlives it."""
+    """A certificate for whoever made the request, which must prove possession; by a CA of ours that outlives it.
+
+    `stamping` makes it one for time stamps alone.
+    """
     if not asked.is_signature_valid:
         raise HsmPolicy("Expected a request signed by the key that it is for, got one that is not. Make it anew.")
     ca = certificate_of(authority)
@@ -73,6 +85,8 @@ async def issued(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(issued_by(ca), critical=False)
     )
+    if stamping:
+        builder = builder.add_extension(STAMPING, critical=True)
     assert authority.public_key is not None
     return await signed(authority.public_key, sign, builder.sign)
 

@@ -136,6 +136,41 @@ def test_other_algorithms_certify_as_it_is_typed(
     assert f"{certificate}: OK" in openssl(*checked)
 
 
+def test_time_stamps_as_they_are_typed(run: Typed, tmp_path: Path) -> None:
+    """A key that is certified for them alone answers a request of openssl's; any other key does not."""
+    run("inventory", "--start", "--adopt")
+    ca, tsa = Algorithm.ES384.value, Algorithm.ES256.value
+    root, request, certificate, data, query, answer = (tmp_path / name for name in ("r", "q", "c", "data", "tsq", "a"))
+    _, (row,) = run("certify", "--key", ca, "--self-sign", "--subject", "CN=Root", "--days", "100")
+    root.write_text(row["certificate"])
+    run("certify", "--key", tsa, "--request", str(request), "--subject", "CN=Time")
+    call = ["certify", "--key", ca, "--issue", str(request), "--out", str(certificate), "--days", "90"]
+    install = ["certify", "--key", tsa, "--install", str(certificate), "--issuer", str(root)]
+    data.write_text("data")
+    openssl("ts", "-query", "-data", str(data), "-sha256", "-cert", "-out", str(query))
+    stamp = ["stamp", "--key", tsa, "--query", str(query), "--policy", "1.3.6.1.4.1.32473.1", "--out", str(answer)]
+
+    assert [run(*call)[0], run(*install)[0]] == [HOLDS, HOLDS]
+    code, error = run(*stamp)
+    assert (code, answer.exists()) == (USAGE, False)
+    assert "for time stamps alone" in error
+    assert [run(*call, "--time-stamping")[0], run(*install)[0]] == [HOLDS, HOLDS]
+    code, (row,) = run(*stamp)
+    assert (code, row["answer"]) == (HOLDS, str(answer))
+    known = ["ts", "-verify", "-in", str(answer), "-CAfile", str(root)]
+    assert "Verification: OK" in openssl(*known, "-queryfile", str(query))
+    data.write_text("other")
+    assert "Verification: OK" not in openssl(*known, "-data", str(data))
+
+
+@pytest.mark.parametrize("serial", ["0", "-5", "1" + 40 * "0", "x", ""])
+def test_a_serial_number_is_one(run: Typed, tmp_path: Path, serial: str) -> None:
+    """Positive and 20 bytes at most (RFC 5280 section 4.1.2.2): no other is on any certificate."""
+    with pytest.raises(SystemExit) as refused:
+        run("certify", "--key", "root", "--crl", str(tmp_path / "crl"), f"--revoke={serial}")
+    assert refused.value.code == USAGE
+
+
 def openssl(*arguments: str) -> str:
     """What openssl says."""
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
