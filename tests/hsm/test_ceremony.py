@@ -134,6 +134,9 @@ def test_other_algorithms_certify_as_it_is_typed(
     assert run("certify", "--key", ca.value, "--crl", str(crl))[0] == HOLDS
     checked = ["verify", "-x509_strict", "-crl_check", "-CRLfile", str(crl), "-CAfile", str(root), str(certificate)]
     assert f"{certificate}: OK" in openssl(*checked)
+    code, error = run("certify", "--key", ca.value, "--crl", str(crl), "--days", "101")
+    assert code == COULD_NOT_TELL
+    assert "outlive what it signs" in error
 
 
 def test_time_stamps_as_they_are_typed(run: Typed, tmp_path: Path) -> None:
@@ -155,6 +158,8 @@ def test_time_stamps_as_they_are_typed(run: Typed, tmp_path: Path) -> None:
     assert (code, answer.exists()) == (USAGE, False)
     assert "for time stamps alone" in error
     assert [run(*call, "--time-stamping")[0], run(*install)[0]] == [HOLDS, HOLDS]
+    code, error = run(*stamp[:2], made(run, "early")["label"], *stamp[3:])
+    assert (code, "to be active for SIGN" in error) == (COULD_NOT_TELL, True)
     code, (row,) = run(*stamp)
     assert (code, row["answer"]) == (HOLDS, str(answer))
     known = ["ts", "-verify", "-in", str(answer), "-CAfile", str(root)]

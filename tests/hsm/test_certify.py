@@ -125,6 +125,16 @@ async def test_whoever_is_not_certified(unfit: str) -> None:
         await x509.issued(authority, UNFIT[unfit](), AT, 10, _never)
 
 
+async def test_only_a_ca_certifies() -> None:
+    """What it certified is none."""
+    ca, leaf = Held(Algorithm.ES256), Held(Algorithm.ES256, "leaf")
+    asked = await x509.request(leaf.entry, SUBJECT, leaf.sign)
+    made = await x509.issued(await ca.as_ca(), asked, AT, 90, ca.sign)
+    entry = leaf.entry.with_certificate(made.public_bytes(Encoding.DER))
+    with pytest.raises(HsmPolicy, match="to be a CA by its certificate"):
+        await x509.issued(entry, asking(KEYS[Algorithm.ES256](), "CN=x"), AT, 10, _never)
+
+
 async def _never(_: bytes) -> bytes:
     raise AssertionError("Expected nothing to be signed.")
 
@@ -160,11 +170,21 @@ async def test_a_list_forgets_nothing() -> None:
     assert second.next_update_utc is not None
     assert second.next_update_utc.timestamp() == AT + 8 * DAY
 
-    foreign = await revoking(await other.as_ca(), None, [1], AT, 7, other.sign)  # whose CA has the same name
-    with pytest.raises(HsmPolicy, match="another's"):
-        await revoking(authority, foreign, [], AT, 7, _never)
-    with pytest.raises(HsmPolicy, match="one day"):
-        await revoking(authority, first, [], AT, 0, _never)
+    issuer = second.extensions.get_extension_for_class(cryptography_x509.AuthorityKeyIdentifier).value
+    own = x509.certificate_of(authority).extensions.get_extension_for_class(cryptography_x509.SubjectKeyIdentifier)
+    assert issuer.key_identifier == own.value.digest
+
+    renamed = await x509.self_signed(ca.entry, x509.name_of("CN=Renamed"), AT, 1000, ca.sign)
+    as_renamed = ca.entry.with_certificate(renamed.public_bytes(Encoding.DER))
+    for foreign in (
+        await revoking(await other.as_ca(), None, [1], AT, 7, other.sign),  # a CA of the same name
+        await revoking(as_renamed, None, [1], AT, 7, ca.sign),  # a CA of the same key
+    ):
+        with pytest.raises(HsmPolicy, match="another's"):
+            await revoking(authority, foreign, [], AT, 7, _never)
+    for days in (0, x509.DAYS_MAX + 1):
+        with pytest.raises(HsmPolicy, match="one day"):
+            await revoking(authority, first, [], AT, days, _never)
     with pytest.raises(HsmPolicy, match="in PEM"):
         read_list(b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from pkcs11.exceptions import DeviceError, FunctionNotSupported, MechanismInvali
 
 from hsm.ckr import BY_NUMBER, STATUS_OF
 from hsm.frames import Op, join_pair
-from hsm.interface import _ERRORS, Interface
+from hsm.interface import _ERRORS, Interface, _Interface
 from hsm.operations import OPERATIONS
 
 from .conftest import Prepared
@@ -93,6 +95,22 @@ def test_every_answer_means_the_same_by_number() -> None:
 def test_an_older_module_has_no_such_interface(token: Prepared) -> None:
     """SoftHSM 2.6 has PKCS#11 v2.40: everything goes by python-pkcs11."""
     assert Interface.of(str(token.config.module), Session()) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("version", "is_one"), [((3, 0), True), ((3, 2), True), ((2, 40), False)])
+def test_an_older_interface_is_none(version: tuple[int, int], monkeypatch: pytest.MonkeyPatch, *, is_one: bool) -> None:
+    """A module may answer with the one it has, whose list of functions ends before ours."""
+    answers = ctypes.CFUNCTYPE(ctypes.c_ulong)(lambda: 0)
+    places = (ctypes.c_void_p * 100)(*[ctypes.cast(answers, ctypes.c_void_p).value] * 100)
+    ctypes.memmove(places, bytes(version), 2)
+    offered = _Interface(b"PKCS 11", ctypes.cast(places, ctypes.POINTER(ctypes.c_void_p)), 0)
+
+    def get_interface(_: object, __: object, found: Any, ___: object) -> int:
+        found._obj.contents = offered
+        return 0
+
+    monkeypatch.setattr("hsm.interface.ctypes.CDLL", lambda _: SimpleNamespace(C_GetInterface=get_interface))
+    assert (Interface.of("module", Session()) is not None) is is_one  # type: ignore[arg-type]
 
 
 def test_a_module_that_does_not_know_the_session_is_not_called(nss_token: Prepared) -> None:

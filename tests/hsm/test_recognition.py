@@ -23,6 +23,9 @@ CURVE = {
 }
 
 
+LATTICE = {Attribute.KEY_TYPE: KeyType.ML_DSA, Attribute.SIGN: True, Attribute.PARAMETER_SET: 1}
+
+
 @pytest.mark.parametrize(
     ("attributes", "algorithm"),
     [
@@ -31,6 +34,8 @@ CURVE = {
         (SEALING, Algorithm.A256GCM),
         (CODE, Algorithm.HS256),
         (CURVE, Algorithm.ES256),
+        (LATTICE, Algorithm.ML_DSA_44),
+        ({**LATTICE, Attribute.PARAMETER_SET: 2}, Algorithm.ML_DSA_65),
         ({**CURVE, Attribute.DECRYPT: True, Attribute.UNWRAP: True}, Algorithm.ES256),
     ],
 )
@@ -56,6 +61,7 @@ def test_ours(attributes: Mapping[Attribute, Any], algorithm: Algorithm) -> None
         {**CODE, Attribute.DECRYPT: True},
         {**CURVE, Attribute.EC_PARAMS: bytes.fromhex("06052b8104000a")},
         {**CURVE, Attribute.SIGN: False},
+        {**LATTICE, Attribute.PARAMETER_SET: 3},
         {},
     ],
 )

@@ -94,6 +94,7 @@ def test_a_signature_holds_for_its_message_alone(pair: tuple[Algorithm, Any]) ->
         (b"massage", signature),
         (MESSAGE, bytes([signature[0] ^ 1]) + signature[1:]),
         (MESSAGE, signature + b"\0"),
+        (MESSAGE, signature[: len(signature) // 2] + b"\0" + signature[len(signature) // 2 :]),
         (MESSAGE, b""),
     ):
         with pytest.raises(HsmUnavailable, match="does not"):

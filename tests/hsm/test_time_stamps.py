@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import new as digest_by
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from asn1crypto import core, tsp
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import CertificateBuilder, ExtendedKeyUsage
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsm import Algorithm, HsmPolicy, x509
 from hsm.algorithms import SCHEMES, SIGNING
@@ -83,7 +88,9 @@ async def test_what_is_said() -> None:
         assert info["message_imprint"].dump() == IMPRINT.dump()
         assert (info["policy"].native, info["gen_time"].native.timestamp()) == (POLICY, AT + DAY)
     assert [(nonce, certificates) for nonce, certificates, _ in told] == [(7, 1), (7, 1), (None, 0)]
-    assert len({serial for *_, serial in told}) == 3
+    serials = {serial for *_, serial in told}
+    assert len(serials) == 3
+    assert max(serials) > 1 << 64
 
 
 async def test_an_imprint_comes_back_as_it_was_written() -> None:
@@ -130,14 +137,31 @@ async def test_what_is_not_given(rule: str, monkeypatch: pytest.MonkeyPatch) -> 
     await stamped(entry, REFUSED[rule], POLICY, AT, held.sign)
 
 
-@pytest.mark.parametrize(
-    "wrong", [b"", b"\x30\x00", query()[:-1], query() + b"\0", bytes(QUERY_MAX + 1), b"\x30\x80" * 1000, b"\xff" * 40]
-)
+@pytest.mark.parametrize("wrong", [b"", b"\x30\x00", query()[:-1], query() + b"\0", b"\x30\x80" * 1000, b"\xff" * 40])
 async def test_what_is_no_request(wrong: bytes) -> None:
-    """Nothing, half of one, one with more behind it, too much, and too deep."""
+    """Nothing, half of one, one with more behind it, and too deep."""
     entry = await certified(Held(Algorithm.ES256, "tsa"))
     with pytest.raises(HsmPolicy, match="Expected"):
         await stamped(entry, wrong, POLICY, AT, _never)
+
+
+async def test_a_request_has_an_end() -> None:
+    """What is longer is not read."""
+    entry = await certified(Held(Algorithm.ES256, "tsa"))
+    long = query(extensions=[{**EXTENSION, "extn_value": bytes(QUERY_MAX)}])
+    with pytest.raises(HsmPolicy, match=f"at most {QUERY_MAX} bytes"):
+        await stamped(entry, long, POLICY, AT, _never)
+
+
+USAGES = {"time": ExtendedKeyUsageOID.TIME_STAMPING, "code": ExtendedKeyUsageOID.CODE_SIGNING}
+
+
+def certified_for(held: Held, usages: list[str], *, critical: bool) -> Entry:
+    """Its entry with a certificate by itself, for these uses."""
+    start, end = (datetime.fromtimestamp(at, UTC) for at in (AT - DAY, AT + DAY))
+    builder = CertificateBuilder(SUBJECT, SUBJECT, held.key.public_key(), 1, start, end)
+    made = builder.add_extension(ExtendedKeyUsage([USAGES[usage] for usage in usages]), critical=critical)
+    return held.entry.with_certificate(made.sign(held.key, SHA256()).public_bytes(Encoding.DER))
 
 
 async def test_who_may_not_stamp() -> None:
@@ -147,6 +171,9 @@ async def test_who_may_not_stamp() -> None:
         await stamped(held.entry, query(), POLICY, AT, _never)
     with pytest.raises(HsmPolicy, match="for time stamps alone"):
         await stamped(await certified(held, stamping=False), query(), POLICY, AT, _never)
+    for usages, critical in ((["time", "code"], True), (["time"], False)):
+        with pytest.raises(HsmPolicy, match="for time stamps alone"):
+            await stamped(certified_for(held, usages, critical=critical), query(), POLICY, AT, _never)
     entry = await certified(held, days=1)
     for at in (AT - DAY, AT + DAY + 1):
         with pytest.raises(HsmPolicy, match="hold now"):
