@@ -137,10 +137,14 @@ class Custodian(Protocol):
 
 
 class Sealer(Protocol):
-    """Uses ML-DSA-44 keys that the token cannot hold yet; their seeds rest under a key that never leaves it."""
+    """Makes ML-DSA-44 keys that the token cannot hold yet; their seeds rest under a key that never leaves it."""
 
     async def make_sealed(self) -> tuple[bytes, bytes]:
         """A new key: its public half as DER SubjectPublicKeyInfo, and its seed in AES-KWP (RFC 5649)."""
+
+
+class SealedSigner(Protocol):
+    """Uses such keys."""
 
     async def open_sealed(self, public_key: bytes, sealed: bytes) -> bool:
         """Whether the sealed seed is that of this public key."""

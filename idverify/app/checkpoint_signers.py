@@ -1,4 +1,4 @@
-"""The log's keys as ``ledger.publisher.CheckpointSigner``: by the token, and the one in software beside it."""
+"""The log's keys as ``ledger.log_signers.CheckpointSigner``: by each token, and the one in software beside it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from idverify.errors import SetupError, Unavailable
+from idverify.errors import SetupError, TokenAway, Unavailable
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.cosignature import MlDsa44Verifier, stamp
+from idverify.ledger.log_signers import CheckpointSigner, LogSigners
 from idverify.ledger.note import ED25519, NoteVerifier
-from idverify.ledger.publisher import CheckpointSigner
-from idverify.ports import Clock, Sealer, Signer
+from idverify.ports import Clock, SealedSigner, Signer
 from idverify.services.log_keys import LogKey
 from idverify.services.urgency import for_everybody
 
@@ -39,7 +39,7 @@ class TokenCheckpointSigner:
 class SoftwareCheckpointSigner:
     """An ML-DSA-44 cosignature (type 06) with the time of signing. The name of ``verifier`` is the log's origin."""
 
-    sealer: Sealer
+    sealer: SealedSigner
     public_key: bytes
     sealed: bytes
     verifier: MlDsa44Verifier
@@ -58,7 +58,7 @@ class AwaitedCheckpointSigner:
 
     key: LogKey
     origin: str
-    sealer: Sealer
+    sealer: SealedSigner
     clock: Clock
     made: SoftwareCheckpointSigner | None = None
 
@@ -75,13 +75,22 @@ class AwaitedCheckpointSigner:
 
 
 async def checkpoint_signers(
-    keys: Sequence[LogKey], origin: str, signer: Signer, sealer: Sealer, clock: Clock
-) -> list[CheckpointSigner]:
-    """A signer for each key, in the same order; seeds are unsealed in the signer process alone."""
-    return [await _signer(key, origin, signer, sealer, clock) for key in keys]
+    keys: Sequence[LogKey], origin: str, signer: Signer, sealer: SealedSigner, clock: Clock
+) -> LogSigners:
+    """The keys of each kind, in the same order; seeds are unsealed in signer processes alone.
+
+    Where the token of one does not answer, that of another signs. Keys of retired tokens sign nothing, but the newest
+    checkpoint may still be theirs.
+    """
+    kinds: dict[bool, list[CheckpointSigner]] = {}
+    for key in keys:
+        if key.active:
+            kinds.setdefault(key.sealed is None, []).append(await _signer(key, origin, signer, sealer, clock))
+    earlier = tuple(key.verifier(origin) for key in keys if not key.active and key.sealed is None)
+    return LogSigners(tuple(map(tuple, kinds.values())), earlier, away=(TokenAway,))
 
 
-async def _signer(key: LogKey, origin: str, signer: Signer, sealer: Sealer, clock: Clock) -> CheckpointSigner:
+async def _signer(key: LogKey, origin: str, signer: Signer, sealer: SealedSigner, clock: Clock) -> CheckpointSigner:
     if key.sealed is None:
         return TokenCheckpointSigner(signer, key.key_id, key.verifier(origin))
     try:
@@ -90,12 +99,12 @@ async def _signer(key: LogKey, origin: str, signer: Signer, sealer: Sealer, cloc
         return AwaitedCheckpointSigner(key, origin, sealer, clock)
 
 
-async def _software(key: LogKey, origin: str, sealer: Sealer, clock: Clock) -> SoftwareCheckpointSigner:
+async def _software(key: LogKey, origin: str, sealer: SealedSigner, clock: Clock) -> SoftwareCheckpointSigner:
     assert key.sealed is not None
     verifier = key.verifier(origin)
     if not isinstance(verifier, MlDsa44Verifier) or not await sealer.open_sealed(key.public_key, key.sealed):
         raise SetupError(
             "The sealed seed of the log's post-quantum key is that of another key.",
-            "Restore the row of signing_key with the role checkpoint-cosigner from a backup.",
+            "Restore the rows of signing_key with the role checkpoint-cosigner from a backup.",
         )
     return SoftwareCheckpointSigner(sealer, key.public_key, key.sealed, verifier, clock)

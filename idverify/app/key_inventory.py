@@ -7,10 +7,11 @@ crash between leaves a key that the service must not use yet, and the next ``up`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hsm import SealedKey, keeping
+from hsm import HsmTokenMissing, HsmUnavailable, SealedKey, keeping
 from hsm.book import kept
 from idverify.app.tokens import token_config
 from idverify.config import Config, Token
@@ -20,24 +21,30 @@ from idverify.stores import queries
 from idverify.stores.store import Store
 
 
-async def enter_keys(config: Config, store: Store) -> None:
-    """Enter the keys in use on each token that has an inventory by the settings and is there."""
+async def enter_keys(config: Config, store: Store, told: Callable[[str], None]) -> None:
+    """Enter the keys in use on each token that has an inventory by the settings and is there.
+
+    Of one that is away they are entered another time, which ``told`` hears.
+    """
     for token in (*config.tokens, config.root):
         if token.inventory is not None and token.pin_file.exists():
-            await _enter(token, token.inventory, store)
+            try:
+                await _enter(token, token.inventory, store)
+            except (HsmTokenMissing, HsmUnavailable) as error:
+                told(f"The inventory of the token {token.label} is not brought up to date now: {error}")
 
 
 async def _enter(token: Token, path: Path, store: Store) -> None:
     rows: list[Any] = await store.fetch(queries.SIGNING_KEYS, {})
-    ours = [row for row in rows if row["token"] == token.label and row["sealed"] is None]
+    of_it = [row for row in rows if row["token"] == token.label]
+    ours = [row for row in of_it if row["sealed"] is None]
     in_use = {row["key_id"]: (row["role"], row["certificate"]) for row in ours if row["state"] == ACTIVE}
     sealing = next((row["key_id"] for row in ours if row["role"] == SEALING_ROLE and row["state"] == ACTIVE), None)
-    sealed = [] if sealing is None else [row for row in rows if row["sealed"] is not None]
     software = {
-        SealedKey(row["public_key"], bytes(sealing or b""), row["sealed"]): row["role"]
-        for row in sealed
-        if row["state"] == ACTIVE
+        SealedKey(row["public_key"], sealing, row["sealed"]): row["role"]
+        for row in of_it
+        if row["sealed"] is not None and row["state"] == ACTIVE and sealing is not None
     }
-    replaced = {row["key_id"] for row in (*ours, *sealed) if row["state"] != ACTIVE}
+    replaced = {row["key_id"] for row in of_it if row["state"] != ACTIVE}
     async with kept(token_config(token), path) as book:
         await keeping.follow(book, in_use, replaced, software)

@@ -36,7 +36,7 @@ async def carry_out_orders(
 
     Raises ``SetupError`` if the data are served meanwhile: that process would sign on with the old keys.
     """
-    orders = _given(config, await open_orders(store), told)
+    orders = given_orders(config, await open_orders(store), told)
     if not orders:
         return
     lock = hold(config.data)
@@ -48,7 +48,11 @@ async def carry_out_orders(
                 return
             ceremony = KeyCeremony(store, deployment, await root_signer(root), clock, system_entropy)
             for order, token in await _with_tokens(config, store, orders, told):
-                hsm = await stack.enter_async_context(Hsm(token_config(token, writable=True)))
+                try:
+                    hsm = await stack.enter_async_context(Hsm(token_config(token, writable=True)))
+                except (HsmTokenMissing, HsmUnavailable):
+                    _tell_waiting([order], f"the token {token.label} is not there. Bring it back, or retire it", told)
+                    continue
                 (made,) = await keys_on(hsm, token.label, {order.label: Algorithm.ES256})
                 await ceremony.carry_out(order, replace(made, role=order.role))
                 told(f"Signing key replaced: {order.role} ({order.reason}). {_OF_THE_OLD[STATES[order.reason]]}")
@@ -58,7 +62,7 @@ async def carry_out_orders(
         os.close(lock)
 
 
-def _given(config: Config, orders: list[KeyOrder], told: Callable[[str], None]) -> list[KeyOrder]:
+def given_orders(config: Config, orders: list[KeyOrder], told: Callable[[str], None]) -> list[KeyOrder]:
     """The orders that two admins gave, as far as ledger and signatures say; ``told`` hears of the others."""
     if not orders:
         return []
@@ -78,7 +82,9 @@ async def _with_tokens(
     places = {row["key_id"]: row["token"] for row in await store.fetch(queries.KEYS_IN_USE, {})}
     tokens = {token.label: token for token in config.tokens}
     found = [(order, tokens.get(places.get(order.old_key_id, ""))) for order in orders]
-    _tell_waiting([order for order, token in found if token is None], "its token is not configured. Name it", told)
+    _tell_waiting(
+        [order for order, token in found if token is None], "its token is not configured. Name it, or retire it", told
+    )
     return [(order, token) for order, token in found if token is not None]
 
 

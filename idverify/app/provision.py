@@ -24,7 +24,7 @@ from idverify.app.private import write_private
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSealer, at_start, token_config
-from idverify.app.ways_to_tokens import open_tokens
+from idverify.app.ways_to_tokens import open_tokens, require_not_retired
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import Clock, SystemClock, system_entropy
@@ -44,7 +44,7 @@ from idverify.services.establish import (
     establish,
     renew_crl,
 )
-from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER, SOFTWARE
+from idverify.services.log_keys import CHECKPOINT_COSIGNER, CHECKPOINT_SIGNER
 from idverify.services.office import RECEIPT_SIGNER, Deployment, load_deployment
 from idverify.services.revoked_keys import unlisted
 from idverify.services.wrap_again import wrap_again
@@ -60,6 +60,10 @@ _OLDER_LIST: Final = (
     "The revocation list did not revoke a signing key that was replaced as compromised: somebody put an older one "
     "back. It is signed anew. Find out who may write to the database."
 )
+_MORE_LOG_KEYS: Final = (
+    "The ledger has keys on the token {}, too, which sign where the others do not answer: give auditors and witnesses "
+    "its new keys, and verifiers a new trust bundle (trust export)."
+)
 ISSUER_ID: Final = "1"
 SQLITE: Final = Database()
 
@@ -72,11 +76,7 @@ ONLINE_KEYS: Final[Mapping[str, Algorithm]] = {
     SEALING_ROLE: Algorithm.A256KWP,
     LOOKUP_ROLE: Algorithm.HS256,
 }
-KEYS_OF_LOGS: Final = frozenset({CHECKPOINT_SIGNER, RECEIPT_SIGNER, SEALING_ROLE})
-FURTHER_KEYS: Final[Mapping[str, Algorithm]] = {
-    role: algorithm for role, algorithm in ONLINE_KEYS.items() if role not in KEYS_OF_LOGS
-}
-"""Of every further token. A log is signed by the keys that its readers know, which are on the first one alone."""
+"""Of every token, besides the log's key in software that it seals."""
 ROOT_KEYS: Final[Mapping[str, Algorithm]] = {branch.root_role: Algorithm.ES256 for branch in BRANCHES}
 
 
@@ -229,13 +229,14 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
         try:
             if await is_established(store):
                 require_same_deployment(config, await load_deployment(store))
+                await require_not_retired(store, config)
                 await _renew_crl(config, store, clock.now(), told)
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
             await carry_out_orders(config, store, await load_deployment(store), clock, told)
-            await enter_keys(config, store)
-            await _wrap_again(config, store, told)
+            await enter_keys(config, store, told)
+            await wrap_for_all(config, store, told)
         except HsmError as error:
             raise at_start(error) from error
 
@@ -252,52 +253,40 @@ async def _first_keys(config: Config, store: Store, clock: Clock) -> None:
 
 
 async def _further_keys(config: Config, store: Store, clock: Clock, told: Callable[[str], None]) -> None:
-    """What this version needs and the deployment has not: keys of an earlier version's, and the one in software."""
-    rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
-    for token in config.further:
-        await _keys_of_further(
-            config, token, store, clock, told, {row["role"] for row in rows if row["token"] == token.label}
-        )
-    there = {
-        row["role"] for row in rows if row["token"] in {config.online.label, SOFTWARE} or row["role"] in KEYS_OF_LOGS
-    }
-    missing = [role for role in (*ONLINE_KEYS, CHECKPOINT_COSIGNER) if role not in there]
-    if not missing:
-        return
-    async with Hsm(token_config(config.online, writable=True)) as online:
-        keys = await keys_on(online, config.online.label, ONLINE_KEYS)
-        certified = tuple(key for key in keys if key.role in missing and key.role in CERTIFIED_ROLES)
-        plain = [key for key in keys if key.role in missing and key.role not in CERTIFIED_ROLES]
-        if CHECKPOINT_COSIGNER in missing:
-            sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
-            plain.append(await make_cosigning_key(HsmSealer(online, sealing)))
-        if plain:
+    """What each token should have and has not: keys of a token that came later, and those that an update brings.
+
+    Its signers are certified like those of the first. A token that is away gets them another time.
+    """
+    for token in config.tokens:
+        rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
+        there = {row["role"] for row in rows if row["token"] == token.label}
+        missing = [role for role in (*ONLINE_KEYS, CHECKPOINT_COSIGNER) if role not in there]
+        if not missing:
+            continue
+        try:
+            keys = await _made_on(token, missing)
+        except (HsmTokenMissing, HsmUnavailable) as error:
+            told(f"The token {token.label} gets no keys now: {error}")
+            continue
+        if plain := [key for key in keys if key.role not in CERTIFIED_ROLES]:
             await add_keys(store, plain, clock, system_entropy)
-        if certified:
+        if {CHECKPOINT_SIGNER, CHECKPOINT_COSIGNER} <= set(missing) and CHECKPOINT_SIGNER in {
+            row["role"] for row in rows
+        }:
+            told(_MORE_LOG_KEYS.format(token.label))
+        if certified := tuple(key for key in keys if key.role in CERTIFIED_ROLES):
             await _certify(config, store, certified, clock, told)
 
 
-async def _keys_of_further(
-    config: Config, token: Token, store: Store, clock: Clock, told: Callable[[str], None], there: set[str]
-) -> None:
-    """Keys of a further token, as far as it has none yet: its signers are certified like those of the first.
-
-    A token that is away gets them another time.
-    """
-    missing = [role for role in FURTHER_KEYS if role not in there]
-    if not missing:
-        return
-    try:
-        async with Hsm(token_config(token, writable=True)) as hsm:
-            keys = await keys_on(hsm, token.label, {role: FURTHER_KEYS[role] for role in missing})
-    except (HsmTokenMissing, HsmUnavailable) as error:
-        told(f"The token {token.label} gets no keys now: {error}")
-        return
-    plain = tuple(key for key in keys if key.role not in CERTIFIED_ROLES)
-    if plain:
-        await add_keys(store, plain, clock, system_entropy)
-    if certified := tuple(key for key in keys if key.role in CERTIFIED_ROLES):
-        await _certify(config, store, certified, clock, told)
+async def _made_on(token: Token, missing: Sequence[str]) -> list[TokenKey]:
+    """The keys of these roles on a token: found there, or made."""
+    wanted = {role: algorithm for role, algorithm in ONLINE_KEYS.items() if role in {*missing, SEALING_ROLE}}
+    async with Hsm(token_config(token, writable=True)) as hsm:
+        keys = list(await keys_on(hsm, token.label, wanted))
+        if CHECKPOINT_COSIGNER in missing:
+            sealing = next(key.key_id for key in keys if key.role == SEALING_ROLE)
+            keys.append(await make_cosigning_key(HsmSealer(hsm, sealing), token.label))
+    return [key for key in keys if key.role in missing]
 
 
 async def further_tokens(config: Config, told: Callable[[str], None]) -> bool:
@@ -322,14 +311,16 @@ async def _equip(config: Config, recovered: Recovered | None, told: Callable[[st
     clock = SystemClock()
     async with open_store(config.location, clock) as store:
         require_same_deployment(config, await load_deployment(store))
+        await require_not_retired(store, config)
         try:
             await _further_keys(config, store, clock, told)
-            return await _wrap_again(config, store, told, recovered)
+            await enter_keys(config, store, told)
+            return await wrap_for_all(config, store, told, recovered)
         except HsmError as error:
             raise at_start(error) from error
 
 
-async def _wrap_again(
+async def wrap_for_all(
     config: Config, store: Store, told: Callable[[str], None], recovered: Recovered | None = None
 ) -> bool:
     """People's keys for tokens and a recovery key that they are not wrapped for yet; whether all of them opened."""

@@ -27,8 +27,9 @@ from idverify.core.certificate_alarm import alarm
 from idverify.errors import SetupError, Unavailable
 from idverify.ledger.errors import MalformedError, UnreachableError
 from idverify.ledger.guard import Guard
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.policy import Policy
-from idverify.ledger.publisher import CheckpointSigner, Publisher
+from idverify.ledger.publisher import Publisher
 from idverify.ledger.witness_client import Standing, Witnesses, WitnessTransport
 from idverify.ports import Clock, StatusFetcher, SystemClock, Tally, system_entropy
 from idverify.sandbox.workers import open_workers
@@ -224,7 +225,7 @@ def _witnesses(policies: Policies, transport: WitnessTransport | None, origin: s
         raise SetupError(f"The witnesses cannot be used ({error}).", "Correct the file of ledger.witnesses.") from error
 
 
-Signers = Callable[[str], Awaitable[list[CheckpointSigner]]]
+Signers = Callable[[str], Awaitable[LogSigners]]
 """The log's keys, under a log's origin."""
 
 

@@ -32,13 +32,14 @@ from idverify.core.credential import Issuer
 from idverify.errors import Busy, IdverifyError, OutcomeUnknown, SetupError, TokenAway, Unavailable
 from idverify.ports import EndingCertificate, TokenStanding
 from idverify.services.doors import SECRET_LABEL, SECRET_NAME
-from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
+from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
 from idverify.services.urgency import Urgency, urgency
 from idverify.stores.vault import SealBroken
 
 T = TypeVar("T")
 SHARE_SECONDS: Final = 5.0
 """For a token's part in what every token does: one that hangs must not hold up the others for longer."""
+_NOT_CONFIGURED: Final = "The token of this signing key is not configured."
 _NONE_THERE: Final = "No token that can do this is there now. Come back in a moment."
 
 
@@ -77,7 +78,7 @@ class HsmSigner:
 
 
 class HsmSealer:
-    """``ports.Sealer`` over one token."""
+    """``ports.Sealer`` and ``ports.SealedSigner`` over one token."""
 
     def __init__(self, hsm: Hsm, key_id: bytes) -> None:
         self._hsm, self._key_id = hsm, key_id
@@ -101,6 +102,31 @@ class HsmSealer:
         """A verified signature; the seed never leaves the signer process."""
         key = SealedKey(public_key, self._key_id, sealed)
         return await mapped(lambda: self._hsm.sign_sealed(key, message, priority=_priority()))
+
+
+class TokensSealer:
+    """``ports.SealedSigner`` over several tokens: each uses the keys that it sealed."""
+
+    def __init__(self, tokens: TokenSet, keys: TokenKeys) -> None:
+        sealing = keys.of_role(SEALING_ROLE)
+        self._sealers = {
+            row["public_key"]: HsmSealer(tokens[row["token"]], sealing[row["token"]])
+            for row in keys.rows
+            if row["sealed"] is not None and row["token"] in sealing
+        }
+
+    async def open_sealed(self, public_key: bytes, sealed: bytes) -> bool:
+        """Whether the seed opens under the sealing key of its token, and is that of this public key."""
+        return await self._sealer(public_key).open_sealed(public_key, sealed)
+
+    async def sign_sealed(self, public_key: bytes, sealed: bytes, message: bytes) -> bytes:
+        """A verified signature; the seed never leaves the signer process."""
+        return await self._sealer(public_key).sign_sealed(public_key, sealed, message)
+
+    def _sealer(self, public_key: bytes) -> HsmSealer:
+        if public_key not in self._sealers:
+            raise TokenAway(_NOT_CONFIGURED)
+        return self._sealers[public_key]
 
 
 _PRIORITIES: Final = {
@@ -185,7 +211,7 @@ class TokensSigner:
         """A verified signature by the token that has the key."""
         token = self._places.get(key_id)
         if token is None:
-            raise TokenAway("The token of this signing key is not configured.")
+            raise TokenAway(_NOT_CONFIGURED)
         try:
             return await self._tokens[token].sign(key_id, message, priority=_priority())
         except HsmError as error:

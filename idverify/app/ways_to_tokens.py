@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from hsm import Hsm, HsmDecryptFailed, HsmError, HsmKeyMissing, HsmKeyRefused, TokenConfig, TokenSet
 from hsm.recovery import Recovered, RecoveryKey
-from idverify.app.tokens import HsmCustodian, HsmSealer, TokenKeys, TokensSigner, at_start, token_config
+from idverify.app.tokens import HsmCustodian, TokenKeys, TokensSealer, TokensSigner, at_start, token_config
 from idverify.config import Config, Token
+from idverify.core.key_order import ACTIVE
 from idverify.errors import SetupError
-from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, SEALING_ROLE, WRAPPING_ROLE
+from idverify.services.establish import LOOKUP_ROLE, PROBE_ROLE, WRAPPING_ROLE
 from idverify.stores import queries
 from idverify.stores.store import Store
 
@@ -25,11 +26,11 @@ _NOT_GENUINE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the ports stand on. The sealer is of the first token alone: what it seals is of the log's keys."""
+    """What the ports stand on."""
 
     signer: TokensSigner
     custodian: HsmCustodian
-    sealer: HsmSealer
+    sealer: TokensSealer
 
 
 @asynccontextmanager
@@ -39,10 +40,10 @@ async def open_tokens(config: Config, store: Store, recovered: Recovered | None 
     With ``recovered``, the private half of the recovery key, people's keys open whose tokens are gone.
     """
     rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
+    await require_not_retired(store, config)
     keys = TokenKeys.of(rows, (token.label for token in config.tokens))
     require_wrapping(keys, config)
     probes = keys.of_role(PROBE_ROLE)
-    sealing = next(row["key_id"] for row in rows if row["role"] == SEALING_ROLE)
     try:
         async with TokenSet(
             {token.label: _configured(token, probes.get(token.label)) for token in config.tokens},
@@ -51,7 +52,7 @@ async def open_tokens(config: Config, store: Store, recovered: Recovered | None 
             yield Tokens(
                 TokensSigner(tokens, keys),
                 custodian_over(tokens, keys, config, store, recovered),
-                HsmSealer(tokens[config.online.label], sealing),
+                TokensSealer(tokens, keys),
             )
     except HsmError as error:
         raise at_start(error) from error
@@ -98,6 +99,19 @@ def custodian_over(
         return {row["wrapping_key_id"]: row["wrapped"] for row in found}
 
     return HsmCustodian(tokens, keys, recovery_key(config), kept, recovered)
+
+
+async def require_not_retired(store: Store, config: Config) -> None:
+    """Raises ``SetupError`` for a token whose keys are all out of use: it would be given new ones by its old label."""
+    rows: list[Any] = await store.fetch(queries.SIGNING_KEYS, {})
+    for token in config.tokens:
+        states = {row["state"] for row in rows if (row["token"], row["role"]) == (token.label, WRAPPING_ROLE)}
+        if states and ACTIVE not in states:
+            raise SetupError(
+                f"The token {token.label} was retired.",
+                "Take it out of the settings; where it was [online], another one takes that place. A token instead of "
+                "it gets a label of its own.",
+            )
 
 
 def require_wrapping(keys: TokenKeys, config: Config) -> None:

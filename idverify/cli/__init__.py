@@ -248,6 +248,18 @@ def tokens_wrap(data: Data = DATA, json: Json = False) -> int:
     return wrap(data, json=json)
 
 
+@tokens.command("retire")
+def tokens_retire(
+    label: Annotated[str, typer.Argument(help="The token's label in the settings.")],
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Take a token out of use for good: what its keys made still verifies, the other tokens go on alone."""
+    from idverify.cli.tokens import retire
+
+    return retire(data, label, json=json)
+
+
 @tokens.command("recover")
 def tokens_recover(
     share: Annotated[list[Path], typer.Option(help="A file with one share of the recovery key. Repeat it.")],

@@ -53,14 +53,15 @@ def fsck(data: Path, vkey: str | None, *, json: bool) -> int:
 
 
 def _audited(source: StoredLog, vkey: str | None, *, quiet: bool) -> tuple[ShardReport, ...]:
-    """The report of every shard, or, with a key from outside, of the one that it names."""
+    """The report of every shard, or, with keys from outside, of those that they name."""
     given, keys = _given(vkey), log_keys(source.signing_keys())
-    shards = [shard for shard in _shards(source) if given is None or shard.identity.origin == given.name]
-    if given is not None and not shards:
-        raise WrongUsage(f"--vkey: there is no log {given.name} here.")
+    named = {key.name for key in given}
+    shards = [shard for shard in _shards(source) if not given or shard.identity.origin in named]
+    if unknown := named - {shard.identity.origin for shard in shards}:
+        raise WrongUsage(f"--vkey: there is no log {min(unknown)} here.")
 
     def verifiers(origin: str) -> list[NoteVerifier]:
-        return [key.verifier(origin) for key in keys] if given is None else [given]
+        return _of(origin, given) or [key.verifier(origin) for key in keys]
 
     with progress("entries", quiet=quiet) as told:
         for step in fsck_shards(shards, verifiers):
@@ -91,11 +92,11 @@ def _published_findings(
     """What the database says of its checkpoints that their notes, or the entries, do not."""
     given, keys, shards = _given(vkey), log_keys(source.signing_keys()), source.shards()
     reports = {one.origin: one.report for one in audited}
-    lines = _witness_lines(witnesses) if given is None else None
+    lines = None if given else _witness_lines(witnesses)
     iss = source.deployment()["iss"]
     for row in (row for row in shards if row["origin"] in reports):
         origin, report = row["origin"], reports[row["origin"]]
-        verifiers = [key.verifier(origin) for key in keys] if given is None else [given]
+        verifiers = _of(origin, given) or [key.verifier(origin) for key in keys]
         today = lines is not None and row["shard"] == shards[-1]["shard"]
         policy = log_policy(log_url(iss, origin), verifiers, lines or "").policy if today else None
         of_shard = source.of(row["shard"]).published_findings(report.size, report.root, Believed(verifiers, policy))
@@ -119,16 +120,18 @@ def _named(one: ShardReport, *, among: int) -> Iterator[Finding]:
         yield found if among == 1 else replace(found, detail=f"{one.origin}: {found.detail}")
 
 
-def _given(vkey: str | None) -> NoteVerifier | None:
+def _of(origin: str, given: Sequence[NoteVerifier]) -> list[NoteVerifier]:
+    return [key for key in given if key.name == origin]
+
+
+def _given(vkey: str | None) -> list[NoteVerifier]:
+    """The keys from outside, none without the option."""
     if vkey is None:
-        return None
+        return []
     try:
-        keys = [parse_vkey(key) for key in given_keys(vkey)]
+        return [parse_vkey(key) for key in given_keys(vkey)]
     except MalformedError as error:
         raise WrongUsage(f"--vkey: {error}") from error
-    if len(keys) != 1:
-        raise WrongUsage(f"--vkey: the database is held against one key; got {len(keys)}.")
-    return keys[0]
 
 
 def _as_json(audited: tuple[ShardReport, ...], findings: list[Finding]) -> dict[str, object]:

@@ -93,7 +93,7 @@ async def _exporters(data: Path, destination: Destination, *, quiet: bool) -> As
         yield {
             log.shard: Exporter(
                 stored[log.shard],
-                policies(log.origin).verifiers[:1],
+                policies(log.origin).foremost,
                 destination.sink(log.shard, held),
                 progress=lambda files: bar.update(task, completed=files),
             )

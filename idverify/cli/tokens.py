@@ -1,4 +1,4 @@
-"""``idverify tokens``: people's keys for tokens that came later, and the way back when none is left."""
+"""``idverify tokens``: people's keys for tokens that came later, tokens that go, and the way back when none is left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from idverify.app.provision import further_tokens, recover_people
+from idverify.app.retiring import retire_token
 from idverify.cli.output import WrongUsage, print_json, say
 from idverify.config import load
 
@@ -27,6 +28,13 @@ def recover(data: Path, shares: list[Path], *, json: bool) -> int:
     told: list[str] = []
     whole = asyncio.run(recover_people(config, papers, told.append))
     return _say(told, whole=whole, json=json)
+
+
+def retire(data: Path, label: str, *, json: bool) -> int:
+    """Take a token out of use for good, once the others have all that rests on it."""
+    told: list[str] = []
+    asyncio.run(retire_token(load(data), label, told.append))
+    return _say(told, whole=True, json=json)
 
 
 def _say(told: list[str], *, whole: bool, json: bool) -> int:

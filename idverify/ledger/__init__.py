@@ -37,10 +37,11 @@ from idverify.ledger.file_tree import FileTree
 from idverify.ledger.files import LogFiles
 from idverify.ledger.gossip import Agreement, View, gossip
 from idverify.ledger.identity import LogIdentity
+from idverify.ledger.log_signers import CheckpointSigner, LogSigners
 from idverify.ledger.note import Ed25519Verifier, Note, NoteVerifier, open_note, parse_vkey, vkey
 from idverify.ledger.policy import Policy, parse_policy
 from idverify.ledger.proof import TlogProof
-from idverify.ledger.publisher import CheckpointSigner, Publisher
+from idverify.ledger.publisher import Publisher
 from idverify.ledger.rebuild import LedgerSink, Rebuilt, RebuiltTree, rebuild, restore, static_files
 from idverify.ledger.receipt import Opening, Receipt, verify_receipt
 from idverify.ledger.sequencer import TreeState, decode_bundle, encode_bundle, genesis, sequence
@@ -74,6 +75,7 @@ __all__ = [
     "LedgerStorage",
     "LogFiles",
     "LogIdentity",
+    "LogSigners",
     "LogSource",
     "MalformedError",
     "MlDsa44Verifier",

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Final, Protocol
 
 from idverify.ledger.chain import Link, examine, follow
-from idverify.ledger.checkpoint import Checkpoint, require_log
+from idverify.ledger.checkpoint import Checkpoint, of_first_kind, require_log
 from idverify.ledger.edge import TILE_HEIGHT, TILE_WIDTH, RightEdge, split_hashes
 from idverify.ledger.entry import Entry
 from idverify.ledger.errors import MalformedError, SignatureError
@@ -105,7 +105,8 @@ def fsck(
     """Audit the log `origin` whose checkpoints `verifier` checks; yields `Progress` per bundle, and last the `Report`.
 
     With `identity`, what the deployment published, entry 0 must commit to it. `further` are keys that the log
-    signed with later on: where one of them signed, its signature must hold, too. Memory: about one byte per entry,
+    signed with later on: where one of them signed, its signature must hold, too. One of the same kind as `verifier`
+    may have signed in its place. Memory: about one byte per entry,
     for the digests of full tiles. Findings beyond `MAX_FINDINGS` are not kept.
     """
     audit = _Audit([verifier, *further], origin, source.checkpoints(), identity)
@@ -238,7 +239,7 @@ class _Audit:
             try:
                 opened = open_note(note, self._verifiers)
                 checkpoint = Checkpoint.parse(opened.text)
-                require_log(opened, checkpoint.origin, self._verifiers[:1])
+                require_log(opened, checkpoint.origin, of_first_kind(self._verifiers))
             except (MalformedError, SignatureError) as error:
                 self._find(None, "checkpoint", f"checkpoint {self.checkpoints}: {error}")
                 continue

@@ -60,6 +60,18 @@ def open_checkpoint(note: bytes, verifiers: Sequence[NoteVerifier]) -> Checkpoin
     return checkpoint
 
 
+def of_first_kind(log_keys: Sequence[NoteVerifier]) -> list[NoteVerifier]:
+    """The keys of the kind that the first one is of: one of them has signed whatever the log ever signed.
+
+    Keys of another kind may have come later than the first checkpoint.
+    """
+    return [key for key in log_keys if _is_post_quantum(key) is _is_post_quantum(log_keys[0])]
+
+
+def _is_post_quantum(key: NoteVerifier) -> bool:
+    return key.signature_type in POST_QUANTUM
+
+
 def require_log(opened: Note, origin: str, log_keys: Sequence[NoteVerifier]) -> None:
     """The log `origin` signed: by one of the classical keys the reader was given for it, if any, and by one of the
     post-quantum ones, if any.
@@ -71,8 +83,8 @@ def require_log(opened: Note, origin: str, log_keys: Sequence[NoteVerifier]) -> 
     """
     ours = [key for key in log_keys if key.name == origin]
     signed = {(signature.name, signature.key_id) for signature in opened.verified}
-    classical = [key for key in ours if key.signature_type not in POST_QUANTUM]
-    post_quantum = [key for key in ours if key.signature_type in POST_QUANTUM]
+    classical = [key for key in ours if not _is_post_quantum(key)]
+    post_quantum = [key for key in ours if _is_post_quantum(key)]
     for keys in filter(None, (classical, post_quantum)) if ours else ([],):
         if not any((key.name, key.key_id) in signed for key in keys):
             signers = ", ".join(sorted(f"{name} ({key_id.hex()})" for name, key_id in signed))

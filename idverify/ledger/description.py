@@ -25,8 +25,9 @@ class LogDescription:
     """Whose log it is, which keys sign it, and what it promises.
 
     `vkeys` are the log's own verifier keys, `policy` the tlog-policy text under which it publishes
-    `checkpoint.quorum`. The last known checkpoint of the shard before is part of the identity. A log is `closed` once
-    another one follows it. Entries below `minimum_index` may be withheld.
+    `checkpoint.quorum`. `further_receipt_keys` are those of other tokens, and of before. The last known checkpoint of
+    the shard before is part of the identity. A log is `closed` once another one follows it. Entries below
+    `minimum_index` may be withheld.
     """
 
     identity: LogIdentity
@@ -34,13 +35,14 @@ class LogDescription:
     vkeys: tuple[str, ...]
     policy: str
     receipt_key: ReceiptKey | None = None
+    further_receipt_keys: tuple[ReceiptKey, ...] = ()
     closed: bool = False
     maximum_merge_delay: int = MAXIMUM_MERGE_DELAY
     minimum_index: int = 0
 
     def encode(self) -> bytes:
         """The bytes of `log.json`."""
-        members = {
+        members: dict[str, Any] = {
             "origin": self.identity.origin,
             "shard": self.shard,
             "vkeys": list(self.vkeys),
@@ -52,6 +54,8 @@ class LogDescription:
             "closed": self.closed,
             "receipt_key": None if self.receipt_key is None else self.receipt_key.jwk(),
         }
+        if self.further_receipt_keys:  # a log with one token has none, and readers of before know of none
+            members["further_receipt_keys"] = [key.jwk() for key in self.further_receipt_keys]
         return json.dumps(members, ensure_ascii=False, indent=2).encode() + b"\n"
 
     @classmethod
@@ -81,6 +85,7 @@ class LogDescription:
             vkeys=tuple(map(_text, members["vkeys"])),
             policy=_text(members["policy"]),
             receipt_key=None if key is None else ReceiptKey.from_jwk(key),
+            further_receipt_keys=tuple(map(ReceiptKey.from_jwk, members.get("further_receipt_keys", ()))),
             closed=bool(members["closed"]),
             maximum_merge_delay=_number(members["maximum_merge_delay"]),
             minimum_index=_number(members["minimum_index"]),

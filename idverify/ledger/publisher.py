@@ -8,7 +8,7 @@ One cycle, in this order (each step is safe to crash after):
 4. Commit the intent (size, root, new tiles). From here on no other root can ever be signed for this size.
 5. Read the new tiles back, and prove the last signed root consistent with the new one, from those tiles.
 6. Remember it outside the database, where no restored backup can make us forget it: before any signature exists.
-7. Sign with every key of the log; verify the signatures with the public keys everyone else uses.
+7. Sign with a key of each kind that the log has; verify the signatures with the public keys everyone else uses.
 8. Compare-and-swap the signed checkpoint, durably.
 9. Only now show it: waiters, the web.
 10. Have witnesses cosign it, and keep what meets the policy: receipts rest on that. Where the policy asks for no
@@ -27,13 +27,13 @@ from idverify.ledger.errors import (
     FencedError,
     ForkError,
     ProofError,
-    SignatureError,
     StorageError,
     UnreachableError,
 )
 from idverify.ledger.guard import Guard, compared, require_known
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.merkle import EMPTY_ROOT, verify_consistency
-from idverify.ledger.note import NoteSignature, NoteVerifier, open_note, write_note
+from idverify.ledger.note import NoteSignature
 from idverify.ledger.policy import Policy
 from idverify.ledger.published import Snapshot, included
 from idverify.ledger.screen import Head, Screen, Shown
@@ -47,17 +47,6 @@ LEASE_SECONDS: Final = 10
 
 _READ: Final = 65_536
 """Leaf hashes asked for at once, 2 MiB."""
-
-
-class CheckpointSigner(Protocol):
-    """One of the log's keys, wherever it is kept."""
-
-    @property
-    def verifier(self) -> NoteVerifier:
-        """What everyone else checks its signatures with; its name is the log's origin."""
-
-    async def sign(self, checkpoint: Checkpoint) -> bytes:
-        """What follows the key id in its signature line."""
 
 
 class Witnesses(Protocol):
@@ -84,7 +73,7 @@ class Publisher:
         self,
         storage: LedgerStorage,
         origin: str,
-        signers: Sequence[CheckpointSigner],
+        signers: LogSigners,
         *,
         now: Callable[[], int],
         holder: bytes,
@@ -94,19 +83,15 @@ class Publisher:
     ) -> None:
         """Nothing is read or signed yet.
 
-        `signers` bear the name of the log; every one signs each checkpoint, and the first one has signed all that
-        storage holds. `now` is the unix time. `holder` names this publisher among those that share the storage, and
-        is the same after a restart, which so need not wait for its own lease to end. `guard` remembers outside the
-        database what was signed last; a database restored from before that is refused. `previous` is the checkpoint
-        of the shard before that this log names. Without `witnesses` the log's own signatures are enough.
+        `signers` bear the name of the log. `now` is the unix time. `holder` names this publisher among those that share
+        the storage, and is the same after a restart, which so need not wait for its own lease to end. `guard` remembers
+        outside the database what was signed last; a database restored from before that is refused. `previous` is the
+        checkpoint of the shard before that this log names. Without `witnesses` the log's own signatures are enough.
         """
-        if {signer.verifier.name for signer in signers} != {origin}:
-            names = ", ".join(signer.verifier.name for signer in signers) or "none"
-            raise SignatureError(f"expected keys of {origin} alone, got {names}")
+        signers.require_of(origin)
         self._storage = storage
         self._origin = origin
-        self._signers = tuple(signers)
-        self._verifier = signers[0].verifier
+        self._signers = signers
         self._now = now
         self._holder = holder
         self._lease: tuple[int, int] | None = None  # epoch, unix time at which to renew it
@@ -196,7 +181,8 @@ class Publisher:
         return self._show(Shown(latest, quorum if self._asks_witnesses or quorum.size == latest.size else latest))
 
     async def _tree_of(self, note: bytes | None) -> Head:
-        signed = Checkpoint(self._origin, 0, EMPTY_ROOT) if note is None else open_checkpoint(note, [self._verifier])
+        empty = Checkpoint(self._origin, 0, EMPTY_ROOT)
+        signed = empty if note is None else open_checkpoint(note, self._signers.foremost)
         return Head(await TileTree.load(self._storage, signed.size, signed.root), note)
 
     @property
@@ -260,7 +246,7 @@ class Publisher:
         checkpoint = Checkpoint(self._origin, state.size, state.root())
         await self._remember(checkpoint)
         # 7.
-        note = await self._sign(checkpoint)
+        note = await self._signers.sign(checkpoint)
         # 8.
         previous_size = None if published.note is None else published.size
         if not await self._storage.advance_checkpoint(epoch, previous_size, checkpoint.size, checkpoint.root, note):
@@ -345,18 +331,6 @@ class Publisher:
                 )
             except ProofError as error:
                 raise ForkError(f"the tree of size {tree.size} does not extend what was signed: {error}") from error
-
-    async def _sign(self, checkpoint: Checkpoint) -> bytes:
-        text, verifiers = checkpoint.text(), [signer.verifier for signer in self._signers]
-        signatures = [
-            NoteSignature(signer.verifier.name, signer.verifier.key_id, await signer.sign(checkpoint))
-            for signer in self._signers
-        ]
-        note = write_note(text, signatures)
-        opened = open_note(note, verifiers)
-        if Checkpoint.parse(opened.text) != checkpoint or len(opened.verified) != len(verifiers):
-            raise SignatureError("the signed note does not read back as the checkpoint that was to be signed")
-        return note
 
     def _show(self, shown: Shown) -> Shown:
         self._screen.show(shown)

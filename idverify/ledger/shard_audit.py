@@ -43,7 +43,7 @@ def fsck_shards(
 ) -> Iterator[Progress | tuple[ShardReport, ...]]:
     """Audit `shards`, oldest first, with the keys of each origin; yields `Progress`, and last every report.
 
-    The first key has signed every checkpoint; further ones those since they came into use.
+    The first key, or another of its kind, has signed every checkpoint; further ones those since they came into use.
     """
     reports: list[ShardReport] = []
     ends: dict[str, bytes | None] = {}

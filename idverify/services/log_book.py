@@ -160,8 +160,8 @@ class LogBook:
     async def published(self) -> Checkpoint | None:
         """The last checkpoint of the current shard that was signed and stored, ``None`` if there is none yet."""
         snapshot = await self._snapshots(self.current.shard)()
-        verifiers = self._hands.policy(self.current.origin).verifiers
-        return None if snapshot is None else open_checkpoint(snapshot.latest.note, verifiers[:1])
+        foremost = self._hands.policy(self.current.origin).foremost
+        return None if snapshot is None else open_checkpoint(snapshot.latest.note, foremost)
 
     async def last_known(self) -> Checkpoint:
         """The last checkpoint of ours that anybody knows of: database, guard or outside.
@@ -236,7 +236,7 @@ class LogBook:
     def _snapshots(self, shard: int) -> StoredSnapshots:
         if shard not in self._stored:
             policy, storage = self._hands.policy(self.origin_of(shard)), StoredLedger(self._store, shard)
-            self._stored[shard] = StoredSnapshots(storage, policy.verifiers[:1], witnessed=policy.witnessed)
+            self._stored[shard] = StoredSnapshots(storage, policy.foremost, witnessed=policy.witnessed)
         return self._stored[shard]
 
     async def _refresh(self) -> None:

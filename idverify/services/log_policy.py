@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from idverify.ledger.checkpoint import of_first_kind
 from idverify.ledger.errors import MalformedError
 from idverify.ledger.note import NoteVerifier, vkey
 from idverify.ledger.policy import Policy, parse_policy
@@ -27,8 +28,13 @@ class LogPolicy:
 
     @property
     def verifiers(self) -> tuple[NoteVerifier, ...]:
-        """The log's keys, the token's first: the one that has signed every checkpoint."""
+        """The log's keys, those of tokens first."""
         return tuple(log.verifier for log in self.policy.logs)
+
+    @property
+    def foremost(self) -> list[NoteVerifier]:
+        """Those of tokens: one of them has signed whatever the log ever signed."""
+        return of_first_kind(self.verifiers)
 
     @property
     def witnessed(self) -> bool:
@@ -42,7 +48,7 @@ def log_url(iss: str, origin: str) -> str:
 
 
 def log_policy(url: str, verifiers: Iterable[NoteVerifier], witnesses: str = NO_WITNESSES) -> LogPolicy:
-    """The policy of a log: the URL that it is served under, its keys, the token's first, and the operator's lines.
+    """The policy of a log: the URL that it is served under, its keys, those of tokens first, and the operator's lines.
 
     Raises ``MalformedError``: the lines are none of a policy.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from idverify.auth.key_policy import KeyPolicies
 from idverify.core.credential import Issuer
+from idverify.core.key_order import REVOKED
 from idverify.core.trust import TrustStore
 from idverify.errors import SetupError, Unavailable
 from idverify.formats import x509
@@ -62,13 +63,18 @@ def _first(_role: str, among: Sequence[Issuer]) -> Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys in use: signers with a certificate by role, the log's, and that of COSE receipts (id, DER SPKI)."""
+    """The keys in use: signers with a certificate by role, the log's, and those of COSE receipts (id, DER SPKI).
+
+    The log's and those of receipts are of every token, the first to sign comes first. Of both there are also those
+    that sign no more, as what they signed holds.
+    """
 
     issuers: Mapping[str, Issuer]
     log: tuple[LogKey, ...]
-    receipts: tuple[bytes, bytes]
+    receipts: tuple[tuple[bytes, bytes], ...]
     further: Mapping[str, tuple[Issuer, ...]] = field(default_factory=dict)
     """Signers of the same roles on other tokens."""
+    former_receipts: tuple[tuple[bytes, bytes], ...] = ()
     choose: Choice = _first
     """Which of a role's signers, of those that will do: called each time, for tokens come and go."""
 
@@ -192,11 +198,15 @@ async def load_keys(store: Store, iss: str, choose: Choice = _first) -> Keys:
         if row["certificate"] is not None:
             issuer = Issuer(iss, (row["certificate"],), row["key_id"])
             signers[row["role"]] = (*signers.get(row["role"], ()), issuer)
-    receipts = next(row for row in active if row["role"] == RECEIPT_SIGNER)
+    rows: list[Any] = await store.fetch(queries.SIGNING_KEYS, {})
+    of_receipts = [row for row in rows if row["role"] == RECEIPT_SIGNER and row["state"] != REVOKED]
+    receipts = tuple((row["key_id"], row["public_key"]) for row in active if row["role"] == RECEIPT_SIGNER)
+    each = ((row["key_id"], row["public_key"]) for row in of_receipts)
     return Keys(
         {role: first for role, (first, *_) in signers.items()},
-        log_keys(active),
-        (receipts["key_id"], receipts["public_key"]),
+        log_keys(rows),
+        receipts,
         {role: tuple(others) for role, (_, *others) in signers.items() if others},
+        tuple(key for key in each if key not in receipts),
         choose,
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from idverify.errors import TokenAway
 from idverify.ledger.description import LogDescription
 from idverify.ledger.identity import LogIdentity
 from idverify.ledger.note import vkey
-from idverify.ledger.published import PublishedLog, StoredSnapshots
+from idverify.ledger.published import PublishedLog, SignedTree, StoredSnapshots
 from idverify.ledger.receipt_issuer import ReceiptIssuer
 from idverify.ledger.receipt_key import ES256, ReceiptKey
 from idverify.ports import Signer
@@ -29,7 +31,7 @@ class Shard:
     """One log as it is shown, and who makes receipts of it."""
 
     published: PublishedLog
-    receipts: ReceiptIssuer
+    receipts: Receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,21 @@ class TokenRootSigner:
         """``r || s``."""
         with for_everybody():
             return await self.signer.sign(self.key.kid, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """COSE Receipts of one log, by the first token that is there; readers know the keys of all of them."""
+
+    issuers: tuple[ReceiptIssuer, ...]
+
+    async def inclusion(self, signed: SignedTree, index: int) -> bytes:
+        """As ``ReceiptIssuer.inclusion``. Raises ``TokenAway`` where no token is there."""
+        *others, last = self.issuers
+        for issuer in others:
+            with suppress(TokenAway):
+                return await issuer.inclusion(signed, index)
+        return await last.inclusion(signed, index)
 
 
 class PublishedShards:
@@ -74,7 +91,7 @@ def stored_logs(
 
     def stored(log: Log) -> PublishedLog:
         storage, believed = StoredLedger(store, log.shard), policy(log.origin)
-        snapshots = StoredSnapshots(storage, believed.verifiers[:1], witnessed=believed.witnessed)
+        snapshots = StoredSnapshots(storage, believed.foremost, witnessed=believed.witnessed)
         described = describe(ours, log, keys, believed, closed=log != logs[-1])
         return PublishedLog(storage, snapshots, described.encode())
 
@@ -85,7 +102,8 @@ def describe(ours: Deployment, log: Log, keys: Keys, policy: LogPolicy, *, close
     """What ``log.json`` says of a shard."""
     identity = LogIdentity(log.origin, ours.iss, ours.rp_id, ours.status_base, log.previous)
     vkeys = tuple(map(vkey, policy.verifiers))
-    return LogDescription(identity, log.shard, vkeys, policy.text, _receipt_key(keys), closed)
+    first, *further = map(_receipt_key, (*keys.receipts, *keys.former_receipts))
+    return LogDescription(identity, log.shard, vkeys, policy.text, first, tuple(further), closed)
 
 
 def _shard(office: Office, log: Log) -> Shard:
@@ -94,13 +112,13 @@ def _shard(office: Office, log: Log) -> Shard:
     return Shard(shown, _receipts(office, log))
 
 
-def _receipts(office: Office, log: Log) -> ReceiptIssuer:
-    signer = TokenRootSigner(office.signer, _receipt_key(office.keys))
-    return ReceiptIssuer(signer, office.deployment.iss, log.origin)
+def _receipts(office: Office, log: Log) -> Receipts:
+    signers = [TokenRootSigner(office.signer, _receipt_key(key)) for key in office.keys.receipts]
+    return Receipts(tuple(ReceiptIssuer(signer, office.deployment.iss, log.origin) for signer in signers))
 
 
-def _receipt_key(keys: Keys) -> ReceiptKey:
-    key_id, spki = keys.receipts
+def _receipt_key(key: tuple[bytes, bytes]) -> ReceiptKey:
+    key_id, spki = key
     point = load_der_public_key(spki)
     assert isinstance(point, EllipticCurvePublicKey)
     return ReceiptKey(key_id, ES256, point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:])

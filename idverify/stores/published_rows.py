@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idverify.ledger.checkpoint import Checkpoint, require_log
+from idverify.ledger.checkpoint import Checkpoint, of_first_kind, require_log
 from idverify.ledger.edge import TILE_WIDTH, RightEdge, split_hashes
 from idverify.ledger.entry import Entry
 from idverify.ledger.errors import LedgerError, MalformedError
@@ -38,7 +38,7 @@ Rows = Callable[..., Iterable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """Whom the audit believes of a log: its keys, of which the first has signed every checkpoint.
+    """Whom the audit believes of a log: its keys, of which one of the first's kind has signed every checkpoint.
 
     With a ``policy``, which is today's, the largest checkpoint of a quorum must meet it; which held for older ones, and
     for a log that ended, nobody knows any more. Its witnesses' signatures hold wherever they stand.
@@ -90,7 +90,7 @@ def _of_notes(row: Any, believed: Believed) -> Iterator[str]:
         return
     try:
         opened = open_note(row["quorum_note"], believed.known)
-        require_log(opened, Checkpoint.parse(opened.text).origin, believed.verifiers[:1])
+        require_log(opened, Checkpoint.parse(opened.text).origin, of_first_kind(believed.verifiers))
     except LedgerError:
         yield QUORUM_SIGNED
         return

@@ -111,9 +111,11 @@ ROW_RULES: Final[Mapping[str, str]] = {
     "of a role's signing keys on a token, all but the first were ordered": """
         SELECT NULL FROM signing_key k LEFT JOIN key_order o ON o.new_key_id = k.key_id AND o.role = k.role
         WHERE o.id IS NULL GROUP BY k.role, k.token HAVING count(*) > 1""",
-    "a role has one signing key in use on a token": """
+    "a role has one signing key in use on a token, or the token is retired with all of them": """
         SELECT NULL FROM signing_key GROUP BY role, token
-        HAVING sum(CASE state WHEN 'active' THEN 1 ELSE 0 END) <> 1""",
+        HAVING sum(CASE state WHEN 'active' THEN 1 ELSE 0 END) > 1
+        OR (sum(CASE state WHEN 'active' THEN 1 ELSE 0 END) = 0 AND (substr(role, 1, 5) = 'root/' OR token IN (
+            SELECT w.token FROM signing_key w WHERE w.state = 'active' AND substr(w.role, 1, 5) <> 'root/')))""",
     "an order that was carried out left the old key as its reason asks": """
         SELECT NULL FROM key_order o LEFT JOIN signing_key old ON old.key_id = o.old_key_id AND old.role = o.role
         WHERE old.state IS DISTINCT FROM CASE WHEN o.carried_out_at IS NULL THEN 'active'

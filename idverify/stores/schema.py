@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from idverify.stores.open import Location
 
-REVISION: Final = "0015"
+REVISION: Final = "0016"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from idverify.errors import OutcomeUnknown, Unavailable
-from idverify.ledger import Checkpoint, FencedError, ForkError, Publisher
+from idverify.ledger import Checkpoint, FencedError, ForkError, LogSigners, Publisher
 from idverify.stores import tables
 from idverify.stores.guard_file import GuardFile
 from idverify.stores.ledger import StoredLedger
@@ -162,7 +162,7 @@ async def work(job: Job) -> None:
         publisher = Publisher(
             Mortal(StoredLedger(store), job),
             ORIGIN,
-            [Mortal(signer, job)],
+            LogSigners.each(Mortal(signer, job)),
             now=clock.now,
             holder=job.holder.encode(),
             guard=Mortal(GuardFile(Path(job.guard)), job),

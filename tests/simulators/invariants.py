@@ -59,8 +59,8 @@ def _ledger_findings(location: Location) -> list[str]:
     source = open_log(location)
     try:
         origin = source.deployment()["log_origin"]
-        verifier = log_keys(source.signing_keys())[0].verifier(origin)
-        *_, report = fsck(source, verifier, origin)
+        verifier, *further = (key.verifier(origin) for key in log_keys(source.signing_keys()))
+        *_, report = fsck(source, verifier, origin, further=further)
         assert isinstance(report, Report)
         return [*map(str, report.findings), *map(str, source.record_findings()), *map(str, source.row_findings())]
     finally:

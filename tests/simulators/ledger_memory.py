@@ -22,6 +22,7 @@ from idverify.ledger import (
     sequence,
 )
 from idverify.ledger.guard import require_untouched
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.note import Ed25519Verifier, NoteSignature, write_note
 
 ORIGIN = "log.example/1"
@@ -71,7 +72,7 @@ class SoftwareSigner:
 
 def publishing(storage: LedgerStorage, signer: SoftwareSigner, *, holder: bytes = HOLDER, **others: Any) -> Publisher:
     """A publisher of the log at `NOW`; all of them are one and the same after a restart, unless `holder` says not."""
-    return Publisher(storage, ORIGIN, [signer], **({"now": lambda: NOW, "holder": holder} | others))
+    return Publisher(storage, ORIGIN, LogSigners.each(signer), **({"now": lambda: NOW, "holder": holder} | others))
 
 
 @dataclass

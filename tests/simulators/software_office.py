@@ -356,7 +356,7 @@ async def _establish(store: Store, url: str, token: SoftToken, clock: StandingCl
     online = tuple(token.generate(role) for role in (*CERTIFIED_ROLES, CHECKPOINT_SIGNER, RECEIPT_SIGNER))
     roots = tuple(token.generate(branch.root_role) for branch in BRANCHES)
     await establish(store, ours, Ceremony(roots, online, token), clock, system_entropy)
-    await add_keys(store, [await make_cosigning_key(token)], clock, system_entropy)
+    await add_keys(store, [await make_cosigning_key(token, LABEL)], clock, system_entropy)
 
 
 @asynccontextmanager

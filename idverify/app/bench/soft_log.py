@@ -7,6 +7,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from idverify.ledger.checkpoint import Checkpoint
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.note import Ed25519Verifier
 from idverify.ledger.published import SignedTree
 from idverify.ledger.publisher import Publisher, Witnesses
@@ -32,7 +33,7 @@ class SoftSigner:
 def publisher(store: SqliteStore, signer: SoftSigner, witnesses: Witnesses | None = None) -> Publisher:
     """The publisher of the log in this store."""
     ledger, now = StoredLedger(store), SystemClock().now
-    return Publisher(ledger, ORIGIN, [signer], now=now, holder=b"bench", witnesses=witnesses)
+    return Publisher(ledger, ORIGIN, LogSigners.each(signer), now=now, holder=b"bench", witnesses=witnesses)
 
 
 async def shown(publishing: Publisher) -> SignedTree:

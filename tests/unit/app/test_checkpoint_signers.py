@@ -21,7 +21,7 @@ from idverify.ledger.cosignature import ML_DSA_44, timestamp
 from idverify.ledger.ecdsa import ECDSA
 from idverify.ledger.note import ED25519
 from idverify.services.cosigning_key import make_cosigning_key
-from idverify.services.log_keys import CHECKPOINT_SIGNER, SOFTWARE, LogKey
+from idverify.services.log_keys import CHECKPOINT_SIGNER, LogKey
 from idverify.stores import queries, tables
 from idverify.stores.open import open_store
 from idverify.stores.writes import Remove, WriteSet
@@ -48,24 +48,26 @@ async def test_a_token_without_eddsa_signs_with_ecdsa() -> None:
     """Its signature goes into the note in DER, and verifies as type 02."""
     token = P256Token("token")
     spki = token.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    (signer,) = await checkpoint_signers(
+    signers = await checkpoint_signers(
         [LogKey(b"12345678", "ES256", spki, None)], ORIGIN, token, token, StandingClock()
     )
+    ((signer,),) = signers.kinds
     assert signer.verifier.signature_type == ECDSA
     assert signer.verifier.verify(HEAD.text(), await signer.sign(HEAD))
     assert not signer.verifier.verify(Checkpoint(ORIGIN, 4, bytes(32)).text(), await signer.sign(HEAD))
 
 
 async def test_the_key_in_software_is_sealed_and_marked() -> None:
-    """Its row says that no token holds it; the token unseals the seed, and what it signs bears the time."""
+    """Its row says which token seals it; that one unseals the seed, and what it signs bears the time."""
     token, clock = SoftToken("token"), StandingClock()
-    made = await make_cosigning_key(token)
-    assert (made.token, made.algorithm) == (SOFTWARE, "ML-DSA-44")
+    made = await make_cosigning_key(token, "token")
+    assert (made.token, made.algorithm) == ("token", "ML-DSA-44")
     assert made.public_key is not None
     assert made.key_id == hashlib.sha256(made.public_key).digest()[:8]
-    (signer,) = await checkpoint_signers(
+    signers = await checkpoint_signers(
         [LogKey(made.key_id, made.algorithm, made.public_key, made.sealed)], ORIGIN, token, token, clock
     )
+    ((signer,),) = signers.kinds
     signature = await signer.sign(HEAD)
     assert signer.verifier.signature_type == ML_DSA_44
     assert signer.verifier.verify(HEAD.text(), signature)
@@ -75,7 +77,7 @@ async def test_the_key_in_software_is_sealed_and_marked() -> None:
 async def test_a_sealed_seed_of_another_key_is_refused() -> None:
     """Else whoever changes the database would have the log sign with a key that no reader was told of."""
     token = SoftToken("token")
-    made, other = [await make_cosigning_key(token) for _ in range(2)]
+    made, other = [await make_cosigning_key(token, "token") for _ in range(2)]
     assert made.public_key is not None
     with pytest.raises(SetupError, match="another key"):
         await checkpoint_signers(

@@ -24,6 +24,7 @@ from idverify.ledger import (
 from idverify.ledger.audit import MAX_FINDINGS, RULES
 from idverify.ledger.chain import Link, examine, follow
 from idverify.ledger.entry import ENTRY_SIZE
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.merkle import leaf_hash
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.sequencer import genesis
@@ -442,7 +443,7 @@ def test_a_further_signature_that_is_wrong_is_found_and_one_that_is_not_there_is
     memory.append(3)
     asyncio.run(publishing(memory, SIGNER).publish_once())
     memory.append(3)
-    both = Publisher(memory, ORIGIN, [SIGNER, second], now=lambda: NOW, holder=HOLDER)
+    both = Publisher(memory, ORIGIN, LogSigners.each(SIGNER, second), now=lambda: NOW, holder=HOLDER)
     asyncio.run(both.publish_once())
 
     def rules() -> list[str]:

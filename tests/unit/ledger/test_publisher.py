@@ -16,6 +16,7 @@ from idverify.ledger import (
     open_checkpoint,
 )
 from idverify.ledger.errors import MalformedError
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.merkle import verify_inclusion
 from idverify.ledger.note import open_note
 from idverify.ledger.publisher import LEASE_SECONDS, Publisher
@@ -454,13 +455,13 @@ async def test_keys_bear_the_name_of_the_log() -> None:
     with pytest.raises(SignatureError, match=r"of log.example/1 alone, got other"):
         publishing(LedgerMemory(), SoftwareSigner(name="other"))
     with pytest.raises(SignatureError, match=r"of log.example/1 alone, got none"):
-        Publisher(LedgerMemory(), ORIGIN, [], now=lambda: NOW, holder=b"one")
+        Publisher(LedgerMemory(), ORIGIN, LogSigners.each(), now=lambda: NOW, holder=b"one")
 
 
 async def test_every_key_of_the_log_signs() -> None:
     """Two keys, two lines; where one of them does not verify, nothing is stored."""
     memory, one, two = log(3), SoftwareSigner(), SoftwareSigner(seed=b"2" * 32)
-    await Publisher(memory, ORIGIN, [one, two], now=lambda: NOW, holder=b"one").publish_once()
+    await Publisher(memory, ORIGIN, LogSigners.each(one, two), now=lambda: NOW, holder=b"one").publish_once()
     note = open_note(memory.notes[0][1], [one.verifier, two.verifier])
     assert len(note.verified) == 2
 

@@ -11,6 +11,7 @@ import pytest
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.entry import Draft, EntryType
 from idverify.ledger.identity import LogIdentity
+from idverify.ledger.log_signers import LogSigners
 from idverify.ledger.note import NoteVerifier
 from idverify.ledger.publisher import Publisher
 from idverify.ledger.sequencer import genesis
@@ -47,7 +48,7 @@ class Kept:
         """A checkpoint over all there is."""
         origin = self.identity.origin
         await Publisher(
-            self.memory, origin, [SoftwareSigner(name=origin)], now=lambda: NOW, holder=b"publisher"
+            self.memory, origin, LogSigners.each(SoftwareSigner(name=origin)), now=lambda: NOW, holder=b"publisher"
         ).publish_once()
 
 

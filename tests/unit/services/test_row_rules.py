@@ -300,7 +300,7 @@ SIGNING_KEYS_CHANGED: Final[tuple[tuple[str, ...], ...]] = (
     (
         ANOTHER_SIGNING_KEY,
         "of a role's signing keys on a token, all but the first were ordered",
-        "a role has one signing key in use on a token",
+        "a role has one signing key in use on a token, or the token is retired with all of them",
         "a signing key has an entry that took it into use",
     ),
     (

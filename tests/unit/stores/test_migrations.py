@@ -204,6 +204,26 @@ async def test_a_server_is_upgraded_once_whoever_comes_first(url: str, monkeypat
     assert rows(url, "SELECT status_list FROM status_entry") == [("l",)]
 
 
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_sealed_key_names_the_token_that_seals_it(
+    driver: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's key in software named none before tokens were several; a database without one is left as it is."""
+    with empty(driver, request) as made:
+        location = made or tmp_path / "idverify.sqlite"
+        with monkeypatch.context() as before:
+            before.setattr(schema, "REVISION", "0015")
+            upgrade(location)
+        row = """INSERT INTO signing_key (key_id, token, role, algorithm, state, created_at)
+            VALUES (:key_id, :token, :role, '', 'active', 1)"""
+        for token, role in (("online", "sealing"), ("second", "wrapping"), ("software", "cosigner")):
+            changed(location, row, {"key_id": token.encode(), "token": token, "role": role})
+        upgrade_existing(location)
+
+        found = set(rows(location, "SELECT role, token FROM signing_key"))
+        assert found == {("sealing", "online"), ("wrapping", "second"), ("cosigner", "online")}
+
+
 async def test_a_server_of_a_newer_version_is_refused(url: str) -> None:
     """One sentence says so, without the URL's password, and nothing is changed."""
     upgrade(url)

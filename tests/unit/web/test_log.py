@@ -223,7 +223,7 @@ async def test_the_token_signs_a_root_once(reader: Reader) -> None:
         signed.append(key_id)
         return await before(key_id, message)
 
-    receipt_key, _ = reader.served.office.keys.receipts
+    ((receipt_key, _),) = reader.served.office.keys.receipts
     await append(reader.served, 1)
     reader.served.token.sign = counted  # type: ignore[method-assign]
     try:
