@@ -25,6 +25,9 @@ from idverify.cli.ledger import fsck
 from idverify.cli.tokens import recover, retire
 from idverify.cli.trust import export
 from idverify.config import FILE_NAME, load
+from idverify.core import key_order
+from idverify.core.policy import Role
+from idverify.core.types.immigration_status import IMMIGRATION_STATUS
 from idverify.errors import SetupError
 from idverify.ledger.checkpoint import Checkpoint
 from idverify.ledger.cose_receipt import MEDIA_TYPE, Expected, verify_inclusion_receipt
@@ -36,6 +39,7 @@ from idverify.ledger.note import parse_vkey
 from idverify.ledger.policy import Policy, parse_policy
 from idverify.ledger.proof import TlogProof
 from idverify.ledger.receipt import Opening
+from idverify.services.invite import Invited
 from idverify.services.trust import offline_verifier
 from idverify.stores import queries
 from idverify.stores.open import open_store
@@ -45,6 +49,8 @@ from tests.simulators.service import DETAILS, Api, Deployment, client, deploy, s
 
 pytestmark = pytest.mark.softhsm
 
+SIGNER = IMMIGRATION_STATUS.key_role
+PROPOSALS = "/api/v1/administration/proposals"
 PASSPORT = {"type": "P", "number": "", "issuing_state": "UTO", "expiry": "2031-01-01"}
 
 
@@ -68,6 +74,31 @@ class Place:
         said = {"module": find_module(), "label": label, "serial": serial, "pin_file": pin, "softhsm_conf": conf}
         with (self.data / FILE_NAME).open("a") as settings:
             settings.write(f"\n{section}\n" + "".join(f'{name} = "{value}"\n' for name, value in said.items()))
+
+    async def add_token_with_inventory(self, label: str, section: str) -> Path:
+        """The same with an inventory; its file."""
+        await self.add_token(label, section)
+        return self.keep_inventory(label)
+
+    def keep_inventory(self, label: str) -> Path:
+        """Have a token's keys entered from now on; the inventory's file."""
+        settings, inventory = self.data / FILE_NAME, self.data / "tokens" / f"{label}.json"
+        named = f'label = "{label}"\n'
+        settings.write_text(settings.read_text().replace(named, f'{named}inventory = "{inventory}"\n'))
+        return inventory
+
+    async def keys(self, token: str, role: str) -> dict[str, bytes]:
+        """Ids of a role's keys on a token, by their state."""
+        rows = await self.fetched(queries.SIGNING_KEYS)
+        return {row["state"]: row["key_id"] for row in rows if (row["token"], row["role"]) == (token, role)}
+
+    async def order(self, token: str, role: str, reason: str) -> None:
+        """Two admins order another key in the place of a token's."""
+        await self.api.officers()
+        await self.api.enrol("abel", await self.deployment.invite(Invited(Role.ADMIN, "Abel Admin")))
+        action = key_order.action((await self.keys(token, role))["active"], role, reason).to_json()
+        waiting = await self.api.ok("POST", PROPOSALS, "admin", action)
+        await self.api.ok("POST", f"{PROPOSALS}/{waiting['proposal']}/approval", "abel", {})
 
     def recovery_key(self) -> list[Path]:
         """A recovery key of two shares of three, named in the settings; where the shares are."""
@@ -325,6 +356,64 @@ async def _handed_out(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     known = {log.verifier for log in story.policies[1].logs}
     lines.write_text("".join(f"{one}\n" for one in lines.read_text().split() if parse_vkey(one) in known))
     assert await asyncio.to_thread(fsck, place.data, f"@{lines}", json=True) == 1
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+async def test_inventories_of_further_tokens(place: Place) -> None:
+    """Each token signs which of its keys are in use: when it comes, when a key on it is replaced, and after a recovery.
+
+    An order waits while its token is away, and keeps nobody from starting; with an inventory of its own a token that is
+    away is left as it is.
+    """
+    shares, first = place.recovery_key(), place.keep_inventory(ONLINE)
+    second = await place.add_token_with_inventory("second", "[[further]]")
+    await place.up()
+    _entered(first, await place.fetched(queries.SIGNING_KEYS), ONLINE)
+    _entered(second, await place.fetched(queries.SIGNING_KEYS), "second")
+    async with place.served():
+        person, held = await place.someone("FIRST"), await holding(place.api)
+        await place.order("second", SIGNER, "precaution")
+    before = first.read_bytes()
+
+    there = place.data / "tokens" / "second" / "tokens"
+    there.rename(place.data / "away")
+    told = await place.up()
+    assert any(f"{SIGNER} waits: the token second is not there" in said for said in told)
+    assert any("The inventory of the token second is not brought up to date now" in said for said in told)
+    (place.data / "away").rename(there)
+
+    old = await place.keys("second", SIGNER)
+    assert any(f"Signing key replaced: {SIGNER}" in said for said in await place.up())
+    assert await place.up() == []
+    new = await place.keys("second", SIGNER)
+    assert (new["retiring"], len({*new.values(), *old.values()})) == (old["active"], 2)
+    assert (await place.keys(ONLINE, SIGNER)).keys() == {"active"}
+    assert first.read_bytes() == before, "of the other token nothing was entered"
+    _entered(second, await place.fetched(queries.SIGNING_KEYS), "second")
+    assert await asyncio.to_thread(retire, place.data, ONLINE, json=True) == 0
+    _entered(first, await place.fetched(queries.SIGNING_KEYS), ONLINE)
+    assert (await place.keys(ONLINE, SIGNER)).keys() == {"retiring"}, "one that is still there says so, too"
+    place.promote("second")
+    async with place.served():
+        fresh = await holding(place.api)
+        for one in (held, fresh):
+            assert await place.verdict(one) == "accept"
+
+    place.lose("second")
+    third = await place.add_token_with_inventory("third", "[[further]]")
+    assert await asyncio.to_thread(recover, place.data, shares[:2], json=True) == 0
+    _entered(third, await place.fetched(queries.SIGNING_KEYS), "third")
+    async with place.served():
+        assert await place.found("FIRST") == person
+        assert await place.name(person) == "ANNA"
+        for one in (held, fresh, await holding(place.api)):
+            assert await place.verdict(one) == "accept"
+
+
+def _entered(inventory: Path, keys: list[Any], token: str) -> None:
+    """Every key of the token stands in its inventory as the database has it."""
+    entries = {entry["id"]: entry["stage"] for entry in json.loads(inventory.read_text())["signed"]["keys"]}
+    assert entries == {row["key_id"].hex(): row["state"] for row in keys if row["token"] == token}
 
 
 def _proof(held: Holding) -> TlogProof:

@@ -29,7 +29,10 @@ FULL = replace(
 )
 
 
-@pytest.mark.parametrize("described", [PLAIN, FULL])
+SEVERAL = replace(FULL, further_receipt_keys=(replace(SoftwareRootSigner().key, kid=b"of another token"),))
+
+
+@pytest.mark.parametrize("described", [PLAIN, FULL, SEVERAL])
 def test_what_is_written_is_read(described: LogDescription) -> None:
     """Writing and reading are inverse, and the members are those of the documentation."""
     members = json.loads(described.encode())
@@ -46,6 +49,7 @@ def test_what_is_written_is_read(described: LogDescription) -> None:
         "previous",
         "closed",
         "receipt_key",
+        *(["further_receipt_keys"] if described is SEVERAL else []),
     ]
     assert members["maximum_merge_delay"] == 60
 
@@ -77,6 +81,9 @@ def changed(name: str, value: Any) -> bytes:
         ("closed", None),
         ("receipt_key", {}),
         ("receipt_key", "key"),
+        ("further_receipt_keys", []),
+        ("further_receipt_keys", None),
+        ("further_receipt_keys", [{}]),
         ("surplus", 1),
     ],
 )
