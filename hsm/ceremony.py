@@ -7,6 +7,8 @@ that hash is for a ledger, an archive, a notice board. Without a quorum the key 
 """
 
 import asyncio
+import secrets
+import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -103,6 +105,19 @@ async def _asked_of(book: Book, planned: Entry, quorum: int) -> Entry:
     if asked != planned:
         await book.write(book.now.having(asked))
     return asked
+
+
+def transcript_path(book: Book, entry: Entry) -> Path:
+    """A place beside the inventory: never that of a transcript whose ceremony was cut off after it was written."""
+    name = entry.label.replace("/", "-").replace(" ", "-")
+    return book.path.with_name(f"ceremony-{name}-{book.time}-{secrets.token_hex(2)}.json")
+
+
+def at_terminal(question: str) -> str:
+    """Ask whoever is at the terminal."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline()
 
 
 def shown(entry: Entry) -> str:

@@ -69,12 +69,12 @@ async def follow(
         if entry is None:
             entry = _followed(there.get(identity), identity, role, book.time)
             await require_pair(there[identity], book.hsm.sign)
-        _require_active(entry)
+        entry = _in_use(entry, role, book.time)
         entry = _certified(entry, certificate, book.time)
         fresh = fresh.having(entry) if identity in known else fresh.adding(entry)
     for key, role in software.items():
         entry = known.get(key.id) or await _in_software(book, role, key)
-        _require_active(entry)
+        entry = _in_use(entry, role, book.time)
         fresh = fresh.having(entry) if key.id in known else fresh.adding(entry)
     still = {*in_use, *(key.id for key in software)}
     for entry in book.now.entries:
@@ -90,12 +90,18 @@ async def follow(
         await book.write(fresh)
 
 
-def _require_active(entry: Entry) -> None:
+def _in_use(entry: Entry, role: str, at: int) -> Entry:
+    """Active: a key whose ceremony for the role is over becomes so as the register says; any other is so already."""
+    if entry.stage is Stage.ATTESTED and entry.role == role:
+        entry = entry.at(Stage.PUBLISHED, at)
+    if entry.stage is Stage.PUBLISHED and entry.role == role:
+        entry = entry.at(Stage.ACTIVE, at)
     if entry.stage is not Stage.ACTIVE:
         raise HsmPolicy(
             f"Expected {entry.label!r} to be active, as it is in use, got one that is {entry.stage} in the "
             "inventory. Find out which of the two was put back from a backup."
         )
+    return entry
 
 
 async def _in_software(book: Book, role: str, key: SealedKey) -> Entry:

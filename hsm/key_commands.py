@@ -1,8 +1,6 @@
 """What each command that looks after keys does: arguments in, (holds, report) out."""
 
 import asyncio
-import secrets
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,7 +10,7 @@ from typing import Any, Final
 
 from hsm import keeping
 from hsm.book import Book, opened, started
-from hsm.ceremony import Witnesses, check_transcript, confirmed_in, hold
+from hsm.ceremony import Witnesses, at_terminal, check_transcript, confirmed_in, hold, transcript_path
 from hsm.certify import certify, stamp
 from hsm.check import check
 from hsm.client import Hsm
@@ -99,9 +97,7 @@ async def rotate(arguments: Namespace) -> Outcome:
 
 
 async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | None) -> Outcome:
-    # never the name of a transcript whose ceremony was cut off after it was written
-    name = f"ceremony-{entry.label.replace('/', '-')}-{book.time}-{secrets.token_hex(2)}.json"
-    path = path or book.path.with_name(name)
+    path = path or transcript_path(book, entry)
     outcome = await hold(book, entry, witnesses, path, _ask)
     row = row_of(outcome.entry) | {"confirmed": list(outcome.confirmed)}
     if outcome.transcript is None:
@@ -167,7 +163,4 @@ def _witnesses(arguments: Namespace) -> Witnesses:
     return Witnesses(names, len(names) if arguments.quorum is None else arguments.quorum)
 
 
-def _ask(question: str) -> str:
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    return sys.stdin.readline()
+_ask = at_terminal

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, closing
-from dataclasses import replace
 from typing import Final
 
-from hsm import Algorithm, Hsm, HsmTokenMissing, HsmUnavailable
+from hsm import Hsm, HsmTokenMissing, HsmUnavailable
 from idverify.app.services import hold
-from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSigner, mapped, token_config
+from idverify.app.witnessed import Present, made_for
 from idverify.config import Config, Token
 from idverify.core.key_order import RETIRING, REVOKED, STATES
 from idverify.errors import LogHalted
@@ -30,10 +29,16 @@ _OF_THE_OLD: Final[Mapping[str, str]] = {
 
 
 async def carry_out_orders(
-    config: Config, store: Store, deployment: Deployment, clock: Clock, told: Callable[[str], None]
+    config: Config,
+    store: Store,
+    deployment: Deployment,
+    clock: Clock,
+    told: Callable[[str], None],
+    present: Present | None = None,
 ) -> None:
     """Replace every key whose replacement is ordered, if the root's token is there; ``told`` hears what was done.
 
+    Each new key is made before those who are ``present``, if anybody is.
     Raises ``SetupError`` if the data are served meanwhile: that process would sign on with the old keys.
     """
     orders = given_orders(config, await open_orders(store), told)
@@ -49,12 +54,13 @@ async def carry_out_orders(
             ceremony = KeyCeremony(store, deployment, await root_signer(root), clock, system_entropy)
             for order, token in await _with_tokens(config, store, orders, told):
                 try:
-                    hsm = await stack.enter_async_context(Hsm(token_config(token, writable=True)))
+                    made = await made_for(order, token, present, told)
                 except (HsmTokenMissing, HsmUnavailable):
                     _tell_waiting([order], f"the token {token.label} is not there. Bring it back, or retire it", told)
                     continue
-                (made,) = await keys_on(hsm, token.label, {order.label: Algorithm.ES256})
-                await ceremony.carry_out(order, replace(made, role=order.role))
+                if made is None:
+                    continue
+                await ceremony.carry_out(order, made)
                 told(f"Signing key replaced: {order.role} ({order.reason}). {_OF_THE_OLD[STATES[order.reason]]}")
     except LogHalted:
         _tell_waiting(await open_orders(store), "the ledger is halted. Have a new log opened", told)

@@ -25,6 +25,7 @@ from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
 from idverify.app.tokens import HsmSealer, at_start, token_config
 from idverify.app.ways_to_tokens import open_tokens, require_not_retired
+from idverify.app.witnessed import Present
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
 from idverify.errors import LogHalted, SetupError
 from idverify.ports import Clock, SystemClock, system_entropy
@@ -96,10 +97,12 @@ class Wishes:
         return self.database.url or data / DATABASE
 
 
-async def provision(data: Path, wishes: Wishes, told: Callable[[str], None] = lambda _: None) -> Config:
+async def provision(
+    data: Path, wishes: Wishes, told: Callable[[str], None] = lambda _: None, present: Present | None = None
+) -> Config:
     """The settings of a data directory that is ready to serve; made now if it is not there yet.
 
-    ``told`` hears of signing keys that were replaced, and of those that wait for it.
+    ``told`` hears of signing keys that were replaced, and of those that wait for it; ``present`` see the new ones made.
     """
     require_public_url(wishes.public_url)
     make_private(data)
@@ -111,7 +114,7 @@ async def provision(data: Path, wishes: Wishes, told: Callable[[str], None] = la
         _write_settings(data, wishes, tokens[ONLINE], tokens[ROOT])
     config = load(data)
     upgrade_existing(config.location)
-    await _establish(config, told)
+    await _establish(config, told, present)
     return config
 
 
@@ -222,7 +225,7 @@ def _toml(value: object) -> str:
             return f'"{escaped}"'
 
 
-async def _establish(config: Config, told: Callable[[str], None]) -> None:
+async def _establish(config: Config, told: Callable[[str], None], present: Present | None) -> None:
     """Keys on both tokens, then everything that stands on them. The root's token is closed again at once."""
     clock = SystemClock()
     async with open_store(config.location, clock) as store:
@@ -234,7 +237,7 @@ async def _establish(config: Config, told: Callable[[str], None]) -> None:
             else:
                 await _first_keys(config, store, clock)
             await _further_keys(config, store, clock, told)
-            await carry_out_orders(config, store, await load_deployment(store), clock, told)
+            await carry_out_orders(config, store, await load_deployment(store), clock, told, present)
             await enter_keys(config, store, told)
             await wrap_for_all(config, store, told)
         except HsmError as error:

@@ -95,14 +95,19 @@ def up(
     country: Annotated[
         str | None, typer.Option(envvar="IDVERIFY_IDENTITY__COUNTRY", help="First run: ISO 3166-1 alpha-2, such as UT.")
     ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="Who sees a key made that takes another's place. May be repeated.")
+    ] = None,
+    quorum: Annotated[int | None, typer.Option(help="How many of the witnesses must confirm (default: all).")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the set-up plan.")] = False,
 ) -> int:
     """Set up what is missing (tokens, keys, database; of a demo synthetic people) and serve."""
+    from idverify.app.witnessed import present
     from idverify.cli.up import Founding, Listening, run
 
     del yes  # the set-up before this command has read it
     listening = Listening(port, host, public_url, tls_certificate, tls_key, behind_proxy)
-    return run(data, listening, Founding(demo, name, country, database_url))
+    return run(data, listening, Founding(demo, name, country, database_url), present(witness or [], quorum))
 
 
 @app.command()
@@ -485,6 +490,18 @@ def ledger_fsck(
     from idverify.cli.auditing.trust import Trust
 
     return fsck_published(source, Trust(vkey or [], policy, first_use), state, json=json)
+
+
+@ledger.command("transcript")
+def ledger_transcript(
+    file: Annotated[Path, typer.Argument(help="The transcript of a key's ceremony.")],
+    data: Data = DATA,
+    json: Json = False,
+) -> int:
+    """Which entry names the transcript of a key's ceremony, as it stands in this file: 0 it is that key's, 1 none."""
+    from idverify.cli.transcript import run
+
+    return run(data, file, json=json)
 
 
 @ledger.command("follow")

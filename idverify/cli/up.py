@@ -20,6 +20,7 @@ from idverify.app.provision import Wishes, provision
 from idverify.app.same_deployment import another_kind
 from idverify.app.serve import listener_tls, serve
 from idverify.app.services import hold, open_doors, open_office, running
+from idverify.app.witnessed import Present
 from idverify.cli.output import WrongUsage, say
 from idverify.cli.up_says import ToTell, say_plan, tell, tell_halted, tell_serving
 from idverify.config import FILE_NAME, Config, Database, Service, load
@@ -59,8 +60,8 @@ class Founding:
     database_url: str | None = None
 
 
-def run(data: Path, listening: Listening, founding: Founding) -> int:
-    """Set up and serve until told to stop."""
+def run(data: Path, listening: Listening, founding: Founding, present: Present | None = None) -> int:
+    """Set up and serve until told to stop; ``present`` see each key made that takes another's place."""
     data = data.resolve()
     os.umask(0o077)
     wishes, is_new = _wishes(listening, founding), not (data / FILE_NAME).exists()
@@ -69,7 +70,7 @@ def run(data: Path, listening: Listening, founding: Founding) -> int:
         _require_named(founding)
         require_free(listening.host or Service().host, wishes.port)
     say_plan(data, is_new=is_new, demo=wishes.demo)
-    config = asyncio.run(_ready(data, wishes, listening, founding))
+    config = asyncio.run(_ready(data, wishes, listening, founding, present))
     log_to(config.data / LOG_FILE)
     to_tell = asyncio.run(_prepared(config))
     asyncio.run(serve(config, lambda: tell(config, to_tell, LOG_FILE), lambda reason: tell_halted(config, reason)))
@@ -86,8 +87,10 @@ def serve_only(data: Path) -> int:
     return 0
 
 
-async def _ready(data: Path, wishes: Wishes, listening: Listening, founding: Founding) -> Config:
-    config = await provision(data, wishes, say)
+async def _ready(
+    data: Path, wishes: Wishes, listening: Listening, founding: Founding, present: Present | None
+) -> Config:
+    config = await provision(data, wishes, say, present)
     _require_same_founding(config, founding)
     _require_same_address(config, listening)
     return config.model_copy(update={"service": _service(config.service, listening)})

@@ -71,7 +71,8 @@ CERTIFIED_ROLES: Final = {
 class TokenKey:
     """A key on a token: ``public_key`` is DER SPKI, ``None`` for a secret key.
 
-    ``sealed`` is set for a key in software: its seed, wrapped by the token's sealing key.
+    ``sealed`` is set for a key in software: its seed, wrapped by the token's sealing key. ``transcript`` is the SHA-256
+    of its ceremony's, where witnesses saw it made.
     """
 
     role: str
@@ -80,6 +81,7 @@ class TokenKey:
     algorithm: str
     public_key: bytes | None
     sealed: bytes | None = None
+    transcript: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,5 +298,6 @@ def key_row(key: TokenKey, certificate: bytes | None, now: int) -> dict[str, obj
 def key_entry(key: TokenKey, certificate: bytes | None, entropy: Entropy) -> Recorded:
     """The ledger's entry of a key that is in use from now on."""
     recorded = certificate or key.public_key or key.key_id
-    record = Record(SIGNING_KEY_TAKEN, hashlib.sha256(recorded).digest(), key.key_id)
+    digest = hashlib.sha256(recorded).digest()
+    record = Record(SIGNING_KEY_TAKEN, digest, key.key_id, decision=key.transcript)
     return about_ourselves(record, entropy(16), entropy)

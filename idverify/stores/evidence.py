@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from idverify.auth.step_up import Confirmation, verify_evidence
 from idverify.core import erasure
 from idverify.core.action import canonical_json
 from idverify.errors import IdverifyError
-from idverify.ledger.commitment import SALT_SIZE, opens
+from idverify.ledger.commitment import SALT_SIZE, Record, opens
+from idverify.ledger.entry import Entry
 from idverify.ledger.sequencer import decode_bundle
 from idverify.stores.standing import record_in
 
@@ -33,6 +35,9 @@ _OPENINGS: Final = """
     AND r.ledger_index >= b.first_index AND r.ledger_index < b.first_index + b.count
     WHERE r.person_id IS NULL AND length(r.opening) > 0
     ORDER BY b.shard, b.first_index"""
+_OPENED: Final = _OPENINGS.replace("r.ledger_index, r.type", "r.shard, r.ledger_index, r.type").replace(
+    "length(r.opening) > 0", "r.type = :type"
+)
 _ERASURES: Final = """
     SELECT shard, ledger_index, opening FROM ledger_record WHERE type = 'erasure' ORDER BY shard, ledger_index"""
 # The first confirmation of an erasure by its handle, the last by its place right behind.
@@ -81,6 +86,24 @@ def opening_findings(rows: Rows) -> Findings:
         record, digest = record_in(row["opening"]), entries[row["position"]][DIGEST]
         if record is None or record.type != row["type"] or not opens(row["opening"][:SALT_SIZE], record, digest):
             yield row["ledger_index"], "an opening that is kept unsealed opens its entry"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An entry, by shard and index, with its time in Unix seconds, and what it records."""
+
+    shard: int
+    index: int
+    time: int
+    record: Record
+
+
+def opened_entries(rows: Rows, kind: str) -> Iterator[Opened]:
+    """Those of a type about ourselves that open as their rows say; any other is ``opening_findings``' to tell of."""
+    for row in rows(_OPENED, {"type": kind}):
+        record, entry = record_in(row["opening"]), decode_bundle(row["entries"])[row["position"]]
+        if record is not None and record.type == kind and opens(row["opening"][:SALT_SIZE], record, entry[DIGEST]):
+            yield Opened(row["shard"], row["ledger_index"], Entry.decode(entry).time, record)
 
 
 def _erasures(rows: Rows) -> Findings:

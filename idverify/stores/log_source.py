@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, Self
 
 from idverify.ledger.sequencer import decode_bundle
 from idverify.stores.connection import NOTHING, Row
-from idverify.stores.evidence import evidence_findings
+from idverify.stores.evidence import Opened, evidence_findings, opened_entries
 from idverify.stores.key_order_proof import order_findings
 from idverify.stores.published_rows import Believed, published_findings
 from idverify.stores.rights import rights_findings
@@ -96,6 +96,10 @@ class StoredLog:
     def signing_keys(self) -> list[Row]:
         """The rows of ``signing_key``: which keys the database names."""
         return list(self._snapshot.rows("SELECT * FROM signing_key"))
+
+    def entries_of(self, kind: str) -> Iterator[Opened]:
+        """Every entry of a type about ourselves, of any shard, that its opening opens."""
+        yield from opened_entries(self._snapshot.rows, kind)
 
     def close(self) -> None:
         """Let go of the database."""

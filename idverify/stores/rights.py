@@ -37,6 +37,7 @@ _ISSUER_CHANGES: Final = """
     FROM issuer_change c LEFT JOIN authorisation a ON a.id = c.approval_id ORDER BY c.version"""
 _OF_TYPE: Final = "SELECT ledger_index, opening FROM ledger_record WHERE type = :type ORDER BY shard, ledger_index"
 _WAITING: Final = "SELECT 0 AS ledger_index, opening FROM ledger_waiting WHERE type = :type ORDER BY position"
+_SHA256_SIZE: Final = 32
 _NUMBER: Final = re.compile(security_act.METADATA_NUMBER + "([0-9]{1,18})")
 
 
@@ -199,6 +200,15 @@ def _signing_keys(rows: Rows) -> Findings:
         if (key in replaced) is (row["state"] == key_order.ACTIVE):
             yield replaced.get(key, 0), "a signing key is out of use when the ledger says so, and only then"
     yield from certificate_findings(rows)
+    transcripts = [
+        (index, record.decision)
+        for index, record in _records(rows, security_act.SIGNING_KEY_TAKEN)
+        if record.decision is not None
+    ]
+    several = Counter(transcript for _, transcript in transcripts)
+    for index, transcript in transcripts:
+        if several[transcript] > 1 or len(transcript) != _SHA256_SIZE:
+            yield index, "the entry of a key names the transcript of its own ceremony"
     given = _objects(rows, security_act.SIGNING_KEY_ORDERED)
     for row in rows(_KEY_ORDERS):
         if security_act.object_digest(security_act.SIGNING_KEY_ORDERED, row) not in given:

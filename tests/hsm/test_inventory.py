@@ -351,6 +351,25 @@ async def test_another_register_is_followed(own_token: Prepared) -> None:
         assert len(book.now.entries) == 2
 
 
+@pytest.mark.parametrize("stage", [Stage.GENERATED, Stage.ATTESTED, Stage.PUBLISHED])
+async def test_a_key_whose_ceremony_is_over_follows_into_use(own_token: Prepared, stage: Stage) -> None:
+    """For the role that it was made for; one whose ceremony is not over, or was for another role, is not in use."""
+    await adopted(own_token)
+    async with opened(own_token.config, path_of(own_token)) as book:
+        entry = await brought_to(book, stage)
+        assert entry.id is not None
+        in_use = {one.id: (one.role, one.certificate) for one in book.now.entries if one.id is not None}
+        with pytest.raises(HsmPolicy, match="to be active"):
+            await keeping.follow(book, in_use | {entry.id: ("others", None)})
+        if stage is Stage.GENERATED:
+            with pytest.raises(HsmPolicy, match="to be active"):
+                await keeping.follow(book, in_use)
+            return
+        await keeping.follow(book, in_use)
+        assert book.now.entry(entry.label).stage is Stage.ACTIVE
+        assert {Stage.ATTESTED, Stage.PUBLISHED, Stage.ACTIVE} <= book.now.entry(entry.label).dates.keys()
+
+
 async def test_a_key_in_software_is_entered_as_such(own_token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
     """Once the token opened it; it signs under the inventory, is listed as software, and retires with its role."""
     wrapping = own_token.id(Algorithm.A256KWP)

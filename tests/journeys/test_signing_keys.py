@@ -8,17 +8,21 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hsm import Hsm, HsmKeyRefused, HsmModuleMissing
+from hsm.ceremony import Witnesses
 from hsm.softhsm import find_module
 from idverify.app import provision as provision_module
 from idverify.app.provision import ROOT, Wishes, provision
 from idverify.app.tokens import HsmSigner, token_config
+from idverify.app.witnessed import Present
 from idverify.cli.ledger import fsck
+from idverify.cli.transcript import run as named
 from idverify.config import FILE_NAME, load
 from idverify.core import key_order
 from idverify.core.policy import Role
@@ -65,10 +69,11 @@ class Place:
         waiting = await self.api.ok("POST", PROPOSALS, "admin", action)
         await self.api.ok("POST", f"{PROPOSALS}/{waiting['proposal']}/approval", "abel", {})
 
-    async def up(self) -> list[str]:
-        """What ``idverify up`` does before it serves; what it says."""
+    async def up(self, present: Present | None = None) -> list[str]:
+        """What ``idverify up`` does before it serves, before these witnesses; what it says."""
         told: list[str] = []
-        await provision(self.deployment.data, Wishes(self.deployment.url, self.deployment.port), told.append)
+        wishes = Wishes(self.deployment.url, self.deployment.port)
+        await provision(self.deployment.data, wishes, told.append, present)
         return told
 
     async def verdict(self, held: Holding) -> tuple[str, str]:
@@ -203,6 +208,46 @@ async def test_the_inventory_follows(one_place: Place, monkeypatch: pytest.Monke
     assert [
         (entry["role"], entry["algorithm"], entry["id"], entry["stage"]) for entry in entries if entry["sealed"]
     ] == [(CHECKPOINT_COSIGNER, "ML-DSA-44", cosigner["key_id"].hex(), "active")]
+    with serving(one_place.deployment):
+        assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
+
+
+def read_aloud(question: str) -> str:
+    """A witness who looks: the end of what is shown."""
+    return question.partition(":")[2].split("\n")[0].split()[-1]
+
+
+@pytest.mark.softhsm
+async def test_witnesses_see_the_key_made(one_place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a quorum the order waits; with one the ledger's entry names the transcript, whenever it was cut off."""
+    data = one_place.deployment.data
+    settings, inventory = data / FILE_NAME, data / "tokens" / "inventory.json"
+    with serving(one_place.deployment):
+        await one_place.ordered(SIGNER, "precaution")
+    witnesses = Witnesses(("Ada Byron", "Bob Clarke"), 2)
+    with pytest.raises(SetupError, match="keeps none"):
+        await one_place.up(Present(witnesses, read_aloud))
+    settings.write_text(settings.read_text().replace("[online]", f'[online]\ninventory = "{inventory}"'))
+
+    assert "0 confirmed, and 2 must" in " ".join(await one_place.up(Present(witnesses, lambda _: "")))
+    assert "waits for the end of its key's ceremony" in " ".join(await one_place.up())
+    assert await one_place.orders() == [SIGNER]
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyCeremony, "carry_out", _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            await one_place.up(Present(witnesses, read_aloud))
+    assert await one_place.orders() == [SIGNER]
+    await one_place.up()
+
+    assert await one_place.orders() == []
+    key = (await one_place.keys(SIGNER))["active"]["key_id"]
+    (entry,) = [one for one in json.loads(inventory.read_text())["signed"]["keys"] if one["id"] == key.hex()]
+    (transcript,) = inventory.parent.glob("ceremony-*.json")
+    assert (entry["stage"], entry["transcript"]) == ("active", sha256(transcript.read_bytes()).hexdigest())
+    altered = tmp_path / "altered"
+    altered.write_text(transcript.read_text().replace("Bob", "Eve"))
+    assert await asyncio.to_thread(named, data, transcript, json=True) == 0
+    assert await asyncio.to_thread(named, data, altered, json=False) == 1
     with serving(one_place.deployment):
         assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,25 @@ async def test_an_order_is_carried_out(served: SoftwareOffice, reason: Replaceme
     revoked = {serial for _, serial in (await load_trust(served.office.store, served.office.doors)).revoked_serials}
     serial = cryptography_x509.load_der_x509_certificate(old["certificate"]).serial_number
     assert revoked == ({serial} if compromised else set())
+
+
+async def test_the_entry_names_the_transcript_of_the_ceremony(tmp_path: Path, location: Location) -> None:
+    """The auditor finds it on the ledger, for that key; one transcript for two keys is no ceremony of either."""
+    rule, transcript = "the entry of a key names the transcript of its own ceremony", b"\1" * 32
+    async with software_office(tmp_path, location) as served:
+        await _admins(served)
+        for role in (SIGNER, STATUS_SIGNER):
+            assert rule not in _found(location)
+            fresh = replace(served.token.generate(role), transcript=transcript)
+            await served.ceremony().carry_out(await _ordered(served, role), fresh)
+            with closing(open_log(location)) as log:
+                *_, newest = [one for one in log.entries_of("key.active") if one.record.decision is not None]
+            assert (newest.record.kid, newest.record.decision) == (fresh.key_id, transcript)
+
+        assert rule in _found(location)
+        changed(location, "UPDATE ledger_record SET opening = handle WHERE type = 'key.active'")
+        with closing(open_log(location)) as log:
+            assert list(log.entries_of("key.active")) == []
 
 
 async def test_an_order_is_carried_out_once(served: SoftwareOffice) -> None:
