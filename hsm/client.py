@@ -15,7 +15,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -28,11 +28,13 @@ from hsm.errors import (
     HsmError,
     HsmInventoryRefused,
     HsmKeyRefused,
+    HsmPinRefused,
     HsmPolicy,
     HsmUnavailable,
+    for_another,
 )
 from hsm.frames import Op, join_pair, split_pair
-from hsm.health import BreakerState, HsmHealth, HsmState, Latencies
+from hsm.health import HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
 from hsm.pool import Pool
 from hsm.rules import KeyRules, rules_of
@@ -67,14 +69,24 @@ class Hsm:
     """One token. Use it as an async context manager; it may be shared by any number of tasks of one loop."""
 
     def __init__(
-        self, token: TokenConfig, *, clock: Callable[[], float] = time.time, program: str | None = None
+        self,
+        token: TokenConfig,
+        *,
+        admit: Callable[[Self], Awaitable[None]] | None = None,
+        clock: Callable[[], float] = time.time,
+        program: str | None = None,
     ) -> None:
-        """`program` runs as the signer process in place of `hsm.worker`: benchmarks have one of their own."""
+        """`admit` looks at the token once it is open, and raises an `HsmError` where it is not the right one.
+
+        `program` runs as the signer process in place of `hsm.worker`: benchmarks have one of their own.
+        """
+        self._admit = admit
         self._token = token
         self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
         self._program = program
         self._rules: KeyRules | None = None
         self._unread: str | None = None  # why the inventory that is there now was not taken
+        self._unopened: HsmError | None = None  # why it is not open, where somebody tried
         self._following: asyncio.Task[None] | None = None
         self._latencies = Latencies()
         self._pool: Pool | None = None
@@ -83,14 +95,18 @@ class Hsm:
 
     async def __aenter__(self) -> Self:
         """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
-        self._rules = None
+        self._rules = self._unopened = None
         self._pool = Pool(self._token.queue_limit, self._token.hang_after, self._token.generate_within)
         self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._program)
         try:
             await self._supervisor.start()
             await self.read_inventory()
-        except BaseException:
+            if self._admit is not None:
+                await self._admit(self)
+        except BaseException as error:
             await self._supervisor.stop()
+            self._pool = self._supervisor = None
+            self._unopened = error if isinstance(error, HsmError) else None
             raise
         if self._token.inventory is not None:
             self._following = asyncio.create_task(self._follow(self._token.inventory))
@@ -123,9 +139,7 @@ class Hsm:
 
     def _unguarded(self, op: Op, key: bytes, body: bytes) -> asyncio.Future[bytes]:
         """What reading the inventory takes, before there are rules and whatever they say."""
-        if self._pool is None:
-            raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
-        return self._pool.submit(op, key, body, DEFAULT_TIMEOUT, Priority.HIGH)
+        return self._opened().submit(op, key, body, DEFAULT_TIMEOUT, Priority.HIGH)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -306,21 +320,23 @@ class Hsm:
     def health(self) -> HsmHealth:
         """How the token is doing now; never raises and asks the token nothing."""
         pool, supervisor = self._pool, self._supervisor
+        if pool is None or supervisor is None:
+            return HsmHealth.of_none(self.state, self._token.sessions, self._unopened)
         return HsmHealth(
             state=self.state,
-            workers=pool.workers if pool else (),
-            pending=self.pending,
-            restarts=supervisor.restarts if supervisor else 0,
+            workers=pool.workers,
+            pending=pool.pending,
+            restarts=supervisor.restarts,
             p50=self._latencies.percentile(0.50),
             p99=self._latencies.percentile(0.99),
-            last_error=pool.last_error if pool else None,
-            sessions=supervisor.sessions if supervisor else self._token.sessions,
-            pin_count_low=supervisor.pin_count_low if supervisor else False,
-            reason=(supervisor.reason if supervisor else None) or self._unread,
-            refused=supervisor is not None and supervisor.refused is not None,
-            breaker=supervisor.breaker.state if supervisor else BreakerState.CLOSED,
-            probe_key=supervisor.probe_key if supervisor else None,
-            since_probe=supervisor.since_probe if supervisor else None,
+            last_error=pool.last_error,
+            sessions=supervisor.sessions,
+            pin_count_low=supervisor.pin_count_low,
+            reason=supervisor.reason or self._unread,
+            refused=supervisor.refused is not None,
+            breaker=supervisor.breaker.state,
+            probe_key=supervisor.probe_key,
+            since_probe=supervisor.since_probe,
             certificates=self._rules.alarms(self._clock()) if self._rules else (),
         )
 
@@ -333,7 +349,9 @@ class Hsm:
     def state(self) -> HsmState:
         """What the next request can expect; costs next to nothing, unlike `health`."""
         if self._pool is None or self._supervisor is None:
-            return HsmState.CLOSED
+            if self._unopened is None:
+                return HsmState.CLOSED
+            return HsmState.REFUSED if isinstance(self._unopened, HsmPinRefused) else HsmState.DOWN
         if self._is_unread:
             return HsmState.DOWN
         if self._pool.workers:
@@ -354,8 +372,7 @@ class Hsm:
     def _submit(
         self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority = Priority.NORMAL
     ) -> asyncio.Future[bytes]:
-        if self._pool is None:
-            raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
+        pool = self._opened()
         if self._is_unread:
             raise HsmUnavailable("Expected a token whose inventory was read, got one that is opening. Try again.")
         if len(key) > KEY_ID_MAX:
@@ -365,7 +382,15 @@ class Hsm:
         # the two have been held against the rules with more than the key
         if self._rules is not None and op not in {Op.SIGN, Op.SIGN_SEALED}:
             self._require(op, key)
-        return self._pool.submit(op, key, body, timeout, priority)
+        return pool.submit(op, key, body, timeout, priority)
+
+    def _opened(self) -> Pool:
+        """Its requests. Raises why it could not be opened, or that nobody tried."""
+        if self._pool is not None:
+            return self._pool
+        if self._unopened is not None:
+            raise for_another(self._unopened)
+        raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
 
 
 def _sight(path: Path) -> tuple[int, int, int] | None:

@@ -89,3 +89,8 @@ class HsmSharesRefused(HsmError):
 
 class HsmOutcomeUnknown(HsmError):
     """The signer process ended, or the deadline passed, with a `generate` under way."""
+
+
+def for_another(error: HsmError) -> HsmError:
+    """The same error for another caller: one exception object raised twice would grow its traceback for ever."""
+    return type(error)(str(error))

@@ -3,7 +3,9 @@
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
+from hsm.errors import HsmError, HsmPinRefused
 from hsm.rules import CertificateAlarm
 
 _RECENT = 2048  # latencies kept: a few tenths of a second at full load, hours when idle
@@ -52,6 +54,23 @@ class HsmHealth:
     probe_key: bytes | None = None
     since_probe: float | None = None
     certificates: tuple[CertificateAlarm, ...] = ()  # of keys in use, that end within 30, 7 or 1 days or have ended
+
+    @classmethod
+    def of_none(cls, state: HsmState, sessions: int, error: HsmError | None) -> Self:
+        """Of a token that is not open, with why where somebody tried."""
+        return cls(
+            state,
+            (),
+            0,
+            0,
+            None,
+            None,
+            last_error=None if error is None else type(error).__name__,
+            sessions=sessions,
+            pin_count_low=False,
+            reason=None if error is None else str(error),
+            refused=isinstance(error, HsmPinRefused),
+        )
 
 
 class Latencies:

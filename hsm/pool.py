@@ -22,7 +22,7 @@ import math
 from collections.abc import Iterable
 
 from hsm.admission import Admission, Priority
-from hsm.errors import HsmBusy, HsmError, HsmTimeout, HsmUnavailable
+from hsm.errors import HsmBusy, HsmError, HsmTimeout, HsmUnavailable, for_another
 from hsm.frames import Op, Status, encode
 from hsm.link import ERRORS, Link
 from hsm.requests import Request
@@ -71,7 +71,7 @@ class Pool:
     def submit(self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority) -> asyncio.Future[bytes]:
         """Admit one request; the future gives the answer's body or raises from the tree in `hsm.errors`."""
         if self._down is not None:
-            raise _again(self._down)
+            raise for_another(self._down)
         if not self._admission.enter(priority):
             raise self._busy(priority)
         self._last_id = identity = self._last_id + 1
@@ -107,7 +107,7 @@ class Pool:
             return
         self._down = error
         for request in self._admission.drain():
-            self._cut_off(request, _again(error))
+            self._cut_off(request, for_another(error))
 
     def close(self) -> None:
         """Fail everything pending; nothing is admitted any more."""
@@ -218,7 +218,7 @@ class Pool:
             elif not request.may_repeat():
                 self._cut_off(request, cause)
             elif self._down is not None:
-                self._cut_off(request, _again(self._down))
+                self._cut_off(request, for_another(self._down))
             else:
                 again.append(request)
                 self._check_no_later_than(request.deadline)
@@ -269,8 +269,3 @@ class Pool:
             else:
                 nearest = min(nearest, request.deadline)
         return nearest
-
-
-def _again(error: HsmError) -> HsmError:
-    """The same error for another caller: one exception object raised twice would grow its traceback for ever."""
-    return type(error)(str(error))

@@ -29,15 +29,14 @@ from hsm.errors import (
 from hsm.frames import Op
 from hsm.health import Latencies
 from hsm.link import Link, connect
-from hsm.pins import Sight, as_children_see_it, look_at
+from hsm.pin_watch import PinWatch
+from hsm.pins import as_children_see_it, look_at
 from hsm.pool import Pool
 from hsm.process import WORKER
-from hsm.refusals import note_beside
 from hsm.requests import LOSSES_MAX
 
 _START_LIMIT = 30.0  # seconds to load the module and log in: a network token may have to be found first
 _RACE_PAUSES = (0.05, 0.15, 0.4)  # seconds before repeating a start that may have met another login
-_OPERATOR_EVERY = 0.5  # seconds between two looks at whether an operator has acted on a refused PIN
 _SHORT_LIVED = (
     "Expected a signer process to last, got several in turn that ended before their first answer. "
     "See standard error for why, and check the token's device."
@@ -57,8 +56,7 @@ class Supervisor:
         self._one_login = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._alive: set[Link] = set()  # every process started and not yet seen to be gone
-        self._note = note_beside(token.pin_file, token.label, token.serial)
-        self._seen: tuple[Sight | None, bool] | None = None  # PIN file and note as they were at the last attempt
+        self._pin = PinWatch(token)
         self._uncertain = False  # the last attempt ended without a word about the PIN
         self._loop = asyncio.get_running_loop()
         self._probed_at: float | None = None
@@ -122,7 +120,9 @@ class Supervisor:
     async def _replace(self) -> Link:
         while True:
             async with self._one_login:
-                await self._operator()
+                if self.refused is not None:
+                    await self._pin.acted()
+                    self.refused = None
                 await self.breaker.half_open()
                 try:
                     return await self._log_in()
@@ -138,21 +138,6 @@ class Supervisor:
         self.breaker.failed()
         if down:
             self._pool.down(error if isinstance(error, _OF_THE_TOKEN) else HsmUnavailable(str(error)))
-
-    async def _operator(self) -> None:
-        """After a refusal, wait until there is another PIN file, or the note of the refusal has gone."""
-        while self.refused is not None:
-            if self._sight() != self._seen:
-                self.refused = None
-                return
-            await asyncio.sleep(_OPERATOR_EVERY)
-
-    def _sight(self) -> tuple[Sight | None, bool]:
-        try:
-            pin_file = look_at(self._token.pin_file)
-        except HsmPinMissing:
-            pin_file = None
-        return pin_file, self._note.exists()
 
     async def _start_worker(self) -> Link:
         async with self._one_login:
@@ -181,14 +166,13 @@ class Supervisor:
 
     async def _configure(self, link: Link) -> None:
         try:
-            greeting = json.loads(await link.ask(Op.CONFIGURE, self._configuration(), _START_LIMIT))
+            with self._pin.trying():
+                greeting = json.loads(await link.ask(Op.CONFIGURE, self._configuration(), _START_LIMIT))
         except HsmError as error:
             self._uncertain = isinstance(error, HsmTimeout) or link.lost.is_set()
             if self._uncertain:
                 self.sessions = 1  # it may be the module that crashed or hung when several threads put it to the test
             raise
-        finally:
-            self._seen = self._sight()
         self._uncertain = False
         self.pin_count_low, self.sessions = greeting["pin_count_low"], greeting["sessions"]
         link.proven = False  # logging in proves nothing: it succeeds on a token whose keys have gone
@@ -216,7 +200,7 @@ class Supervisor:
             "label": token.label,
             "serial": token.serial,
             "pin_file": as_children_see_it(token.pin_file),
-            "refusals": str(self._note),
+            "refusals": str(self._pin.note),
             "uncertain": self._uncertain,
             "writable": token.writable,
             "sessions": self.sessions,

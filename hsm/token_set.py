@@ -4,12 +4,13 @@
         signature = await tokens["first"].sign(key, message)
 
 A token that cannot be opened at the start is tried again in the background until it can, so that a service comes up
-while one of its tokens is away. A refused PIN is never tried again.
+while one of its tokens is away. A PIN that was refused is tried again once an operator has acted (`hsm.pin_watch`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,7 @@ from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import HsmError, HsmPinRefused, HsmPolicy
 from hsm.health import HsmHealth, HsmState
+from hsm.pin_watch import PinWatch
 
 _AGAIN_FIRST, _AGAIN_LAST = 1.0, 30.0  # seconds between attempts to open a token that was away at the start
 
@@ -31,8 +33,8 @@ class TokenSet(Mapping[str, Hsm]):
         """`admit` looks at each token once it is open, and raises an `HsmError` for one that is not the right one."""
         if not tokens:
             raise HsmPolicy("Expected at least one token, got none. Configure one.")
-        self._tokens = {name: Hsm(config) for name, config in tokens.items()}
-        self._admit = admit
+        self._tokens = {name: Hsm(config, admit=admit and partial(admit, name)) for name, config in tokens.items()}
+        self._pins = {name: PinWatch(config) for name, config in tokens.items()}
         self._away: dict[str, HsmError] = {}
         self._stack = AsyncExitStack()
         self._openers: list[asyncio.Task[None]] = []
@@ -76,16 +78,13 @@ class TokenSet(Mapping[str, Hsm]):
         return dict(self._away)
 
     def health(self) -> dict[str, HsmHealth]:
-        """How each token is doing, by name; one that was never opened is `down`."""
+        """How each token is doing, by name; one that was never opened is `down` or `refused`, with the reason."""
         return {name: hsm.health() for name, hsm in self._tokens.items()}
 
     async def _open(self, name: str) -> None:
         try:
-            async with AsyncExitStack() as opening:
-                hsm = await opening.enter_async_context(self._tokens[name])
-                if self._admit is not None:
-                    await self._admit(name, hsm)
-                self._stack.push_async_exit(opening.pop_all())
+            with self._pins[name].trying():
+                await self._stack.enter_async_context(self._tokens[name])
         except HsmError as error:
             self._away[name] = error
         else:
@@ -93,10 +92,13 @@ class TokenSet(Mapping[str, Hsm]):
 
     async def _open_later(self, name: str) -> None:
         pause = _AGAIN_FIRST
-        while name in self._away and not isinstance(self._away[name], HsmPinRefused):
-            await asyncio.sleep(pause)
+        while name in self._away:
+            if isinstance(self._away[name], HsmPinRefused):
+                await self._pins[name].acted()
+            else:
+                await asyncio.sleep(pause)
+                pause = min(_AGAIN_LAST, 2 * pause)
             await self._open(name)
-            pause = min(_AGAIN_LAST, 2 * pause)
 
 
 SERVING = frozenset({HsmState.READY, HsmState.DEGRADED, HsmState.RESTARTING})

@@ -14,8 +14,13 @@ from hsm import (
     HsmBusy,
     HsmDecryptFailed,
     HsmError,
+    HsmInventoryRefused,
     HsmKeyRefused,
+    HsmModuleMissing,
     HsmOutcomeUnknown,
+    HsmPinMissing,
+    HsmPinRefused,
+    HsmTokenMissing,
     HsmUnavailable,
     KeyRole,
     Priority,
@@ -39,6 +44,14 @@ from idverify.stores.vault import SealBroken
 T = TypeVar("T")
 SHARE_SECONDS: Final = 5.0
 """For a token's part in what every token does: one that hangs must not hold up the others for longer."""
+_AWAY: Final[Mapping[type[HsmError], str]] = {
+    HsmPinRefused: "The HSM is away: it refused its PIN. Nothing was signed; come back in a moment.",
+    HsmPinMissing: "The HSM is away: its PIN file cannot be read. Nothing was signed; come back in a moment.",
+    HsmTokenMissing: "The HSM is away: the token is not there. Nothing was signed; come back in a moment.",
+    HsmModuleMissing: "The HSM is away: its module is not there. Nothing was signed; come back in a moment.",
+    HsmInventoryRefused: "The HSM is away: its inventory was altered. Nothing was signed; come back in a moment.",
+}
+"""What anybody may know of why; paths, labels and the cure are in the log, and on the administrators' desk."""
 _NOT_CONFIGURED: Final = "The token of this signing key is not configured."
 _NONE_THERE: Final = "No token that can do this is there now. Come back in a moment."
 
@@ -376,4 +389,4 @@ def during_work(error: HsmError) -> IdverifyError:
         case HsmKeyRefused():
             return TokenAway("The key may not be used any more, or not yet; nothing was signed. It must be replaced.")
         case _:
-            return TokenAway("The HSM is away; nothing was signed. Come back in a moment.")
+            return TokenAway(_AWAY.get(type(error), "The HSM is away; nothing was signed. Come back in a moment."))

@@ -9,11 +9,10 @@ from pkcs11 import PKCS11Error, exceptions
 
 import hsm.errors
 from hsm.ckr import BY_NUMBER, STATUS_OF, Fault, fault_of, status_of, told
-from hsm.errors import HsmBusy, HsmError
+from hsm.errors import HsmBusy, HsmError, for_another
 from hsm.frames import Op, Status
 from hsm.health import BreakerState, HsmState
 from hsm.link import ERRORS
-from hsm.pool import _again
 
 TREE = [error for _, error in inspect.getmembers(hsm.errors, inspect.isclass) if issubclass(error, HsmError)]
 RETURN_VALUES = [
@@ -26,7 +25,7 @@ def test_no_error_is_without_words(error: type[HsmError]) -> None:
     """Raised with an empty sentence it says what its class stands for, also for the next caller; so without any."""
     assert error.__name__ in str(error(""))
     assert len(str(error("")).split()) > 3
-    assert str(_again(error(""))) == str(error(""))
+    assert str(for_another(error(""))) == str(error(""))
     if error is not HsmBusy:  # which cannot be raised without a sentence
         assert str(error()) == str(error(""))
 

@@ -258,14 +258,41 @@ async def test_no_token_at_the_start_is_an_error(pair: Pair) -> None:
 
 
 async def test_a_refused_pin_is_tried_once(pair: Pair) -> None:
-    """A wrong PIN of one token leaves the other serving, and costs one attempt."""
+    """A wrong PIN of one token leaves the other serving and costs one attempt, until it is corrected."""
     pin_file = pair.configs["first"].pin_file
+    right = pin_file.read_text()
     pin_file.write_text("wrong-pin\n")
     async with TokenSet(pair.configs) as tokens:
-        assert isinstance(tokens.away()["first"], HsmPinRefused)
+        refused = tokens.away()["first"]
         await asyncio.sleep(1.2)
-        assert isinstance(tokens.away()["first"], HsmPinRefused)
-        assert all(opener.done() for opener in tokens._openers)
+        assert tokens.away()["first"] is refused
+        health = tokens.health()["first"]
+        assert (health.state, health.refused, health.last_error) == (HsmState.REFUSED, True, "HsmPinRefused")
+        assert "Correct the PIN file" in (health.reason or "")
+        with pytest.raises(HsmPinRefused, match="Correct the PIN file"):
+            await tokens["first"].random(8)
+        pin_file.write_text(right)
+        async with asyncio.timeout(10):
+            while not tokens.serves("first"):
+                await asyncio.sleep(0.05)
+        assert tokens.health()["first"].reason is None
+        assert len(await tokens["first"].random(8)) == 8
+
+
+async def test_a_token_that_is_not_admitted_says_why(pair: Pair) -> None:
+    """It was open for whoever looks at it alone; what comes after is told what that one said."""
+
+    async def admit(name: str, hsm: Hsm) -> None:
+        assert len(await hsm.random(8)) == 8
+        if name == "first":
+            raise HsmKeyRefused("Expected another token.")
+
+    async with TokenSet(pair.configs, admit) as tokens:
+        health = tokens.health()["first"]
+        assert (health.state, health.reason, health.workers) == (HsmState.DOWN, "Expected another token.", ())
+        with pytest.raises(HsmKeyRefused, match="another token"):
+            await tokens["first"].random(8)
+        assert len(await tokens["second"].random(8)) == 8
 
 
 @pytest.mark.parametrize(

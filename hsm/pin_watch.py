@@ -1,0 +1,41 @@
+"""Whether an operator has acted since a PIN was refused: another PIN file is there, or the note of it is gone."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hsm.config import TokenConfig
+from hsm.errors import HsmPinMissing
+from hsm.pins import Sight, look_at
+from hsm.refusals import note_beside
+
+_EVERY = 0.5  # seconds between two looks
+
+
+class PinWatch:
+    """The PIN file of one token and the note beside it, as they were when the PIN was last tried."""
+
+    def __init__(self, token: TokenConfig) -> None:
+        self._pin_file = token.pin_file
+        self.note = note_beside(token.pin_file, token.label, token.serial)
+        self._tried: tuple[Sight | None, bool] | None = None
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Around one attempt: a file that is corrected meanwhile is another one, a note that is written is not."""
+        before = self._sight()
+        try:
+            yield
+        finally:
+            self._tried = before, self.note.exists()
+
+    async def acted(self) -> None:
+        """Until somebody has acted; a PIN that was refused is not tried again before."""
+        while (self._sight(), self.note.exists()) == self._tried:  # noqa: ASYNC110 an operator tells nobody
+            await asyncio.sleep(_EVERY)
+
+    def _sight(self) -> Sight | None:
+        try:
+            return look_at(self._pin_file)
+        except HsmPinMissing:
+            return None
