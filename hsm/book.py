@@ -107,7 +107,7 @@ async def started(
                     f"Expected a token that never had an inventory, got one that knows of {count} changes. Restore "
                     f"{path.name} from a backup; if it is lost for good, say --again."
                 )
-            book.begin({"label": token.label, "serial": token.serial or ""}, count)
+            book.begin({"label": token.label, "serial": hsm.serial or ""}, count)
             yield book
 
 
@@ -118,7 +118,10 @@ def kept(token: TokenConfig, path: Path) -> AbstractAsyncContextManager[Book]:
 
 def _require_none(path: Path) -> None:
     if path.exists():
-        raise HsmPolicy(f"Expected no inventory at {path}, got one. See `python -m hsm inventory --check`.")
+        raise HsmPolicy(
+            f"Expected no inventory at {path}, got one. `python -m hsm inventory --check` holds its "
+            "token against it; for another token say with --inventory where its own is to be."
+        )
 
 
 @contextmanager

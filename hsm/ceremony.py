@@ -7,6 +7,7 @@ that hash is for a ledger, an archive, a notice board. Without a quorum the key 
 """
 
 import asyncio
+import re
 import secrets
 import sys
 import unicodedata
@@ -44,9 +45,15 @@ class Witnesses:
         """Raise `HsmPolicy` unless the names are distinct and the quorum can be reached."""
         unfit = [name for name in self.names if not 1 <= len(name.strip()) <= _NAME_MAX or not name.isprintable()]
         if unfit or len(set(map(_heard, self.names))) != len(self.names) or len(self.names) > _WITNESSES_MAX:
-            raise HsmPolicy(f"Expected at most {_WITNESSES_MAX} distinct names of witnesses, got {list(self.names)}.")
+            raise HsmPolicy(
+                f"Expected at most {_WITNESSES_MAX} distinct names of witnesses, got {list(self.names)}. Name each "
+                "once."
+            )
         if not 1 <= self.quorum <= len(self.names):
-            raise HsmPolicy(f"Expected a quorum of 1 to {len(self.names)} witnesses, got {self.quorum}.")
+            raise HsmPolicy(
+                f"Expected a quorum of 1 or more of the witnesses who are named, got {self.quorum} of "
+                f"{len(self.names)}. Name each with --witness."
+            )
 
 
 def _heard(name: str) -> str:
@@ -109,7 +116,7 @@ async def _asked_of(book: Book, planned: Entry, quorum: int) -> Entry:
 
 def transcript_path(book: Book, entry: Entry) -> Path:
     """A place beside the inventory: never that of a transcript whose ceremony was cut off after it was written."""
-    name = entry.label.replace("/", "-").replace(" ", "-")
+    name = re.sub(r"[^A-Za-z0-9._#-]", "-", entry.label)
     return book.path.with_name(f"ceremony-{name}-{book.time}-{secrets.token_hex(2)}.json")
 
 

@@ -11,6 +11,13 @@ from hsm.lifecycle import Stage, alarm
 from hsm.rules import is_half, strange
 from hsm.signer import SIGNER_LABEL
 
+_OF_A_LIVE_ROLE: Final = {Stage.ACTIVE, Stage.RETIRING}
+_STRANGER: Final = (
+    "Nothing here uses it, but what it wrapped, encrypted or signed elsewhere would be lost with it. Find out who made "
+    "it. If it is yours, put this inventory away and begin one with `--start --again --adopt`; else remove it with the "
+    "vendor's tool."
+)
+_HALF: Final = "Nothing can use it. Remove it with the vendor's tool, or make the key again."
 _UNFINISHED: Final = {
     Stage.GENERATED: "Finish its ceremony: run `python -m hsm ceremony` with the same role again.",
     Stage.ATTESTED: "Certify it where it needs that, publish it, then `python -m hsm mark --to published`.",
@@ -27,6 +34,7 @@ def check(inventory: Inventory, keys: Iterable[KeyInfo], count: int, at: float) 
     return [
         Finding("inventory", True, found, uncounted),
         *(_entry(entry, there, int(at)) for entry in inventory.entries),
+        *_roles(inventory),
         *_unlisted(listed, there),
     ]
 
@@ -92,17 +100,28 @@ def _certificate(entry: Entry, _: list[KeyInfo], at: int) -> Finding | None:
     return Finding(entry.label, False, f"its certificate {when}: {rfc3339(end)}", "Run `python -m hsm rotate`.")
 
 
+def _roles(inventory: Inventory) -> Iterator[Finding]:
+    """Of each role whose keys are in use or just were, one is active."""
+    for role in dict.fromkeys(entry.role for entry in inventory.entries if entry.stage in _OF_A_LIVE_ROLE):
+        labels = [entry.label for entry in inventory.active(role)]
+        if not labels:
+            cure = f"Run `python -m hsm ceremony --role {role}`, or `destroy` the old keys once nothing needs them."
+            yield Finding(f"role {role}", False, "no key is active: nothing new can be made", cure)
+        elif len(labels) > 1:
+            cure = "Find out which is used, and `mark --to retiring` the others."
+            yield Finding(f"role {role}", False, f"several keys are active: {', '.join(labels)}", cure)
+
+
 def _unlisted(listed: dict[str, Entry], there: list[KeyInfo]) -> Iterator[Finding]:
     for key in there:
         entry = listed.get(key.label)
         if (key.label == SIGNER_LABEL and key.id) or (entry is not None and entry.id in {key.id, None}):
             continue
         if not key.id:
-            found = "without an id: a generation was cut off half way"
+            yield Finding(key.label, False, "without an id: a generation was cut off half way", _HALF)
         else:
             found = f"{_hex(key.id)} is on the token, and not in the inventory"
-        cure = "Nothing here uses it. Find out who made it, and remove it with the vendor's tool."
-        yield Finding(key.label, False, found, cure)
+            yield Finding(key.label, False, found, _STRANGER)
 
 
 def _hex(value: bytes | None) -> str:

@@ -5,16 +5,18 @@ Exit codes: 0 holds, 1 does not hold, 2 could not tell, 64 wrong usage.
 
 import argparse
 import asyncio
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from hsm import commands, key_commands, key_options, recovery_commands
-from hsm.errors import HsmError, HsmPolicy
+from hsm.errors import HsmError, HsmInventoryRefused, HsmPolicy
 from hsm.show import show
 
+N = TypeVar("N", int, float)
 HOLDS, DOES_NOT_HOLD, COULD_NOT_TELL, USAGE = 0, 1, 2, 64
 
 _COMMANDS = {
@@ -39,14 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         holds, report = asyncio.run(_COMMANDS[chosen.command](chosen))
     except (HsmError, OSError) as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return USAGE if isinstance(error, HsmPolicy) else COULD_NOT_TELL
+        return _failed(error, as_json=chosen.json)
     try:
         show(report, as_json=chosen.json)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read has gone; what was done is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return COULD_NOT_TELL if holds is None else HOLDS if holds else DOES_NOT_HOLD
+
+
+def _failed(error: HsmError | OSError, *, as_json: bool) -> int:
+    """Say what went wrong, as a row where rows are asked for; its exit code."""
+    kind = type(error).__name__
+    if as_json:
+        show([{"error": kind, "detail": str(error)}], as_json=True)
+    sys.stderr.write(f"{kind}: {error}\n")
+    if isinstance(error, HsmPolicy):
+        return USAGE
+    return DOES_NOT_HOLD if isinstance(error, HsmInventoryRefused) else COULD_NOT_TELL
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,13 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument(
         "--so-pin-file", type=Path, help="security officer's PIN, one line, mode 0600; leave it out where there is none"
     )
-    probe.add_argument("--key", action="append", type=bytes.fromhex, metavar="HEX", help="key id; may be repeated")
-    bench.add_argument("--seconds", type=float, default=2.0, help="of load per algorithm (default 2)")
-    bench.add_argument("--workers", type=int, default=2, help="signer processes (default 2)")
-    bench.add_argument("--callers", type=int, default=128, help="concurrent callers (default 128)")
+    probe.add_argument("--key", action="append", type=_key_id, metavar="HEX", help="key id; may be repeated")
+    bench.add_argument("--seconds", type=_positive(float), default=2.0, help="of load per algorithm (default 2)")
+    bench.add_argument("--workers", type=_positive(int), default=2, help="signer processes (default 2)")
+    bench.add_argument("--callers", type=_positive(int), default=128, help="concurrent callers (default 128)")
     bench.add_argument(
         "--soak",
-        type=float,
+        type=_positive(float),
         nargs="?",
         const=600.0,
         metavar="SECONDS",
@@ -79,6 +91,29 @@ def _parser() -> argparse.ArgumentParser:
     for command in [init, probe, bench, *key_options.add(verbs, _token_options), *ways_back]:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _positive(kind: Callable[[str], N]) -> Callable[[str], N]:
+    """The type of an option that is a finite number above zero."""
+
+    def read(text: str) -> N:
+        number = kind(text)
+        if not 0 < number < math.inf:
+            raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+        return number
+
+    read.__name__ = "number"  # what argparse calls it where it is none
+    return read
+
+
+def _key_id(text: str) -> bytes:
+    """The id of a key as `inventory` shows it."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a key's id in hexadecimal, as `python -m hsm inventory` shows it, got {text!r}"
+        ) from None
 
 
 def _token_options(command: argparse.ArgumentParser) -> None:

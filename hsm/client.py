@@ -106,7 +106,8 @@ class Hsm:
         except BaseException as error:
             await self._supervisor.stop()
             self._pool = self._supervisor = None
-            self._unopened = error if isinstance(error, HsmError) else None
+            if isinstance(error, HsmError):
+                error.token, self._unopened = self._token.label, error
             raise
         if self._token.inventory is not None:
             self._following = asyncio.create_task(self._follow(self._token.inventory))
@@ -339,6 +340,11 @@ class Hsm:
             since_probe=supervisor.since_probe,
             certificates=self._rules.alarms(self._clock()) if self._rules else (),
         )
+
+    @property
+    def serial(self) -> str | None:
+        """The token's own, in CK_TOKEN_INFO; None while it is not open."""
+        return self._supervisor.serial if self._supervisor is not None else None
 
     @property
     def pending(self) -> int:

@@ -10,7 +10,7 @@ from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import HsmError, HsmPolicy
 from hsm.softhsm import find_module, render
-from hsm.tokens import init_token
+from hsm.tokens import init_token, require_label
 
 Outcome = tuple[bool | None, list[dict[str, Any]]]
 """Whether what was asked holds (None: could not tell), and the rows to print."""
@@ -23,7 +23,9 @@ async def init(arguments: Namespace) -> Outcome:
             "Expected --so-pin-file, got none. Only a module that has no security officer and takes arguments (NSS) "
             "goes without."
         )
+    require_label(arguments.label)
     module = arguments.module or find_module()
+    kept = [str(file) for file in (arguments.so_pin_file, arguments.pin_file) if file is not None and file.exists()]
     configuration = arguments.conf
     if configuration is not None and not configuration.exists():
         configuration = render(configuration.parent, configuration.name)
@@ -35,7 +37,9 @@ async def init(arguments: Namespace) -> Outcome:
         configuration,
         module_arguments=arguments.module_arguments,
     )
-    return True, [{"label": arguments.label, "serial": serial, "module": str(module), "conf": str(configuration)}]
+    return True, [{"label": arguments.label, "serial": serial, "module": str(module), "conf": str(configuration)}] + [
+        {"kept": file, "detail": "a PIN file that was there already: its PIN is the token's now"} for file in kept
+    ]
 
 
 async def probe(arguments: Namespace) -> Outcome:

@@ -59,5 +59,6 @@ def check_paths(module: Path, softhsm_conf: Path | None) -> None:
         )
     if softhsm_conf is not None and not softhsm_conf.is_file():
         raise HsmTokenMissing(
-            f"Expected SoftHSM's configuration at {softhsm_conf}, got no such file. Run `python -m hsm init-token`."
+            f"Expected SoftHSM's configuration at {softhsm_conf}, got no such file. Bring it back, or "
+            "correct the path; `python -m hsm init-token` makes it with a new token."
         )

@@ -152,7 +152,11 @@ def _token(token: TokenConfig, tokens: list[dict[str, Any]], needed: Collection[
     named = [one for one in tokens if one["label"] == token.label and token.serial in {None, one["serial"]}]
     if len(named) != 1:
         seen = ", ".join(f"{one['label']!r} ({one['serial']})" for one in tokens if one["label"]) or "none"
-        cure = "Give the serial." if named else "Run `python -m hsm init-token`, or correct the label."
+        cure = "Bring it back, or correct the label; `python -m hsm init-token` makes a new one."
+        if named:
+            cure = "Give the serial."
+        elif any(one["label"] == token.label for one in tokens):
+            cure = "Bring the token of that serial back, or correct the serial."
         yield Finding("token", False, f"{len(named)} tokens labelled {token.label!r}; the module shows {seen}", cure)
         return
     (one,) = named

@@ -20,7 +20,12 @@ HsmError
 
 
 class HsmError(Exception):
-    """The root: catch this to catch everything this package raises on purpose."""
+    """The root: catch this to catch everything this package raises on purpose.
+
+    `token` is the label of the token that could not be opened, where that is what failed.
+    """
+
+    token: str | None = None
 
     def __str__(self) -> str:
         """The sentence it was raised with; without one, what its class stands for: never nothing."""

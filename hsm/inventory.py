@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from hsm.entries import Entry, rfc3339, unix
 from hsm.errors import HsmInventoryRefused, HsmPolicy, HsmUnavailable
+from hsm.lifecycle import Stage
 from hsm.signer import SIGNER_LABEL
 from hsm.verify import verify_signature
 
@@ -43,9 +44,15 @@ class Inventory:
         known = ", ".join(repr(entry.label) for entry in self.entries) or "none"
         raise HsmPolicy(f"Expected the label of a key in the inventory, got {label!r}. There are: {known}.")
 
+    def active(self, role: str) -> list[Entry]:
+        """The keys that are in use in a role."""
+        return [entry for entry in self.entries if entry.role == role and entry.stage is Stage.ACTIVE]
+
     def successor(self, label: str) -> Entry | None:
         """The key that is to follow this one, if one is on its way."""
-        return next((entry for entry in self.entries if entry.replaces == label and entry.stage != "destroyed"), None)
+        return next(
+            (entry for entry in self.entries if entry.replaces == label and entry.stage is not Stage.DESTROYED), None
+        )
 
     def adding(self, entry: Entry) -> Self:
         """With one key more; `HsmPolicy` when its label was ever used."""

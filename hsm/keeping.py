@@ -10,6 +10,7 @@ What a crash between the two leaves can always be told, and the same command goe
 """
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -30,6 +31,8 @@ PROOF = b"hsm-proof-of-possession/1\n"
 
 NO_SOFTWARE: Mapping[SealedKey, str] = {}
 _LABEL_MAX = 64
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+"""Of a new key: it becomes part of labels, of file names, and of what people type."""
 
 
 async def start(book: Book, *, adopt: bool) -> None:
@@ -43,7 +46,8 @@ async def start(book: Book, *, adopt: bool) -> None:
         for key in await book.hsm.inventory():
             if key.id and key.born_here and key.id != book.signer.id:
                 await require_pair(key, book.hsm.sign)
-                made = Entry(key.label, key.label, key.algorithm, Stage.PLANNED).made(key, book.time)
+                role = key.label.partition("#")[0] or key.label  # `plan` labels them role#number
+                made = Entry(key.label, role, key.algorithm, Stage.PLANNED).made(key, book.time)
                 inventory = inventory.adding(made if book.had_one else made.at(Stage.ACTIVE, book.time))
     await book.write(inventory)
 
@@ -144,8 +148,11 @@ async def plan(book: Book, role: str, algorithm: Algorithm, replaces: str | None
         _require_replaceable(book, replaces)
     number = 1 + sum(entry.role == role for entry in book.now.entries)
     label = f"{role}#{number}"
-    if not role or len(label.encode()) > _LABEL_MAX:
-        raise HsmPolicy(f"Expected a role of 1 to {_LABEL_MAX - 4} bytes, got {len(role.encode())}.")
+    if len(label.encode()) > _LABEL_MAX or not (replaces or _ROLE.fullmatch(role)):
+        raise HsmPolicy(
+            f"Expected a role of 1 to {_LABEL_MAX - 4} letters, digits, '-', '_' and '.', with '/' between parts, such "
+            f"as doc-signer/pid, got {role!r}."
+        )
     entry = Entry(label, role, algorithm, Stage.PLANNED, replaces=replaces).at(Stage.PLANNED, book.time)
     await book.write(book.now.adding(entry))
     return entry
@@ -208,14 +215,28 @@ async def prove(book: Book, entry: Entry) -> dict[str, Any]:
     return proof
 
 
-async def mark(book: Book, label: str, wanted: Stage) -> Entry:
-    """Enter that a key was published, is taken into use, or makes nothing new any more."""
+async def mark(book: Book, label: str, wanted: Stage, *, ends_role: bool = False) -> Entry:
+    """Enter that a key was published, is taken into use, or makes nothing new any more.
+
+    A role has one active key. Its last one becomes retiring only where that `ends_role`.
+    """
     entry = book.now.entry(label)
     if wanted not in {Stage.PUBLISHED, Stage.ACTIVE, Stage.RETIRING}:
         raise HsmPolicy(f"Expected published, active or retiring, got {wanted}. Other stages have their own commands.")
     require_next(label, entry.stage, wanted)
     if wanted is Stage.ACTIVE and entry.replaces is not None:
         return await exchange(book, entry.replaces)
+    others = [one.label for one in book.now.active(entry.role) if one.label != label]
+    if wanted is Stage.ACTIVE and others:
+        raise HsmPolicy(
+            f"Expected no active key in the role {entry.role!r}, got {others[0]!r}, which {label!r} does not replace. "
+            f"Make its successor with `python -m hsm rotate --key {others[0]}`."
+        )
+    if wanted is Stage.RETIRING and not (others or ends_role):
+        raise HsmPolicy(
+            f"Expected another active key in the role {entry.role!r}, got none: nothing new could be made in it. Use "
+            "`python -m hsm rotate`, or say --ends-role."
+        )
     return await _enter(book, entry.at(wanted, book.time))
 
 

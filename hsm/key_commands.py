@@ -132,7 +132,7 @@ async def _verify(token: TokenConfig, book: Path, path: Path) -> Outcome:
 async def mark(arguments: Namespace) -> Outcome:
     """Enter the next stage of a key."""
     async with opened(token_of(arguments), path_of(arguments)) as book:
-        return True, [row_of(await keeping.mark(book, arguments.key, arguments.to))]
+        return True, [row_of(await keeping.mark(book, arguments.key, arguments.to, ends_role=arguments.ends_role))]
 
 
 async def destroy(arguments: Namespace) -> Outcome:
@@ -141,7 +141,11 @@ async def destroy(arguments: Namespace) -> Outcome:
         entry = book.now.entry(arguments.key)
         wanted = entry.label if entry.id is None else entry.id.hex()
         if arguments.confirm != wanted:
-            raise HsmPolicy(f"Expected --confirm {wanted} for {entry.label!r}, got {arguments.confirm}. Look again.")
+            what = "label" if entry.id is None else "id"
+            raise HsmPolicy(
+                f"Expected --confirm with the {what} of {entry.label!r}, got {arguments.confirm!r}. Look it up with "
+                "`python -m hsm inventory --check`: a key that is destroyed never comes back."
+            )
         gone, objects = await keeping.destroy(book, entry.label, compromised=arguments.compromised)
         return True, [row_of(gone) | {"objects": objects}]
 

@@ -16,13 +16,15 @@ def add(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]) ->
     for make in (_doctor, _inventory, _ceremony, _certify, _stamp, _mark, _rotate, _destroy):
         parser = make(verbs)
         token_options(parser)
-        parser.add_argument(
-            "--inventory",
-            type=Path,
-            metavar="FILE",
-            help="the signed inventory (default: inventory.json beside --conf)",
-        )
+        inventory_option(parser)
         yield parser
+
+
+def inventory_option(parser: argparse.ArgumentParser) -> None:
+    """Where the token's inventory is."""
+    parser.add_argument(
+        "--inventory", type=Path, metavar="FILE", help="the signed inventory (default: inventory.json beside --conf)"
+    )
 
 
 def _doctor(verbs: Any) -> argparse.ArgumentParser:
@@ -42,7 +44,11 @@ def _inventory(verbs: Any) -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="hold the token against its signed inventory")
     what.add_argument("--start", action="store_true", help="sign the first inventory of a token")
-    parser.add_argument("--adopt", action="store_true", help="with --start: enter every key of the token as active")
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="with --start: enter every key of the token, as active; with --again, as generated",
+    )
     parser.add_argument("--again", action="store_true", help="with --start: the inventory that was there is lost")
     return parser
 
@@ -114,6 +120,9 @@ def _mark(verbs: Any) -> argparse.ArgumentParser:
     parser = _parser(verbs, "mark", "enter that a key is published, taken into use, or makes nothing new any more")
     _key_option(parser)
     parser.add_argument("--to", type=Stage, choices=_MARKED, required=True, help="its next stage")
+    parser.add_argument(
+        "--ends-role", action="store_true", help="with --to retiring: nothing new is made in its role any more"
+    )
     return parser
 
 

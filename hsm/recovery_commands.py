@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import os
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from hsm import recovery
 from hsm.client import Hsm
 from hsm.commands import Outcome, token_of
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmSharesRefused
+from hsm.key_options import inventory_option
+from hsm.key_rows import inventory_of
 from hsm.keys import Algorithm
 from hsm.private import conceal, create_private
 from hsm.shares import Share, read_share
@@ -28,6 +32,7 @@ def options(verbs: Any, token_options: Callable[[argparse.ArgumentParser], None]
     make.add_argument("--shares", type=Path, required=True, help="a new directory, one file a share, mode 0600")
     back = verbs.add_parser("recover", help="wrap what was sealed to a recovery key for a token, with its shares")
     token_options(back)
+    inventory_option(back)
     back.add_argument("--share", type=Path, action="append", required=True, help="a file with one share; repeat it")
     back.add_argument("--sealed", type=Path, required=True, help='JSON lines: {"name": HEX, "sealed": HEX}')
     back.add_argument("--wrapped", type=Path, required=True, help="a new file: the same names, wrapped by the token")
@@ -44,12 +49,14 @@ async def recovery_key(arguments: Namespace) -> Outcome:
     for path in (arguments.public, arguments.shares):
         if path.exists():
             raise HsmPolicy(f"Expected nothing at {path}, got something that is there. Choose another place.")
+    if not os.access(arguments.public.absolute().parent, os.W_OK | os.X_OK):
+        raise HsmPolicy(f"Expected a directory to write {arguments.public} into, got none. Make it, or name another.")
     conceal()
     key, shares = recovery.make(arguments.needed, arguments.total)
     files = []
     for share in shares:
         file = arguments.shares / f"share-{share.number}"
-        create_private(file, share.text() + "\n")
+        create_private(file, share.paper(arguments.total))
         files.append(str(file))
     _require_way_back(key, [Path(file) for file in files])
     arguments.public.write_bytes(key.pem())
@@ -74,8 +81,10 @@ async def recover(arguments: Namespace) -> Outcome:
     opened = recovery.recover([_share_in(path) for path in arguments.share])
     done: list[str] = []
     report: list[dict[str, Any]] = []
-    async with Hsm(token_of(arguments, writable=True)) as hsm:
-        key = await wrapping_key(hsm, arguments.key_label)
+    inventory = inventory_of(arguments)
+    guarded = inventory if inventory is not None and inventory.exists() else None
+    async with Hsm(replace(token_of(arguments, writable=True), inventory=guarded)) as hsm:
+        key = await _wrapping_key(hsm, arguments.key_label, may_make=guarded is None)
         with arguments.sealed.open("rb") as lines:
             for number, line in enumerate(iter(partial(lines.readline, _LINE_MAX), b""), start=1):
                 try:
@@ -90,11 +99,16 @@ async def recover(arguments: Namespace) -> Outcome:
     return len(report) == 1, report
 
 
-async def wrapping_key(hsm: Hsm, label: str) -> bytes:
-    """The id of the token's wrapping key of this label; it is made if there is none."""
+async def _wrapping_key(hsm: Hsm, label: str, *, may_make: bool) -> bytes:
+    """The id of the token's wrapping key of this label. It is made if there is none, unless an inventory rules."""
     for key in await hsm.inventory():
         if key.label == label and key.algorithm is Algorithm.A256KWP and key.born_here and key.id:
             return key.id
+    if not may_make:
+        raise HsmPolicy(
+            f"Expected an active A256KWP key labelled {label!r} in the token's inventory, got none. Make one with "
+            "`python -m hsm ceremony --algorithm A256KWP`, take it into use, and name it with --key-label."
+        )
     return (await hsm.generate(Algorithm.A256KWP, label)).id
 
 

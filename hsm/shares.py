@@ -37,16 +37,28 @@ class Share:
     number: int
     value: bytes
 
+    def paper(self, total: int) -> str:
+        """What to print: which share this is, of how many, and how many open the key; then the line itself."""
+        return (
+            f"# Share {self.number} of {total} of the recovery key {self.key_id.hex()}; any {self.needed} open it.\n"
+            "# Keep it apart from the others, where nobody else reads it.\n"
+            f"{self.text()}\n"
+        )
+
     def text(self) -> str:
-        """The line to print."""
+        """The share itself, on one line."""
         body = bytes([_VERSION]) + self.key_id + bytes([self.needed, self.number]) + self.value
         letters = base64.b32encode(body + _checksum(body)).decode()
         return " ".join(letters[at : at + _GROUP] for at in range(0, len(letters), _GROUP))
 
 
 def read_share(text: str) -> Share:
-    """A share as somebody typed it: spaces, hyphens and case do not matter. `HsmSharesRefused` for a slip."""
-    letters = "".join(text.split()).replace("-", "").upper().translate(_MISREAD)
+    """A share as somebody typed it: spaces, hyphens and case do not matter, and lines that begin with `#` are none.
+
+    `HsmSharesRefused` for a slip.
+    """
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    letters = "".join("".join(lines).split()).replace("-", "").upper().translate(_MISREAD)
     try:
         content = base64.b32decode(letters)
     except (binascii.Error, ValueError):

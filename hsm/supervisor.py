@@ -64,6 +64,7 @@ class Supervisor:
         self.probe_key: bytes | None = None
         self.refused: HsmPinRefused | None = None
         self.restarts = 0
+        self.serial: str | None = None  # as the token itself has it, once it was opened
         self.pin_count_low = False
         self.sessions = token.sessions  # of each worker, as the last one to start has found out
 
@@ -174,6 +175,7 @@ class Supervisor:
                 self.sessions = 1  # it may be the module that crashed or hung when several threads put it to the test
             raise
         self._uncertain = False
+        self.serial = greeting["serial"]
         self.pin_count_low, self.sessions = greeting["pin_count_low"], greeting["sessions"]
         link.proven = False  # logging in proves nothing: it succeeds on a token whose keys have gone
         await self._prove(link, greeting.get("probe_key"))

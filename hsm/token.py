@@ -26,12 +26,7 @@ def choose(library: Library, label: str, serial: str | None) -> Token:
         if serial is None or token.serial.decode(errors="replace") == serial
     ]
     if not tokens:
-        seen = ", ".join(sorted(repr(token.label) for token in library.get_tokens() if token.label)) or "none"
-        wanted = repr(label) if serial is None else f"{label!r} with serial {serial}"
-        raise Fault(
-            Status.TOKEN_MISSING,
-            f"Expected a token labelled {wanted}, got: {seen}. Run `python -m hsm init-token` or correct the label.",
-        )
+        raise Fault(Status.TOKEN_MISSING, _missing(library, label, serial))
     if len(tokens) > 1:
         serials = ", ".join(token.serial.decode(errors="replace") for token in tokens)
         raise Fault(
@@ -42,6 +37,16 @@ def choose(library: Library, label: str, serial: str | None) -> Token:
     return token
 
 
+def _missing(library: Library, label: str, serial: str | None) -> str:
+    seen = [(token.label, token.serial.decode(errors="replace")) for token in library.get_tokens() if token.label]
+    shown = ", ".join(sorted(f"{one!r} with serial {other}" for one, other in seen)) or "none"
+    wanted = repr(label) if serial is None else f"{label!r} with serial {serial}"
+    cure = "Bring it back, or correct the label."
+    if any(one == label for one, _ in seen):
+        cure = "That is another token of this label: bring the right one back, or correct the serial."
+    return f"Expected a token labelled {wanted}, got: {shown}. {cure} `python -m hsm init-token` makes a new one."
+
+
 class OpenToken:
     """A token logged in to, for as long as the process lives.
 
@@ -50,6 +55,7 @@ class OpenToken:
     """
 
     def __init__(self, token: Token, pin: str, settings: dict[str, Any], *, sessions: int) -> None:
+        self.serial = token.serial.decode(errors="replace")
         self.pin_count_low = bool(token.flags & TokenFlag.USER_PIN_COUNT_LOW)
         _refuse_by_flags(token, uncertain=settings.get("uncertain", False))
         note = Path(settings["refusals"]) if "refusals" in settings else None
@@ -73,7 +79,12 @@ class OpenToken:
     def greeting(self, sessions: int) -> bytes:
         """What the client needs to know of the token and of the sessions that serve, in JSON."""
         probe_key = self._probe_key or _labelled_probe(self.session)
-        told_once = {"pin_count_low": self.pin_count_low, "sessions": sessions, "probe_key": probe_key}
+        told_once = {
+            "serial": self.serial,
+            "pin_count_low": self.pin_count_low,
+            "sessions": sessions,
+            "probe_key": probe_key,
+        }
         return json.dumps(told_once).encode()
 
 

@@ -36,8 +36,7 @@ async def init_token(
     `so_pin` is None for a module that has no security officer, only a user (NSS); `module_arguments` is as in
     `TokenConfig`.
     """
-    if not 1 <= len(label.encode()) <= LABEL_MAX:
-        raise HsmPolicy(f"Expected a token label of 1 to {LABEL_MAX} bytes, got {len(label.encode())}.")
+    require_label(label)
     for name, value in (("SO PIN", so_pin), ("PIN", pin)):
         if isinstance(value, str) and not _PIN_MIN <= len(value.encode()) <= PIN_MAX:
             raise HsmPolicy(f"Expected a {name} of {_PIN_MIN} to {PIN_MAX} bytes, got {len(value.encode())}.")
@@ -54,6 +53,12 @@ async def init_token(
         return (await link.ask(Op.CONFIGURE, json.dumps(settings).encode(), _LIMIT)).decode()
     finally:
         await link.close()
+
+
+def require_label(label: str) -> None:
+    """Raises `HsmPolicy` for a label that no token can have."""
+    if not 1 <= len(label.encode()) <= LABEL_MAX:
+        raise HsmPolicy(f"Expected a token label of 1 to {LABEL_MAX} bytes, got {len(label.encode())}. Choose another.")
 
 
 def _pin(name: str, pin: str | Path) -> dict[str, str]:

@@ -27,7 +27,10 @@ def name_of(subject: str) -> x509.Name:
     try:
         name = x509.Name.from_rfc4514_string(subject)
     except ValueError as error:
-        raise HsmPolicy(f"Expected a name such as CN=Documents,C=UT, got {subject!r}: {error}") from error
+        raise HsmPolicy(
+            f"Expected a name such as CN=Documents,C=UT, got {subject!r}. Write each part as NAME=value, with "
+            "commas between (RFC 4514)."
+        ) from error
     if not list(name):
         raise HsmPolicy("Expected a name such as CN=Documents,C=UT, got an empty one.")
     return name

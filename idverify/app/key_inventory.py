@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hsm import HsmTokenMissing, HsmUnavailable, SealedKey, keeping
+from hsm import SealedKey, keeping
 from hsm.book import kept
-from idverify.app.tokens import token_config
+from idverify.app.tokens import AWAY_AT_START, token_config
 from idverify.config import Config, Token
 from idverify.core.key_order import ACTIVE
 from idverify.services.establish import SEALING_ROLE
@@ -27,10 +27,10 @@ async def enter_keys(config: Config, store: Store, told: Callable[[str], None]) 
     Of one that is away they are entered another time, which ``told`` hears.
     """
     for token in (*config.tokens, config.root):
-        if token.inventory is not None and token.pin_file.exists():
+        if token.inventory is not None and (token is not config.root or token.pin_file.exists()):
             try:
                 await _enter(token, token.inventory, store)
-            except (HsmTokenMissing, HsmUnavailable) as error:
+            except AWAY_AT_START as error:
                 told(f"The inventory of the token {token.label} is not brought up to date now: {error}")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from hsm import Hsm, HsmTokenMissing, HsmUnavailable
 from idverify.app.services import hold
-from idverify.app.tokens import HsmSigner, mapped, token_config
+from idverify.app.tokens import AWAY_AT_START, HsmSigner, mapped, token_config
 from idverify.app.witnessed import Present, made_for
 from idverify.config import Config, Token
 from idverify.core.key_order import RETIRING, REVOKED, STATES
@@ -55,7 +55,7 @@ async def carry_out_orders(
             for order, token in await _with_tokens(config, store, orders, told):
                 try:
                     made = await made_for(order, token, present, told)
-                except (HsmTokenMissing, HsmUnavailable):
+                except AWAY_AT_START:
                     _tell_waiting([order], f"the token {token.label} is not there. Bring it back, or retire it", told)
                     continue
                 if made is None:

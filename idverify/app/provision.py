@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hsm import Algorithm, Hsm, HsmError, HsmTokenMissing, HsmUnavailable, init_token
+from hsm import Algorithm, Hsm, HsmError, init_token
 from hsm.recovery import Recovered, recover
 from hsm.shares import read_share
 from hsm.softhsm import find_module, render
@@ -23,7 +23,7 @@ from idverify.app.key_orders import carry_out_orders, root_if_there, root_signer
 from idverify.app.private import write_private
 from idverify.app.same_deployment import require_same_deployment
 from idverify.app.token_keys import keys_on
-from idverify.app.tokens import HsmSealer, at_start, token_config
+from idverify.app.tokens import AWAY_AT_START, HsmSealer, at_start, token_config
 from idverify.app.ways_to_tokens import open_tokens, require_not_retired
 from idverify.app.witnessed import Present
 from idverify.config import DATABASE, FILE_NAME, Config, Database, Token, load
@@ -268,7 +268,7 @@ async def _further_keys(config: Config, store: Store, clock: Clock, told: Callab
             continue
         try:
             keys = await _made_on(token, missing)
-        except (HsmTokenMissing, HsmUnavailable) as error:
+        except AWAY_AT_START as error:
             told(f"The token {token.label} gets no keys now: {error}")
             continue
         if plain := [key for key in keys if key.role not in CERTIFIED_ROLES]:

@@ -258,11 +258,12 @@ def _holder(data: Path) -> bytes:
 async def _publish(office: Office) -> None:
     """Checkpoints every second while the log grows. An HSM that is away for a while delays them, no more."""
     standings: dict[str, str] = {}
+    late: str | None = None
     while True:
         await asyncio.sleep(1.0)
         if (reason := office.store.stopped_by()) is not None:  # though a cycle may find nothing to write
             raise Unavailable(f"The storage stopped ({reason}).")
-        await publish_or_wait(office)
+        late = await publish_or_wait(office, late)
         standings = _tell_of_witnesses(office.witnesses(office.log.origin), standings)
         office.vault.sweep()
 
@@ -352,20 +353,30 @@ async def _drop_ceremonies(office: Office) -> None:
         await asyncio.sleep(retention.CEREMONIES_EVERY_SECONDS)
 
 
-async def publish_or_wait(office: Office) -> None:
-    """One checkpoint; if a part is away it is tried again next time. A fork halts the log, anything else is fatal."""
-    await _or_wait(office, office.log_book.publish)
+async def publish_or_wait(office: Office, late: str | None = None) -> str | None:
+    """One checkpoint; if a part is away it is tried again next time. A fork halts the log, anything else is fatal.
+
+    Why it is late, ``None`` where it is not; logged where it is not as before (``late``).
+    """
+    return await _or_wait(office, office.log_book.publish, late)
 
 
-async def _or_wait(office: Office, work: Callable[[], Awaitable[None]]) -> None:
+async def _or_wait(office: Office, work: Callable[[], Awaitable[None]], late: str | None = None) -> str | None:
     try:
         await work()
     except UnreachableError as away:
-        log.warning("checkpoint_late", error=str(away))
+        reason = str(away)
     except Unavailable as away:
         if office.store.stopped_by() is not None:
             raise
-        log.warning("checkpoint_late", error=type(away).__name__)
+        reason = away.detail
+    else:
+        if late is not None:
+            log.info("checkpoint_in_time")
+        return None
+    if reason != late:
+        log.warning("checkpoint_late", error=reason)
+    return reason
 
 
 async def _first_failure(tasks: list[asyncio.Task[None]]) -> Any:

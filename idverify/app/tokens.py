@@ -20,6 +20,7 @@ from hsm import (
     HsmOutcomeUnknown,
     HsmPinMissing,
     HsmPinRefused,
+    HsmTimeout,
     HsmTokenMissing,
     HsmUnavailable,
     KeyRole,
@@ -53,6 +54,8 @@ _AWAY: Final[Mapping[type[HsmError], str]] = {
 }
 """What anybody may know of why; paths, labels and the cure are in the log, and on the administrators' desk."""
 _NOT_CONFIGURED: Final = "The token of this signing key is not configured."
+AWAY_AT_START: Final = (HsmModuleMissing, HsmPinMissing, HsmTimeout, HsmTokenMissing, HsmUnavailable)
+"""Of a token that is not there, which another may stand in for. A PIN that is refused is for the operator, now."""
 _NONE_THERE: Final = "No token that can do this is there now. Come back in a moment."
 
 
@@ -374,7 +377,8 @@ async def mapped(call: Callable[[], Awaitable[T]]) -> T:
 
 def at_start(error: HsmError) -> SetupError:
     """A token that cannot be opened is for the operator; the HSM's own sentence names the cause and the cure."""
-    return SetupError(str(error), "Then start again.")
+    which = "" if error.token is None else f"Token {error.token}: "
+    return SetupError(f"{which}{error}", "Then start again.")
 
 
 def during_work(error: HsmError) -> IdverifyError:

@@ -13,6 +13,8 @@ from hsm import Algorithm, Hsm, HsmModuleMissing, KeyInfo, TokenConfig, init_tok
 from hsm.pins import create_pin, read_pin
 from hsm.softhsm import find_module, render
 
+from .typed import Typed, typist
+
 LABEL = "tests"
 
 
@@ -138,6 +140,12 @@ def own_token(token: Prepared, tmp_path: Path) -> Prepared:
     assert token.config.softhsm_conf is not None
     shutil.copytree(token.config.softhsm_conf.parent / "tokens", directory / "tokens")
     return replace(token, config=token.having(softhsm_conf=render(directory)))
+
+
+@pytest.fixture
+def run(own_token: Prepared, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Type a command for the test's own token."""
+    return typist(own_token, capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def serve(channel: Channel, request: int, settings: dict[str, Any]) -> None:
         raise Fault(Status.PIN_REFUSED, "Expected the right PIN, got another.")
     if pin == "locked":
         raise fault_of(Op.CONFIGURE, exceptions.PinLocked())
-    answer_once(channel, request, b'{"pin_count_low": false, "sessions": 1}')
+    answer_once(channel, request, b'{"serial": "simulated", "pin_count_low": false, "sessions": 1}')
     if pin == "dying":
         return
     draw = _lot(journal, pin) if pin.startswith("seed ") else None

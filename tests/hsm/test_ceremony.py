@@ -1,10 +1,8 @@
 """Ceremonies and what follows them, as an operator types them: from a bare token to a certified key and its end."""
 
-import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,51 +15,20 @@ from hsm import Algorithm, HsmInventoryRefused, HsmKeyRefused, HsmPolicy, keepin
 from hsm.algorithms import SIGNING
 from hsm.book import put_in_place, started
 from hsm.ceremony import FORMAT, Witnesses, check_transcript
-from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
+from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE
 from hsm.entries import Entry
 from hsm.inventory import render, to_be_signed
 from hsm.lifecycle import Stage
 from hsm.verify import verify_signature
 
 from .conftest import OFFERED, Prepared
-from .test_cli import options
 from .test_inventory import path_of
 from .test_outsiders import signed_with, spki
+from .typed import Typed, made, options
 
 pytestmark = pytest.mark.softhsm
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-Typed = Callable[..., tuple[int, Any]]
-
-
-@pytest.fixture
-def run(own_token: Prepared, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """Type a command for the test's own token; `answers` are what witnesses type. Exit code and report."""
-
-    def typed(command: str, *arguments: str, answers: str | None = None) -> tuple[int, Any]:
-        if answers is None:
-            monkeypatch.setattr("hsm.key_commands._ask", read_aloud)
-        else:
-            monkeypatch.undo()
-            monkeypatch.setattr("sys.stdin", io.StringIO(answers))
-        code = main([command, *options(own_token), *arguments])
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out) if captured.out else captured.err
-
-    return typed
-
-
-def read_aloud(question: str) -> str:
-    """A witness who looks: the end of what is shown."""
-    return question.partition(":")[2].split("\n")[0].split()[-1] + "\n"
-
-
-def made(run: Typed, role: str = "documents", *arguments: str) -> dict[str, Any]:
-    """A key that two of two witnesses confirmed."""
-    code, (row,) = run("ceremony", "--role", role, "--witness", "Ada", "--witness", "Bob", *arguments)
-    assert code == HOLDS
-    return dict(row)
 
 
 def test_from_a_bare_token_to_a_certified_key_and_its_end(own_token: Prepared, run: Typed, tmp_path: Path) -> None:
@@ -102,7 +69,7 @@ def test_from_a_bare_token_to_a_certified_key_and_its_end(own_token: Prepared, r
     assert [row["check"] for row in rows if not row["holds"]] == sorted(algorithm.value for algorithm in OFFERED)
     assert code == DOES_NOT_HOLD  # the keys of the prepared token are nobody's here
 
-    assert run("mark", *named, "--to", "retiring")[0] == HOLDS
+    assert run("mark", *named, "--to", "retiring", "--ends-role")[0] == HOLDS
     assert run("destroy", *named, "--confirm", "00")[0] == USAGE
     code, (row,) = run("destroy", *named, "--confirm", key["id"])
     assert (code, row["stage"], row["objects"]) == (HOLDS, "destroyed", 2)
@@ -209,7 +176,7 @@ def test_a_transcript_says_who_saw_what(run: Typed, tmp_path: Path) -> None:
 
     path.write_text(path.read_text().replace("Bob", "Eve"))
     code, error = run("ceremony", "--verify", str(path))
-    assert code == COULD_NOT_TELL
+    assert code == DOES_NOT_HOLD
     assert "does not hold" in error
 
 
@@ -461,10 +428,10 @@ def test_witnesses_are_distinct_and_enough(names: tuple[str, ...], quorum: int) 
 def test_what_needs_an_inventory_says_so(own_token: Prepared, run: Typed, tmp_path: Path) -> None:
     """A token that has none, and one whose file is nowhere."""
     code, error = run("ceremony", "--role", "documents", "--witness", "Ada")
-    assert code == COULD_NOT_TELL
+    assert code == DOES_NOT_HOLD
     assert "inventory --start" in error
     code, error = run("inventory", "--check")
-    assert code == COULD_NOT_TELL
+    assert code == DOES_NOT_HOLD
     assert "inventory --start" in error
     assert run("inventory", "--adopt")[0] == USAGE
     assert run("ceremony", "--witness", "Ada")[0] == USAGE

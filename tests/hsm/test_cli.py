@@ -11,14 +11,9 @@ from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
 from hsm.show import show
 
 from .conftest import LABEL, Prepared
+from .typed import options
 
 pytestmark = pytest.mark.softhsm
-
-
-def options(token: Prepared) -> list[str]:
-    """The options that name the prepared token."""
-    config = token.config
-    return ["--conf", str(config.softhsm_conf), "--label", LABEL, "--pin-file", str(config.pin_file), "--json"]
 
 
 def test_init_token_makes_what_is_missing(module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hsm.findings import Finding, verdict
 from hsm.pins import create_pin
 
 from .conftest import Prepared
-from .test_cli import options
+from .typed import options
 
 pytestmark = pytest.mark.softhsm
 

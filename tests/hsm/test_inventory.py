@@ -40,7 +40,7 @@ from hsm.stand_in import signed
 from hsm.verify import verify_signature
 
 from .conftest import OFFERED, Prepared
-from .test_cli import options
+from .typed import options
 
 pytestmark = pytest.mark.softhsm
 
@@ -138,7 +138,7 @@ async def test_a_retiring_key_opens_and_makes_nothing_new(own_token: Prepared) -
         wrapped, sealed = await hsm.wrap(wrapping, b"s" * 32), await hsm.encrypt(sealing, b"text")
         async with opened(own_token.config, path_of(own_token)) as book:
             for algorithm in (Algorithm.A256KWP, Algorithm.A256GCM):
-                await keeping.mark(book, algorithm.value, Stage.RETIRING)
+                await keeping.mark(book, algorithm.value, Stage.RETIRING, ends_role=True)
         await hsm.wrap(wrapping, b"s" * 32)  # the change is not known here yet
         await hsm.read_inventory()
 
@@ -260,7 +260,7 @@ async def test_an_older_inventory_is_refused(own_token: Prepared) -> None:
     await adopted(own_token)
     before = path_of(own_token).read_bytes()
     async with opened(own_token.config, path_of(own_token)) as book:
-        await keeping.mark(book, "ES256", Stage.RETIRING)
+        await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
         await keeping.destroy(book, "ES256")
     path_of(own_token).write_bytes(before)
     with pytest.raises(HsmInventoryRefused, match="older"):
@@ -273,7 +273,7 @@ async def test_the_change_before_is_as_old_as_any(own_token: Prepared) -> None:
     await adopted(own_token)
     before = path_of(own_token).read_bytes()
     async with opened(own_token.config, path_of(own_token)) as book:
-        await keeping.mark(book, "ES256", Stage.RETIRING)
+        await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
         count, spki = await book.hsm.count(), book.signer.public_key or b""
     assert read(path_of(own_token), spki, count - 1)[0].sequence == count
     path_of(own_token).write_bytes(before)

@@ -71,7 +71,7 @@ async def test_the_public_half_of_the_inventory_key_is_not_believed(own_token: P
     """Exchanged on the token, and the inventory signed anew with the other half: a retiring key stays retiring."""
     await adopted(own_token)
     async with opened(own_token.config, path_of(own_token)) as book:
-        await keeping.mark(book, "ES256", Stage.RETIRING)
+        await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
     forger = ec.generate_private_key(ec.SECP256R1())
     point = forger.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     outsider(own_token, "exchange", SIGNER_LABEL, (b"\x04\x41" + point).hex())
@@ -198,7 +198,7 @@ async def test_an_older_inventory_without_its_counter(own_token: Prepared) -> No
     before = path_of(own_token).read_bytes()
     objects = set(path_of(own_token).parent.glob("tokens/*/*.object"))
     async with opened(own_token.config, path_of(own_token)) as book:
-        await keeping.mark(book, "ES256", Stage.RETIRING)
+        await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
     (counter,) = set(path_of(own_token).parent.glob("tokens/*/*.object")) - objects
     counter.unlink()
     path_of(own_token).write_bytes(before)
@@ -212,7 +212,7 @@ async def test_the_inventory_of_the_change_before(own_token: Prepared) -> None:
     await adopted(own_token)
     before = path_of(own_token).read_bytes()
     async with opened(own_token.config, path_of(own_token)) as book:
-        await keeping.mark(book, "ES256", Stage.RETIRING)
+        await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
     path_of(own_token).write_bytes(before)
     with pytest.raises(HsmInventoryRefused, match="older"):
         async with Hsm(guarded(own_token)):
@@ -252,7 +252,7 @@ async def test_a_change_is_followed_while_the_token_serves(
     async with Hsm(guarded(own_token)) as hsm:
         await hsm.sign(own_token.id(Algorithm.ES256), b"message")
         async with opened(own_token.config, path_of(own_token)) as book:
-            await keeping.mark(book, "ES256", Stage.RETIRING)
+            await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
         with pytest.raises(HsmKeyRefused, match="retiring"):
             await _signing_for_ever(hsm, own_token.id(Algorithm.ES256))
         path_of(own_token).write_text("{}")

@@ -32,27 +32,24 @@ async def _has_acted(watch: PinWatch) -> bool:
 async def test_nobody_has(watched: tuple[PinWatch, Path]) -> None:
     """The attempt's own note of the refusal is nobody's act."""
     watch, _ = watched
-    with pytest.raises(ZeroDivisionError), watch.trying():
+    with watch.trying():
         watch.note.write_text("refused")
-        raise ZeroDivisionError
     assert not await _has_acted(watch)
 
 
 @pytest.mark.parametrize(
-    "act",
-    [
-        lambda watch, pin_file: pin_file.write_text("another one"),
-        lambda watch, pin_file: pin_file.unlink(),
-        lambda watch, pin_file: watch.note.unlink(),
-    ],
+    ("of_the_note", "act"),
+    [(False, lambda file: file.write_text("another one")), (False, Path.unlink), (True, Path.unlink)],
     ids=["another PIN", "no PIN", "no note"],
 )
-async def test_somebody_has(watched: tuple[PinWatch, Path], act: Callable[[PinWatch, Path], object]) -> None:
+async def test_somebody_has(
+    watched: tuple[PinWatch, Path], act: Callable[[Path], object], *, of_the_note: bool
+) -> None:
     """After the attempt."""
     watch, pin_file = watched
     with watch.trying():
         watch.note.write_text("refused")
-    act(watch, pin_file)
+    act(watch.note if of_the_note else pin_file)
     assert await _has_acted(watch)
 
 

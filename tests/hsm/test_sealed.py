@@ -141,7 +141,7 @@ async def test_it_has_stages_of_its_own(own_token: Prepared, own: Stage | None) 
             known = {"id": made.id, "public_key": made.public_key, "sealed": True}
             entry = Entry("cosigner", "cosigner", Algorithm.ML_DSA_44, own, {own: book.time}, **known)
             await book.write(book.now.adding(entry))
-        await keeping.mark(book, Algorithm.A256KWP.value, Stage.RETIRING)
+        await keeping.mark(book, Algorithm.A256KWP.value, Stage.RETIRING, ends_role=True)
 
     async with Hsm(guarded(own_token)) as hsm:
         await hsm.open_sealed(made)
