@@ -52,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: HsmError | OSError, *, as_json: bool) -> int:
     """Say what went wrong, as a row where rows are asked for; its exit code."""
-    kind = type(error).__name__
+    kind, detail = type(error).__name__, str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        detail = f"Expected to use {error.filename}, got: {error.strerror}. Correct its name, or who may use it."
     if as_json:
-        show([{"error": kind, "detail": str(error)}], as_json=True)
-    sys.stderr.write(f"{kind}: {error}\n")
+        show([{"error": kind, "detail": detail}], as_json=True)
+    sys.stderr.write(f"{kind}: {detail}\n")
     if isinstance(error, HsmPolicy):
         return USAGE
     return DOES_NOT_HOLD if isinstance(error, HsmInventoryRefused) else COULD_NOT_TELL

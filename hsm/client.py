@@ -16,8 +16,6 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -26,20 +24,17 @@ from hsm.config import TokenConfig
 from hsm.errors import (
     HsmDecryptFailed,
     HsmError,
-    HsmInventoryRefused,
-    HsmKeyRefused,
     HsmPinRefused,
     HsmPolicy,
     HsmUnavailable,
     for_another,
 )
 from hsm.frames import Op, join_pair, split_pair
+from hsm.guard import Guard
 from hsm.health import HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
 from hsm.pool import Pool
-from hsm.rules import KeyRules, rules_of
 from hsm.sealed import FROM_SEED, SEALED_SIZES, SealedKey
-from hsm.signer import proven_signer
 from hsm.supervisor import Supervisor
 from hsm.verify import verify_signature
 
@@ -58,11 +53,11 @@ LABEL_MAX = 64
 RANDOM_MAX = 64 * 1024
 """Bytes of randomness in one request."""
 
-FOLLOWED_EVERY = 2.0
-"""Seconds between two looks at whether the inventory is another."""
-
 WRAPPABLE = frozenset(range(16, 72, 8))
 """Lengths of secrets that `wrap` takes. RFC 5649 allows any; SoftHSM 2.6 loses the length of the others."""
+
+_HELD_AGAINST_MORE = frozenset({Op.SIGN, Op.SIGN_SEALED})
+"""Of these the rules ask more than which key it is, before they are submitted."""
 
 
 class Hsm:
@@ -82,10 +77,8 @@ class Hsm:
         """
         self._admit = admit
         self._token = token
-        self._clock = clock  # Unix seconds: certificates end by the wall clock, nothing else here does
         self._program = program
-        self._rules: KeyRules | None = None
-        self._unread: str | None = None  # why the inventory that is there now was not taken
+        self._guard = Guard(token.inventory, self._unguarded, clock)
         self._unopened: HsmError | None = None  # why it is not open, where somebody tried
         self._following: asyncio.Task[None] | None = None
         self._latencies = Latencies()
@@ -95,12 +88,13 @@ class Hsm:
 
     async def __aenter__(self) -> Self:
         """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
-        self._rules = self._unopened = None
+        self._guard.forget()
+        self._unopened = None
         self._pool = Pool(self._token.queue_limit, self._token.hang_after, self._token.generate_within)
         self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._program)
         try:
             await self._supervisor.start()
-            await self.read_inventory()
+            await self._guard.read()
             if self._admit is not None:
                 await self._admit(self)
         except BaseException as error:
@@ -110,7 +104,7 @@ class Hsm:
                 error.token, self._unopened = self._token.label, error
             raise
         if self._token.inventory is not None:
-            self._following = asyncio.create_task(self._follow(self._token.inventory))
+            self._following = asyncio.create_task(self._guard.follow())
         return self
 
     async def read_inventory(self) -> None:
@@ -118,25 +112,7 @@ class Hsm:
 
         Raises `HsmInventoryRefused` or `HsmKeyRefused`, and then goes on with what was read before.
         """
-        if self._token.inventory is not None:
-            keys = decode_keys(await self._unguarded(Op.INVENTORY, b"", b""))
-            count = int.from_bytes(await self._unguarded(Op.COUNT, b"", b""))
-            _, spki = await proven_signer(keys, partial(self._unguarded, Op.SIGN))
-            self._rules, self._unread = rules_of(self._token.inventory, spki, keys, count), None
-
-    async def _follow(self, path: Path) -> None:
-        """Read the inventory anew whenever its file is another; what cannot be taken is told, and changes nothing."""
-        seen = _sight(path)
-        while True:
-            await asyncio.sleep(FOLLOWED_EVERY)
-            if (now := _sight(path)) != seen:
-                try:
-                    await self.read_inventory()
-                except (HsmInventoryRefused, HsmKeyRefused) as error:
-                    self._unread = str(error)
-                except HsmError:  # the token is away: the file is looked at again when it is back
-                    continue
-                seen = now
+        await self._guard.read()
 
     def _unguarded(self, op: Op, key: bytes, body: bytes) -> asyncio.Future[bytes]:
         """What reading the inventory takes, before there are rules and whatever they say."""
@@ -167,10 +143,7 @@ class Hsm:
         The worker has verified the signature with the token's public key before it answers. `until` (Unix seconds)
         is how long what is signed holds: refused (`HsmKeyRefused`) where the key's certificate ends before.
         """
-        if self._rules is not None:
-            self._require(Op.SIGN, key, until)
-        elif until is not None:
-            raise HsmPolicy("Expected a token with an inventory to hold `until` against, got none. Name it.")
+        self._guard.require_signing(key, until)
         return await self._submit(Op.SIGN, key, message, timeout, priority)
 
     async def public_key(self, key: bytes, *, timeout: float = DEFAULT_TIMEOUT) -> bytes:
@@ -240,8 +213,7 @@ class Hsm:
     ) -> bytes:
         """A signature by a key in software, verified before it leaves the worker; errors as of `open_sealed`."""
         body = join_pair(_sealed_pair(key), message)
-        if self._rules is not None:
-            self._rules.require_sealed(key.id, key.wrapping_key)
+        self._guard.require_sealed(key.id, key.wrapping_key)
         return await self._submit(Op.SIGN_SEALED, key.wrapping_key, body, timeout, priority)
 
     async def wrap(
@@ -333,12 +305,12 @@ class Hsm:
             last_error=pool.last_error,
             sessions=supervisor.sessions,
             pin_count_low=supervisor.pin_count_low,
-            reason=supervisor.reason or self._unread,
+            reason=supervisor.reason or self._guard.untaken,
             refused=supervisor.refused is not None,
             breaker=supervisor.breaker.state,
             probe_key=supervisor.probe_key,
             since_probe=supervisor.since_probe,
-            certificates=self._rules.alarms(self._clock()) if self._rules else (),
+            certificates=self._guard.alarms(),
         )
 
     @property
@@ -358,7 +330,7 @@ class Hsm:
             if self._unopened is None:
                 return HsmState.CLOSED
             return HsmState.REFUSED if isinstance(self._unopened, HsmPinRefused) else HsmState.DOWN
-        if self._is_unread:
+        if self._guard.is_unread:
             return HsmState.DOWN
         if self._pool.workers:
             return HsmState.READY if len(self._pool.workers) == self._token.workers else HsmState.DEGRADED
@@ -366,28 +338,18 @@ class Hsm:
             return HsmState.REFUSED
         return HsmState.DOWN if self._pool.is_down else HsmState.RESTARTING
 
-    @property
-    def _is_unread(self) -> bool:
-        """Whether there are to be rules and are none yet: until then nothing is done for anybody."""
-        return self._token.inventory is not None and self._rules is None
-
-    def _require(self, op: Op, key: bytes, until: int | None = None) -> None:
-        if self._rules is not None:
-            self._rules.require(op, key, self._clock(), until)
-
     def _submit(
         self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority = Priority.NORMAL
     ) -> asyncio.Future[bytes]:
         pool = self._opened()
-        if self._is_unread:
+        if self._guard.is_unread:
             raise HsmUnavailable("Expected a token whose inventory was read, got one that is opening. Try again.")
         if len(key) > KEY_ID_MAX:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
             raise HsmPolicy(f"Expected at most {BODY_MAX} bytes of input, got {len(body)}. Sign or seal a digest.")
-        # the two have been held against the rules with more than the key
-        if self._rules is not None and op not in {Op.SIGN, Op.SIGN_SEALED}:
-            self._require(op, key)
+        if op not in _HELD_AGAINST_MORE:
+            self._guard.require(op, key)
         return pool.submit(op, key, body, timeout, priority)
 
     def _opened(self) -> Pool:
@@ -397,15 +359,6 @@ class Hsm:
         if self._unopened is not None:
             raise for_another(self._unopened)
         raise HsmUnavailable("Expected an open Hsm, got one that is not. Use it inside `async with`.")
-
-
-def _sight(path: Path) -> tuple[int, int, int] | None:
-    """What tells a file that was exchanged from the one before; None while there is none."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
 def _sealed_pair(key: SealedKey) -> bytes:

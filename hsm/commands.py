@@ -71,6 +71,7 @@ async def bench(arguments: Namespace) -> Outcome:
 
 def token_of(arguments: Namespace, *, writable: bool = False) -> TokenConfig:
     """The token that the options name."""
+    require_label(arguments.label)
     return TokenConfig(
         module=arguments.module or find_module(),
         label=arguments.label,

@@ -26,7 +26,7 @@ from hsm import (
     HsmKeyRefused,
     HsmUnavailable,
     KeyInfo,
-    client,
+    guard,
     keeping,
 )
 from hsm.book import opened, put_in_place
@@ -247,7 +247,7 @@ async def test_a_change_is_followed_while_the_token_serves(
     own_token: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key that retires signs no longer, without a restart; a file that was altered changes nothing, and is told."""
-    monkeypatch.setattr(client, "FOLLOWED_EVERY", 0.02)
+    monkeypatch.setattr(guard, "FOLLOWED_EVERY", 0.02)
     await adopted(own_token)
     async with Hsm(guarded(own_token)) as hsm:
         await hsm.sign(own_token.id(Algorithm.ES256), b"message")

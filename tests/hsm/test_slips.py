@@ -15,7 +15,7 @@ import pytest
 
 from hsm import Algorithm, Hsm, HsmPinMissing, HsmTokenMissing, HsmUnavailable
 from hsm.book import opened, started
-from hsm.cli import DOES_NOT_HOLD, HOLDS, USAGE, main
+from hsm.cli import COULD_NOT_TELL, DOES_NOT_HOLD, HOLDS, USAGE, main
 from hsm.keeping import start
 from hsm.pins import read_pin
 from hsm.shares import read_share
@@ -199,6 +199,30 @@ def test_a_stranger_is_not_called_useless(own_token: Prepared, run: Typed) -> No
     (cure,) = [row["cure"] for row in rows if row["check"] == "stranger"]
     assert "would be lost with it" in cure
     assert "--start --again --adopt" in cure
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["certify", "--key", "documents#1", "--install"],
+        ["ceremony", "--verify"],
+        ["recover", "--sealed", "/dev/null", "--wrapped", "w", "--share"],
+    ],
+    ids=lambda wrong: " ".join((wrong[0], wrong[-1])),
+)
+def test_a_file_that_is_not_there(run: Typed, wrong: list[str], tmp_path: Path) -> None:
+    """It is named, with what to do."""
+    assert run("inventory", "--start")[0] == HOLDS
+    made(run)
+    missing = str(tmp_path / "missing")
+    code, error = run(*wrong, missing)
+    assert (code, f"{missing}, got: No such file" in error, "Correct its name" in error) == (COULD_NOT_TELL, True, True)
+
+
+def test_a_token_without_a_name(own_token: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    """No label names no token, whatever is there."""
+    assert main(["inventory", *options(own_token), "--label", ""]) == USAGE
+    assert "Choose another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

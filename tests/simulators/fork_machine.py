@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from idverify.ledger import Checkpoint, FencedError, ForkError, Publisher, StorageError
+from idverify.ledger import Checkpoint, FencedError, ForkError, LogSigners, Publisher, StorageError
 from idverify.ledger.errors import LedgerError, UnreachableError
 from idverify.ledger.guard import Guard
 from idverify.ledger.publisher import Witnesses
@@ -109,7 +109,7 @@ class ForkMachine(RuleBasedStateMachine):
         return self.publisher_class(
             storage,
             ORIGIN,
-            [through(self.signer)],
+            LogSigners.each(through(self.signer)),
             holder=HOLDERS[process.number],
             now=lambda: self.now + process.drift,
             guard=through(self.open_guard(process.number)),
