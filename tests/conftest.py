@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -17,6 +19,8 @@ from idverify.stores.open import Location
 from tests.simulators.databases import DRIVERS, fresh
 from tests.simulators.postgres import Cluster, migrated_cluster
 
+# What services do reaches a database by the stores alone, all of whose cases run over each driver.
+SHARED_OUT = "tests/unit/services/"
 ONE_DEPLOYMENT = {"tests/browser", "tests/journeys"}
 
 # Files of tests are written where nothing waits for a disk, if there is such a place, with room for those of a whole
@@ -42,6 +46,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="takes minutes: run with --long"))
         elif item.get_closest_marker("drivers_alike") and _over(item) not in {None, DRIVERS[0]}:
             item.add_marker(pytest.mark.skip(reason="over one driver as over the other: run with --long"))
+        elif item.nodeid.startswith(SHARED_OUT) and _over(item) not in {None, _turn_of(item)}:
+            item.add_marker(pytest.mark.skip(reason="over the other driver this time: run with --long"))
+
+
+def _turn_of(item: pytest.Item) -> str:
+    """The driver whose turn a case is: of the cases of every file each gets half."""
+    return DRIVERS[crc32("".join(re.split("|".join(DRIVERS), item.nodeid)).encode()) % len(DRIVERS)]
 
 
 def _over(item: pytest.Item) -> str | None:

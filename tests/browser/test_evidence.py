@@ -24,7 +24,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [pytest.param(Language.EN, marks=pytest.mark.long), Language.CY])
 async def test_officer_and_admin_download_evidence(
     newcomer: Newcomer, deployment: Deployment, language: Language
 ) -> None:

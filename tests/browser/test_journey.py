@@ -47,7 +47,7 @@ CASTS: Mapping[Language, Cast] = {
 }
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [Language.EN, pytest.param(Language.CY, marks=pytest.mark.long)])
 async def test_a_status_from_grant_to_revocation(
     browser: Browser, newcomer: Newcomer, deployment: Deployment, language: Language
 ) -> None:

@@ -25,7 +25,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", [Language.EN, pytest.param(Language.CY, marks=pytest.mark.long)])
 async def test_an_admin_enrols_an_organisation_that_makes_an_api_key(
     newcomer: Newcomer, deployment: Deployment, language: Language
 ) -> None:

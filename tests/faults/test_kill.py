@@ -18,7 +18,7 @@ from idverify.stores.sqlite import connect
 from tests.faults.load import ISSUERS, PATIENCE, acknowledged, prepared, restarted, rushing
 from tests.simulators.service import Deployment, kill, start, stop, workers_of
 
-ROUNDS, MORE_ROUNDS = 5, 20  # the latter with --long
+ROUNDS, MORE_ROUNDS = 3, 20  # the latter with --long
 ACKNOWLEDGED = (ISSUERS // 4, ISSUERS)  # in each round before the kill, which then comes at any moment
 JITTER_SECONDS = 0.2
 WORKER_KILLS = 5

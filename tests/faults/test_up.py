@@ -29,7 +29,7 @@ from tests.simulators.service import ROOT, free_port
 from tests.simulators.tls import make_certificate
 
 INTERRUPTED = 130
-INTERRUPTIONS = 4
+INTERRUPTIONS = 3
 MADE_BY_A_DEMO = ("person", "account", "api_key", "enrolment")
 NO_DEMO = ("--no-demo", "--name", "Office of Arcadia", "--country", "AR")
 
@@ -190,11 +190,17 @@ def set_demo(data: Path, value: str) -> None:
     settings.write_text(text.replace(f"demo = {other}", f"demo = {value}"))
 
 
-def test_without_a_demo(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def no_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    """A deployment that was set up as none: its data, its port, and what was said of it."""
+    data, port = tmp_path_factory.mktemp("no-demo") / "data", free_port()
+    with up(data, port, *NO_DEMO) as said:
+        return data, port, said
+
+
+def test_without_a_demo(no_demo: tuple[Path, int, str]) -> None:
     """Nobody and no API key is made up, the authority is named, and what comes next is the runbook's next step."""
-    data, port = tmp_path / "data", free_port()
-    with up(data, port, *NO_DEMO) as first:
-        pass
+    data, port, first = no_demo
     database = data / "idverify.sqlite"
     with closing(connect(database, read_only=True)) as connection:
         (ours,) = connection.execute("SELECT name, country, demo FROM deployment").fetchall()
@@ -212,17 +218,18 @@ def test_without_a_demo(tmp_path: Path) -> None:
         assert said.index("authenticators allow") < said.index("enrol --role admin")
 
 
-def test_no_demo_stays_none(tmp_path: Path) -> None:
+def test_no_demo_stays_none(no_demo: tuple[Path, int, str]) -> None:
     """Settings, environment or command line: none of them makes a demo of it, nor one of a demo's something else."""
-    data, port = tmp_path / "data", free_port()
-    with up(data, port, *NO_DEMO):
-        pass
+    data, _, _ = no_demo
     sentence = ("set up as no demo", "another --data DIR")
     refused(run("up", "--data", data, "--demo"), *sentence)
     refused(run("up", "--data", data, "--name", "Office of Utopia"), "Office of Arcadia (AR) for good")
     set_demo(data, "true")
-    refused(run("serve", "--data", data), *sentence)
-    refused(run("up", "--data", data), *sentence)
+    try:
+        refused(run("serve", "--data", data), *sentence)
+        refused(run("up", "--data", data), *sentence)
+    finally:
+        set_demo(data, "false")
 
 
 def test_a_demo_stays_one(data: Path, port: int) -> None:
