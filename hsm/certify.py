@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, Name
 
 from hsm import x509
+from hsm.algorithms import SIGNING
 from hsm.book import Book, opened, put_in_place
 from hsm.commands import Outcome, token_of
 from hsm.entries import Entry, pem, rfc3339
@@ -20,6 +21,7 @@ from hsm.rules import KeyRules
 from hsm.stand_in import Sign
 from hsm.time_stamps import stamped
 
+_MAKES: Final = frozenset({"issue", "self_sign"})
 YEAR: Final = 365  # days that a certificate is good for, unless said otherwise
 WEEK: Final = 7  # and a revocation list
 
@@ -32,8 +34,14 @@ async def certify(arguments: Namespace) -> Outcome:
         identity = entry.id
         for mode, work in _CERTIFY.items():
             if getattr(arguments, mode):
+                _require_no_out(mode, arguments)
                 return await work(book, entry, arguments, lambda data: book.hsm.sign(identity, data))
     raise HsmPolicy("Expected one of --request, --install, --self-sign, --issue and --crl, got none.")
+
+
+def _require_no_out(mode: str, arguments: Namespace) -> None:
+    if arguments.out is not None and mode not in _MAKES:
+        raise HsmPolicy("Expected --out with --issue or --self-sign only, got another. Leave it out.")
 
 
 async def _request(_: Book, entry: Entry, arguments: Namespace, sign: Sign) -> Outcome:
@@ -66,6 +74,8 @@ async def _self_sign(book: Book, entry: Entry, arguments: Namespace, sign: Sign)
             "another key: `python -m hsm rotate`."
         )
     made = await x509.self_signed(entry, _subject(arguments), book.time, _days(arguments), sign)
+    if arguments.out is not None:
+        put_in_place(arguments.out, made.public_bytes(Encoding.PEM))
     return await _enter(book, entry, made, made)
 
 
@@ -137,10 +147,14 @@ _CERTIFY: Final[Mapping[str, Callable[[Book, Entry, Namespace, Sign], Awaitable[
 
 
 def _certifiable(entry: Entry) -> Entry:
+    if entry.algorithm not in SIGNING:
+        raise HsmPolicy(
+            f"Expected a key pair, got {entry.label!r}: {entry.algorithm}. A secret key has no certificate."
+        )
     if entry.public_key is None or entry.stage not in {Stage.ATTESTED, Stage.PUBLISHED, Stage.ACTIVE}:
         raise HsmPolicy(
-            f"Expected a key pair that is attested, published or active, got {entry.label!r}: {entry.algorithm}, "
-            f"{entry.stage}. Finish its ceremony first."
+            f"Expected a key pair that is attested, published or active, got {entry.label!r}, which is {entry.stage}. "
+            "Finish its ceremony first."
         )
     return entry
 

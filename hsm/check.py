@@ -17,6 +17,7 @@ _STRANGER: Final = (
     "it. If it is yours, put this inventory away and begin one with `--start --again --adopt`; else remove it with the "
     "vendor's tool."
 )
+_ENDED: Final = "Destroy its keys once nothing needs them. If it was to go on, make one with `python -m hsm ceremony`."
 _HALF: Final = "Nothing can use it. Remove it with the vendor's tool, or make the key again."
 _UNFINISHED: Final = {
     Stage.GENERATED: "Finish its ceremony: run `python -m hsm ceremony` with the same role again.",
@@ -105,8 +106,7 @@ def _roles(inventory: Inventory) -> Iterator[Finding]:
     for role in dict.fromkeys(entry.role for entry in inventory.entries if entry.stage in _OF_A_LIVE_ROLE):
         labels = [entry.label for entry in inventory.active(role)]
         if not labels:
-            cure = f"Run `python -m hsm ceremony --role {role}`, or `destroy` the old keys once nothing needs them."
-            yield Finding(f"role {role}", False, "no key is active: nothing new can be made", cure)
+            yield Finding(f"role {role}", True, "it has ended: no key is active, and nothing new is made", _ENDED)
         elif len(labels) > 1:
             cure = "Find out which is used, and `mark --to retiring` the others."
             yield Finding(f"role {role}", False, f"several keys are active: {', '.join(labels)}", cure)

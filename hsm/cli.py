@@ -37,7 +37,11 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not all(map(_is_text, given)):
+        parser.error("expected arguments in UTF-8, got other bytes")
+    chosen = parser.parse_args(given)
     try:
         holds, report = asyncio.run(_COMMANDS[chosen.command](chosen))
     except (HsmError, OSError) as error:
@@ -93,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     for command in [init, probe, bench, *key_options.add(verbs, _token_options), *ways_back]:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _is_text(argument: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in argument)
 
 
 def _positive(kind: Callable[[str], N]) -> Callable[[str], N]:

@@ -16,6 +16,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
@@ -33,6 +34,7 @@ from hsm.frames import Op, join_pair, split_pair
 from hsm.guard import Guard
 from hsm.health import HsmHealth, HsmState, Latencies
 from hsm.keys import Algorithm, KeyInfo, decode_keys
+from hsm.pin_watch import PinWatch
 from hsm.pool import Pool
 from hsm.sealed import FROM_SEED, SEALED_SIZES, SealedKey
 from hsm.supervisor import Supervisor
@@ -56,6 +58,10 @@ RANDOM_MAX = 64 * 1024
 WRAPPABLE = frozenset(range(16, 72, 8))
 """Lengths of secrets that `wrap` takes. RFC 5649 allows any; SoftHSM 2.6 loses the length of the others."""
 
+_OPENING: ContextVar["Hsm | None"] = ContextVar("opening", default=None)
+"""Which token this task is opening, if any."""
+
+_NOT_ADMITTED = "Expected the token to be looked at and admitted"
 _HELD_AGAINST_MORE = frozenset({Op.SIGN, Op.SIGN_SEALED})
 """Of these the rules ask more than which key it is, before they are submitted."""
 
@@ -79,6 +85,8 @@ class Hsm:
         self._token = token
         self._program = program
         self._guard = Guard(token.inventory, self._unguarded, clock)
+        self._pin = PinWatch(token)
+        self._is_open = False
         self._unopened: HsmError | None = None  # why it is not open, where somebody tried
         self._following: asyncio.Task[None] | None = None
         self._latencies = Latencies()
@@ -89,9 +97,9 @@ class Hsm:
     async def __aenter__(self) -> Self:
         """Start the workers; raises the first one's error when it cannot log in, and refuses a wrong inventory."""
         self._guard.forget()
-        self._unopened = None
         self._pool = Pool(self._token.queue_limit, self._token.hang_after, self._token.generate_within)
-        self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._program)
+        self._supervisor = Supervisor(self._token, self._pool, self._latencies, self._pin, self._program)
+        opening = _OPENING.set(self)
         try:
             await self._supervisor.start()
             await self._guard.read()
@@ -102,7 +110,12 @@ class Hsm:
             self._pool = self._supervisor = None
             if isinstance(error, HsmError):
                 error.token, self._unopened = self._token.label, error
+            elif isinstance(error, Exception):
+                self._unopened = HsmUnavailable(f"{_NOT_ADMITTED}, got {type(error).__name__}: {error}. Try again.")
             raise
+        finally:
+            _OPENING.reset(opening)
+        self._unopened, self._is_open = None, True
         if self._token.inventory is not None:
             self._following = asyncio.create_task(self._guard.follow())
         return self
@@ -125,6 +138,7 @@ class Hsm:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+        self._is_open = False
         if self._supervisor is not None:
             await self._supervisor.stop()
         self._pool = self._supervisor = self._following = None
@@ -293,7 +307,7 @@ class Hsm:
     def health(self) -> HsmHealth:
         """How the token is doing now; never raises and asks the token nothing."""
         pool, supervisor = self._pool, self._supervisor
-        if pool is None or supervisor is None:
+        if pool is None or supervisor is None or not self._is_open:
             return HsmHealth.of_none(self.state, self._token.sessions, self._unopened)
         return HsmHealth(
             state=self.state,
@@ -313,6 +327,10 @@ class Hsm:
             certificates=self._guard.alarms(),
         )
 
+    async def pin_acted_on(self) -> None:
+        """Until somebody has acted on a PIN that was refused: only then may the token be opened again."""
+        await self._pin.acted()
+
     @property
     def serial(self) -> str | None:
         """The token's own, in CK_TOKEN_INFO; None while it is not open."""
@@ -326,12 +344,10 @@ class Hsm:
     @property
     def state(self) -> HsmState:
         """What the next request can expect; costs next to nothing, unlike `health`."""
-        if self._pool is None or self._supervisor is None:
+        if self._pool is None or self._supervisor is None or not self._is_open:
             if self._unopened is None:
                 return HsmState.CLOSED
             return HsmState.REFUSED if isinstance(self._unopened, HsmPinRefused) else HsmState.DOWN
-        if self._guard.is_unread:
-            return HsmState.DOWN
         if self._pool.workers:
             return HsmState.READY if len(self._pool.workers) == self._token.workers else HsmState.DEGRADED
         if self._supervisor.refused is not None:
@@ -342,8 +358,6 @@ class Hsm:
         self, op: Op, key: bytes, body: bytes, timeout: float, priority: Priority = Priority.NORMAL
     ) -> asyncio.Future[bytes]:
         pool = self._opened()
-        if self._guard.is_unread:
-            raise HsmUnavailable("Expected a token whose inventory was read, got one that is opening. Try again.")
         if len(key) > KEY_ID_MAX:
             raise HsmPolicy(f"Expected a key id of at most {KEY_ID_MAX} bytes, got {len(key)}.")
         if len(body) > BODY_MAX:
@@ -353,8 +367,11 @@ class Hsm:
         return pool.submit(op, key, body, timeout, priority)
 
     def _opened(self) -> Pool:
-        """Its requests. Raises why it could not be opened, or that nobody tried."""
-        if self._pool is not None:
+        """Its requests. Raises why it could not be opened, or that nobody did.
+
+        While it is being opened, whoever does that has it alone: nothing was read and nobody was admitted yet.
+        """
+        if self._pool is not None and (self._is_open or _OPENING.get() is self):
             return self._pool
         if self._unopened is not None:
             raise for_another(self._unopened)

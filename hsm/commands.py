@@ -9,6 +9,7 @@ from hsm.algorithms import SIGNING
 from hsm.client import Hsm
 from hsm.config import TokenConfig
 from hsm.errors import HsmError, HsmPolicy
+from hsm.signer import SIGNER_LABEL
 from hsm.softhsm import find_module, render
 from hsm.tokens import init_token, require_label
 
@@ -46,7 +47,9 @@ async def probe(arguments: Namespace) -> Outcome:
     """Sign and verify with each key; holds when every signature does."""
     report: list[dict[str, Any]] = []
     async with Hsm(token_of(arguments)) as hsm:
-        keys = arguments.key or [key.id for key in await hsm.inventory() if key.algorithm in SIGNING]
+        keys = arguments.key or [
+            key.id for key in await hsm.inventory() if key.algorithm in SIGNING and key.label != SIGNER_LABEL
+        ]
         for key in keys:
             try:
                 await hsm.probe(key)
@@ -54,6 +57,8 @@ async def probe(arguments: Namespace) -> Outcome:
                 report.append({"id": key.hex(), "holds": False, "detail": str(error)})
             else:
                 report.append({"id": key.hex(), "holds": True, "detail": "signed and verified"})
+    if not report:
+        return None, [{"holds": None, "detail": "Expected a key that signs, got none on the token. Make one."}]
     return all(row["holds"] for row in report), report
 
 

@@ -127,7 +127,7 @@ def _private(check: str, path: Path, *, allowed: int, mode: str) -> Finding:
     try:
         status = path.stat()
     except OSError as error:
-        return Finding(check, False, f"{path}: {error.strerror}", "Create it, or correct the path.")
+        return Finding(check, False, f"{path}: {error.strerror}", "Bring it back, or correct the path.")
     found = stat.S_IMODE(status.st_mode)
     if found & ~allowed:
         cure = f"Run: chmod {mode} {path}. Whoever reads it can try PINs, or has them."

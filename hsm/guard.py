@@ -27,12 +27,8 @@ class Guard:
     def __init__(self, path: Path | None, ask: Ask, clock: Callable[[], float]) -> None:
         self._path, self._ask, self._clock = path, ask, clock
         self._rules: KeyRules | None = None
+        self._seen: tuple[int, int, int] | None = None  # the file as it was when it was read last
         self.untaken: str | None = None  # why the file as it is now was not taken
-
-    @property
-    def is_unread(self) -> bool:
-        """Whether there are to be rules and are none yet: until then nothing is done for anybody."""
-        return self._path is not None and self._rules is None
 
     def forget(self) -> None:
         """The token is opened anew: what held for the one before holds no more."""
@@ -40,25 +36,26 @@ class Guard:
 
     async def read(self) -> None:
         """Take the file as it is now. Raises `HsmInventoryRefused` or `HsmKeyRefused`, and what was read stays."""
-        if self._path is not None:
-            keys = decode_keys(await self._ask(Op.INVENTORY, b"", b""))
-            count = int.from_bytes(await self._ask(Op.COUNT, b"", b""))
-            _, spki = await proven_signer(keys, partial(self._ask, Op.SIGN))
-            self._rules, self.untaken = rules_of(self._path, spki, keys, count), None
+        if self._path is None:
+            return
+        seen = self._sight()  # before the file is opened: what is changed from here on is read again
+        keys = decode_keys(await self._ask(Op.INVENTORY, b"", b""))
+        count = int.from_bytes(await self._ask(Op.COUNT, b"", b""))
+        _, spki = await proven_signer(keys, partial(self._ask, Op.SIGN))
+        self._seen = seen
+        self._rules, self.untaken = rules_of(self._path, spki, keys, count), None
 
     async def follow(self) -> None:
         """Read it anew whenever the file is another; what cannot be taken is told, and changes nothing."""
-        seen = self._sight()
         while True:
             await asyncio.sleep(FOLLOWED_EVERY)
-            if (now := self._sight()) != seen:
+            if self._sight() != self._seen:
                 try:
                     await self.read()
                 except (HsmInventoryRefused, HsmKeyRefused) as error:
                     self.untaken = str(error)
                 except HsmError:  # the token is away: the file is looked at again when it is back
                     continue
-                seen = now
 
     def require(self, op: Op, key: bytes) -> None:
         """Raise `HsmKeyRefused` unless the key may be used for this now."""

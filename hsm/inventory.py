@@ -8,7 +8,10 @@ that a crash leaves the old one or the new one. The token keeps the count, too, 
 newest; where it cannot, `inventory --check` says so.
 """
 
+import errno
 import json
+import os
+import stat
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -153,12 +156,15 @@ def read(path: Path, spki: bytes, count: int) -> tuple[Inventory, bytes]:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # whoever put something else in its place holds up nobody
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "it is no file")
             content = file.read(_FILE_MAX + 1)
     except OSError as error:
         raise HsmInventoryRefused(
             f"Expected an inventory at {path}, got: {error.strerror}. Restore it from a backup; for a token that "
-            "never had one, run `python -m hsm inventory --start`."
+            "never had one, run `python -m hsm inventory --start`; where it is lost for good, `--start --again`."
         ) from error
     if len(content) > _FILE_MAX:
         raise HsmInventoryRefused(f"Expected at most {_FILE_MAX} bytes in {path}, got more. Restore it from a backup.")

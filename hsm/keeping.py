@@ -146,8 +146,7 @@ async def plan(book: Book, role: str, algorithm: Algorithm, replaces: str | None
             return entry
     if replaces is not None:
         _require_replaceable(book, replaces)
-    number = 1 + sum(entry.role == role for entry in book.now.entries)
-    label = f"{role}#{number}"
+    label = f"{role}#{await _next_number(book, role)}"
     if len(label.encode()) > _LABEL_MAX or not (replaces or _ROLE.fullmatch(role)):
         raise HsmPolicy(
             f"Expected a role of 1 to {_LABEL_MAX - 4} letters, digits, '-', '_' and '.', with '/' between parts, such "
@@ -156,6 +155,14 @@ async def plan(book: Book, role: str, algorithm: Algorithm, replaces: str | None
     entry = Entry(label, role, algorithm, Stage.PLANNED, replaces=replaces).at(Stage.PLANNED, book.time)
     await book.write(book.now.adding(entry))
     return entry
+
+
+async def _next_number(book: Book, role: str) -> int:
+    """One that no key of the role ever had, as far as file and token know: files are lost."""
+    entries = [entry for entry in book.now.entries if entry.role == role]
+    labels = {entry.label for entry in entries} | {key.label for key in await book.hsm.inventory()}
+    numbers = [label.removeprefix(f"{role}#") for label in labels if label.startswith(f"{role}#")]
+    return 1 + max(len(entries), *(int(number) for number in numbers if number.isdecimal()), 0)
 
 
 def _require_replaceable(book: Book, label: str) -> None:
@@ -225,7 +232,10 @@ async def mark(book: Book, label: str, wanted: Stage, *, ends_role: bool = False
         raise HsmPolicy(f"Expected published, active or retiring, got {wanted}. Other stages have their own commands.")
     require_next(label, entry.stage, wanted)
     if wanted is Stage.ACTIVE and entry.replaces is not None:
-        return await exchange(book, entry.replaces)
+        old = book.now.entry(entry.replaces)
+        if old.stage is Stage.ACTIVE:
+            return await exchange(book, old.label)
+        _require_certified_like(old, entry, book.time)  # the old one was compromised, or its role ended
     others = [one.label for one in book.now.active(entry.role) if one.label != label]
     if wanted is Stage.ACTIVE and others:
         raise HsmPolicy(

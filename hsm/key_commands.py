@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hsm import keeping
+from hsm.algorithms import SIGNING
 from hsm.book import Book, opened, started
 from hsm.ceremony import Witnesses, at_terminal, check_transcript, confirmed_in, hold, transcript_path
 from hsm.certify import certify, stamp
@@ -81,18 +82,20 @@ async def ceremony(arguments: Namespace) -> Outcome:
 
 
 async def rotate(arguments: Namespace) -> Outcome:
-    """The next step towards a successor: its ceremony, or the exchange once it is published. Holds when exchanged."""
+    """The next step towards a successor: its ceremony, or the exchange once it is published. Holds when it was done."""
     async with opened(token_of(arguments), path_of(arguments)) as book:
         old, fresh = book.now.entry(arguments.key), book.now.successor(arguments.key)
         if fresh is None or fresh.stage in {Stage.PLANNED, Stage.GENERATED}:
             witnesses = _witnesses(arguments)
             fresh = await keeping.plan(book, old.role, old.algorithm, old.label)
-            holds, report = await _held(book, fresh, witnesses, arguments.transcript)
-            return (False if holds else holds), report
+            return await _held(book, fresh, witnesses, arguments.transcript)
         if fresh.stage is Stage.ATTESTED:
-            step = "mark --to published" if fresh.certificate or not old.certificate else "certify"
-            return False, [row_of(fresh) | {"next": f"`python -m hsm {step} --key {fresh.label}`, then rotate again"}]
-        taken = await keeping.exchange(book, old.label)
+            certify_it = (
+                "" if fresh.certificate or not old.certificate else f"`python -m hsm certify --key {fresh.label}`, "
+            )
+            mark_it = f"`python -m hsm mark --key {fresh.label} --to published`, then rotate again"
+            return False, [row_of(fresh) | {"next": certify_it + mark_it}]
+        taken = await keeping.mark(book, fresh.label, Stage.ACTIVE)
         return True, [row_of(taken), row_of(book.now.entry(old.label))]
 
 
@@ -108,9 +111,17 @@ async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | Non
         | {
             "transcript": str(path),
             "transcript_sha256": outcome.transcript.hex(),
-            "next": "enter the hash where it can be found again; certify the key, publish it, `mark --to published`",
+            "next": f"enter the hash where it can be found again; {_AFTER[entry.algorithm in SIGNING]}",
         }
     ]
+
+
+_CERTIFIED: Final = ["certify", "mark --to published"]
+_AFTER: Final = {
+    True: "certify the key where it needs that, publish it, `mark --to published`, then `--to active`",
+    False: "`mark --to published`, then `--to active`",
+}
+"""The next steps of a key, by whether it is a pair."""
 
 
 async def _verify(token: TokenConfig, book: Path, path: Path) -> Outcome:

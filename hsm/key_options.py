@@ -94,7 +94,9 @@ def _certify(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--issuer", type=Path, metavar="FILE", help="for --install: its issuer's certificate must be this"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="for --issue: where the certificate goes")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="for --issue and --self-sign: where the certificate goes"
+    )
     parser.add_argument("--time-stamping", action="store_true", help="for --issue: certify for time stamps alone")
     return parser
 

@@ -119,7 +119,7 @@ def load(path: str, *, threads: int = 1, arguments: str | None = None) -> Module
         raise Fault(
             Status.TOKEN_DOWN,
             f"Expected {path} to initialise, got {type(error).__name__}. For SoftHSM, check that SOFTHSM2_CONF "
-            "names a readable file whose directories.tokendir exists.",
+            "names a readable file (`--conf`, `softhsm_conf`) whose directories.tokendir exists: bring it back.",
         ) from error
     except (PKCS11Error, OSError) as error:
         if isinstance(error, PKCS11Error) and status_of(error) is Status.SESSION_LOST:

@@ -17,7 +17,8 @@ class PinWatch:
 
     def __init__(self, token: TokenConfig) -> None:
         self._pin_file = token.pin_file
-        self.note = note_beside(token.pin_file, token.label, token.serial)
+        self.note = note_beside(token.pin_file, token.label)
+        self.uncertain = False  # the last attempt ended without a word about the PIN
         self._tried: tuple[Sight | None, bool] | None = None
 
     @contextmanager
@@ -27,12 +28,18 @@ class PinWatch:
         try:
             yield
         finally:
-            self._tried = before, self.note.exists()
+            self._tried = before, self._is_noted()
 
     async def acted(self) -> None:
         """Until somebody has acted; a PIN that was refused is not tried again before."""
-        while (self._sight(), self.note.exists()) == self._tried:  # noqa: ASYNC110 an operator tells nobody
+        while (self._sight(), self._is_noted()) == self._tried:  # noqa: ASYNC110 an operator tells nobody
             await asyncio.sleep(_EVERY)
+
+    def _is_noted(self) -> bool:
+        try:
+            return self.note.exists()
+        except OSError:  # its directory is being exchanged
+            return False
 
     def _sight(self) -> Sight | None:
         try:

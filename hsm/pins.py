@@ -35,7 +35,7 @@ def read_pin(path: Path) -> str:
         raise _unreadable(path, error) from error
     pin = content.rstrip(b"\r\n")
     if not pin or len(pin) > PIN_MAX:
-        raise HsmPinMissing(f"Expected a PIN of 1 to {PIN_MAX} bytes in {path}, got {len(pin)} bytes.")
+        raise HsmPinMissing(f"Expected a PIN of 1 to {PIN_MAX} bytes in {path}, got {len(pin)} bytes. Write it anew.")
     if any(separator in pin for separator in b"\r\n\0"):
         raise HsmPinMissing(f"Expected one line in {path}, the PIN alone, got more. Write the file anew.")
     try:

@@ -1,6 +1,7 @@
 """`python -m hsm recovery-key` and `recover`: making the way back, and going it."""
 
 import argparse
+import asyncio
 import json
 import os
 from argparse import Namespace
@@ -13,12 +14,14 @@ from typing import Any
 from hsm import recovery
 from hsm.client import Hsm
 from hsm.commands import Outcome, token_of
+from hsm.config import TokenConfig
 from hsm.errors import HsmDecryptFailed, HsmPolicy, HsmSharesRefused
 from hsm.key_options import inventory_option
 from hsm.key_rows import inventory_of
 from hsm.keys import Algorithm
 from hsm.private import conceal, create_private
 from hsm.shares import Share, read_share
+from hsm.signer import signer_among
 
 _LINE_MAX = 64 * 1024  # bytes of a share or of a line of a list
 
@@ -81,9 +84,9 @@ async def recover(arguments: Namespace) -> Outcome:
     opened = recovery.recover([_share_in(path) for path in arguments.share])
     done: list[str] = []
     report: list[dict[str, Any]] = []
-    inventory = inventory_of(arguments)
-    guarded = inventory if inventory is not None and inventory.exists() else None
-    async with Hsm(replace(token_of(arguments, writable=True), inventory=guarded)) as hsm:
+    token = token_of(arguments, writable=True)
+    guarded = await _inventory_of(token, inventory_of(arguments))
+    async with Hsm(replace(token, inventory=guarded)) as hsm:
         key = await _wrapping_key(hsm, arguments.key_label, may_make=guarded is None)
         with arguments.sealed.open("rb") as lines:
             for number, line in enumerate(iter(partial(lines.readline, _LINE_MAX), b""), start=1):
@@ -97,6 +100,17 @@ async def recover(arguments: Namespace) -> Outcome:
     create_private(arguments.wrapped, "".join(done))
     report.append({"recovered": len(done), "key": key.hex(), "wrapped": str(arguments.wrapped)})
     return len(report) == 1, report
+
+
+async def _inventory_of(token: TokenConfig, path: Path | None) -> Path | None:
+    """The file that rules, of a token that keeps one: the token knows. `HsmPolicy` where it is not there."""
+    async with Hsm(token) as hsm:
+        keeps_one = signer_among(await hsm.inventory()) is not None or await hsm.count() > 0
+    if not keeps_one:
+        return None
+    if path is None or not await asyncio.to_thread(path.exists):
+        raise HsmPolicy(f"Expected the token's inventory, got none at {path}. Name it with --inventory.")
+    return path
 
 
 async def _wrapping_key(hsm: Hsm, label: str, *, may_make: bool) -> bytes:

@@ -18,9 +18,9 @@ _SALT_SIZE = 16
 _N, _R, _P = 2**14, 8, 1  # 16 MiB and tens of milliseconds, spent only where a refusal is noted
 
 
-def note_beside(pin_file: Path, label: str, serial: str | None) -> Path:
-    """Where a refusal by this token is noted."""
-    token = hashlib.sha256(f"{label}\0{serial or ''}".encode()).hexdigest()[:8]
+def note_beside(pin_file: Path, label: str) -> Path:
+    """Where a refusal by this token is noted. Its serial is no part of that: not everybody who asks names it."""
+    token = hashlib.sha256(label.encode()).hexdigest()[:8]
     return pin_file.with_name(f"{pin_file.name}.{token}.refused").absolute()
 
 

@@ -12,6 +12,12 @@ from hsm.inventory import Inventory, read
 from hsm.keys import KeyInfo
 from hsm.lifecycle import USES, Stage, alarm
 
+_CURES = {
+    Stage.PLANNED: "Finish its ceremony: `python -m hsm ceremony`.",
+    Stage.GENERATED: "Finish its ceremony: `python -m hsm ceremony`.",
+    Stage.ATTESTED: "Publish it and take it into use: `python -m hsm mark --to published`, then `--to active`.",
+    Stage.PUBLISHED: "Take it into use: `python -m hsm mark --to active`.",
+}
 _ON_TOKEN = frozenset({Stage.ACTIVE, Stage.RETIRING})
 
 
@@ -74,7 +80,7 @@ def _require_stage(entry: Entry, op: Op, stages: frozenset[Stage]) -> None:
     if entry.stage not in stages:
         raise HsmKeyRefused(
             f"Expected {entry.label!r} to be {' or '.join(sorted(stages))} for {op.name}, got one that is "
-            f"{entry.stage}. Use the key that is active for {entry.role!r}."
+            f"{entry.stage}. {_CURES.get(entry.stage, f'Use the key that is active for {entry.role!r}.')}"
         )
 
 

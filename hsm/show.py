@@ -16,7 +16,9 @@ def show(report: list[dict[str, Any]], *, as_json: bool) -> None:
         _table(report)
     else:
         for row in report:
-            sys.stdout.write("  ".join(f"{name}={_plain(value)}" for name, value in row.items()) + "\n")
+            sys.stdout.write(
+                "  ".join(f"{name}={_plain(value)}".replace("\n", "\\n") for name, value in row.items()) + "\n"
+            )
 
 
 def _table(report: list[dict[str, Any]]) -> None:

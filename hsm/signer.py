@@ -51,7 +51,7 @@ async def proven_signer(
     if signer is None or signer.public_key is None:
         raise HsmInventoryRefused(
             "Expected a token with an inventory key, got one without. Bring the token that the inventory is of, or "
-            "run `python -m hsm inventory --start` for this one."
+            "name this one's own file with --inventory, or run `python -m hsm inventory --start` for it."
         )
     await require_pair(signer, sign)
     return signer, signer.public_key

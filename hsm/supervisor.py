@@ -48,7 +48,10 @@ _OF_THE_TOKEN = (*_RACED, HsmModuleMissing, HsmPinMissing, HsmPinRefused, HsmTim
 class Supervisor:
     """The life of one token's workers from `start` to `stop`."""
 
-    def __init__(self, token: TokenConfig, pool: Pool, latencies: Latencies, program: str | None = None) -> None:
+    def __init__(
+        self, token: TokenConfig, pool: Pool, latencies: Latencies, pin: PinWatch, program: str | None = None
+    ) -> None:
+        """`pin` outlives it: what is known of attempts holds for those of the next supervisor, too."""
         self._token = token
         self._program = program or WORKER
         self._pool = pool
@@ -56,8 +59,7 @@ class Supervisor:
         self._one_login = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._alive: set[Link] = set()  # every process started and not yet seen to be gone
-        self._pin = PinWatch(token)
-        self._uncertain = False  # the last attempt ended without a word about the PIN
+        self._pin = pin
         self._loop = asyncio.get_running_loop()
         self._probed_at: float | None = None
         self.breaker = Breaker()
@@ -170,11 +172,11 @@ class Supervisor:
             with self._pin.trying():
                 greeting = json.loads(await link.ask(Op.CONFIGURE, self._configuration(), _START_LIMIT))
         except HsmError as error:
-            self._uncertain = isinstance(error, HsmTimeout) or link.lost.is_set()
-            if self._uncertain:
+            self._pin.uncertain = isinstance(error, HsmTimeout) or link.lost.is_set()
+            if self._pin.uncertain:
                 self.sessions = 1  # it may be the module that crashed or hung when several threads put it to the test
             raise
-        self._uncertain = False
+        self._pin.uncertain = False
         self.serial = greeting["serial"]
         self.pin_count_low, self.sessions = greeting["pin_count_low"], greeting["sessions"]
         link.proven = False  # logging in proves nothing: it succeeds on a token whose keys have gone
@@ -203,7 +205,7 @@ class Supervisor:
             "serial": token.serial,
             "pin_file": as_children_see_it(token.pin_file),
             "refusals": str(self._pin.note),
-            "uncertain": self._uncertain,
+            "uncertain": self._pin.uncertain,
             "writable": token.writable,
             "sessions": self.sessions,
             "module_arguments": token.module_arguments,

@@ -123,6 +123,7 @@ def _read(query: bytes, policy: str) -> tsp.TimeStampReq:
         raise HsmPolicy(f"Expected a request of at most {QUERY_MAX} bytes, got {len(query)}. Stamp a digest.")
     try:
         asked = tsp.TimeStampReq.load(query, strict=True)
+        _ = asked.native  # which reads every field: what is none is told before anything is signed
         wrong = [wanted for wanted, holds in RULES.items() if not holds(asked, policy)]
     except _MALFORMED as error:
         raise HsmPolicy(f"Expected a TimeStampReq in DER, got something else: {error}. Ask anew.") from error

@@ -16,9 +16,8 @@ from typing import Self
 
 from hsm.client import Hsm
 from hsm.config import TokenConfig
-from hsm.errors import HsmError, HsmPinRefused, HsmPolicy
+from hsm.errors import HsmError, HsmPinRefused, HsmPolicy, HsmUnavailable
 from hsm.health import HsmHealth, HsmState
-from hsm.pin_watch import PinWatch
 
 _AGAIN_FIRST, _AGAIN_LAST = 1.0, 30.0  # seconds between attempts to open a token that was away at the start
 
@@ -34,7 +33,6 @@ class TokenSet(Mapping[str, Hsm]):
         if not tokens:
             raise HsmPolicy("Expected at least one token, got none. Configure one.")
         self._tokens = {name: Hsm(config, admit=admit and partial(admit, name)) for name, config in tokens.items()}
-        self._pins = {name: PinWatch(config) for name, config in tokens.items()}
         self._away: dict[str, HsmError] = {}
         self._stack = AsyncExitStack()
         self._openers: list[asyncio.Task[None]] = []
@@ -83,8 +81,7 @@ class TokenSet(Mapping[str, Hsm]):
 
     async def _open(self, name: str) -> None:
         try:
-            with self._pins[name].trying():
-                await self._stack.enter_async_context(self._tokens[name])
+            await self._stack.enter_async_context(self._tokens[name])
         except HsmError as error:
             self._away[name] = error
         else:
@@ -94,11 +91,16 @@ class TokenSet(Mapping[str, Hsm]):
         pause = _AGAIN_FIRST
         while name in self._away:
             if isinstance(self._away[name], HsmPinRefused):
-                await self._pins[name].acted()
+                await self._tokens[name].pin_acted_on()
             else:
                 await asyncio.sleep(pause)
                 pause = min(_AGAIN_LAST, 2 * pause)
-            await self._open(name)
+            try:
+                await self._open(name)
+            except Exception as error:  # noqa: BLE001 of whoever admits: what that one asks may be away, too
+                self._away[name] = HsmUnavailable(
+                    f"Expected {name!r} to be admitted, got {type(error).__name__}: {error}"
+                )
 
 
 SERVING = frozenset({HsmState.READY, HsmState.DEGRADED, HsmState.RESTARTING})

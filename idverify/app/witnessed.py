@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 from hsm import Algorithm, Hsm, HsmPolicy
 from hsm.book import Book, kept
@@ -57,29 +58,42 @@ async def made_for(
                 "Set its inventory (docs/settings.md), or leave out --witness.",
             )
         async with Hsm(token_config(token, writable=True)) as hsm:
-            return await _unwitnessed(hsm, order, token)
+            return await _unwitnessed(hsm, order, token, order.label)
     async with kept(token_config(token), token.inventory) as book:
-        entry = next((entry for entry in book.now.entries if entry.label == order.label), None)
+        label, entry = _place(book, order.label)
         if entry is None and seen_by is None:
-            return await _unwitnessed(book.hsm, order, token)
+            return await _unwitnessed(book.hsm, order, token, label)
         if entry is None or entry.stage in _UNFINISHED:
-            entry = await _witnessed(book, order, entry, seen_by, told)
+            entry = await _witnessed(book, order, label, entry, seen_by, told)
         return None if entry is None else _taken(order, token, entry)
 
 
-async def _unwitnessed(hsm: Hsm, order: KeyOrder, token: Token) -> TokenKey:
-    (made,) = await keys_on(hsm, token.label, {order.label: Algorithm.ES256})
+def _place(book: Book, label: str) -> tuple[str, Entry | None]:
+    """The label of the order's key, and its entry if it has one; a key that was given up and destroyed is not it."""
+    known = {entry.label: entry for entry in book.now.entries}
+    names = chain([label], (f"{label} {number}" for number in count(2)))
+    name = next(name for name in names if name not in known or known[name].stage is not Stage.DESTROYED)
+    return name, known.get(name)
+
+
+async def _unwitnessed(hsm: Hsm, order: KeyOrder, token: Token, label: str) -> TokenKey:
+    (made,) = await keys_on(hsm, token.label, {label: Algorithm.ES256})
     return TokenKey(order.role, made.token, made.key_id, made.algorithm, made.public_key)
 
 
 async def _witnessed(
-    book: Book, order: KeyOrder, entry: Entry | None, seen_by: Present | None, told: Callable[[str], None]
+    book: Book,
+    order: KeyOrder,
+    label: str,
+    entry: Entry | None,
+    seen_by: Present | None,
+    told: Callable[[str], None],
 ) -> Entry | None:
     if seen_by is None:
         told(f"The replacement of {order.role} waits for the end of its key's ceremony: run up with --witness again.")
         return None
     if entry is None:
-        entry = Entry(order.label, order.role, Algorithm.ES256, Stage.PLANNED).at(Stage.PLANNED, book.time)
+        entry = Entry(label, order.role, Algorithm.ES256, Stage.PLANNED).at(Stage.PLANNED, book.time)
         await book.write(book.now.adding(entry))
     path = transcript_path(book, entry)
     outcome = await hold(book, entry, seen_by.witnesses, path, seen_by.ask)
@@ -93,7 +107,13 @@ async def _witnessed(
 
 
 def _taken(order: KeyOrder, token: Token, entry: Entry) -> TokenKey:
-    assert entry.id is not None
+    is_it = (entry.role, entry.algorithm, entry.stage) == (order.role, Algorithm.ES256, Stage.ATTESTED)
+    if not is_it or entry.transcript is None or entry.id is None:
+        raise SetupError(
+            f"The key {entry.label!r} of the order for {order.role} should be attested, {Algorithm.ES256}, for that "
+            f"role, but is {entry.stage}, {entry.algorithm}, for {entry.role}.",
+            "Find out who entered it; destroy it with `python -m hsm destroy`, and run up again.",
+        )
     return TokenKey(
         order.role, token.label, entry.id, entry.algorithm.value, entry.public_key, transcript=entry.transcript
     )

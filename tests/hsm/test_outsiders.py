@@ -265,6 +265,20 @@ async def test_a_change_is_followed_while_the_token_serves(
             await hsm.sign(own_token.id(Algorithm.ES256), b"message")
 
 
+async def test_a_change_while_the_token_opens_is_followed(own_token: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the reading of the file and the first request there is no time in which a change is lost."""
+    monkeypatch.setattr(guard, "FOLLOWED_EVERY", 0.02)
+    await adopted(own_token)
+
+    async def admit(_: Hsm) -> None:
+        async with opened(own_token.config, path_of(own_token)) as book:
+            await keeping.mark(book, "ES256", Stage.RETIRING, ends_role=True)
+
+    async with Hsm(guarded(own_token), admit=admit) as hsm:
+        with pytest.raises(HsmKeyRefused, match="retiring"):
+            await _signing_for_ever(hsm, own_token.id(Algorithm.ES256))
+
+
 async def _signing_for_ever(hsm: Hsm, key: bytes) -> None:
     async with asyncio.timeout(10):
         while await hsm.sign(key, b"message"):  # noqa: ASYNC110 tells nobody

@@ -3,6 +3,7 @@
 
 import asyncio
 import datetime as dt
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from hsm import (
     Algorithm,
     Hsm,
     HsmBusy,
+    HsmError,
     HsmKeyRefused,
     HsmPinRefused,
     HsmPolicy,
@@ -34,8 +36,11 @@ from hsm import (
     TokenSet,
     init_token,
 )
+from hsm.health import Latencies
 from hsm.pins import create_pin, read_pin
+from hsm.pool import Pool
 from hsm.softhsm import render
+from hsm.supervisor import Supervisor
 from hsm.verify import verify_signature
 
 pytestmark = pytest.mark.softhsm
@@ -246,6 +251,80 @@ async def test_a_token_away_at_the_start_comes_later(pair: Pair) -> None:
         while not tokens.serves("first"):
             await asyncio.sleep(0.05)
         assert tokens.away() == {}
+
+
+async def test_a_token_that_is_tried_again_is_down_meanwhile(pair: Pair) -> None:
+    """With the reason, also while an attempt is under way: who asks is refused at once."""
+    place = pair.directory("first")
+    place.rename(place.with_name("gone"))
+    async with TokenSet(pair.configs) as tokens:
+        for _ in range(40):
+            health = tokens.health()["first"]
+            assert (health.state, health.workers) == (HsmState.DOWN, ())
+            assert "Expected" in (health.reason or "")
+            with pytest.raises(HsmError, match=r"tokendir|labelled"):
+                async with asyncio.timeout(0.5):
+                    await tokens["first"].random(8)
+            await asyncio.sleep(0.05)
+        place.with_name("gone").rename(place)
+
+
+async def test_nobody_is_served_before_the_token_is_admitted(pair: Pair) -> None:
+    """Whoever looks at it has it alone, with all that it starts; others are told that it is not open."""
+    looking, looked = asyncio.Event(), asyncio.Event()
+
+    async def admit(name: str, hsm: Hsm) -> None:
+        if name == "first":
+            assert [len(one) for one in await asyncio.gather(hsm.random(8), hsm.random(8))] == [8, 8]
+            looking.set()
+            await looked.wait()
+
+    tokens = TokenSet(pair.configs, admit)
+    opening = asyncio.create_task(tokens.__aenter__())
+    async with asyncio.timeout(30):
+        await looking.wait()
+    with pytest.raises(HsmUnavailable, match="not"):
+        await tokens["first"].random(8)
+    assert tokens.health()["first"].state is HsmState.CLOSED
+    looked.set()
+    await opening
+    assert len(await tokens["first"].random(8)) == 8
+    await tokens.__aexit__(None, None, None)
+
+
+async def test_whatever_an_admission_raises_it_is_asked_again(pair: Pair) -> None:
+    """What it asks may be away, too: a database, say."""
+    place, asked = pair.directory("first"), 0
+
+    async def admit(name: str, hsm: Hsm) -> None:
+        nonlocal asked
+        if name == "first":
+            assert len(await hsm.random(8)) == 8
+            asked += 1
+            if asked == 1:
+                raise RuntimeError("the database is away")
+
+    place.rename(place.with_name("gone"))
+    async with TokenSet(pair.configs, admit) as tokens:
+        place.with_name("gone").rename(place)
+        async with asyncio.timeout(30):
+            while "the database is away" not in (tokens.health()["first"].reason or ""):
+                await asyncio.sleep(0.02)
+            while not tokens.serves("first"):
+                await asyncio.sleep(0.05)
+        assert asked == 2
+
+
+async def test_what_is_known_of_a_pin_outlives_an_attempt(pair: Pair) -> None:
+    """A process that ends in its login may have spent a try: the next attempt heeds what the token counts."""
+    hsm = Hsm(pair.configs["first"], program="this")  # a module that says something and ends
+    assert not hsm._pin.uncertain
+    with pytest.raises(HsmUnavailable):
+        async with hsm:
+            pytest.fail("opened")
+    assert hsm._pin.uncertain
+    supervisor = Supervisor(pair.configs["first"], Pool(1, 1.0, 1.0), Latencies(), hsm._pin)
+    assert json.loads(supervisor._configuration())["uncertain"]
 
 
 async def test_no_token_at_the_start_is_an_error(pair: Pair) -> None:

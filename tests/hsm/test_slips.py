@@ -39,7 +39,7 @@ def test_the_last_key_of_a_role_is_not_retired_by_a_slip(run: Typed) -> None:
     assert _of_role(run) == []
     assert run("mark", "--key", key, "--to", "retiring", "--ends-role")[0] == HOLDS
     ((holds, found),) = _of_role(run)
-    assert (holds, "no key is active" in found) == (False, True)
+    assert (holds, "no key is active" in found) == (True, True)
 
 
 def test_a_role_has_one_active_key(run: Typed) -> None:
@@ -74,6 +74,61 @@ def test_keys_that_were_adopted_again_keep_their_roles(own_token: Prepared, run:
     assert any(row["check"] == "documents#1" and "generated" in row["found"] for row in rows)
     code, (row,) = run("ceremony", "--role", "documents", "--witness", "Ada")
     assert (code, row["label"], row["role"]) == (HOLDS, "documents#1", "documents")
+
+
+def test_numbers_are_not_used_again(own_token: Prepared, run: Typed) -> None:
+    """After a rotation, a destruction and the loss of the file, the next key has a number of its own."""
+    assert run("inventory", "--start")[0] == HOLDS
+    old = active(run)
+    for step in ("made", "published", "exchanged"):
+        if step == "published":
+            assert run("mark", "--key", "documents#2", "--to", "published")[0] == HOLDS
+        else:
+            assert run("rotate", "--key", old, "--witness", "Ada")[0] == HOLDS
+    (row,) = [row for row in run("inventory")[1] if row["label"] == old]
+    assert run("destroy", "--key", old, "--confirm", row["id"])[0] == HOLDS
+    _inventory(own_token).unlink()
+    assert run("inventory", "--start", "--again", "--adopt")[0] == HOLDS
+    again = active(run)
+    assert again == "documents#2"
+    code, (fresh,) = run("rotate", "--key", again, "--witness", "Ada")
+    assert (code, fresh["label"]) == (HOLDS, "documents#3")
+
+
+def test_a_successor_serves_though_the_old_key_was_compromised(run: Typed) -> None:
+    """It was made before witnesses and published: the emergency wastes neither."""
+    assert run("inventory", "--start")[0] == HOLDS
+    old = active(run)
+    code, (fresh,) = run("rotate", "--key", old, "--witness", "Ada")
+    assert code == HOLDS
+    assert run("mark", "--key", fresh["label"], "--to", "published")[0] == HOLDS
+    (row,) = [row for row in run("inventory")[1] if row["label"] == old]
+    assert run("destroy", "--key", old, "--confirm", row["id"], "--compromised")[0] == HOLDS
+    code, (taken, gone) = run("rotate", "--key", old)
+    assert (code, taken["stage"], gone["stage"]) == (HOLDS, "active", "destroyed")
+
+
+def test_the_certificate_of_a_ca_goes_into_a_file(run: Typed, tmp_path: Path) -> None:
+    """And where nothing is made, a file that is asked for is refused."""
+    assert run("inventory", "--start")[0] == HOLDS
+    key, out = str(made(run, "root")["label"]), tmp_path / "ca.pem"
+    named = ["--key", key, "--subject", "CN=Root,C=UT", "--out", str(out)]
+    assert run("certify", *named, "--request", str(tmp_path / "request.pem"))[0] == USAGE
+    assert not out.exists()
+    code, (row,) = run("certify", *named, "--self-sign")
+    assert (code, out.read_text()) == (HOLDS, row["certificate"])
+    code, error = run("certify", "--key", key, "--issue", str(out), "--out", str(tmp_path / "x"))
+    assert (code != HOLDS, "X509" in error or "mark --to published" in error or "request" in error) == (True, True)
+
+
+def test_a_secret_key_has_no_certificate(run: Typed, tmp_path: Path) -> None:
+    """Which is said, and no step that it does not have."""
+    assert run("inventory", "--start")[0] == HOLDS
+    key = made(run, "wrapping", "--algorithm", "A256KWP")
+    assert "certify" not in key["next"]
+    wanted = ["--request", str(tmp_path / "request.pem"), "--subject", "CN=x"]
+    code, error = run("certify", "--key", key["label"], *wanted)
+    assert (code, "has no certificate" in error) == (USAGE, True)
 
 
 def _inventory(token: Prepared) -> Path:
@@ -130,6 +185,37 @@ def test_another_token_has_another_inventory(run: Typed) -> None:
     assert run("inventory", "--start")[0] == HOLDS
     code, error = run("inventory", "--start")
     assert (code, "for another token say with --inventory" in error) == (USAGE, True)
+
+
+def test_an_inventory_that_is_no_file_holds_up_nobody(own_token: Prepared, run: Typed) -> None:
+    """A pipe that nobody writes to would be waited for."""
+    assert run("inventory", "--start")[0] == HOLDS
+    file = _inventory(own_token)
+    file.unlink()
+    os.mkfifo(file)
+    code, error = run("inventory", "--check")
+    assert (code, "it is no file" in error) == (DOES_NOT_HOLD, True)
+
+
+@pytest.mark.parametrize("option", ["--label", "--serial", "--pin-file"])
+def test_arguments_are_text(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other bytes are wrong usage, and no verdict on a token."""
+    with pytest.raises(SystemExit) as ended:
+        main(["probe", "--label", "x", "--pin-file", "x", option, os.fsdecode(b"\xff")])
+    assert ended.value.code == USAGE
+    assert "UTF-8" in capsys.readouterr().err
+
+
+def test_a_token_that_signs_nothing_is_not_well(
+    module: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody may have emptied it."""
+    del module
+    named = ["--conf", str(tmp_path / "conf"), "--label", "new", "--pin-file", str(tmp_path / "pin"), "--json"]
+    assert main(["init-token", *named, "--so-pin-file", str(tmp_path / "so-pin")]) == HOLDS
+    capsys.readouterr()
+    assert main(["probe", *named]) == COULD_NOT_TELL
+    assert "got none on the token" in capsys.readouterr().out
 
 
 # Tokens ---------------------------------------------------------------------------------------------------
@@ -282,6 +368,10 @@ def test_recovery_makes_no_key_that_the_inventory_does_not_know(
     capsys.readouterr()
     sealed.touch()
     assert run("inventory", "--start")[0] == HOLDS
+    mistyped = ("--inventory", str(tmp_path / "mistyped"))
+    code, error = run(*_recover(shares, sealed, tmp_path / "wrapped"), *mistyped)
+    assert (code, "Name it with --inventory" in error) == (USAGE, True)
+    assert "wrapping" not in {row["label"] for row in run("inventory")[1]}
     recover = _recover(shares, sealed, tmp_path / "wrapped")
     code, error = run(*recover)
     assert (code, "ceremony --algorithm A256KWP" in error) == (USAGE, True)

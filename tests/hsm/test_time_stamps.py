@@ -145,6 +145,15 @@ async def test_what_is_no_request(wrong: bytes) -> None:
         await stamped(entry, wrong, POLICY, AT, _never)
 
 
+async def test_every_field_is_read_before_anything_is_signed() -> None:
+    """A Boolean that is written as one is not may stand anywhere in it."""
+    entry = await certified(Held(Algorithm.ES256, "tsa"))
+    crafted = query().replace(b"\x01\x01\xff", b"\x21\x01\xff")
+    assert crafted != query()
+    with pytest.raises(HsmPolicy, match="TimeStampReq"):
+        await stamped(entry, crafted, POLICY, AT, _never)
+
+
 async def test_a_request_has_an_end() -> None:
     """What is longer is not read."""
     entry = await certified(Held(Algorithm.ES256, "tsa"))

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from hsm import Hsm, HsmKeyRefused, HsmModuleMissing
+from hsm import Hsm, HsmKeyRefused, HsmModuleMissing, keeping
+from hsm.book import opened
 from hsm.ceremony import Witnesses
+from hsm.lifecycle import Stage
 from hsm.softhsm import find_module
 from idverify.app import provision as provision_module
 from idverify.app.provision import ROOT, Wishes, provision
@@ -232,6 +234,9 @@ async def test_witnesses_see_the_key_made(one_place: Place, monkeypatch: pytest.
     assert "0 confirmed, and 2 must" in " ".join(await one_place.up(Present(witnesses, lambda _: "")))
     assert "waits for the end of its key's ceremony" in " ".join(await one_place.up())
     assert await one_place.orders() == [SIGNER]
+    await _given_up(one_place, inventory)
+    assert "0 confirmed, and 2 must" in " ".join(await one_place.up(Present(witnesses, lambda _: "")))
+    assert await one_place.orders() == [SIGNER], "a key that was destroyed is not taken for the one that was ordered"
     with monkeypatch.context() as patch:
         patch.setattr(KeyCeremony, "carry_out", _cut_off)
         with pytest.raises(KeyboardInterrupt):
@@ -250,6 +255,14 @@ async def test_witnesses_see_the_key_made(one_place: Place, monkeypatch: pytest.
     assert await asyncio.to_thread(named, data, altered, json=False) == 1
     with serving(one_place.deployment):
         assert await one_place.verdict(await holding(one_place.api)) == ("accept", "pass")
+
+
+async def _given_up(place: Place, inventory: Path) -> None:
+    """Nobody confirmed the key of the order: it is destroyed, as it says."""
+    (online, *_) = load(place.deployment.data).tokens
+    async with opened(token_config(online), inventory) as book:
+        (label,) = [entry.label for entry in book.now.entries if entry.stage is Stage.GENERATED]
+        await keeping.destroy(book, label)
 
 
 @pytest.mark.softhsm
