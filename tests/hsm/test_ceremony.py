@@ -353,7 +353,7 @@ def test_rotation_as_it_is_typed(own_token: Prepared, run: Typed) -> None:
     assert (code, row["stage"]) == (HOLDS, "attested")
     code, (row,) = run(*call)
     assert code == DOES_NOT_HOLD
-    assert "mark --to published" in row["next"]
+    assert "`python -m hsm mark --key ES256#2 --to published`" in row["next"]
     assert run("mark", "--key", row["label"], "--to", "published")[0] == HOLDS
     code, rows = run(*call)
     assert code == HOLDS
