@@ -90,11 +90,10 @@ async def rotate(arguments: Namespace) -> Outcome:
             fresh = await keeping.plan(book, old.role, old.algorithm, old.label)
             return await _held(book, fresh, witnesses, arguments.transcript)
         if fresh.stage is Stage.ATTESTED:
-            certify_it = (
-                "" if fresh.certificate or not old.certificate else f"`python -m hsm certify --key {fresh.label}`, "
-            )
-            mark_it = f"`python -m hsm mark --key {fresh.label} --to published`, then rotate again"
-            return False, [row_of(fresh) | {"next": certify_it + mark_it}]
+            is_certified = fresh.certificate is not None or old.certificate is None
+            steps = [] if is_certified else [f"`python -m hsm certify --key {fresh.label}`"]
+            steps += [f"`python -m hsm mark --key {fresh.label} --to published`", "then rotate again"]
+            return False, [row_of(fresh) | {"next": ", ".join(steps)}]
         taken = await keeping.mark(book, fresh.label, Stage.ACTIVE)
         return True, [row_of(taken), row_of(book.now.entry(old.label))]
 
