@@ -61,7 +61,6 @@ WRAPPABLE = frozenset(range(16, 72, 8))
 _OPENING: ContextVar["Hsm | None"] = ContextVar("opening", default=None)
 """Which token this task is opening, if any."""
 
-_NOT_ADMITTED = "Expected the token to be looked at and admitted"
 _HELD_AGAINST_MORE = frozenset({Op.SIGN, Op.SIGN_SEALED})
 """Of these the rules ask more than which key it is, before they are submitted."""
 
@@ -111,7 +110,9 @@ class Hsm:
             if isinstance(error, HsmError):
                 error.token, self._unopened = self._token.label, error
             elif isinstance(error, Exception):
-                self._unopened = HsmUnavailable(f"{_NOT_ADMITTED}, got {type(error).__name__}: {error}. Try again.")
+                self._unopened = HsmUnavailable(
+                    f"Expected the token to be looked at and admitted, got {type(error).__name__}: {error}. Try again."
+                )
             raise
         finally:
             _OPENING.reset(opening)
@@ -326,6 +327,11 @@ class Hsm:
             since_probe=supervisor.since_probe,
             certificates=self._guard.alarms(),
         )
+
+    @property
+    def unopened(self) -> HsmError | None:
+        """Why the last attempt to open it failed; None where it is open, or nobody tried."""
+        return self._unopened
 
     async def pin_acted_on(self) -> None:
         """Until somebody has acted on a PIN that was refused: only then may the token be opened again."""

@@ -100,7 +100,7 @@ async def rotate(arguments: Namespace) -> Outcome:
 
 async def _held(book: Book, entry: Entry, witnesses: Witnesses, path: Path | None) -> Outcome:
     path = path or transcript_path(book, entry)
-    outcome = await hold(book, entry, witnesses, path, _ask)
+    outcome = await hold(book, entry, witnesses, path, at_terminal)
     row = row_of(outcome.entry) | {"confirmed": list(outcome.confirmed)}
     if outcome.transcript is None:
         again = f"{witnesses.quorum} must confirm: run it again, or `destroy` the key"
@@ -175,6 +175,3 @@ COMMANDS: Final[Mapping[str, Callable[[Namespace], Coroutine[Any, Any, Outcome]]
 def _witnesses(arguments: Namespace) -> Witnesses:
     names = tuple(arguments.witness)
     return Witnesses(names, len(names) if arguments.quorum is None else arguments.quorum)
-
-
-_ask = at_terminal

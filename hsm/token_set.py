@@ -16,7 +16,7 @@ from typing import Self
 
 from hsm.client import Hsm
 from hsm.config import TokenConfig
-from hsm.errors import HsmError, HsmPinRefused, HsmPolicy, HsmUnavailable
+from hsm.errors import HsmError, HsmPinRefused, HsmPolicy
 from hsm.health import HsmHealth, HsmState
 
 _AGAIN_FIRST, _AGAIN_LAST = 1.0, 30.0  # seconds between attempts to open a token that was away at the start
@@ -97,10 +97,8 @@ class TokenSet(Mapping[str, Hsm]):
                 pause = min(_AGAIN_LAST, 2 * pause)
             try:
                 await self._open(name)
-            except Exception as error:  # noqa: BLE001 of whoever admits: what that one asks may be away, too
-                self._away[name] = HsmUnavailable(
-                    f"Expected {name!r} to be admitted, got {type(error).__name__}: {error}"
-                )
+            except Exception:  # noqa: BLE001 of whoever admits: what that one asks may be away, too
+                self._away[name] = self._tokens[name].unopened or self._away[name]
 
 
 SERVING = frozenset({HsmState.READY, HsmState.DEGRADED, HsmState.RESTARTING})

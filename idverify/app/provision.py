@@ -263,6 +263,7 @@ async def _further_keys(config: Config, store: Store, clock: Clock, told: Callab
     for token in config.tokens:
         rows: list[Any] = await store.fetch(queries.KEYS_IN_USE, {})
         there = {row["role"] for row in rows if row["token"] == token.label}
+        is_signed_elsewhere = any(row["role"] == CHECKPOINT_SIGNER for row in rows)
         missing = [role for role in (*ONLINE_KEYS, CHECKPOINT_COSIGNER) if role not in there]
         if not missing:
             continue
@@ -273,9 +274,7 @@ async def _further_keys(config: Config, store: Store, clock: Clock, told: Callab
             continue
         if plain := [key for key in keys if key.role not in CERTIFIED_ROLES]:
             await add_keys(store, plain, clock, system_entropy)
-        if {CHECKPOINT_SIGNER, CHECKPOINT_COSIGNER} <= set(missing) and CHECKPOINT_SIGNER in {
-            row["role"] for row in rows
-        }:
+        if is_signed_elsewhere and {CHECKPOINT_SIGNER, CHECKPOINT_COSIGNER} <= set(missing):
             told(_MORE_LOG_KEYS.format(token.label))
         if certified := tuple(key for key in keys if key.role in CERTIFIED_ROLES):
             await _certify(config, store, certified, clock, told)

@@ -29,15 +29,14 @@ _CONFIRMATIONS: Final = """
     LEFT JOIN security_key k ON k.id = a.security_key_id AND k.account_id = a.account_id
     JOIN ledger_record r ON r.shard = a.ledger_shard AND r.ledger_index = a.ledger_index AND r.handle = a.handle
     ORDER BY a.ledger_shard, a.ledger_index"""
-_OPENINGS: Final = """
-    SELECT r.ledger_index, r.type, r.opening, r.ledger_index - b.first_index AS position, b.entries
+_OF_OURSELVES: Final = """
+    SELECT r.shard, r.ledger_index, r.type, r.opening, r.ledger_index - b.first_index AS position, b.entries
     FROM ledger_bundle b JOIN ledger_record r ON r.shard = b.shard
     AND r.ledger_index >= b.first_index AND r.ledger_index < b.first_index + b.count
-    WHERE r.person_id IS NULL AND length(r.opening) > 0
+    WHERE r.person_id IS NULL AND {which}
     ORDER BY b.shard, b.first_index"""
-_OPENED: Final = _OPENINGS.replace("r.ledger_index, r.type", "r.shard, r.ledger_index, r.type").replace(
-    "length(r.opening) > 0", "r.type = :type"
-)
+_OPENINGS: Final = _OF_OURSELVES.format(which="length(r.opening) > 0")
+_OPENED: Final = _OF_OURSELVES.format(which="r.type = :type")
 _ERASURES: Final = """
     SELECT shard, ledger_index, opening FROM ledger_record WHERE type = 'erasure' ORDER BY shard, ledger_index"""
 # The first confirmation of an erasure by its handle, the last by its place right behind.

@@ -452,7 +452,7 @@ def test_a_transcript_is_never_written_over(own_token: Prepared, run: Typed, tmp
 WITNESSED = """
 import sys
 from hsm import cli, key_commands
-key_commands._ask = lambda question: question.partition(":")[2].split("\\n")[0].split()[-1]
+key_commands.at_terminal = lambda question: question.partition(":")[2].split("\\n")[0].split()[-1]
 sys.exit(cli.main(sys.argv[1:]))
 """
 

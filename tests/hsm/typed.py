@@ -28,7 +28,7 @@ def typist(token: Prepared, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
     def typed(command: str, *arguments: str, answers: str | None = None) -> tuple[int, Any]:
         if answers is None:
-            monkeypatch.setattr("hsm.key_commands._ask", read_aloud)
+            monkeypatch.setattr("hsm.key_commands.at_terminal", read_aloud)
         else:
             monkeypatch.undo()
             monkeypatch.setattr("sys.stdin", io.StringIO(answers))
